@@ -1,0 +1,89 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Send the parts a host lacks, over the connection that Ansible has anyway.
+
+Nothing is hashed here: the controller verified the depot once, and the host hashes what arrives before it uses it.
+"""
+
+from __future__ import annotations
+
+import shlex
+import time
+from pathlib import Path
+from typing import Any, Optional
+
+from ansible.errors import AnsibleError
+from ansible.plugins.action import ActionBase
+from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._release import FILES, MANIFEST, SIGNATURE
+
+
+class ActionModule(ActionBase):
+    """Controller side of airgap.conda.fetch."""
+
+    TRANSFERS_FILES = True
+
+    def run(self, tmp: Optional[str] = None, task_vars: Optional[dict[str, Any]] = None) -> dict[str, Any]:
+        """Send what every step of preflight is missing."""
+        super().run(tmp, task_vars)
+        _result, args = self.validate_argument_spec(
+            {
+                "releases": {"type": "list", "elements": "dict", "required": True},
+                "steps": {"type": "list", "elements": "dict", "required": True},
+                "root": {"type": "path", "default": "/opt/conda-envs"},
+            }
+        )
+        host = str((task_vars or {}).get("inventory_hostname", "this host"))
+        folders = {(release["env"], release["id"]): Path(release["path"]) for release in args["releases"]}
+        installs = [step for step in args["steps"] if step["action"] == "install"]
+        files = [name for step in installs for name in step["missing"]]
+        if not installs or self._task.check_mode:
+            return {"changed": bool(installs), "parts": files}
+        clock, sent = time.monotonic(), 0
+        try:
+            for step in installs:
+                sent += self._send(folders[step["env"], step["id"]], args["root"], step, host)
+        except AirgapError as error:
+            return {"failed": True, "msg": str(error), **error.as_result()}
+        return {"changed": True, "parts": files, "bytes": sent, "seconds": round(time.monotonic() - clock, 2)}
+
+    def _send(self, folder: Path, root: str, step: dict[str, Any], host: str) -> int:
+        """Send one release's list and missing parts; returns the bytes sent.
+
+        A part goes through the remote user's temporary folder, since that user may not be the one who owns the
+        store; one part at a time, so that this folder needs room for one part only.
+        """
+        incoming = f"{root}/.incoming/{step['env']}/{step['id']}"
+        sent = 0
+        remote = self._make_tmp_path()
+        try:
+            for group in [[MANIFEST, SIGNATURE, FILES], *([name] for name in step["missing"])]:
+                for name in group:
+                    path = folder / name
+                    self._transfer_file(str(path), self._connection._shell.join_path(remote, name))
+                    sent += path.stat().st_size
+                names = " ".join(shlex.quote(f"{remote}/{name}") for name in group)
+                where = shlex.quote(incoming)
+                self._sh(f"umask 077 && mkdir -p {where} && mv -f {names} {where}/", host, incoming)
+        except AnsibleError as error:
+            raise _not_sent(str(error), host) from error
+        finally:
+            self._remove_tmp_path(remote)
+        return sent
+
+    def _sh(self, script: str, host: str, incoming: str) -> None:
+        done = self._low_level_execute_command(script, executable="/bin/sh")
+        if done["rc"] != 0:
+            output = " ".join(f"{done.get('stderr', '')} {done.get('stdout', '')}".split())
+            raise _not_sent(output, f"{incoming} on {host}")
+
+
+def _not_sent(found: str, where: str) -> AirgapError:
+    return AirgapError(
+        "A release could not be sent to the host",
+        wanted="room for one part in the remote user's temporary folder, and for the release in the store",
+        found=found,
+        where=where,
+        remedy="mend what the message says, then run again; parts that arrived whole are not sent again",
+    )

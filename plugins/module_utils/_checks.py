@@ -1,0 +1,51 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Run a release's own checks in the release itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Optional
+
+from ansible_collections.airgap.conda.plugins.module_utils import _probe
+from ansible_collections.airgap.conda.plugins.module_utils._activate import activate_script
+from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._release import Manifest
+
+# What a check sees of the outside: not the caller's Python settings, and no byte code written into the release.
+ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOME": "/",
+    "LANG": "C.UTF-8",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONNOUSERSITE": "1",
+}
+
+
+def failed_check(prefix: Path, manifest: Manifest) -> Optional[tuple[str, _probe.Outcome]]:
+    """Run every check of a release; return the first that fails, as its author wrote it, and how it ended."""
+    activate = activate_script(manifest.env, prefix)
+    checks = [(f"import {name}", f'exec "$CONDA_PREFIX/bin/python" -c "import {name}"') for name in manifest.checks.imports]
+    checks += [(command, command) for command in manifest.checks.commands]
+    for name, command in checks:
+        outcome = _probe.run(
+            ["/bin/sh", "-c", f"{activate}\n{command}"], deadline=manifest.checks.timeout, env=ENVIRONMENT
+        )
+        if not outcome.ok:
+            return name, outcome
+    return None
+
+
+def require_checks(prefix: Path, manifest: Manifest, consequence: str) -> None:
+    """Run the checks of a release and raise AirgapError with the failing check's own output."""
+    failed = failed_check(prefix, manifest)
+    if failed:
+        check, outcome = failed
+        raise AirgapError(
+            f"A check of {manifest.env} {manifest.id} failed; {consequence}",
+            wanted=f"success of: {check}",
+            found=outcome.explain(),
+            where=str(prefix),
+            remedy=f"mend environment.yml or release.yml of {manifest.env} and build a new release",
+        )

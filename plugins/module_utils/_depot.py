@@ -1,0 +1,180 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Contract 1 as a folder: find, publish and check the releases of a depot."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
+
+from ansible_collections.airgap.conda.plugins.module_utils import _signature
+from ansible_collections.airgap.conda.plugins.module_utils._disk import flush_directory, os_errors
+from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._files import sha256_file
+from ansible_collections.airgap.conda.plugins.module_utils._release import (
+    FILES,
+    MANIFEST,
+    SIGNATURE,
+    Manifest,
+    parse_manifest,
+    read_manifest,
+    serial_of,
+)
+
+
+@dataclass(frozen=True)
+class Verified:
+    """A release whose signature and files were checked: its manifest, the manifest's hash, and who signed it."""
+
+    manifest: Manifest
+    manifest_sha256: str
+    signer: str
+
+
+@dataclass(frozen=True)
+class Depot:
+    """A directory of releases: <path>/<env>/<release>/."""
+
+    path: Path
+
+    def releases(self, env: str) -> list[str]:
+        """Return the ids of the releases of ``env``, oldest serial first."""
+        folder = self.path / env
+        names = os.listdir(folder) if folder.is_dir() else []
+        return sorted((name for name in names if serial_of(name)), key=serial_of)
+
+    def latest(self, env: str) -> Optional[Manifest]:
+        """Return the manifest of the newest release of ``env``, or None. Its signature is not looked at."""
+        releases = self.releases(env)
+        return read_manifest(self.folder(env, releases[-1]) / MANIFEST) if releases else None
+
+    def folder(self, env: str, release: str) -> Path:
+        """Return the folder of one release."""
+        return self.path / env / release
+
+    def choose(self, env: str, release: str = "") -> str:
+        """Return the id ``release``, or that of the newest release when it is empty; raises when there is none."""
+        releases = self.releases(env)
+        if not releases or (release and release not in releases):
+            envs = sorted(p.name for p in self.path.iterdir() if self.releases(p.name)) if self.path.is_dir() else []
+            raise AirgapError(
+                "The depot does not have this release",
+                wanted=f"{env} {release or '(the newest)'}",
+                found=f"releases {', '.join(releases)}" if releases else f"environments {', '.join(envs) or 'none'}",
+                where=str(self.path),
+                remedy="build or import it first, or correct its name",
+            )
+        return release or releases[-1]
+
+    def verify(self, env: str, release: str, allowed_signers: Path) -> Verified:
+        """Verify the signature of a release, then all that its manifest names; raises AirgapError at the first fault.
+
+        Reads every byte of the release once: 2 GB/s a core where the processor has SHA instructions.
+        """
+        folder = self.folder(env, release)
+        path = folder / MANIFEST
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise AirgapError(
+                "A file of this release is damaged or missing",
+                wanted="a manifest",
+                found=str(error.strerror),
+                where=str(path),
+                remedy="copy the release to this depot again",
+            ) from error
+        signer = _signature.verify(data, folder / SIGNATURE, allowed_signers)
+        manifest = parse_manifest(data.decode("utf-8", "replace"), str(path))
+        if (manifest.env, manifest.id) != (env, release):
+            raise AirgapError(
+                "A release stands in the folder of another",
+                wanted=f"{env} {release}",
+                found=f"{manifest.env} {manifest.id}",
+                where=str(path),
+                remedy="copy the depot again; releases keep the folder names they were built with",
+            )
+        check_files(folder, manifest)
+        return Verified(manifest, hashlib.sha256(data).hexdigest(), signer)
+
+    @contextmanager
+    def new_release(self, manifest: Manifest) -> Iterator[Path]:
+        """Give a folder to fill; it becomes the release by one rename when the block ends well.
+
+        Holds the depot's lock, so that two builds cannot take one serial. On an error nothing is left.
+        """
+        env = self.path / manifest.env
+        with os_errors(f"The release {manifest.env} {manifest.id}", env):
+            env.mkdir(parents=True, exist_ok=True)
+            with open(self.path / ".lock", "a", encoding="utf-8") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                self._require_next(manifest)
+                for left in env.glob(".new-*"):  # of a run that was killed; the lock says that none is at work
+                    shutil.rmtree(left)
+                folder = Path(tempfile.mkdtemp(prefix=".new-", dir=env))
+                try:
+                    yield folder
+                    folder.chmod(0o755)
+                    _flush(folder)
+                    os.rename(folder, env / manifest.id)
+                    flush_directory(env)
+                finally:
+                    shutil.rmtree(folder, ignore_errors=True)
+                    with suppress(OSError):
+                        env.rmdir()  # the first release of this environment failed
+
+    def _require_next(self, manifest: Manifest) -> None:
+        releases = self.releases(manifest.env)
+        newest = serial_of(releases[-1]) if releases else 0
+        if manifest.serial <= newest:
+            raise AirgapError(
+                "Another build of this environment was faster",
+                wanted=f"serial {newest + 1} or higher",
+                found=f"serial {manifest.serial}",
+                where=str(self.path / manifest.env),
+                remedy="run the build again",
+            )
+
+
+def check_files(folder: Path, manifest: Manifest) -> None:
+    """Compare the list of files and every part of every payload in ``folder`` with the manifest."""
+    _check_file(folder / FILES, None, manifest.files_sha256)
+    for payload in manifest.payloads:
+        for part in payload.parts:
+            _check_file(folder / part.name, part.size, part.sha256)
+
+
+def _check_file(path: Path, size: Optional[int], sha256: str) -> None:
+    found = "no such file"
+    if path.is_file():
+        actual = path.stat().st_size
+        found = f"{actual} bytes" if size not in (None, actual) else ""
+        if not found:
+            actual_hash = sha256_file(path)
+            found = f"sha256 {actual_hash}" if actual_hash != sha256 else ""
+    if found:
+        raise AirgapError(
+            "A file of this release is damaged or missing",
+            wanted=f"{size} bytes, sha256 {sha256}" if size is not None else f"sha256 {sha256}",
+            found=found,
+            where=str(path),
+            remedy="copy the release to this depot again",
+        )
+
+
+def _flush(folder: Path) -> None:
+    for path in folder.iterdir():
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    flush_directory(folder)

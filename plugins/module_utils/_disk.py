@@ -1,0 +1,85 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Write to disk so that it lasts, and one message for what the operating system refuses."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+
+
+@contextmanager
+def os_errors(what: str, where: Path) -> Iterator[None]:
+    """Turn an error of the operating system into an AirgapError: ``what`` could not be written."""
+    try:
+        yield
+    except OSError as error:
+        remedy = "look at the file system and its mount options, then run again"
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            remedy = "free space on this file system, then run again; nothing was left behind"
+        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            remedy = "let the user of this task write there (become: true), or choose another place"
+        raise AirgapError(
+            f"{what} could not be written",
+            wanted="a writable file system with enough space",
+            found=str(error.strerror or error),
+            where=str(error.filename or where),
+            remedy=remedy,
+        ) from error
+
+
+def make_folder(path: Path, mode: int = 0o755) -> None:
+    """Make a folder and its missing parents, all with ``mode`` whatever the umask; those that exist stay as they are."""
+    if path.is_dir():
+        return
+    make_folder(path.parent, mode)
+    try:
+        path.mkdir()
+    except FileExistsError:
+        if not path.is_dir():
+            raise
+        return  # another run was faster
+    path.chmod(mode)
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Replace a file of mode 0644 by one rename; what was there stays until the new content is on disk."""
+    new = path.with_name(f".{path.name}-new")
+    try:
+        with open(new, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        new.chmod(0o644)
+        os.rename(new, path)
+    finally:
+        new.unlink(missing_ok=True)
+    flush_directory(path.parent)
+
+
+def flush_directory(folder: Path) -> None:
+    """Wait until the names in ``folder`` are on disk."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def flush_file_system(folder: Path) -> None:
+    """Wait until the file system of ``folder`` is on disk: one call where fsync would take one for each file."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.syncfs(handle) != 0:
+            code = ctypes.get_errno()
+            raise OSError(code, os.strerror(code), str(folder))
+    finally:
+        os.close(handle)

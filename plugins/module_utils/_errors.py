@@ -1,0 +1,32 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The one shape of every error this collection raises: wanted, found, where, remedy."""
+
+from __future__ import annotations
+
+
+class AirgapError(Exception):
+    """Something the user can act on.
+
+    ``problem`` is one short sentence. The four others answer what was expected, what was there
+    instead, in which file, package or host path, and what to do about it.
+    """
+
+    def __init__(self, problem: str, *, wanted: str, found: str, where: str, remedy: str) -> None:
+        super().__init__(problem)
+        self.problem = problem.rstrip(".")
+        self.wanted = wanted
+        self.found = found
+        self.where = where
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return (
+            f"{self.problem}. Wanted: {self.wanted}. Found: {self.found}. "
+            f"Where: {self.where}. Remedy: {self.remedy}."
+        )
+
+    def as_result(self) -> dict[str, str]:
+        """Return the fields a module adds to its failure, for callers that read them by name."""
+        return {"wanted": self.wanted, "found": self.found, "where": self.where, "remedy": self.remedy}

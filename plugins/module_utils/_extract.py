@@ -1,0 +1,128 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Unpack a payload on a host: only what files.json lists, hashed while it is written.
+
+The target is a fresh directory of mode 0700 that only this process writes. Directories come first, then files,
+each created exclusively, and links last and from the list: no link exists while anything is written, so nothing
+can be written through one.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import os
+import tarfile
+import zlib
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._files import BLOCK, DIRECTORY, FILE, SYMLINK, FileEntry
+
+
+class _Chain(io.RawIOBase):
+    """Several files read as one stream."""
+
+    def __init__(self, paths: list[Path]) -> None:
+        super().__init__()
+        self._paths = iter(paths)
+        self._stream: Any = io.BytesIO()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while True:
+            count = self._stream.readinto(buffer)
+            if count:
+                return int(count)
+            self._stream.close()
+            path = next(self._paths, None)
+            if path is None:
+                return 0
+            self._stream = open(path, "rb", buffering=0)
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
+def extract(parts: list[Path], format_name: str, entries: list[FileEntry], target: Path) -> None:
+    """Unpack the payload in ``parts`` into the empty directory ``target``.
+
+    Raises AirgapError when the payload holds anything else than the regular files of ``entries``, byte for byte.
+    """
+    for entry in entries:
+        if entry.type == DIRECTORY:
+            os.mkdir(target / entry.path, 0o700)
+    _extract_files(parts, format_name, {e.path: e for e in entries if e.type == FILE}, target)
+    for entry in entries:
+        if entry.type == SYMLINK:
+            os.symlink(entry.target, target / entry.path)
+    for entry in reversed(entries):
+        if entry.type == DIRECTORY:
+            os.chmod(target / entry.path, entry.mode)
+
+
+def _extract_files(parts: list[Path], format_name: str, wanted: dict[str, FileEntry], target: Path) -> None:
+    where = str(parts[0])
+    chain = io.BufferedReader(_Chain(parts), BLOCK)
+    try:
+        with chain, _decompress(chain, format_name) as stream, _open_tar(stream) as archive:
+            for member in archive:
+                if member.isdir() or member.issym():
+                    continue  # these come from files.json
+                entry = wanted.pop(member.name, None)
+                source = archive.extractfile(member) if member.isreg() else None
+                if entry is None or source is None or member.size != entry.size:
+                    raise _damaged(where, f"{member.name!r}, which files.json does not list like that")
+                _write(source, entry, target / entry.path, where)
+    except (tarfile.TarError, EOFError, ValueError, zlib.error, gzip.BadGzipFile, _zstd_error()) as error:
+        raise _damaged(where, f"an archive that cannot be read: {error}") from error
+    if wanted:
+        raise _damaged(where, f"{len(wanted)} files missing, {min(wanted)!r} among them")
+
+
+def _open_tar(stream: Any) -> tarfile.TarFile:
+    return tarfile.open(fileobj=stream, mode="r|", encoding="utf-8")
+
+
+def _decompress(stream: BinaryIO, format_name: str) -> Any:
+    if format_name == "tar.gz":
+        return gzip.GzipFile(fileobj=stream, mode="rb")
+    import zstandard
+
+    return zstandard.ZstdDecompressor().stream_reader(stream, read_size=BLOCK)
+
+
+def _zstd_error() -> type[Exception]:
+    try:
+        import zstandard
+    except ImportError:
+        return EOFError  # a runtime without zstandard unpacks tar.gz only
+    return zstandard.ZstdError
+
+
+def _write(source: Any, entry: FileEntry, path: Path, where: str) -> None:
+    digest = hashlib.sha256()
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with open(handle, "wb", buffering=0) as stream:
+        for block in iter(lambda: source.read(BLOCK), b""):
+            digest.update(block)
+            stream.write(block)
+        os.fchmod(handle, entry.mode)
+    if digest.hexdigest() != entry.sha256:
+        raise _damaged(where, f"{entry.path!r} with other content than files.json says")
+
+
+def _damaged(where: str, found: str) -> AirgapError:
+    return AirgapError(
+        "The payload does not match its release",
+        wanted="exactly the files of files.json",
+        found=found,
+        where=where,
+        remedy="copy the release to the controller's depot again, then run the deploy again",
+    )

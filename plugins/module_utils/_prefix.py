@@ -1,0 +1,164 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The directory of an environment: one writer at a time, the old one kept until the new one is whole."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+
+# Says what the environment was made from. Last to be written, by one rename: a prefix that has it is whole. Not *.json,
+# which conda's tools would take for the record of a package.
+MARKER = "conda-meta/airgap-conda"
+# Stands in a prefix from the first moment on, until it becomes the marker.
+UNFINISHED = "conda-meta/airgap-conda.unfinished"
+
+
+def check_prefix(prefix: Path) -> None:
+    """Refuse a prefix that holds what this collection did not make: it would be deleted."""
+    if prefix.is_symlink() or (prefix.exists() and not prefix.is_dir()):
+        raise _taken(prefix, "a symbolic link" if prefix.is_symlink() else "a file")
+    if not prefix.is_dir() or (prefix / MARKER).is_file() or (prefix / UNFINISHED).is_file():
+        return
+    names = sorted(os.listdir(prefix))
+    if names == ["conda-meta"] and not os.listdir(prefix / "conda-meta"):
+        return
+    if "conda-meta" in names:
+        raise _taken(prefix, "a conda environment that something else made")
+    if names:
+        raise _taken(prefix, f"a directory that is no conda environment, with {', '.join(names[:3])}")
+
+
+@contextlib.contextmanager
+def locked(prefix: Path) -> Iterator[None]:
+    """Hold the prefix alone; AirgapError that names the other process when it is held already."""
+    path = prefix.with_name(f"{prefix.name}.lock")
+    try:
+        prefix.parent.mkdir(parents=True, exist_ok=True)
+        handle = _lock(path)
+    except BlockingIOError as error:
+        raise AirgapError(
+            "The prefix is in use by another run",
+            wanted="one run at a time",
+            found=f"process {_holder(path)} holds the lock",
+            where=str(path),
+            remedy="wait until it has ended, then run it again",
+        ) from error
+    except OSError as error:
+        raise cannot_write(prefix, error) from error
+    try:
+        yield
+    finally:
+        # Removed while it is still held, so that nobody can hold a file that is gone: see _lock.
+        path.unlink()
+        os.close(handle)
+
+
+def _lock(path: Path) -> int:
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(handle)
+            raise
+        if path.exists() and os.path.samestat(os.fstat(handle), os.stat(path)):
+            os.ftruncate(handle, 0)
+            os.write(handle, str(os.getpid()).encode())
+            return handle
+        os.close(handle)  # the former holder removed it between our open and our lock
+
+
+def _holder(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8") or "unknown"
+    except OSError:
+        return "unknown"
+
+
+def recover(prefix: Path) -> None:
+    """Bring a prefix that an interrupted run left behind back to the last whole environment, or to nothing."""
+    aside = _aside(prefix)
+    try:
+        if (prefix / MARKER).is_file():
+            remove_tree(aside)
+            return
+        if (prefix / UNFINISHED).is_file() or aside.is_dir():
+            remove_tree(prefix)
+        if aside.is_dir():
+            os.rename(aside, prefix)
+    except OSError as error:
+        raise cannot_write(prefix, error) from error
+
+
+@contextlib.contextmanager
+def replaced(prefix: Path) -> Iterator[None]:
+    """Give an empty prefix to build in; whatever goes wrong, the old environment comes back or nothing stays."""
+    aside = _aside(prefix)
+    try:
+        if prefix.is_dir() and os.listdir(prefix):
+            os.rename(prefix, aside)
+        (prefix / UNFINISHED).parent.mkdir(parents=True, exist_ok=True)
+        (prefix / UNFINISHED).touch()
+    except OSError as error:
+        recover(prefix)
+        raise cannot_write(prefix, error) from error
+    try:
+        yield
+    except BaseException:
+        recover(prefix)
+        raise
+    recover(prefix)  # the new one is whole: this removes the old one
+
+
+def finish(prefix: Path, marker: str) -> None:
+    """Declare the environment whole."""
+    path = prefix / UNFINISHED
+    path.write_text(marker, encoding="utf-8")
+    os.rename(path, prefix / MARKER)
+
+
+def read_marker(prefix: Path) -> str | None:
+    """Return what the last whole environment says of itself, also where it still stands aside; None without one."""
+    for place in (prefix, _aside(prefix)):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            return (place / MARKER).read_text(encoding="utf-8")
+    return None
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a directory tree; nothing there is fine."""
+    if path.exists():
+        shutil.rmtree(path)
+
+
+def cannot_write(prefix: Path, error: OSError) -> AirgapError:
+    """Return the error for a prefix that the file system refuses."""
+    return AirgapError(
+        "The prefix cannot be written",
+        wanted="a directory that this user may create, rename and fill",
+        found=error.strerror or str(error),
+        where=str(error.filename or prefix),
+        remedy="choose another prefix, give the rights to its parent directory or free space",
+    )
+
+
+def _aside(prefix: Path) -> Path:
+    return prefix.with_name(f".{prefix.name}.previous")
+
+
+def _taken(prefix: Path, found: str) -> AirgapError:
+    return AirgapError(
+        "The prefix holds something else",
+        wanted="an absent or empty directory, or an environment made by airgap.conda.environment",
+        found=found,
+        where=str(prefix),
+        remedy="choose another prefix, or remove what is there if nobody needs it",
+    )

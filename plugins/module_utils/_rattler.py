@@ -1,0 +1,49 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The one place where the rattler library is loaded and its asynchronous calls are waited for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+
+T = TypeVar("T")
+
+
+def load_rattler() -> Any:
+    """Return the rattler module; AirgapError when the interpreter that runs the module lacks it."""
+    try:
+        import rattler
+        import rattler.exceptions  # not loaded by the line above
+    except ImportError as error:
+        import sys
+
+        raise AirgapError(
+            "py-rattler cannot be loaded on the bastion",
+            wanted="py-rattler for the Python that runs the modules",
+            found=str(error),
+            where=sys.executable,
+            remedy="install it with 'python -m pip install py-rattler', or point ansible_python_interpreter to a "
+            "Python that has it",
+        ) from error
+    return rattler
+
+
+def wait_for(call: Coroutine[Any, Any, T]) -> T:
+    """Run one asynchronous rattler call to its end."""
+    return asyncio.run(call)
+
+
+def package_cache(cache: Path) -> Path:
+    """Return where extracted packages are kept below the cache given by the user."""
+    return cache / "pkgs"
+
+
+def repodata_cache(cache: Path) -> Path:
+    """Return where the channels' indexes are kept below the cache given by the user."""
+    return cache / "repodata"

@@ -1,0 +1,204 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Contract 1 in types: what a release is, and its manifest.json.
+
+The chain of trust runs downwards: the signature covers manifest.json, the manifest holds the hash of
+files.json.zst and of every part of every payload, files.json holds the hash of every file.
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Optional
+
+from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+
+SCHEMA = 1
+MANIFEST = "manifest.json"
+SIGNATURE = "manifest.json.sig"
+FILES = "files.json.zst"
+RELEASE_ID = re.compile(r"(?P<serial>[1-9][0-9]{0,8})-(?P<hash8>[0-9a-f]{8})")
+ENV_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+PART_NAME = re.compile(r"env\.(?P<format>tar\.(zst|gz))(\.[0-9]{3,6})?")
+SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One file of a payload: ``size`` in bytes, ``sha256`` in lower-case hex."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Payload:
+    """The tree of a release in one ``format`` (tar.zst, tar.gz), cut into one or more parts."""
+
+    format: str
+    size: int
+    sha256: str
+    parts: tuple[Part, ...]
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Payload:
+        """Make it from what ``asdict`` gave."""
+        parts = tuple(Part(**part) for part in data["parts"])
+        return cls(data["format"], data["size"], data["sha256"], parts)
+
+
+@dataclass(frozen=True)
+class Checks:
+    """What must work before a release becomes current; ``timeout`` in seconds for each check."""
+
+    imports: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()
+    timeout: int = 300
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """manifest.json. ``bytes`` and ``files`` measure the unpacked tree."""
+
+    env: str
+    id: str
+    serial: int
+    prefix: str
+    platform: str
+    created: str
+    inputs: dict[str, str]
+    requirements: dict[str, Any]
+    packages: tuple[dict[str, Any], ...]
+    payloads: tuple[Payload, ...]
+    bytes: int
+    files: int
+    files_sha256: str
+    checks: Checks = field(default_factory=Checks)
+    gpu: str = "none"
+
+    @property
+    def root(self) -> str:
+        """The root of the host's store this release was packed for (``/opt/conda-envs``)."""
+        return str(Path(self.prefix).parent.parent)
+
+    def payload(self, formats: list[str]) -> Optional[Payload]:
+        """Return the payload of the first of ``formats`` that this release has."""
+        by_format = {payload.format: payload for payload in self.payloads}
+        return next((by_format[name] for name in formats if name in by_format), None)
+
+    def to_json(self) -> str:
+        """Return the text of manifest.json; the same manifest always gives the same bytes."""
+        return json.dumps({"schema": SCHEMA, **asdict(self)}, indent=1, sort_keys=True) + "\n"
+
+
+def serial_of(release_id: str) -> int:
+    """Return the serial of ``<serial>-<hash8>``; 0 when the name is no release id."""
+    match = RELEASE_ID.fullmatch(release_id)
+    return int(match.group("serial")) if match else 0
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read and check one manifest.json; raises AirgapError naming the file and the field."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(path, str(error)) from error
+    return parse_manifest(text, str(path))
+
+
+def parse_manifest(text: str, where: str) -> Manifest:
+    """Turn the text of a manifest.json into a Manifest; the same checks as read_manifest."""
+    try:
+        data = json.loads(text)
+        schema = data.pop("schema")
+        if schema != SCHEMA:
+            raise AirgapError(
+                "This release was made by another version of airgap.conda",
+                wanted=f"manifest schema {SCHEMA}",
+                found=f"schema {schema}",
+                where=where,
+                remedy="use the same version of the collection on the bastion and on the controller",
+            )
+        checks = data.pop("checks")
+        manifest = Manifest(
+            payloads=tuple(Payload.from_dict(item) for item in data.pop("payloads")),
+            checks=Checks(tuple(checks["imports"]), tuple(checks["commands"]), checks["timeout"]),
+            packages=tuple(data.pop("packages")),
+            **data,
+        )
+        _check_types(manifest)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise _unreadable(where, f"{type(error).__name__}: {error}") from error
+    _check_values(manifest, where)
+    return manifest
+
+
+def _check_types(manifest: Manifest) -> None:
+    parts = [part for payload in manifest.payloads for part in payload.parts]
+    measured = [*manifest.payloads, *parts]
+    typed = {
+        str: [manifest.env, manifest.id, manifest.prefix, manifest.platform, manifest.created, manifest.files_sha256]
+        + [manifest.gpu, *manifest.checks.imports, *manifest.checks.commands]
+        + [item.sha256 for item in measured]
+        + [payload.format for payload in manifest.payloads]
+        + [part.name for part in parts],
+        int: [manifest.serial, manifest.bytes, manifest.files, manifest.checks.timeout]
+        + [item.size for item in measured],
+        dict: [manifest.inputs, manifest.requirements, *manifest.packages],
+    }
+    for kind, values in typed.items():
+        for value in values:
+            if type(value) is not kind:
+                raise TypeError(f"{value!r} is no {kind.__name__}")
+
+
+def _check_values(manifest: Manifest, where: str) -> None:
+    """Refuse a manifest whose names could lead out of its folder, or whose fields disagree with each other."""
+    parts = [part for payload in manifest.payloads for part in payload.parts]
+    prefix = manifest.prefix
+    faults = {
+        "env": not ENV_NAME.fullmatch(manifest.env) and manifest.env,
+        "id": (serial_of(manifest.id) or -1) != manifest.serial and manifest.id,
+        "prefix": not _is_prefix(prefix, f"/{manifest.env}/{manifest.id}") and prefix,
+        "payload": next((payload.format for payload in manifest.payloads if not _is_whole(payload)), False),
+        "parts": len({part.name for part in parts}) != len(parts) and "a list with a name twice",
+        "size": min([manifest.bytes, manifest.files, *(part.size for part in parts)]) < 0 and "negative",
+        "sha256": not SHA256.fullmatch(manifest.files_sha256) and manifest.files_sha256,
+        "timeout": manifest.checks.timeout < 1 and manifest.checks.timeout,
+    }
+    for name, value in faults.items():
+        if value is not False:
+            raise _unreadable(where, f"{name} is {value!r}")
+
+
+def _is_prefix(prefix: str, end: str) -> bool:
+    return prefix.startswith("/") and posixpath.normpath(prefix) == prefix and prefix.endswith(end)
+
+
+def _is_whole(payload: Payload) -> bool:
+    """Tell whether the parts of a payload are named after it and add up to it."""
+    names = [PART_NAME.fullmatch(part.name) for part in payload.parts]
+    hashes = [payload.sha256, *(part.sha256 for part in payload.parts)]
+    return (
+        bool(names)
+        and all(name is not None and name["format"] == payload.format for name in names)
+        and all(SHA256.fullmatch(sha256) for sha256 in hashes)
+        and sum(part.size for part in payload.parts) == payload.size
+    )
+
+
+def _unreadable(where: object, found: str) -> AirgapError:
+    return AirgapError(
+        "The manifest cannot be used",
+        wanted="a manifest.json written by airgap.conda",
+        found=found,
+        where=str(where),
+        remedy="copy the release again from the depot it came from, or build it again",
+    )

@@ -1,0 +1,196 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Read and check release.yml: what a release must be like beyond the packages in environment.yml."""
+
+from __future__ import annotations
+
+import json
+import keyword
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._release import Checks
+from ansible_collections.airgap.conda.plugins.module_utils._spec_yaml import Node, parse_yaml, refuse_credentials
+
+PLATFORMS = ("linux-64", "linux-aarch64")
+CPUS = ("x86-64", "x86-64-v2", "x86-64-v3", "x86-64-v4")
+FORMATS = ("tar.zst", "tar.gz")
+GPU = ("none", "optional", "required")
+# Set or read by every activation: a spec that sets one of them breaks the environment.
+RESERVED_VARIABLES = ("CONDA_PREFIX", "CONDA_DEFAULT_ENV", "PATH")
+
+_REFERENCE = re.compile(r"\$(?:[A-Za-z_][A-Za-z0-9_]*|\{[A-Za-z_][A-Za-z0-9_]*\})")
+
+
+@dataclass(frozen=True)
+class Target:
+    """The weakest host the release must run on; None where the spec does not say.
+
+    ``platform`` is a conda subdir, ``glibc``, ``cuda`` and ``driver`` are versions, ``cpu`` a microarchitecture level.
+    """
+
+    platform: str = "linux-64"
+    glibc: str | None = None
+    cuda: str | None = None
+    driver: str | None = None
+    cpu: str | None = None
+
+
+@dataclass(frozen=True)
+class ReleaseSpec:
+    """release.yml in types. ``copies`` are (from, to) pairs, relative to the prefix."""
+
+    target: Target = field(default_factory=Target)
+    formats: tuple[str, ...] = ("tar.zst",)
+    gpu: str = "none"
+    checks: Checks = field(default_factory=Checks)
+    activation_variables: dict[str, str] = field(default_factory=dict)
+    copies: tuple[tuple[str, str], ...] = ()
+
+
+def read_release_spec(root: Node | None, taken_variables: Collection[str] = ()) -> ReleaseSpec:
+    """Check the top value of a release.yml; None (an empty file) means all defaults.
+
+    ``taken_variables`` are the names that environment.yml sets already.
+    """
+    if root is None:
+        return ReleaseSpec()
+    keys = root.mapping(["target", "formats", "gpu", "checks", "activation", "copies"])
+    values: dict[str, Any] = {}
+    if "target" in keys:
+        values["target"] = _target(keys["target"], Target())
+    if "formats" in keys:
+        values["formats"] = unique([node.one_of(FORMATS) for node in keys["formats"].items()], keys["formats"])
+    if "gpu" in keys:
+        values["gpu"] = keys["gpu"].one_of(GPU)
+    if "checks" in keys:
+        values["checks"] = _checks(keys["checks"])
+    if "activation" in keys:
+        values["activation_variables"] = _activation(keys["activation"], taken_variables)
+    if "copies" in keys:
+        values["copies"] = _copies(keys["copies"])
+    return ReleaseSpec(**values)
+
+
+def override_target(target: Target, values: Mapping[str, object], where: str) -> Target:
+    """Return ``target`` with the keys in ``values``, which come from the variable named ``where``, in their place."""
+    text = json.dumps(dict(values), indent=0)  # JSON is YAML: one reader and one set of checks for both sources
+    refuse_credentials(text, where)
+    root = parse_yaml(text, where)
+    try:
+        return _target(root, target) if root else target
+    except AirgapError as error:
+        error.where = where  # the lines are those of the JSON, of no use to anyone
+        raise
+
+
+def shell_name(name: str, node: Node) -> str:
+    """Return the name of an environment variable, fit for every shell."""
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        raise node.error(f"{name!r} cannot be the name of a variable", found=repr(name),
+                         wanted="letters, digits and _, not starting with a digit", remedy="rename the variable")
+    if name in RESERVED_VARIABLES:
+        raise node.error(f"{name} belongs to the activation itself", found=repr(name),
+                         wanted="any variable but " + ", ".join(RESERVED_VARIABLES), remedy="remove it or rename it")
+    return name
+
+
+def unique(values: list[str], node: Node) -> tuple[str, ...]:
+    """Return ``values`` as a tuple; refuses a value that stands twice."""
+    for value in values:
+        if values.count(value) > 1:
+            raise node.error(f"{value!r} stands twice in the list", wanted="each value once",
+                             found=f"{value!r} {values.count(value)} times", remedy="keep one of them")
+    return tuple(values)
+
+
+def _target(node: Node, base: Target) -> Target:
+    keys = node.mapping(["platform", "glibc", "cuda", "driver", "cpu"])
+    values: dict[str, str] = {name: _version(keys[name], name) for name in ("glibc", "cuda", "driver") if name in keys}
+    if "platform" in keys:
+        values["platform"] = keys["platform"].one_of(PLATFORMS)
+    if "cpu" in keys:
+        values["cpu"] = keys["cpu"].one_of(CPUS)
+    target = replace(base, **values)
+    if target.cpu and target.platform != "linux-64":
+        raise node.error("This CPU level does not exist on the platform", wanted="cpu with linux-64 only",
+                         found=f"{target.cpu} with {target.platform}", remedy="remove target.cpu")
+    return target
+
+
+def _version(node: Node, name: str) -> str:
+    if node.kind in ("int", "float"):
+        raise node.error(f"The {name} version is not quoted", wanted="a version as text",
+                         remedy=f'quote it: "{node.text}", since YAML reads a number and 2.30 becomes 2.3')
+    return node.matching(r"\d+(\.\d+)*", f"a {name} version: numbers with dots between them", "correct the version")
+
+
+def _checks(node: Node) -> Checks:
+    keys = node.mapping(["imports", "commands", "timeout"])
+    values: dict[str, Any] = {}
+    if "imports" in keys:
+        values["imports"] = unique([_module(item) for item in keys["imports"].items()], keys["imports"])
+    if "commands" in keys:
+        values["commands"] = tuple(item.string(multiline=True) for item in keys["commands"].items())
+    if "timeout" in keys:
+        values["timeout"] = _seconds(keys["timeout"])
+    return Checks(**values)
+
+
+def _module(node: Node) -> str:
+    name = node.string()
+    parts = name.split(".")
+    if not all(part.isascii() and part.isidentifier() and not keyword.iskeyword(part) for part in parts):
+        raise node.error("This is not the name of a module", wanted="what follows 'import', such as scipy.stats",
+                         remedy="write the module's name, which can differ from the package's (pillow is PIL)")
+    return name
+
+
+def _seconds(node: Node) -> int:
+    if node.kind != "int" or not re.fullmatch(r"[1-9][0-9]{0,4}", node.text):
+        raise node.error("The timeout is not valid", wanted="whole seconds, 1 to 99999",
+                         remedy="write a plain number, such as 300")
+    return int(node.text)
+
+
+def _activation(node: Node, taken: Collection[str]) -> dict[str, str]:
+    variables: dict[str, str] = {}
+    keys = node.mapping(["variables"])
+    for name, value in keys["variables"].mapping().items() if keys else ():
+        if name in taken:
+            raise value.error(f"The variable {name} is set in both files", wanted="each variable in one place",
+                              found=f"{name} here and in environment.yml", remedy=f"remove {name} from one of them")
+        text = value.string()
+        rest = _REFERENCE.sub("", text)
+        if "$" in rest or "`" in rest:
+            raise value.error("The value has a $ or ` that is not a variable", wanted="text, $NAME and ${NAME}",
+                              remedy="name the variable, or remove the sign: commands are not run at activation")
+        variables[shell_name(name, value)] = text
+    return variables
+
+
+def _copies(node: Node) -> tuple[tuple[str, str], ...]:
+    pairs = []
+    for item in node.items():
+        keys = item.mapping(["from", "to"])
+        if len(keys) < 2:
+            raise item.error("A copy needs two paths", wanted="the keys from and to", found="only " + ", ".join(keys),
+                             remedy="write - {from: lib/a, to: lib/b}")
+        source, target = _relative(keys["from"]), _relative(keys["to"])
+        if source == target:
+            raise item.error("A copy leads to itself", wanted="two different paths", found=source, remedy="correct to")
+        pairs.append((source, target))
+    unique([target for source, target in pairs], node)
+    return tuple(pairs)
+
+
+def _relative(node: Node) -> str:
+    path = node.string()
+    if any(part in ("", ".", "..") for part in path.split("/")):
+        raise node.error("This path could lead out of the release", wanted="a path relative to the prefix, without ..",
+                         remedy="write it from the prefix on, such as lib/libdevice.10.bc")
+    return path

@@ -1,0 +1,198 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Read a spec's YAML so that every value still knows its line, and every refusal can name it.
+
+The tree that PyYAML composes is read lazily and never constructed into objects: no tag can run code,
+and a value is taken as its author wrote it (``2.30`` never becomes ``2.3``).
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+
+_KINDS = {
+    "str": "text", "int": "number", "float": "number", "bool": "true/false value", "null": "nothing",
+    "timestamp": "date", "seq": "list", "map": "mapping", "merge": "merge key",
+}
+_USER_IN_URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<user>[^/\s]+)@")
+_USER_BEFORE_HOST = re.compile(r"""(?:^|(?<=[\s"'\[,]))[^\s/:@"'#]+:[^\s/@:]+@[\w-]+\.[\w.-]+""")
+_TOKEN = re.compile(r"(?:https?://\S*|(?<![\w/.-])[\w-]+(?:\.[\w-]+)+(?::\d+)?)/t/[^/\s]+")
+
+
+class Node:
+    """One value of a YAML file. ``where`` is ``path:line``, lines counted from 1."""
+
+    def __init__(self, node: Any, origin: str) -> None:
+        self._node = node
+        self._origin = origin
+        self.where = f"{origin}:{node.start_mark.line + 1}"
+        self.kind = _kind(node)
+        self.text: str = node.value if isinstance(node.value, str) else ""
+
+    def error(self, problem: str, *, wanted: str, remedy: str, found: str = "") -> AirgapError:
+        """Return (for the caller to raise) the refusal of this value, which is described unless ``found`` is given."""
+        return AirgapError(problem, wanted=wanted, found=found or self.describe(), where=self.where, remedy=remedy)
+
+    def describe(self) -> str:
+        """Return the value in a user's words: ``the number 2.30``, ``a list``, ``nothing``."""
+        if self.kind == "null":
+            return "nothing"
+        word = _KINDS.get(self.kind, f"value with the tag {self.kind}")
+        return f"the {word} {self.text!r}" if self.text else f"an empty {word}" if self.is_empty else f"a {word}"
+
+    @property
+    def is_empty(self) -> bool:
+        return self.kind == "null" or not self._node.value
+
+    def mapping(self, known: Sequence[str] | None = None) -> dict[str, Node]:
+        """Return the entries of a mapping by key; refuses keys that stand twice or are not ``known``."""
+        if self.kind != "map":
+            raise self.error("A mapping is missing here", wanted="'key: value' lines",
+                             remedy="write one 'key: value' a line, indented alike")
+        entries: dict[str, Node] = {}
+        for key_node, value_node in self._node.value:
+            key = Node(key_node, self._origin)
+            if key.text in entries:
+                first = entries[key.text].where.rpartition(":")[2]
+                raise key.error(f"The key {key.text!r} stands twice", wanted="each key once",
+                                found=f"{key.text!r} again, first near line {first}",
+                                remedy="keep one of them: YAML would silently use the last")
+            if known is not None and key.text not in known:
+                raise _unknown_key(key, known)
+            entries[key.text] = Node(value_node, self._origin)
+        return entries
+
+    def items(self) -> list[Node]:
+        """Return the entries of a list, which must not be empty."""
+        if self.kind != "seq" or self.is_empty:
+            raise self.error("A list is missing here", wanted="one or more lines that start with '- '",
+                             remedy="write each entry on its own line after '- ', or remove the key")
+        return [Node(node, self._origin) for node in self._node.value]
+
+    def string(self, *, multiline: bool = False) -> str:
+        """Return a text that is not blank and, unless ``multiline``, stands on one line."""
+        if self.kind in ("int", "float", "bool", "timestamp"):
+            raise self.error("YAML does not read this value as text", wanted="a text",
+                             remedy=f'quote it: "{self.text}"')
+        if self.kind != "str" or not self.text.strip():
+            raise self.error("A text is missing here", wanted="a text", remedy="write the value, quoted if in doubt")
+        if "\0" in self.text or (not multiline and any(ord(char) < 32 or ord(char) == 127 for char in self.text)):
+            raise self.error("The text has a line break or another control character", wanted="one line of text",
+                             remedy="write it on one line")
+        return self.text
+
+    def one_of(self, choices: Sequence[str]) -> str:
+        """Return a text that is one of ``choices``."""
+        if self.text not in choices:
+            raise self.error("This value is not known", wanted="one of " + ", ".join(choices),
+                             remedy=_nearest(self.text, choices) + "use one of the values wanted")
+        return self.text
+
+    def matching(self, pattern: str, wanted: str, remedy: str) -> str:
+        """Return a text that ``pattern`` matches from end to end."""
+        text = self.string()
+        if not re.fullmatch(pattern, text):
+            raise self.error("This value is not valid", wanted=wanted, remedy=remedy)
+        return text
+
+
+def _kind(node: Any) -> str:
+    """Return the short name of a node's type, or its whole tag where that is not YAML's own for its shape."""
+    kind: str = node.tag.removeprefix("tag:yaml.org,2002:")
+    shape = {"mapping": "map", "sequence": "seq"}.get(node.id)
+    return kind if kind == shape or (shape is None and kind not in ("map", "seq")) else node.tag
+
+
+def read_yaml(path: Path) -> Node | None:
+    """Return the top value of a YAML file, or None when it holds only comments."""
+    return parse_yaml(read_text(path), str(path))
+
+
+def parse_yaml(text: str, origin: str) -> Node | None:
+    """Return the top value of one YAML document; ``origin`` names it in errors."""
+    try:
+        import yaml
+    except ImportError as error:
+        raise AirgapError("The Python library PyYAML is missing", wanted="PyYAML, to read specs", found=str(error),
+                          where=origin, remedy="pip install pyyaml, for the Python that runs this module") from error
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 1
+        raise _broken(f"{origin}:{line}", ", ".join(filter(None, [error.context, error.problem]))) from error
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise _broken(f"{origin}:{line}", f"the character #x{error.character:04x}") from error
+    except RecursionError as error:
+        raise _broken(origin, "values nested too deeply") from error
+    return Node(node, origin) if node else None
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file a spec is made of, which must be UTF-8 and free of credentials."""
+    if not path.is_file():
+        found = "a directory" if path.is_dir() else "a broken link" if os.path.lexists(path) else "no such file"
+        raise _unreadable(path, found, "check the path and its spelling")
+    try:
+        raw = path.read_bytes()
+        text = raw.decode("utf-8-sig")
+    except OSError as error:
+        raise _unreadable(path, str(error.strerror), "give the user that builds the right to read it") from error
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise AirgapError("The file is not UTF-8", wanted="a text file in UTF-8",
+                          found=f"the byte 0x{raw[error.start]:02x}", where=f"{path}:{line}",
+                          remedy="save it as UTF-8 (iconv -t utf-8 converts)") from error
+    for number, line_text in enumerate(text.splitlines(), start=1):
+        refuse_credentials(line_text, f"{path}:{number}")
+    return text
+
+
+def refuse_credentials(text: str, where: str) -> None:
+    """Refuse a user name, password or token in a URL; the error never repeats it.
+
+    A spec is copied into the depot and from there to every host, comments included.
+    """
+    for match in _USER_IN_URL.finditer(text):
+        if not match["scheme"].endswith("ssh") or ":" in match["user"]:
+            raise _credentials("a user name or password in a URL", where)
+    if _USER_BEFORE_HOST.search(text):
+        raise _credentials("a user name and password before a host", where)
+    if _TOKEN.search(text):
+        raise _credentials("an access token (/t/...) in a URL", where)
+
+
+def _credentials(found: str, where: str) -> AirgapError:
+    return AirgapError("Credentials would travel to every host with the release", wanted="URLs without credentials",
+                       found=found, where=where,
+                       remedy="remove them here, change them if the file was shared, and keep them in the bastion's "
+                       "own configuration (channel authentication of conda, pip.conf, .netrc)")
+
+
+def _unknown_key(key: Node, known: Sequence[str]) -> AirgapError:
+    return key.error(f"The key {key.text!r} is not known", wanted="one of " + ", ".join(known), found=repr(key.text),
+                     remedy=_nearest(key.text, known) + "correct or remove the key")
+
+
+def _nearest(word: str, choices: Sequence[str]) -> str:
+    close = difflib.get_close_matches(word, choices, n=1)
+    return f"did you mean {close[0]!r}? If not, " if close else ""
+
+
+def _broken(where: str, found: str) -> AirgapError:
+    return AirgapError("The file is not valid YAML", wanted="a valid YAML file", found=found, where=where,
+                       remedy="indent with spaces, never tabs, and close every quote and bracket, here or above")
+
+
+def _unreadable(path: Path, found: str, remedy: str) -> AirgapError:
+    return AirgapError(f"{path.name} cannot be read", wanted="a readable file", found=found, where=str(path),
+                       remedy=remedy)

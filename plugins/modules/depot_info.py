@@ -1,0 +1,131 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: depot_info
+short_description: Verify releases in a depot and tell what a host needs to know of them
+version_added: 0.1.0
+description:
+  - Verifies the signature of each release and the hash of each of its files, once, where the depot is.
+  - Reads only.
+requirements:
+  - ssh-keygen of OpenSSH 8.1 or newer
+author: airgap.conda contributors (@airgap-conda)
+options:
+  depot:
+    description: Folder of the depot.
+    type: path
+    required: true
+  envs:
+    description: Environments to look for.
+    type: list
+    elements: str
+    required: true
+  releases:
+    description: Release to use for an environment, by name of the environment. The newest one where none is given.
+    type: dict
+    default: {}
+  allowed_signers:
+    description: File of trusted keys in the format that C(ssh-keygen) calls allowed signers.
+    type: path
+    required: true
+attributes:
+  check_mode:
+    description: Runs in check mode as it does otherwise.
+    support: full
+  diff_mode:
+    description: Shows what changes.
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Verify the newest release of demo
+  airgap.conda.depot_info:
+    depot: /srv/depot
+    envs: [demo]
+    allowed_signers: /srv/allowed_signers
+  delegate_to: localhost
+  run_once: true
+  register: depot
+"""
+
+RETURN = r"""
+releases:
+  description: What M(airgap.conda.preflight), M(airgap.conda.fetch) and M(airgap.conda.release) need of each release.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    env:
+      description: Name of the environment.
+      type: str
+      returned: success
+    id:
+      description: Id of the release.
+      type: str
+      returned: success
+    path:
+      description: Folder of the release in the depot.
+      type: str
+      returned: success
+    signer:
+      description: Who signed it.
+      type: str
+      returned: success
+    manifest_sha256:
+      description: Hash of the verified manifest.
+      type: str
+      returned: success
+"""
+
+from dataclasses import asdict
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.airgap.conda.plugins.module_utils._depot import Depot
+from ansible_collections.airgap.conda.plugins.module_utils._files import sha256_file
+from ansible_collections.airgap.conda.plugins.module_utils._module import run_module
+from ansible_collections.airgap.conda.plugins.module_utils._release import MANIFEST
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "depot": {"type": "path", "required": True},
+            "envs": {"type": "list", "elements": "str", "required": True},
+            "releases": {"type": "dict", "default": {}},
+            "allowed_signers": {"type": "path", "required": True},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    depot = Depot(Path(params["depot"]))
+
+    def describe(env: str) -> dict:
+        manifest = depot.choose(env, params["releases"].get(env, ""))
+        signer = depot.verify(manifest, Path(params["allowed_signers"]))
+        folder = depot.folder(env, manifest.id)
+        fields = ("env", "id", "serial", "prefix", "platform", "bytes", "files")
+        return {
+            **{name: getattr(manifest, name) for name in fields},
+            "root": manifest.root,
+            "glibc": manifest.requirements.get("glibc", ""),
+            "glibc_file": manifest.requirements.get("glibc_file", ""),
+            "payloads": [asdict(payload) for payload in manifest.payloads],
+            "path": str(folder),
+            "files_sha256": manifest.files_sha256,
+            "imports": list(manifest.checks.imports),
+            "signer": signer,
+            "manifest_sha256": sha256_file(folder / MANIFEST),
+        }
+
+    run_module(module, lambda: {"changed": False, "releases": [describe(env) for env in params["envs"]]})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,246 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Module airgap.conda.environment: a conda environment on the bastion, made from a spec."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: environment
+short_description: Make a conda environment from a spec
+version_added: 0.1.0
+author:
+  - airgap.conda contributors (@airgap-conda)
+description:
+  - Solves and installs the conda packages of a spec, runs its C(pip) section with the environment's own pip, does the
+    C(copies), writes the activation variables and compiles what has no byte code yet.
+  - Nothing else has to be installed on the bastion, no conda either. Solver and installer are those of py-rattler.
+  - What the hosts have (glibc, CUDA driver, CPU) comes from the C(target) in the spec's C(release.yml), never from the
+    bastion. A bastion without GPU builds environments for hosts with one.
+  - When anything fails, the environment that was there before is put back, and without one nothing stays.
+  - A run that was interrupted is put right by the next one.
+attributes:
+  check_mode:
+    description: >-
+      Solves and says what would change. Writes nothing but the cache. A spec with a C(pip) section gets its conda
+      packages linked into the cache for a moment, so that their pip can tell what it would install.
+    support: full
+  diff_mode:
+    description: Shows one line for each package that comes, goes or changes.
+    support: full
+  idempotent:
+    description: A prefix that was made from this spec is only looked at, without network.
+    support: full
+requirements:
+  - python >= 3.9
+  - py-rattler
+  - PyYAML
+options:
+  prefix:
+    description:
+      - Directory of the environment, absent, empty, or made by this module before. Its parents are made.
+      - A file C(<prefix>.lock) stands beside it while the module runs.
+    type: path
+    required: true
+  spec:
+    description:
+      - Directory with the C(environment.yml), and the C(release.yml) if there is one. Its name is the environment's.
+    type: path
+    required: true
+  channels:
+    description:
+      - Channels to use instead of those in the spec, in order of priority. Names, URLs or absolute paths.
+      - A package that the spec pins with C(channel::package) then comes from the one whose address ends in that
+        channel.
+    type: list
+    elements: str
+  channel_alias:
+    description: Where channels given by name are, such as the address of a mirror of all of them.
+    type: str
+    default: https://conda.anaconda.org
+  target:
+    description:
+      - Keys of C(target) in C(release.yml) that are to be others here.
+    type: dict
+    suboptions:
+      platform:
+        description: Conda's name of the platform, such as V(linux-64).
+        type: str
+      glibc:
+        description: Oldest glibc among the hosts. Without it in either place the bastion's own is taken.
+        type: str
+      cuda:
+        description: Newest CUDA that the driver of every host supports.
+        type: str
+      driver:
+        description: Oldest NVIDIA driver among the hosts.
+        type: str
+      cpu:
+        description: Oldest microarchitecture level among the hosts, such as V(x86-64-v2).
+        type: str
+  cache:
+    description:
+      - Directory for downloaded packages and the channels' indexes. On the file system of O(prefix), files are linked
+        and take no space twice.
+    type: path
+    default: ~/.cache/airgap.conda
+  update:
+    description:
+      - Ask channels and package index again even when the prefix was made from this very spec, and make the environment
+        anew when they have something else to offer.
+    type: bool
+    default: false
+seealso:
+  - module: airgap.conda.pack
+"""
+
+EXAMPLES = r"""
+- name: Make the environment that envs/demo describes
+  airgap.conda.environment:
+    prefix: /srv/build/demo
+    spec: "{{ playbook_dir }}/envs/demo"
+
+- name: Make it for older hosts, from a mirror
+  airgap.conda.environment:
+    prefix: /srv/build/demo
+    spec: "{{ playbook_dir }}/envs/demo"
+    channel_alias: https://mirror.example.org/conda
+    target:
+      glibc: "2.27"
+
+- name: See whether newer packages are to be had
+  airgap.conda.environment:
+    prefix: /srv/build/demo
+    spec: "{{ playbook_dir }}/envs/demo"
+    update: true
+  check_mode: true
+  diff: true
+"""
+
+RETURN = r"""
+prefix:
+  description: Directory of the environment.
+  type: str
+  returned: success
+  sample: /srv/build/demo
+spec_sha256:
+  description: Hash of the spec's meaning. Comments and layout do not change it.
+  type: str
+  returned: success
+inputs_sha256:
+  description: Hash of all that determines the environment. That is the spec, the target and each package's hash.
+  type: str
+  returned: success
+conda_lock:
+  description: The conda packages in conda's explicit format, addresses without credentials.
+  type: str
+  returned: success
+pip_lock:
+  description: What pip installed, as requirements with hashes. Empty without a C(pip) section.
+  type: str
+  returned: success
+packages:
+  description: Every package.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    manager:
+      description: V(conda) or V(pip).
+      type: str
+    name:
+      description: Name of the package.
+      type: str
+    version:
+      description: Version of the package.
+      type: str
+    build:
+      description: Conda's build string, empty for pip.
+      type: str
+    channel:
+      description: Name of the channel, V(pypi) for pip.
+      type: str
+    sha256:
+      description: Hash of the package's archive, empty if its source has none.
+      type: str
+durations:
+  description: >-
+    Seconds that the steps V(solve), V(install), V(pip) and V(compile) took. Steps that were not needed are left out.
+  type: dict
+  returned: success
+  sample: {solve: 0.02, install: 0.9, pip: 3.1, compile: 2.2}
+"""
+
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.airgap.conda.plugins.module_utils._environment import Outcome, Request, make
+from ansible_collections.airgap.conda.plugins.module_utils._locks import package_lines
+from ansible_collections.airgap.conda.plugins.module_utils._module import run_module
+from ansible_collections.airgap.conda.plugins.module_utils._release_spec import override_target
+from ansible_collections.airgap.conda.plugins.module_utils._solve import Channels
+from ansible_collections.airgap.conda.plugins.module_utils._spec import ENVIRONMENT, load_spec
+
+TARGET = ("platform", "glibc", "cuda", "driver", "cpu")
+
+
+def main() -> None:
+    """Read the parameters, do it, leave with the result."""
+    module = AnsibleModule(
+        argument_spec={
+            "prefix": {"type": "path", "required": True},
+            "spec": {"type": "path", "required": True},
+            "channels": {"type": "list", "elements": "str"},
+            "channel_alias": {"type": "str", "default": "https://conda.anaconda.org"},
+            "target": {"type": "dict", "options": {name: {"type": "str"} for name in TARGET}},
+            "cache": {"type": "path", "default": "~/.cache/airgap.conda"},
+            "update": {"type": "bool", "default": False},
+        },
+        supports_check_mode=True,
+    )
+    run_module(module, lambda: run(module.params, module.check_mode))
+
+
+def run(params: dict[str, Any], check: bool) -> dict[str, Any]:
+    """Do what the parameters ask for and return the module's result."""
+    spec = load_spec(Path(params["spec"]))
+    target = {key: value for key, value in (params["target"] or {}).items() if value is not None}
+    channels = Channels(spec.channels, params["channel_alias"], str(spec.directory / ENVIRONMENT))
+    if params["channels"]:
+        channels = Channels(tuple(params["channels"]), params["channel_alias"], "the parameter channels", only=True)
+    request = Request(
+        prefix=Path(params["prefix"]).absolute(),
+        spec=spec,
+        channels=channels,
+        target=override_target(spec.release.target, target, "target"),
+        cache=Path(params["cache"]).absolute(),
+    )
+    return result(request, make(request, params["update"], check))
+
+
+def result(request: Request, outcome: Outcome) -> dict[str, Any]:
+    """Return the outcome under the names that RETURN documents."""
+    environment = outcome.environment
+    return {
+        "changed": outcome.changed,
+        "prefix": str(request.prefix),
+        "spec_sha256": environment.spec_sha256,
+        "inputs_sha256": environment.inputs_sha256,
+        "conda_lock": environment.conda_lock,
+        "pip_lock": environment.pip_lock,
+        "packages": list(environment.packages),
+        "durations": outcome.durations,
+        "diff": {
+            "before_header": str(request.prefix),
+            "after_header": str(request.prefix),
+            "before": package_lines(outcome.before),
+            "after": package_lines(environment.packages),
+        },
+    }
+
+
+if __name__ == "__main__":
+    main()

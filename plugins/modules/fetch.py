@@ -1,0 +1,61 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: fetch
+short_description: Send the parts of releases that a host is missing
+version_added: 0.1.0
+description:
+  - Copies parts from the depot on the controller into the host's store over Ansible's connection. Parts that arrived
+    before are not sent again. Nothing is unpacked.
+author: airgap.conda contributors (@airgap-conda)
+options:
+  releases:
+    description: The releases that M(airgap.conda.depot_info) verified.
+    type: list
+    elements: dict
+    required: true
+  steps:
+    description: What M(airgap.conda.preflight) found to do.
+    type: list
+    elements: dict
+    required: true
+  root:
+    description: Root of the store on the host.
+    type: path
+    default: /opt/conda-envs
+attributes:
+  check_mode:
+    description: Says what would change without changing it.
+    support: full
+  diff_mode:
+    description: Shows what changes.
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Send what is missing
+  airgap.conda.fetch:
+    releases: "{{ depot.releases }}"
+    steps: "{{ preflight.steps }}"
+"""
+
+RETURN = r"""
+parts:
+  description: Names of the parts that were sent.
+  returned: success
+  type: list
+  elements: str
+bytes:
+  description: How many bytes were sent.
+  returned: when something was sent
+  type: int
+seconds:
+  description: How long that took, in seconds.
+  returned: when something was sent
+  type: float
+"""

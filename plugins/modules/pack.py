@@ -1,0 +1,139 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: pack
+short_description: Pack a conda environment with conda-pack for one place on other machines
+version_added: 0.1.0
+description:
+  - Lets conda-pack rewrite the environment's prefix to O(dest_prefix), so that nothing has to be run after unpacking,
+    and writes archives that are equal byte for byte when the environment is.
+  - Writes C(env.tar.zst) or C(env.tar.gz), cut into parts when they are large, C(files.json.zst) with the hash of every
+    file, and C(pack.json), which is also the result of this module.
+requirements:
+  - conda-pack
+  - zstandard
+  - pyelftools
+author: airgap.conda contributors (@airgap-conda)
+options:
+  prefix:
+    description: The environment to pack.
+    type: path
+    required: true
+  dest:
+    description: Folder for the archives. It is replaced whole.
+    type: path
+    required: true
+  dest_prefix:
+    description: Absolute path at which the environment is unpacked on the other machines.
+    type: path
+    required: true
+  formats:
+    description: Formats of the archives.
+    type: list
+    elements: str
+    choices: [tar.zst, tar.gz]
+    default: [tar.zst]
+  part_size:
+    description: Largest size of one file, in bytes.
+    type: int
+    default: 67108864
+attributes:
+  check_mode:
+    description: Says what would change without changing it.
+    support: full
+  diff_mode:
+    description: Shows what changes.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Pack an environment that will be unpacked at /opt/conda-envs/demo/1-1c0ffee5
+  airgap.conda.pack:
+    prefix: /srv/work/demo/prefix
+    dest: /srv/work/demo/pack
+    dest_prefix: /opt/conda-envs/demo/1-1c0ffee5
+    formats: [tar.zst, tar.gz]
+"""
+
+RETURN = r"""
+fingerprint:
+  description: Hash of the request and of the state of the environment; the same one is not packed again.
+  returned: success
+  type: str
+payloads:
+  description: The archives with their format, size in bytes, sha256 and parts.
+  returned: when packed
+  type: list
+  elements: dict
+bytes:
+  description: Size of the unpacked tree in bytes.
+  returned: when packed
+  type: int
+files:
+  description: Number of paths in the tree.
+  returned: when packed
+  type: int
+files_sha256:
+  description: Hash of C(files.json.zst).
+  returned: when packed
+  type: str
+requirements:
+  description: The newest glibc that a file of the tree needs, and that file.
+  returned: when packed
+  type: dict
+"""
+
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.airgap.conda.plugins.module_utils._module import run_module
+from ansible_collections.airgap.conda.plugins.module_utils._pack import PackRequest, check_request, pack, packed
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "prefix": {"type": "path", "required": True},
+            "dest": {"type": "path", "required": True},
+            "dest_prefix": {"type": "path", "required": True},
+            "formats": {
+                "type": "list",
+                "elements": "str",
+                "choices": ["tar.zst", "tar.gz"],
+                "default": ["tar.zst"],
+            },
+            "part_size": {"type": "int", "default": 67108864},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+
+    def step() -> dict:
+        request = PackRequest(
+            Path(params["prefix"]),
+            Path(params["dest"]),
+            params["dest_prefix"],
+            tuple(params["formats"]),
+            params["part_size"],
+        )
+        check_request(request)
+        before = packed(request.dest)
+        fingerprint = request.fingerprint()
+        if before.get("fingerprint") == fingerprint:
+            return {"changed": False, **before}
+        diff = {"before": before.get("fingerprint", "") + "\n", "after": fingerprint + "\n"}
+        if module.check_mode:
+            return {"changed": True, "fingerprint": fingerprint, "diff": diff}
+        return {"changed": True, "diff": diff, **pack(request)}
+
+    run_module(module, step)
+
+
+if __name__ == "__main__":
+    main()

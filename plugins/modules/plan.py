@@ -1,0 +1,122 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: plan
+short_description: Tell whether an environment needs a new release
+version_added: 0.1.0
+description:
+  - Checks C(environment.yml) and C(release.yml) of an environment and compares them with the newest release in the depot.
+  - Reads only; needs no network.
+author: airgap.conda contributors (@airgap-conda)
+options:
+  spec:
+    description: Folder that holds C(environment.yml) and, optionally, C(release.yml). Its name is the environment's.
+    type: path
+    required: true
+  depot:
+    description: Folder of the depot. It need not exist yet.
+    type: path
+    required: true
+  root:
+    description: Root of the store on the hosts.
+    type: path
+    default: /opt/conda-envs
+  channels:
+    description: Channels to use instead of those of the spec.
+    type: list
+    elements: str
+    default: []
+  target:
+    description: Keys that replace those of C(target) in C(release.yml).
+    type: dict
+    default: {}
+attributes:
+  check_mode:
+    description: Runs in check mode as it does otherwise.
+    support: full
+  diff_mode:
+    description: Shows what changes.
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Look whether demo has to be built
+  airgap.conda.plan:
+    spec: envs/demo
+    depot: /srv/depot
+  register: plan
+"""
+
+RETURN = r"""
+env:
+  description: Name of the environment.
+  returned: success
+  type: str
+  sample: demo
+serial:
+  description: Serial that the next release would have.
+  returned: success
+  type: int
+up_to_date:
+  description: Whether the newest release was made from this very spec, target, root and list of channels.
+  returned: success
+  type: bool
+latest:
+  description: Id of the newest release, empty when there is none.
+  returned: success
+  type: str
+  sample: 3-1c0ffee5
+latest_inputs_sha256:
+  description: Hash of the inputs of the newest release.
+  returned: success
+  type: str
+request_sha256:
+  description: Hash of what is asked for.
+  returned: success
+  type: str
+formats:
+  description: Payload formats that C(release.yml) asks for.
+  returned: success
+  type: list
+  elements: str
+"""
+
+from dataclasses import asdict
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.airgap.conda.plugins.module_utils._depot import Depot
+from ansible_collections.airgap.conda.plugins.module_utils._module import run_module
+from ansible_collections.airgap.conda.plugins.module_utils._publish import plan
+from ansible_collections.airgap.conda.plugins.module_utils._spec import load_spec
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "spec": {"type": "path", "required": True},
+            "depot": {"type": "path", "required": True},
+            "root": {"type": "path", "default": "/opt/conda-envs"},
+            "channels": {"type": "list", "elements": "str", "default": []},
+            "target": {"type": "dict", "default": {}},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+
+    def step() -> dict:
+        spec = load_spec(Path(params["spec"]))
+        found = plan(Depot(Path(params["depot"])), spec, params["root"], params["channels"], params["target"])
+        return {"changed": False, "env": spec.name, "formats": list(spec.release.formats), **asdict(found)}
+
+    run_module(module, step)
+
+
+if __name__ == "__main__":
+    main()

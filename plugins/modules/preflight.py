@@ -1,0 +1,99 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: preflight
+short_description: Look at a host and tell what a deploy would have to do there
+version_added: 0.1.0
+description:
+  - Compares each release with the host's glibc, processor, free space, free inodes, permissions and serials, and tells
+    what is missing. Nothing is written and nothing of a release is sent.
+author: airgap.conda contributors (@airgap-conda)
+options:
+  releases:
+    description: The releases that M(airgap.conda.depot_info) verified.
+    type: list
+    elements: dict
+    required: true
+  root:
+    description: Root of the store on the host.
+    type: path
+    default: /opt/conda-envs
+  keep:
+    description: How many releases of an environment stay on the host.
+    type: int
+    default: 2
+  allow_downgrade:
+    description: Whether a release may be older than one that this host has had.
+    type: bool
+    default: false
+attributes:
+  check_mode:
+    description: Runs in check mode as it does otherwise.
+    support: full
+  diff_mode:
+    description: Shows what changes.
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Look what there is to do
+  airgap.conda.preflight:
+    releases: "{{ depot.releases }}"
+  register: preflight
+"""
+
+RETURN = r"""
+work:
+  description: Whether there is anything to do.
+  returned: success
+  type: bool
+steps:
+  description: What is to be done for each release, with the names of the parts that are missing on this host.
+  returned: success
+  type: list
+  elements: dict
+"""
+
+import importlib.util
+from dataclasses import asdict
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.airgap.conda.plugins.module_utils._module import run_module
+from ansible_collections.airgap.conda.plugins.module_utils._preflight import Wanted, inspect
+from ansible_collections.airgap.conda.plugins.module_utils._store import Store
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "releases": {"type": "list", "elements": "dict", "required": True},
+            "root": {"type": "path", "default": "/opt/conda-envs"},
+            "keep": {"type": "int", "default": 2},
+            "allow_downgrade": {"type": "bool", "default": False},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    store = Store(Path(params["root"]))
+    formats = ["tar.zst", "tar.gz"] if importlib.util.find_spec("zstandard") else ["tar.gz"]
+
+    def step() -> dict:
+        steps = [
+            inspect(store, Wanted.from_result(release), params["keep"], params["allow_downgrade"], formats)
+            for release in params["releases"]
+        ]
+        work = any(found.action != "none" for found in steps)
+        return {"changed": False, "work": work, "steps": [asdict(found) for found in steps]}
+
+    run_module(module, step)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: publish
+short_description: Add a packed environment to a depot as a signed release
+version_added: 0.1.0
+description:
+  - Writes the manifest, signs it with C(ssh-keygen -Y sign) and moves everything into the depot by one rename.
+  - A release that exists is never changed.
+requirements:
+  - ssh-keygen of OpenSSH 8.1 or newer
+author: airgap.conda contributors (@airgap-conda)
+options:
+  depot:
+    description: Folder of the depot.
+    type: path
+    required: true
+  spec:
+    description: Folder of the spec that was built.
+    type: path
+    required: true
+  release:
+    description: Id of the release, serial and hash.
+    type: str
+    required: true
+  pack:
+    description: Folder that M(airgap.conda.pack) wrote. It is removed once the release is in the depot.
+    type: path
+    required: true
+  environment:
+    description: The result of M(airgap.conda.environment).
+    type: dict
+    required: true
+  request_sha256:
+    description: The value that M(airgap.conda.plan) returned.
+    type: str
+    required: true
+  target:
+    description: Keys that replace those of C(target) in C(release.yml).
+    type: dict
+    default: {}
+  signing_key:
+    description: SSH private key to sign with, or its public half when the key is in an agent.
+    type: path
+    required: true
+attributes:
+  check_mode:
+    description: Says what would change without changing it.
+    support: full
+  diff_mode:
+    description: Shows what changes.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Publish release 1 of demo
+  airgap.conda.publish:
+    depot: /srv/depot
+    spec: envs/demo
+    release: 1-1c0ffee5
+    pack: /srv/work/demo/pack
+    environment: "{{ environment_result }}"
+    request_sha256: "{{ plan.request_sha256 }}"
+    signing_key: ~/.ssh/releases
+"""
+
+RETURN = r"""
+release:
+  description: Id of the release.
+  returned: success
+  type: str
+  sample: 1-1c0ffee5
+path:
+  description: Folder of the release in the depot.
+  returned: success
+  type: str
+"""
+
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.airgap.conda.plugins.module_utils._depot import Depot
+from ansible_collections.airgap.conda.plugins.module_utils._module import run_module
+from ansible_collections.airgap.conda.plugins.module_utils._publish import Built, publish
+from ansible_collections.airgap.conda.plugins.module_utils._spec import load_spec
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "depot": {"type": "path", "required": True},
+            "spec": {"type": "path", "required": True},
+            "release": {"type": "str", "required": True},
+            "pack": {"type": "path", "required": True},
+            "environment": {"type": "dict", "required": True},
+            "request_sha256": {"type": "str", "required": True},
+            "target": {"type": "dict", "default": {}},
+            "signing_key": {"type": "path", "required": True, "no_log": False},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+
+    def step() -> dict:
+        spec = load_spec(Path(params["spec"]))
+        depot = Depot(Path(params["depot"]))
+        releases = depot.releases(spec.name)
+        result = {"release": params["release"], "path": str(depot.folder(spec.name, params["release"]))}
+        if params["release"] in releases:
+            return {"changed": False, **result}
+        names = [*releases, params["release"]]
+        result["diff"] = {"before": "\n".join(releases) + "\n", "after": "\n".join(names) + "\n"}
+        if not module.check_mode:
+            found = params["environment"]
+            built = Built(
+                found["inputs_sha256"], found["conda_lock"], found["pip_lock"], tuple(found["packages"])
+            )
+            publish(
+                depot,
+                spec,
+                params["release"],
+                Path(params["pack"]),
+                built,
+                params["request_sha256"],
+                params["target"],
+                Path(params["signing_key"]),
+            )
+        return {"changed": True, **result}
+
+    run_module(module, step)
+
+
+if __name__ == "__main__":
+    main()

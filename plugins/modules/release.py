@@ -1,0 +1,118 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: release
+short_description: Install, check and switch to releases on a host
+version_added: 0.1.0
+description:
+  - Unpacks each release beside the others, runs its checks and makes it current by one rename. A release whose checks
+    fail is removed, and the current one stays.
+  - Old releases are removed, but never the current one, the one before it, or one that a process still uses.
+author: airgap.conda contributors (@airgap-conda)
+options:
+  releases:
+    description: The releases that M(airgap.conda.depot_info) verified.
+    type: list
+    elements: dict
+    required: true
+  steps:
+    description: What M(airgap.conda.preflight) found to do.
+    type: list
+    elements: dict
+    required: true
+  root:
+    description: Root of the store on the host.
+    type: path
+    default: /opt/conda-envs
+  keep:
+    description: How many releases of an environment stay on the host.
+    type: int
+    default: 2
+attributes:
+  check_mode:
+    description: Says what would change without changing it.
+    support: full
+  diff_mode:
+    description: Shows what changes.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Install what was fetched and make it current
+  airgap.conda.release:
+    releases: "{{ depot.releases }}"
+    steps: "{{ preflight.steps }}"
+"""
+
+RETURN = r"""
+current:
+  description: The current release of each environment, by its name.
+  returned: success
+  type: dict
+  sample: {demo: 2-1c0ffee5}
+pruned:
+  description: The releases that were removed.
+  returned: success
+  type: list
+  elements: str
+seconds:
+  description: How long each step took, in seconds, by environment.
+  returned: success
+  type: dict
+"""
+
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.airgap.conda.plugins.module_utils._deploy import deploy
+from ansible_collections.airgap.conda.plugins.module_utils._module import run_module
+from ansible_collections.airgap.conda.plugins.module_utils._store import Store
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "releases": {"type": "list", "elements": "dict", "required": True},
+            "steps": {"type": "list", "elements": "dict", "required": True},
+            "root": {"type": "path", "default": "/opt/conda-envs"},
+            "keep": {"type": "int", "default": 2},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    store = Store(Path(params["root"]))
+    hashes = {release["env"]: release["manifest_sha256"] for release in params["releases"]}
+
+    def step() -> dict:
+        before = {item["env"]: store.current(item["env"]) for item in params["steps"]}
+        after = {item["env"]: item["id"] for item in params["steps"]}
+        pruned, seconds = [], {}
+        for item in params["steps"]:
+            if module.check_mode:
+                continue
+            done = deploy(store, item, hashes[item["env"]], params["keep"])
+            seconds[item["env"]] = done.seconds
+            pruned += [f"{item['env']} {name}" for name in done.pruned]
+        return {
+            "changed": any(item["action"] != "none" for item in params["steps"]),
+            "current": after,
+            "pruned": pruned,
+            "seconds": seconds,
+            "diff": {"before": _lines(before), "after": _lines(after)},
+        }
+
+    run_module(module, step)
+
+
+def _lines(current: dict) -> str:
+    return "".join(f"{env} {release or '-'}\n" for env, release in sorted(current.items()))
+
+
+if __name__ == "__main__":
+    main()

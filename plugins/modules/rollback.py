@@ -1,0 +1,91 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: rollback
+short_description: Make an older release that is still on the host the current one
+version_added: 0.1.0
+description:
+  - Switches C(current) by one rename. Copies nothing and needs neither depot nor network.
+author: airgap.conda contributors (@airgap-conda)
+options:
+  env:
+    description: Environment to roll back.
+    type: str
+    required: true
+  release:
+    description: Release to go to. Without it, the newest one that is older than the current release; then each run goes
+      one release further back.
+    type: str
+    default: ""
+  root:
+    description: Root of the store on the host.
+    type: path
+    default: /opt/conda-envs
+attributes:
+  check_mode:
+    description: Says what would change without changing it.
+    support: full
+  diff_mode:
+    description: Shows what changes.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Go back to the release before
+  airgap.conda.rollback:
+    env: demo
+"""
+
+RETURN = r"""
+before:
+  description: The release that was current.
+  returned: success
+  type: str
+current:
+  description: The release that is current now.
+  returned: success
+  type: str
+"""
+
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.airgap.conda.plugins.module_utils._deploy import rollback_target
+from ansible_collections.airgap.conda.plugins.module_utils._module import run_module
+from ansible_collections.airgap.conda.plugins.module_utils._store import Store
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "env": {"type": "str", "required": True},
+            "release": {"type": "str", "default": ""},
+            "root": {"type": "path", "default": "/opt/conda-envs"},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    env = params["env"]
+    store = Store(Path(params["root"]))
+
+    def step() -> dict:
+        before = store.current(env)
+        target = rollback_target(store, env, params["release"])
+        changed = target != before
+        if changed and not module.check_mode:
+            with store.lock(env):
+                store.switch(env, target)
+        diff = {"before": f"{env} {before}\n", "after": f"{env} {target}\n"}
+        return {"changed": changed, "before": before, "current": target, "diff": diff}
+
+    run_module(module, step)
+
+
+if __name__ == "__main__":
+    main()

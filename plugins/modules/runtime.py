@@ -1,0 +1,62 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: runtime
+short_description: Bring a Python of known version to a host that may have none
+version_added: 0.1.0
+description:
+  - Installs the C(runtime) environment with nothing but sh, coreutils, tar and gzip on the host, and makes it current.
+    Every other module of this collection then runs on its interpreter.
+  - A host that has it already is looked at with one command.
+author: airgap.conda contributors (@airgap-conda)
+options:
+  release:
+    description: The runtime's release, as M(airgap.conda.depot_info) verified it.
+    type: dict
+    required: true
+  root:
+    description: Root of the store on the host.
+    type: path
+    default: /opt/conda-envs
+  allow_downgrade:
+    description: Whether the release may be older than one that this host has had.
+    type: bool
+    default: false
+attributes:
+  check_mode:
+    description: Says what would change without changing it.
+    support: full
+  diff_mode:
+    description: Shows what changes.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Bring Python to the host
+  airgap.conda.runtime:
+    release: "{{ depot.releases | selectattr('env', 'equalto', 'runtime') | first }}"
+  register: runtime
+
+- name: Use it
+  ansible.builtin.setup:
+  vars:
+    ansible_python_interpreter: "{{ runtime.interpreter }}"
+"""
+
+RETURN = r"""
+interpreter:
+  description:
+    - Path of the runtime's Python. Empty in check mode on a host that has no working runtime yet.
+  returned: success
+  type: str
+  sample: /opt/conda-envs/runtime/1-1c0ffee5/bin/python
+release:
+  description: Id of the runtime's release.
+  returned: success
+  type: str
+"""

@@ -1,0 +1,75 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: verify
+short_description: Check that the current releases of a host are whole and work
+version_added: 0.1.0
+description:
+  - Compares every file of each current release with what the bastion signed, and runs the release's checks.
+  - Reads only.
+author: airgap.conda contributors (@airgap-conda)
+options:
+  envs:
+    description: Environments to look at. All that are on the host when empty.
+    type: list
+    elements: str
+    default: []
+  root:
+    description: Root of the store on the host.
+    type: path
+    default: /opt/conda-envs
+attributes:
+  check_mode:
+    description: Runs in check mode as it does otherwise.
+    support: full
+  diff_mode:
+    description: Shows what changes.
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Check everything
+  airgap.conda.verify:
+"""
+
+RETURN = r"""
+envs:
+  description: One entry for each environment, with its current release and the releases installed beside it.
+  returned: success
+  type: list
+  elements: dict
+"""
+
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.airgap.conda.plugins.module_utils._deploy import verify
+from ansible_collections.airgap.conda.plugins.module_utils._module import run_module
+from ansible_collections.airgap.conda.plugins.module_utils._store import Store
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "envs": {"type": "list", "elements": "str", "default": []},
+            "root": {"type": "path", "default": "/opt/conda-envs"},
+        },
+        supports_check_mode=True,
+    )
+    store = Store(Path(module.params["root"]))
+
+    def step() -> dict:
+        envs = module.params["envs"] or store.envs()
+        return {"changed": False, "envs": [verify(store, env) for env in envs]}
+
+    run_module(module, step)
+
+
+if __name__ == "__main__":
+    main()

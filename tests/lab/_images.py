@@ -1,0 +1,174 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Images for the lab's hosts: a Debian release that boots, has sshd and no Python; or a pulled image made so.
+
+LAB_IMAGES="ubuntu:22.04 ubuntu:24.04" (spaces or commas) takes these instead of Debian releases: they are pulled,
+and systemd and sshd are installed in them by apt. That way has been written with care but never run by its
+authors, who had no container registry at hand.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import _debian
+from _common import digest, locked, make_once, run, say
+from _podman import LABEL, OWNER, Podman
+
+# glibc 2.31, 2.36 and 2.41: those of Ubuntu 20.04, about 22.04 and about 24.04.
+SUITES = ("bullseye", "bookworm", "trixie")
+# What a stock workstation has and the collection counts on; no Python.
+PACKAGES = ("systemd", "systemd-sysv", "dbus", "openssh-server", "sudo")
+# Documentation and translations are half of an image's files.
+SLIM = (
+    *(f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in ("doc", "man", "locale", "info", "lintian")),
+    "--dpkgopt=force-unsafe-io",
+)
+# A bootstrap keeps one core busy.
+WORKERS = 2
+
+# Run once inside each image. Debian images have the packages; pulled ones get them here.
+SETUP = """\
+set -eu
+if ! command -v sshd >/dev/null 2>&1 || ! test -e /sbin/init; then
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update
+    apt-get install -y --no-install-recommends PACKAGES
+    rm -rf /var/lib/apt/lists/*
+fi
+install -d -m 700 /root/.ssh
+install -m 600 /lab/key.pub /root/.ssh/authorized_keys
+useradd --create-home --shell /bin/bash ops
+install -d -m 700 -o ops -g ops /home/ops/.ssh
+install -m 600 -o ops -g ops /lab/key.pub /home/ops/.ssh/authorized_keys
+echo 'ops ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/ops
+chmod 440 /etc/sudoers.d/ops
+
+# Each host makes its own key at its first start.
+rm -f /etc/ssh/ssh_host_*
+mkdir -p /etc/ssh/sshd_config.d /etc/systemd/system/ssh.service.d
+cat > /etc/ssh/sshd_config.d/lab.conf <<'END'
+HostKey /etc/ssh/ssh_host_ed25519_key
+PasswordAuthentication no
+UseDNS no
+MaxStartups 100
+MaxSessions 100
+END
+cat > /etc/systemd/system/ssh.service.d/lab.conf <<'END'
+[Service]
+ExecStartPre=
+ExecStartPre=/bin/sh -c 'test -e /etc/ssh/ssh_host_ed25519_key || \\
+    ssh-keygen -q -t ed25519 -N "" -f /etc/ssh/ssh_host_ed25519_key'
+ExecStartPre=/bin/sh -c 'mkdir -p /run/sshd'
+ExecStartPre=/usr/sbin/sshd -t
+END
+systemctl disable ssh.socket 2>/dev/null || true
+systemctl enable ssh.service
+
+# Units that want hardware or a network service that a container has not, or that would change this kernel's settings.
+for unit in MASKED; do ln -sf /dev/null "/etc/systemd/system/$unit"; done
+systemctl set-default multi-user.target
+: > /etc/machine-id
+# The build machine's name servers are nobody's business here.
+: > /etc/resolv.conf || true
+OLD_PYTHON
+"""
+MASKED = (
+    "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "e2scrub_reap.service",
+    "fstrim.timer", "getty.target", "console-getty.service", "systemd-logind.service", "systemd-udevd.service",
+    "systemd-udev-trigger.service", "systemd-sysctl.service", "systemd-binfmt.service",
+    "systemd-timesyncd.service", "systemd-networkd.service",
+    "systemd-resolved.service", "networking.service", "sys-kernel-config.mount", "sys-kernel-debug.mount",
+    "sys-kernel-tracing.mount", "dev-hugepages.mount", "dev-mqueue.mount", "sys-fs-fuse-connections.mount",
+    "proc-sys-fs-binfmt_misc.automount", "modprobe@.service", "systemd-modules-load.service", "rpcbind.socket",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Image:
+    """One kind of host. ``release`` is a Debian suite, or the reference of an image to pull."""
+
+    release: str
+    pulled: bool = False
+    old_python: bool = False
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        return (*PACKAGES, "python2.7-minimal") if self.old_python else PACKAGES
+
+    @property
+    def setup(self) -> str:
+        link = "ln -s python2.7 /usr/bin/python3" if self.old_python else ""
+        text = SETUP.replace("PACKAGES", " ".join(self.packages)).replace("MASKED", " ".join(MASKED))
+        return text.replace("OLD_PYTHON", link)
+
+    def reference(self, key: str) -> str:
+        """Return the image's own name, which changes with all it is made from."""
+        kind = re.sub(r"[^a-z0-9]+", "-", self.release.lower()) + ("-oldpy" if self.old_python else "")
+        recipe = digest(self.release, self.setup, key, *SLIM)
+        return f"localhost/{OWNER}/{kind}:{recipe}"
+
+
+OLD_PYTHON = Image("bullseye", old_python=True)
+
+
+def wanted() -> tuple[Image, ...]:
+    """Return the kinds of host that the lab cycles through."""
+    named = os.environ.get("LAB_IMAGES", "").replace(",", " ").split()
+    return tuple(Image(name, pulled=True) for name in named) or tuple(Image(suite) for suite in SUITES)
+
+
+def key_pair(cache: Path) -> Path:
+    """Return the lab's private ssh key, made if it is not there; the public one lies beside it."""
+
+    def generate(folder: Path) -> None:
+        run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "airgap-lab", "-f", folder / "id_ed25519"])
+
+    return make_once(cache / "ssh", generate) / "id_ed25519"
+
+
+def ensure(podman: Podman, images: set[Image]) -> dict[Image, str]:
+    """Build those of ``images`` that are not there; return the reference of each."""
+    with locked(podman.cache / ".images.lock"):
+        key = key_pair(podman.cache).with_suffix(".pub").read_text()
+        references = {image: image.reference(key) for image in images}
+        missing = [image for image, name in references.items() if not podman.says("image", "exists", name)]
+        if missing:
+            say(f"building images: {', '.join(sorted(references[image] for image in missing))}")
+            with ThreadPoolExecutor(WORKERS) as pool:
+                for job in [pool.submit(_build, podman, image, references[image], key) for image in missing]:
+                    job.result()
+    return references
+
+
+def _build(podman: Podman, image: Image, reference: str, key: str) -> None:
+    with tempfile.TemporaryDirectory(prefix=".image-", dir=podman.cache) as name:
+        folder = Path(name)
+        (folder / "lab").mkdir()
+        (folder / "lab" / "key.pub").write_text(key)
+        (folder / "lab" / "setup.sh").write_text(image.setup)
+        if image.pulled:
+            lines = [f"FROM {image.release}", "COPY lab /lab", "RUN sh /lab/setup.sh && rm -rf /lab"]
+            (folder / "Containerfile").write_text("\n".join(lines) + "\n")
+            podman("build", "--label", LABEL, "--tag", reference, folder)
+        else:
+            tar = folder / "root.tar"
+            hooks = [f"copy-in {folder}/lab /", 'chroot "$1" sh /lab/setup.sh', 'rm -rf "$1/lab"']
+            extra = [*SLIM, *(f"--customize-hook={hook}" for hook in hooks)]
+            _debian.bootstrap(image.release, tar, variant="minbase", packages=image.packages, extra=extra)
+            podman("import", "--change", f"LABEL {LABEL}", tar, reference)
+    say(f"image {reference} built")
+
+
+def remove(podman: Podman) -> int:
+    """Remove every image of this checkout; return how many there were."""
+    names = sorted(set(podman("images", "--quiet", "--no-trunc", "--filter", f"label={LABEL}").split()))
+    if names:
+        podman("rmi", "--force", *names)
+    return len(names)

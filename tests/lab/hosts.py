@@ -1,0 +1,268 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Real airgapped hosts: ``python tests/lab/hosts.py up 3``, ``down``, ``status``.
+
+Each host is a container that boots systemd and sshd on a podman network with no way out. Hosts have no Python.
+Debian releases take turns; host2 is reached as the ordinary user ``ops`` with passwordless sudo, the others as
+root. Everything generated lies under ``--cache``; labs with different ``--name`` do not touch each other.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+import json
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import _images
+from _common import DEFAULT_CACHE, HERE, LabError, digest, locked, main_guard, run, say
+from _podman import LABEL, OWNER, Podman
+
+# Seconds that a host has from its start to an ssh answer.
+DEADLINE = 60.0
+GROUP = "workstations"
+SUDO_HOST = 2
+FIRST_ADDRESS = 10  # host1 is .11, host2 .12, ...
+OLD_PYTHON_ADDRESS = 250
+MAX_HOSTS = OLD_PYTHON_ADDRESS - FIRST_ADDRESS - 1
+
+
+@dataclass(frozen=True)
+class Host:
+    """One host as it should be. ``number`` is the last byte of its address."""
+
+    name: str
+    number: int
+    image: _images.Image
+    user: str = "root"
+
+    def address(self, subnet: ipaddress.IPv4Network) -> str:
+        return str(subnet.network_address + self.number)
+
+
+@dataclass(frozen=True)
+class Lab:
+    """The hosts, network and files that share one ``--name``."""
+
+    name: str
+    podman: Podman
+
+    @property
+    def network(self) -> str:
+        return f"{OWNER}-{self.name}"
+
+    @property
+    def folder(self) -> Path:
+        return self.podman.cache / self.name
+
+    @property
+    def inventory(self) -> Path:
+        return self.folder / "inventory.yml"
+
+    @property
+    def known_hosts(self) -> Path:
+        return self.folder / "known_hosts"
+
+    def container(self, host: Host) -> str:
+        return f"{self.network}-{host.name}"
+
+
+def planned(count: int, old_python: bool) -> list[Host]:
+    """Return the hosts of a lab of ``count``."""
+    kinds = _images.wanted()
+    hosts = [
+        Host(f"host{n}", FIRST_ADDRESS + n, kinds[(n - 1) % len(kinds)], "ops" if n == SUDO_HOST else "root")
+        for n in range(1, count + 1)
+    ]
+    return hosts + ([Host("oldpy", OLD_PYTHON_ADDRESS, _images.OLD_PYTHON)] if old_python else [])
+
+
+def taken_subnets(podman: Podman) -> list[ipaddress.IPv4Network]:
+    """Return the IPv4 networks that this machine has a route to or that podman has given away."""
+    routes = json.loads(run(["ip", "-json", "-4", "route", "show", "table", "all"]) or "[]")
+    named = [route["dst"] for route in routes if route["dst"] not in ("default", "0.0.0.0/0")]
+    for network in json.loads(podman("network", "inspect", *podman("network", "ls", "--quiet").split())):
+        named += [subnet["subnet"] for subnet in network.get("subnets") or []]
+    return [ipaddress.IPv4Network(text, strict=False) for text in named if ":" not in text]
+
+
+def ensure_network(lab: Lab) -> ipaddress.IPv4Network:
+    """Return the subnet of the lab's network, which is created (internal, no DNS) if it is not there."""
+    if not lab.podman.says("network", "exists", lab.network):
+        taken = taken_subnets(lab.podman)
+        start = int(digest(lab.network), 16)
+        for offset in range(256):
+            subnet = ipaddress.IPv4Network(f"10.{200 + (start >> 8) % 50}.{(start + offset) % 256}.0/24")
+            options = ["--internal", "--disable-dns", "--label", LABEL, "--subnet", str(subnet)]
+            # This machine is the controller: it gets .1; podman gives an internal network no address here by itself.
+            options += ["--gateway", str(subnet.network_address + 1)]
+            # Another lab may take a subnet between the look and the try: then the next one.
+            free = not any(subnet.overlaps(other) for other in taken)
+            if free and lab.podman.says("network", "create", *options, lab.network):
+                break
+        else:
+            raise LabError("no free /24 for the lab's network: 256 subnets tried (see `ip route`, `podman network ls`)")
+    record = json.loads(lab.podman("network", "inspect", lab.network))[0]
+    if not record["internal"]:
+        raise LabError(f"network {lab.network} is not internal, so its hosts are not airgapped: run `hosts.py down`")
+    return ipaddress.IPv4Network(record["subnets"][0]["subnet"])
+
+
+def start(lab: Lab, host: Host, subnet: ipaddress.IPv4Network, image: str) -> None:
+    """Start one host's container; systemd goes on booting after the return."""
+    lab.podman(
+        "run", "--detach", "--name", lab.container(host), "--hostname", host.name,
+        "--label", LABEL, "--label", f"airgap.lab.name={lab.name}", "--label", f"airgap.lab.host={host.name}",
+        "--network", lab.network, "--ip", host.address(subnet),
+        "--systemd=always", "--privileged", "--pull=never", "--stop-signal", "SIGRTMIN+3", image, "/sbin/init",
+    )  # fmt: skip
+
+
+def answers(address: str) -> bool:
+    """Tell whether an sshd greets at ``address``."""
+    try:
+        with socket.create_connection((address, 22), timeout=2) as link:
+            link.settimeout(2)
+            return link.recv(4) == b"SSH-"
+    except OSError:
+        return False
+
+
+def wait_for_ssh(lab: Lab, host: Host, subnet: ipaddress.IPv4Network) -> str:
+    """Wait for the host's sshd and return its public key; past the deadline, fail with the end of its journal."""
+    end = time.monotonic() + DEADLINE
+    while time.monotonic() < end:
+        if answers(host.address(subnet)):
+            # Until the boot is over, only root may log in.
+            ready = "timeout 30 systemctl is-system-running --wait >/dev/null; cat /etc/ssh/ssh_host_ed25519_key.pub"
+            return lab.podman("exec", lab.container(host), "sh", "-c", ready)
+        time.sleep(0.2)
+    command = ["podman", "exec", lab.container(host), "journalctl", "--no-pager", "-n", "25"]
+    journal = subprocess.run(
+        command, env=lab.podman.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    raise LabError(f"{host.name} did not answer on ssh within {DEADLINE:.0f} s. Its journal ends:\n{journal.stdout}")
+
+
+def write_files(lab: Lab, hosts: list[Host], subnet: ipaddress.IPv4Network, keys: dict[str, str]) -> None:
+    """Write known_hosts and the Ansible inventory of ``hosts``."""
+    known = [f"{host.address(subnet)} {' '.join(keys[host.name].split()[:2])}" for host in hosts]
+    lab.known_hosts.write_text("\n".join(known) + "\n")
+    options = f"-o UserKnownHostsFile={lab.known_hosts} -o StrictHostKeyChecking=yes -o IdentitiesOnly=yes"
+    lines = [
+        "# Written by tests/lab/hosts.py; gone with `hosts.py down`.", "all:", "  children:", f"    {GROUP}:",
+        "      vars:", f"        ansible_ssh_private_key_file: {lab.podman.cache / 'ssh' / 'id_ed25519'}",
+        f"        ansible_ssh_common_args: {options}", "      hosts:",
+    ]  # fmt: skip
+    for host in hosts:
+        lines += [f"        {host.name}:", f"          ansible_host: {host.address(subnet)}"]
+        lines += [f"          ansible_user: {host.user}", f"          lab_suite: '{host.image.release}'"]
+        lines += ["          ansible_become: true"] if host.user != "root" else []
+        lines += ["          lab_old_python: true"] if host.image.old_python else []
+    fresh = lab.inventory.with_suffix(".new")
+    fresh.write_text("\n".join(lines) + "\n")
+    fresh.rename(lab.inventory)
+
+
+def up(lab: Lab, count: int, old_python: bool) -> None:
+    """Bring the lab to at least ``count`` hosts."""
+    with locked(lab.podman.cache / f".{lab.name}.lock"):
+        lab.folder.mkdir(parents=True, exist_ok=True)
+        before = {record["Labels"]["airgap.lab.host"]: record for record in lab.podman.containers(lab.name)}
+        numbers = [int(name.removeprefix("host")) for name in before if name.startswith("host")]
+        hosts = planned(max([count, *numbers]), old_python or "oldpy" in before)
+        images = _images.ensure(lab.podman, {host.image for host in hosts})
+        running = {
+            host.name
+            for host in hosts
+            if host.name in before
+            and before[host.name]["State"] == "running"
+            and before[host.name]["Image"] == images[host.image]
+        }
+        subnet = ensure_network(lab)
+        whole = len(running) == len(hosts) and lab.inventory.exists()
+        if whole and all(answers(host.address(subnet)) for host in hosts):
+            say(f"{len(hosts)} hosts are up already: {lab.inventory}")
+            return
+        stale = [before[name]["Id"] for name in before if name not in running]
+        if stale:
+            lab.podman("rm", "--force", "--time", "0", *stale)
+        fresh = [host for host in hosts if host.name not in running]
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda host: start(lab, host, subnet, images[host.image]), fresh))
+            say(f"{len(fresh)} containers started on {subnet}")
+            keys = dict(
+                zip([h.name for h in hosts], pool.map(lambda h: wait_for_ssh(lab, h, subnet), hosts), strict=True)
+            )
+        write_files(lab, hosts, subnet, keys)
+    for host in hosts:
+        say(f"{host.name:8} {host.address(subnet):15} {host.image.release:12} as {host.user}")
+    say(f"{len(hosts)} hosts are up: {lab.inventory}")
+
+
+def down(lab: Lab, images: bool) -> None:
+    """Remove the lab's containers, network and files; with ``images``, the images of this checkout too."""
+    with locked(lab.podman.cache / f".{lab.name}.lock"):
+        found = [record["Id"] for record in lab.podman.containers(lab.name)]
+        if found:
+            lab.podman("rm", "--force", "--time", "0", "--volumes", *found)
+        if lab.podman.says("network", "exists", lab.network):
+            lab.podman("network", "rm", "--force", lab.network)
+        shutil.rmtree(lab.folder, ignore_errors=True)
+    say(f"{len(found)} hosts removed")
+    if images:
+        others = sorted({record["Labels"]["airgap.lab.name"] for record in lab.podman.containers()})
+        if others:
+            raise LabError(f"images are in use by the labs {', '.join(others)}: run `down --name` for them first")
+        with locked(lab.podman.cache / ".images.lock"):
+            say(f"{_images.remove(lab.podman)} images removed")
+
+
+def status(lab: Lab) -> int:
+    """Print what runs; 0 if every host does, 1 if one does not or there is none."""
+    records = sorted(lab.podman.containers(lab.name), key=lambda record: record["Names"][0])
+    for record in records:
+        print(f"{record['Labels']['airgap.lab.host']:8} {record['State']:10} {record['Image']}")
+    print(f"{len(records)} hosts; inventory: {lab.inventory if lab.inventory.exists() else 'none'}")
+    return 0 if records and all(record["State"] == "running" for record in records) else 1
+
+
+def main() -> int:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--cache", type=Path, default=DEFAULT_CACHE, help="where keys and inventories go (%(default)s)")
+    common.add_argument("--name", default="default", help="labs with different names are apart (%(default)s)")
+    parser = argparse.ArgumentParser(description="Airgapped hosts for tests: systemd and sshd, no Python, no way out.")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    verb = verbs.add_parser("up", parents=[common], help="start hosts, or add to those that run")
+    verb.add_argument("count", type=int, metavar="N", help=f"how many, 1 to {MAX_HOSTS}")
+    verb.add_argument("--old-python", action="store_true", help="one more, `oldpy`, whose python3 is a Python 2.7")
+    verb = verbs.add_parser("down", parents=[common], help="remove the hosts and their network")
+    verb.add_argument("--images", action="store_true", help="and the images")
+    verbs.add_parser("status", parents=[common], help="say what runs")
+    arguments = parser.parse_args()
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,19}", arguments.name):
+        raise LabError(f"--name {arguments.name}: 1 to 20 of a-z, 0-9 and '-'")
+    lab = Lab(arguments.name, Podman(arguments.cache.resolve()))
+    if arguments.verb == "status":
+        return status(lab)
+    if arguments.verb == "down":
+        down(lab, arguments.images)
+        return 0
+    if not 1 <= arguments.count <= MAX_HOSTS:
+        raise LabError(f"{arguments.count} hosts: a lab has 1 to {MAX_HOSTS}")
+    up(lab, arguments.count, arguments.old_python)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(HERE))
+    main_guard(main)

@@ -1,0 +1,83 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Run ``ansible-test sanity`` on a copy of the checkout: ``sanity.py CHECKOUT SCRATCH [ansible-test options]``.
+
+ansible-test wants a real directory ``ansible_collections/airgap/conda`` (a link will not do), keeps its virtual
+environments under ``~/.ansible`` and passes no ``PIP_*`` variable on. So it gets a copy of the files that git knows or
+would add, a home directory inside SCRATCH (kept: the second run finds its environments there) and, in that home, the
+pip configuration of the caller. Nothing outside SCRATCH is written.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+
+def tracked_files(checkout: Path) -> list[Path]:
+    """Return the files git knows or would add, relative to the checkout; deleted ones are left out."""
+    command = ["git", "-C", str(checkout), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listing = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    names = [Path(name) for name in listing.split("\0") if name]
+    return [name for name in names if os.path.lexists(checkout / name)]
+
+
+def copy_checkout(checkout: Path, copy: Path) -> None:
+    """Make ``copy`` hold exactly the checkout's files. It is a git repository of its own, as ansible-test asks git."""
+    shutil.rmtree(copy, ignore_errors=True)
+    for name in tracked_files(checkout):
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(checkout / name, copy / name, follow_symlinks=False)
+    subprocess.run(["git", "init", "--quiet", str(copy)], check=True)
+
+
+def pip_configuration() -> str:
+    """Return the caller's effective pip configuration (files and PIP_* variables) as the text of one pip.conf."""
+    command = [sys.executable, "-m", "pip", "config", "list"]
+    listing = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    settings: dict[str, str] = {}
+    for line in listing.splitlines():
+        key, _separator, value = line.partition("=")
+        section, _dot, name = key.partition(".")
+        if section in ("global", ":env:"):  # :env: lines come first and win over files, as in pip
+            settings.setdefault(name, value.strip("'\""))
+    return "[global]\n" + "".join(f"{name} = {value}\n" for name, value in settings.items())
+
+
+def prepare_home(home: Path, tools: Path) -> None:
+    """Give ansible-test the pip configuration and, in place of the script it would download, get_pip.py."""
+    from ansible_test._internal.python_requirements import get_venv_packages
+
+    pip_conf = home / ".config/pip/pip.conf"
+    pip_conf.parent.mkdir(parents=True, exist_ok=True)
+    pip_conf.write_text(pip_configuration(), encoding="utf-8")
+    pip_version = get_venv_packages(SimpleNamespace(version=python_version()))["pip"]
+    cached = home / ".ansible/test/cache" / f"get_pip_{pip_version.replace('.', '_')}.py"
+    cached.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(tools / "get_pip.py", cached)
+
+
+def python_version() -> str:
+    """Return this interpreter's version as ansible-test names it, such as 3.11."""
+    return f"{sys.version_info[0]}.{sys.version_info[1]}"
+
+
+def main(checkout: Path, scratch: Path, options: list[str]) -> int:
+    """Copy, prepare and run; return ansible-test's exit status."""
+    copy = scratch / "ansible_collections/airgap/conda"
+    home = scratch / "home"
+    copy_checkout(checkout, copy)
+    prepare_home(home, checkout / "tests/tools")
+    environment = {**os.environ, "HOME": str(home)}
+    ansible_test = Path(sys.executable).with_name("ansible-test")
+    command = [str(ansible_test), "sanity", "--local", "--python", python_version(), "--color", "no", *options]
+    return subprocess.run(command, cwd=copy, env=environment, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve(), sys.argv[3:]))

@@ -1,0 +1,25 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Make ``import ansible_collections.airgap.conda...`` work from a plain checkout, with or without Ansible installed."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+COLLECTIONS = CHECKOUT / ".cache/collections"
+
+
+def link_collection() -> None:
+    """Link the checkout into a collections tree. The link is relative, so the checkout may be moved."""
+    link = COLLECTIONS / "ansible_collections/airgap/conda"
+    link.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):  # there already, or another test process was first
+        link.symlink_to("../../../..", target_is_directory=True)
+
+
+link_collection()
+sys.path.insert(0, str(COLLECTIONS))

@@ -1,0 +1,216 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Solving: which packages are chosen for a target, from which channel, and what is said when it cannot be done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.airgap.conda.plugins.module_utils import _solve
+from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._release_spec import Target
+from ansible_collections.airgap.conda.plugins.module_utils._solve import Channels, solve, virtual_packages
+from ansible_collections.airgap.conda.tests.unit.tiny_channel import TinyChannel
+
+pytest.importorskip("rattler")
+
+ALIAS = "https://channels.invalid"
+WHERE = "envs/demo/environment.yml"
+ANY = Target()
+
+
+@pytest.fixture
+def channel(tmp_path: Path) -> TinyChannel:
+    channel = TinyChannel(tmp_path / "near")
+    channel.add("tool", "1.0")
+    channel.add("tool", "2.0", ["__glibc >=2.36"])
+    channel.add("needs-new-tool", "1.0", ["tool >=2"])
+    channel.add("gpu-tool", "1.0", ["__cuda >=11.8"])
+    channel.add("fast-tool", "1.0", ["__archspec 1.* x86_64_v3"])
+    return channel
+
+
+@pytest.fixture
+def far(tmp_path: Path) -> TinyChannel:
+    channel = TinyChannel(tmp_path / "far")
+    channel.add("tool", "9.0")
+    channel.add("other", "1.0")
+    return channel
+
+
+def found(
+    specs: list[str],
+    channels: list[object],
+    target: Target = ANY,
+    only: bool = False,
+    alias: str = ALIAS,
+    cache: Path | None = None,
+) -> dict[str, str]:
+    names = tuple(str(channel) for channel in channels)
+    folder = cache or Path(names[0].removeprefix("file://")).parent / "cache"
+    return {
+        record.name.normalized: str(record.version)
+        for record in solve(specs, Channels(names, alias, "channels", only), target, folder, WHERE)
+    }
+
+
+def refusal(
+    specs: list[str], channels: list[object], cache: Path, only: bool = False, target: Target = ANY
+) -> AirgapError:
+    with pytest.raises(AirgapError) as caught:
+        found(specs, channels, target, only=only, cache=cache)
+    assert caught.value.wanted
+    assert caught.value.found
+    assert caught.value.where
+    assert caught.value.remedy
+    return caught.value
+
+
+@pytest.mark.parametrize(("glibc", "version"), [("2.31", "1.0"), ("2.36", "2.0"), ("2.41", "2.0")])
+def test_a_package_for_a_newer_glibc_is_not_chosen(channel: TinyChannel, glibc: str, version: str) -> None:
+    assert found(["tool"], [channel], Target(glibc=glibc)) == {"tool": version}
+
+
+def test_cuda_and_cpu_come_from_the_target(channel: TinyChannel) -> None:
+    target = Target(cuda="12.2", cpu="x86-64-v3")
+    assert found(["gpu-tool", "fast-tool"], [channel], target) == {"gpu-tool": "1.0", "fast-tool": "1.0"}
+
+
+@pytest.mark.parametrize("spec", ["gpu-tool", "fast-tool"])
+def test_what_the_target_does_not_have_is_not_there(channel: TinyChannel, tmp_path: Path, spec: str) -> None:
+    assert "__" in refusal([spec], [channel], tmp_path).found
+
+
+def test_virtual_packages() -> None:
+    assert virtual_packages(Target(glibc="2.31", cuda="11.8", cpu="x86-64-v2")) == {
+        "__unix": ("0", "0"),
+        "__linux": ("3.10", "0"),
+        "__glibc": ("2.31", "0"),
+        "__archspec": ("1", "x86_64_v2"),
+        "__cuda": ("11.8", "0"),
+    }
+
+
+def test_virtual_packages_without_a_target(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONDA_OVERRIDE_CUDA", "12.9")
+    monkeypatch.setattr("os.confstr", lambda _: "glibc 2.99")
+    known = virtual_packages(Target(platform="linux-aarch64"))
+    assert known["__glibc"][0] == "2.99"  # the one thing that is taken from the bastion
+    assert known["__archspec"] == ("1", "aarch64")
+    assert "__cuda" not in known
+
+
+@pytest.mark.parametrize(
+    ("name", "address"),
+    [
+        ("conda-forge", f"{ALIAS}/conda-forge/"),
+        ("conda-forge/label/dev", f"{ALIAS}/conda-forge/label/dev/"),
+        ("https://h/c", "https://h/c/"),
+        ("/srv/channel", "file:///srv/channel/"),
+        ("/srv/my channel", "file:///srv/my%20channel/"),
+        ("file:///srv/channel/", "file:///srv/channel/"),
+    ],
+)
+def test_address_of_a_channel(name: str, address: str) -> None:
+    assert Channels((name,), ALIAS, WHERE).address(name) == address
+
+
+def test_channels_by_path_url_and_name(channel: TinyChannel) -> None:
+    target = Target(glibc="2.36")
+    alias = channel.folder.parent.as_uri()
+    cache = channel.folder.parent / "cache"
+    assert found(["tool"], [channel.folder.as_uri()], target, cache=cache) == {"tool": "2.0"}
+    assert found(["tool"], ["near"], target, alias=alias, cache=cache) == {"tool": "2.0"}
+
+
+def test_the_first_channel_that_has_a_package_wins(channel: TinyChannel, far: TinyChannel) -> None:
+    assert found(["tool", "other"], [channel, far], Target(glibc="2.36")) == {"tool": "2.0", "other": "1.0"}
+
+
+@pytest.mark.parametrize("only", [False, True])
+def test_a_pinned_channel_beats_the_order(channel: TinyChannel, far: TinyChannel, only: bool) -> None:
+    assert found(["far::tool"], [channel, far], only=only) == {"tool": "9.0"}
+    assert found([f"{far}::tool >=2"], [channel, far], only=only) == {"tool": "9.0"}
+
+
+def test_a_channel_that_only_a_pin_names_is_read_too(channel: TinyChannel, far: TinyChannel) -> None:
+    assert found([f"{far}::tool"], [channel]) == {"tool": "9.0"}
+
+
+def test_given_channels_shut_out_the_pinned_one(channel: TinyChannel, far: TinyChannel, tmp_path: Path) -> None:
+    error = refusal([f"{far}::tool"], [channel], tmp_path, only=True)
+    assert "tool" in error.problem
+    assert str(far) in error.wanted
+    assert str(channel) in error.found
+
+
+def test_defaults_is_one_group_below_the_alias(tmp_path: Path) -> None:
+    TinyChannel(tmp_path / "main").add("tool", "1.0")
+    TinyChannel(tmp_path / "r").add("tool", "2.0")
+    cache, alias = tmp_path / "cache", tmp_path.as_uri()
+    assert found(["tool"], ["defaults"], alias=alias, cache=cache) == {"tool": "2.0"}
+    assert found(["defaults::tool"], ["defaults"], alias=alias, cache=cache) == {"tool": "2.0"}
+
+
+def test_a_package_added_to_the_channel_is_seen(channel: TinyChannel) -> None:
+    assert found(["tool"], [channel], Target(glibc="2.31")) == {"tool": "1.0"}
+    channel.add("tool", "1.5")
+    assert found(["tool"], [channel], Target(glibc="2.31")) == {"tool": "1.5"}
+
+
+def test_no_such_package(channel: TinyChannel, tmp_path: Path) -> None:
+    error = refusal(["tool", "nosuch >=3"], [channel], tmp_path)
+    assert error.problem == "The package nosuch does not exist in the channels"
+    assert (error.wanted, error.where) == ("nosuch >=3", WHERE)
+    assert str(channel) in error.found
+
+
+def test_no_such_version(channel: TinyChannel, tmp_path: Path) -> None:
+    error = refusal(["tool 7.*"], [channel], tmp_path)
+    assert error.wanted == "tool 7.*"
+    assert "versions 1.0, 2.0" in error.found
+
+
+def test_unsolvable_shows_the_solvers_explanation(channel: TinyChannel, tmp_path: Path) -> None:
+    error = refusal(["needs-new-tool"], [channel], tmp_path, target=Target(glibc="2.31"))
+    assert error.problem == "The environment cannot be solved"
+    assert "needs-new-tool 1.0 would require" in error.found
+    assert "__glibc >=2.36" in error.found
+    assert "__glibc 2.31" in error.remedy
+
+
+def test_a_channel_that_is_not_there(channel: TinyChannel, tmp_path: Path) -> None:
+    error = refusal(["tool"], [channel, "file:///nonexistent"], tmp_path)
+    assert error.problem == "The channel file:///nonexistent cannot be read"
+    assert "No such file" in error.found
+
+
+def test_an_unreachable_channel_is_named_without_its_credentials(
+    channel: TinyChannel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_solve, "RETRIES", 0)
+    error = refusal(["tool"], [channel, "http://me:secret@127.0.0.1:9/t/tk-123/chan"], tmp_path)
+    assert error.problem == "The channel http://***@127.0.0.1:9/t/***/chan cannot be read"
+    assert "refused" in error.found
+    assert "secret" not in str(error)
+    assert "tk-123" not in str(error)
+
+
+@pytest.mark.parametrize("spec", ["tool ==", "tool[", "::tool::"])
+def test_a_spec_that_nobody_understands(channel: TinyChannel, tmp_path: Path, spec: str) -> None:
+    assert spec in refusal([spec], [channel], tmp_path).found
+
+
+@pytest.mark.parametrize("name", ["./here", "http://", "ht!tp://x"])
+def test_a_channel_that_nobody_understands(tmp_path: Path, name: str) -> None:
+    error = refusal(["tool"], [name], tmp_path)
+    assert error.problem == "A channel's name cannot be understood"
+    assert name in error.found
+
+
+def test_a_cache_that_cannot_be_written(channel: TinyChannel, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert refusal(["tool"], [channel], tmp_path / "file/cache").problem == "The cache cannot be written"

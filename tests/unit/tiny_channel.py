@@ -1,0 +1,125 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Conda channels of a few kilobytes, written by hand, and specs for them: real solves and installs in milliseconds."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import sys
+import tarfile
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+SITE_PACKAGES = f"lib/python{PYTHON}/site-packages"
+# A file's bytes, or ("->", target) for a link.
+Content = bytes | tuple[str, str]
+
+
+class TinyChannel:
+    """A channel in a directory. ``add`` makes one package: files by path, or links as ``("->", target)``."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for subdir in ("noarch", "linux-64"):
+            self._write_index(subdir, {})
+
+    def __str__(self) -> str:
+        return str(self.folder)
+
+    def add(
+        self,
+        name: str,
+        version: str,
+        depends: Sequence[str] = (),
+        files: Mapping[str, Content] | None = None,
+        sha256: str | None = None,
+    ) -> Path:
+        content = {f"share/{name}": f"{name} {version}\n".encode()} if files is None else files
+        index = {"name": name, "version": version, "build": "0", "build_number": 0, "depends": list(depends)}
+        index |= {"subdir": "noarch", "noarch": "generic"}
+        path = self.folder / "noarch" / f"{name}-{version}-0.tar.bz2"
+        with tarfile.open(path, "w:bz2", compresslevel=1) as archive:
+            for member, data in content.items():
+                _add(archive, member, data)
+            _add(archive, "info/index.json", json.dumps(index).encode())
+            paths = [_path(member, data) for member, data in content.items()]
+            _add(archive, "info/paths.json", json.dumps({"paths": paths, "paths_version": 1}).encode())
+        raw = path.read_bytes()
+        hashes = {
+            "sha256": sha256 or hashlib.sha256(raw).hexdigest(),
+            "md5": hashlib.md5(raw, usedforsecurity=False).hexdigest(),
+        }
+        known = json.loads((self.folder / "noarch/repodata.json").read_text())["packages"]
+        self._write_index("noarch", known | {path.name: {**index, **hashes, "size": len(raw)}})
+        return path
+
+    def add_python(self) -> None:
+        """Add packages that stand for Python and pip: those that run the tests, seen from the prefix like a venv's."""
+        import pip
+
+        interpreter = Path(sys.base_prefix) / "bin" / f"python{PYTHON}"
+        home = f"home = {interpreter.parent}\ninclude-system-site-packages = false\n"
+        files = {"pyvenv.cfg": home.encode(), f"{SITE_PACKAGES}/tiny.py": b"VALUE = 1\n"}
+        self.add("python", PYTHON, files={"bin/python": ("->", str(interpreter)), **files})
+        self.add("pip", "1.0", ["python"], files={f"{SITE_PACKAGES}/pip": ("->", str(Path(pip.__path__[0])))})
+
+    def _write_index(self, subdir: str, packages: Mapping[str, object]) -> None:
+        path = self.folder / subdir / "repodata.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"info": {"subdir": subdir}, "packages": packages, "packages.conda": {}}))
+
+
+def make_wheel(folder: Path, name: str, version: str, files: Mapping[str, str]) -> Path:
+    """Write a wheel of plain Python files, which pip finds with --find-links."""
+    info = f"{name}-{version}.dist-info"
+    content = {
+        **files,
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    record = "".join(f"{path},sha256={_base64(text)},{len(text)}\n" for path, text in content.items())
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}-{version}-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        for member, text in (content | {f"{info}/RECORD": record + f"{info}/RECORD,,\n"}).items():
+            archive.writestr(member, text)
+    return path
+
+
+def write_spec(folder: Path, environment: str, release: str = "") -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "environment.yml").write_text(environment)
+    if release:
+        (folder / "release.yml").write_text(release)
+    return folder
+
+
+def _base64(text: str) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
+
+
+def _add(archive: tarfile.TarFile, path: str, data: Content) -> None:
+    member = tarfile.TarInfo(path)
+    if isinstance(data, tuple):
+        member.type, member.linkname = tarfile.SYMTYPE, data[1]
+        archive.addfile(member)
+    else:
+        member.size, member.mode = len(data), 0o644
+        archive.addfile(member, io.BytesIO(data))
+
+
+def _path(path: str, data: Content) -> dict[str, object]:
+    if isinstance(data, tuple):
+        return {"_path": path, "path_type": "softlink"}
+    return {
+        "_path": path,
+        "path_type": "hardlink",
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "size_in_bytes": len(data),
+    }
