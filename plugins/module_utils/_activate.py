@@ -8,18 +8,18 @@ conda-pack's own bin/activate fails under ``set -u`` and finds a wrong prefix in
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 SCRIPT = """\
-# Source this file: . {path}
-# It activates the release that is current now; a shell that stays open keeps it after an update.
-_airgap_prefix=$(cd -P -- "{path}" 2>/dev/null && pwd -P) || _airgap_prefix=
+# Source this file. It activates the release that is current now; a shell that stays open keeps it after an update.
+_airgap_prefix=$(cd -P -- {path} 2>/dev/null && pwd -P) || _airgap_prefix=
 if [ -z "$_airgap_prefix" ]; then
-  echo "airgap.conda: {path} is missing: deploy the environment {env} to this host" >&2
+  echo "airgap.conda: "{path}" is missing: deploy the environment {env} to this host" >&2
   unset _airgap_prefix
   return 1 2>/dev/null || exit 1
 fi
-if [ -n "${{_AIRGAP_OLD_PATH+set}}" ]; then deactivate; fi
+if [ -n "${{_AIRGAP_OLD_PATH+set}}" ] && command -v _airgap_source >/dev/null; then deactivate; fi
 _AIRGAP_OLD_PATH=$PATH
 _AIRGAP_OLD_PS1=${{PS1-}}
 CONDA_PREFIX=$_airgap_prefix
@@ -28,11 +28,16 @@ PATH=$CONDA_PREFIX/bin:$PATH
 if [ -n "${{PS1-}}" ]; then PS1="({env}) $PS1"; fi
 export PATH CONDA_PREFIX CONDA_DEFAULT_ENV
 unset _airgap_prefix
+# Packages bring scripts that are not written for 'set -u'; zsh takes a pattern that matches nothing for an error.
 _airgap_source() {{
-  for _airgap_script in $(ls "$CONDA_PREFIX/etc/conda/$1" 2>/dev/null); do
-    case $_airgap_script in *.sh) . "$CONDA_PREFIX/etc/conda/$1/$_airgap_script" ;; esac
+  if [ -n "${{ZSH_VERSION-}}" ]; then setopt localoptions nonomatch; fi
+  case $- in *u*) _airgap_unset=-u ;; *) _airgap_unset=+u ;; esac
+  set +u
+  for _airgap_script in "$CONDA_PREFIX/etc/conda/$1"/*.sh; do
+    if [ -r "$_airgap_script" ]; then . "$_airgap_script"; fi
   done
-  unset _airgap_script
+  set $_airgap_unset
+  unset _airgap_script _airgap_unset
 }}
 deactivate() {{
   _airgap_source deactivate.d
@@ -49,4 +54,4 @@ _airgap_source activate.d
 
 def activate_script(env: str, path: Path) -> str:
     """Return the text of a script that activates the release at ``path`` (a release, or ``current``)."""
-    return SCRIPT.format(env=env, path=path)
+    return SCRIPT.format(env=env, path=shlex.quote(str(path)))

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from pathlib import Path
-from typing import Optional
 
 from ansible_collections.airgap.conda.plugins.module_utils import _probe
 from ansible_collections.airgap.conda.plugins.module_utils._activate import activate_script
@@ -16,24 +17,28 @@ from ansible_collections.airgap.conda.plugins.module_utils._release import Manif
 # What a check sees of the outside: not the caller's Python settings, and no byte code written into the release.
 ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-    "HOME": "/",
     "LANG": "C.UTF-8",
     "PYTHONDONTWRITEBYTECODE": "1",
     "PYTHONNOUSERSITE": "1",
 }
 
 
-def failed_check(prefix: Path, manifest: Manifest) -> Optional[tuple[str, _probe.Outcome]]:
+def failed_check(prefix: Path, manifest: Manifest) -> tuple[str, _probe.Outcome] | None:
     """Run every check of a release; return the first that fails, as its author wrote it, and how it ended."""
     activate = activate_script(manifest.env, prefix)
-    checks = [(f"import {name}", f'exec "$CONDA_PREFIX/bin/python" -c "import {name}"') for name in manifest.checks.imports]
+    python = 'exec "$CONDA_PREFIX/bin/python" -c'
+    checks = [(f"import {name}", f'{python} "import {name}"') for name in manifest.checks.imports]
     checks += [(command, command) for command in manifest.checks.commands]
-    for name, command in checks:
-        outcome = _probe.run(
-            ["/bin/sh", "-c", f"{activate}\n{command}"], deadline=manifest.checks.timeout, env=ENVIRONMENT
-        )
-        if not outcome.ok:
-            return name, outcome
+    # Libraries write caches and settings below HOME at their first import.
+    home = tempfile.mkdtemp(prefix="airgap-conda-")
+    try:
+        for name, command in checks:
+            script = ["/bin/sh", "-c", f"{activate}\n{command}"]
+            outcome = _probe.run(script, deadline=manifest.checks.timeout, env={**ENVIRONMENT, "HOME": home})
+            if not outcome.ok:
+                return name, outcome
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
     return None
 
 

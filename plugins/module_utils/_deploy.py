@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Mapping
+from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._checks import require_checks
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._release import serial_of
 from ansible_collections.airgap.conda.plugins.module_utils._store import Store
 
 
@@ -29,34 +31,49 @@ def deploy(store: Store, step: Mapping[str, Any], manifest_sha256: str, keep: in
         return done
     with store.lock(env):
         store.recover(env)
-        clock = time.monotonic()
         if step["action"] == "install" and release not in store.releases(env):
+            clock = time.monotonic()
             store.install(env, release, manifest_sha256, step["format"])
             done.seconds["install"] = round(time.monotonic() - clock, 2)
         if step["action"] in ("install", "switch"):
             clock = time.monotonic()
-            _check(store, env, release)
+            _check(store, env, release, is_new="install" in done.seconds)
             done.seconds["checks"] = round(time.monotonic() - clock, 2)
             store.switch(env, release)
+            store.clear_incoming(env, release)
         done.pruned = store.prunable(env, keep)
         for name in done.pruned:
             store.remove(env, name)
     return done
 
 
-def _check(store: Store, env: str, release: str) -> None:
-    """Check a release that is not current yet; one that fails is removed."""
+def _check(store: Store, env: str, release: str, is_new: bool) -> None:
+    """Check a release that is not current yet; one that fails and was never current is removed."""
     current = store.current(env)
     consequence = f"{current} stays current" if current else "no release became current"
     try:
         require_checks(store.release(env, release), store.manifest(env, release), consequence)
     except AirgapError:
-        store.remove(env, release)
+        if is_new or serial_of(release) > store.high_water(env):
+            store.remove(env, release)
         raise
 
 
-def rollback_target(store: Store, env: str, release: str) -> str:
-    """Return the release to roll back to; raises AirgapError when it is not on the host."""
+def rollback(store: Store, env: str, release: str, check_mode: bool) -> str:
+    """Switch to ``release``, or without one to that before the current; returns its id.
+
+    Raises AirgapError when it is not on the host. In check mode nothing is switched.
+    """
+    target = _rollback_target(store, env, release)
+    if target != store.current(env) and not check_mode:
+        with store.lock(env):
+            # Chosen again: a deploy may have ended since.
+            target = _rollback_target(store, env, release)
+            store.switch(env, target)
+    return target
+
+
+def _rollback_target(store: Store, env: str, release: str) -> str:
     target = release or store.previous(env)
     if not target or target not in store.releases(env):
         raise AirgapError(
@@ -79,6 +96,14 @@ def verify(store: Store, env: str) -> dict[str, Any]:
             found=f"environments {', '.join(store.envs()) or 'none'}",
             where=str(store.root),
             remedy="run playbooks/deploy.yml for this host",
+        )
+    if current not in store.releases(env):
+        raise AirgapError(
+            f"{env} {current} is current, but not on this host",
+            wanted=f"{store.release(env, current)} and its record in {store.state(env)}",
+            found=f"releases {', '.join(store.releases(env)) or 'none'}",
+            where=str(store.root / env / "current"),
+            remedy="deploy it again, or roll back to a release that is there",
         )
     differences = store.differences(env, current)
     if differences:

@@ -12,9 +12,9 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Optional
+from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils import _signature
 from ansible_collections.airgap.conda.plugins.module_utils._disk import flush_directory, os_errors
@@ -33,11 +33,27 @@ from ansible_collections.airgap.conda.plugins.module_utils._release import (
 
 @dataclass(frozen=True)
 class Verified:
-    """A release whose signature and files were checked: its manifest, the manifest's hash, and who signed it."""
+    """A release in ``folder`` whose signature and files were checked, the hash of its manifest, and who signed it."""
 
+    folder: Path
     manifest: Manifest
     manifest_sha256: str
     signer: str
+
+    def as_result(self) -> dict[str, Any]:
+        """Return what the modules that work on a host need to know of it."""
+        manifest = self.manifest
+        names = ("env", "id", "serial", "prefix", "root", "platform", "bytes", "files", "files_sha256")
+        return {
+            **{name: getattr(manifest, name) for name in names},
+            "glibc": manifest.requirements.get("glibc", ""),
+            "glibc_file": manifest.requirements.get("glibc_file", ""),
+            "payloads": [asdict(payload) for payload in manifest.payloads],
+            "imports": list(manifest.checks.imports),
+            "path": str(self.folder),
+            "signer": self.signer,
+            "manifest_sha256": self.manifest_sha256,
+        }
 
 
 @dataclass(frozen=True)
@@ -52,7 +68,7 @@ class Depot:
         names = os.listdir(folder) if folder.is_dir() else []
         return sorted((name for name in names if serial_of(name)), key=serial_of)
 
-    def latest(self, env: str) -> Optional[Manifest]:
+    def latest(self, env: str) -> Manifest | None:
         """Return the manifest of the newest release of ``env``, or None. Its signature is not looked at."""
         releases = self.releases(env)
         return read_manifest(self.folder(env, releases[-1]) / MANIFEST) if releases else None
@@ -103,7 +119,7 @@ class Depot:
                 remedy="copy the depot again; releases keep the folder names they were built with",
             )
         check_files(folder, manifest)
-        return Verified(manifest, hashlib.sha256(data).hexdigest(), signer)
+        return Verified(folder, manifest, hashlib.sha256(data).hexdigest(), signer)
 
     @contextmanager
     def new_release(self, manifest: Manifest) -> Iterator[Path]:
@@ -112,11 +128,12 @@ class Depot:
         Holds the depot's lock, so that two builds cannot take one serial. On an error nothing is left.
         """
         env = self.path / manifest.env
-        with os_errors(f"The release {manifest.env} {manifest.id}", env):
-            env.mkdir(parents=True, exist_ok=True)
+        with os_errors(f"Publishing {manifest.env} {manifest.id}", env):
+            self.path.mkdir(parents=True, exist_ok=True)
             with open(self.path / ".lock", "a", encoding="utf-8") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 self._require_next(manifest)
+                env.mkdir(exist_ok=True)
                 for left in env.glob(".new-*"):  # of a run that was killed; the lock says that none is at work
                     shutil.rmtree(left)
                 folder = Path(tempfile.mkdtemp(prefix=".new-", dir=env))
@@ -126,6 +143,7 @@ class Depot:
                     _flush(folder)
                     os.rename(folder, env / manifest.id)
                     flush_directory(env)
+                    flush_directory(self.path)
                 finally:
                     shutil.rmtree(folder, ignore_errors=True)
                     with suppress(OSError):
@@ -152,14 +170,18 @@ def check_files(folder: Path, manifest: Manifest) -> None:
             _check_file(folder / part.name, part.size, part.sha256)
 
 
-def _check_file(path: Path, size: Optional[int], sha256: str) -> None:
-    found = "no such file"
-    if path.is_file():
+def _check_file(path: Path, size: int | None, sha256: str) -> None:
+    found = ""
+    try:
         actual = path.stat().st_size
-        found = f"{actual} bytes" if size not in (None, actual) else ""
-        if not found:
-            actual_hash = sha256_file(path)
-            found = f"sha256 {actual_hash}" if actual_hash != sha256 else ""
+        if size not in (None, actual):
+            found = f"{actual} bytes"
+        else:
+            actual_sha256 = sha256_file(path)
+            if actual_sha256 != sha256:
+                found = f"sha256 {actual_sha256}"
+    except OSError as error:
+        found = str(error.strerror)
     if found:
         raise AirgapError(
             "A file of this release is damaged or missing",

@@ -17,7 +17,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._errors import Airgap
 
 @contextmanager
 def os_errors(what: str, where: Path) -> Iterator[None]:
-    """Turn an error of the operating system into an AirgapError: ``what`` could not be written."""
+    """Turn an error of the operating system into an AirgapError: ``what`` failed."""
     try:
         yield
     except OSError as error:
@@ -25,10 +25,10 @@ def os_errors(what: str, where: Path) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             remedy = "free space on this file system, then run again; nothing was left behind"
         elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            remedy = "let the user of this task write there (become: true), or choose another place"
+            remedy = "let the user of this task read and write there (become: true), or choose another place"
         raise AirgapError(
-            f"{what} could not be written",
-            wanted="a writable file system with enough space",
+            f"{what} failed",
+            wanted="files that can be read and written, and enough space",
             found=str(error.strerror or error),
             where=str(error.filename or where),
             remedy=remedy,
@@ -36,7 +36,7 @@ def os_errors(what: str, where: Path) -> Iterator[None]:
 
 
 def make_folder(path: Path, mode: int = 0o755) -> None:
-    """Make a folder and its missing parents, all with ``mode`` whatever the umask; those that exist stay as they are."""
+    """Make a folder and its missing parents, all with ``mode`` whatever the umask; what exists stays as it is."""
     if path.is_dir():
         return
     make_folder(path.parent, mode)

@@ -16,10 +16,11 @@ class AirgapError(Exception):
     def __init__(self, problem: str, *, wanted: str, found: str, where: str, remedy: str) -> None:
         super().__init__(problem)
         self.problem = problem.rstrip(".")
-        self.wanted = wanted
-        self.found = found
+        # Texts of other programs end in a full stop as often as not.
+        self.wanted = wanted.rstrip(".")
+        self.found = found.rstrip(".")
         self.where = where
-        self.remedy = remedy
+        self.remedy = remedy.rstrip(".")
 
     def __str__(self) -> str:
         return (

@@ -41,9 +41,10 @@ class _Chain(io.RawIOBase):
                 return int(count)
             self._stream.close()
             path = next(self._paths, None)
+            # At the end an empty stream: gzip asks once more after it.
+            self._stream = io.FileIO(path) if path is not None else io.BytesIO()
             if path is None:
                 return 0
-            self._stream = open(path, "rb", buffering=0)
 
     def close(self) -> None:
         self._stream.close()
@@ -80,6 +81,7 @@ def _extract_files(parts: list[Path], format_name: str, wanted: dict[str, FileEn
                 if entry is None or source is None or member.size != entry.size:
                     raise _damaged(where, f"{member.name!r}, which files.json does not list like that")
                 _write(source, entry, target / entry.path, where)
+    # ValueError: tarfile's own answer to a sparse map that is none.
     except (tarfile.TarError, EOFError, ValueError, zlib.error, gzip.BadGzipFile, _zstd_error()) as error:
         raise _damaged(where, f"an archive that cannot be read: {error}") from error
     if wanted:

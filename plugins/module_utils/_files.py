@@ -15,7 +15,6 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
-from typing import Optional
 
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 
@@ -81,9 +80,9 @@ def read_files(data: bytes, where: str) -> list[FileEntry]:
             raise _refused(where, f"{entry.path!r}: {fault}")
         seen[entry.path] = entry
     links = {entry.path: entry.target for entry in entries if entry.type == SYMLINK}
-    for path in links:
+    for path, target in links.items():
         if leads_out(path, links):
-            raise _refused(where, f"the link {path!r} to {links[path]!r}, outside the release")
+            raise _refused(where, f"the link {path!r} to {target!r}, outside the release")
     return entries
 
 
@@ -110,7 +109,7 @@ def _fault(entry: FileEntry, seen: Mapping[str, FileEntry]) -> str:
 
 def is_plain(path: str) -> bool:
     """Tell whether a relative path has no ``..``, no control character and can be written on any file system here."""
-    if not path or path.startswith("/") or posixpath.normpath(path) != path or path.split("/")[0] in (".", ".."):
+    if posixpath.normpath(path) != path or path in (".", "..") or path.startswith(("/", "../")):
         return False
     try:
         os.fsencode(path)
@@ -126,7 +125,7 @@ def leads_out(path: str, links: Mapping[str, str]) -> bool:
     ``links`` are all links of the release with their targets: ``a/..`` is somewhere else when ``a`` is one of them.
     """
     at = path.split("/")[:-1]
-    todo = [path.split("/")[-1]]
+    todo = [path.rsplit("/", maxsplit=1)[-1]]
     followed = 0
     while todo:
         name = todo.pop()
@@ -176,7 +175,7 @@ def _is_cache(path: Path) -> bool:
     return path.parent.name == "__pycache__" and path.suffix in (".pyc", ".nbi", ".nbc") and stat.S_ISREG(mode)
 
 
-def _look(path: Path, entry: FileEntry, content: bool) -> Optional[str]:
+def _look(path: Path, entry: FileEntry, content: bool) -> str | None:
     try:
         status = path.lstat()
     except OSError as error:

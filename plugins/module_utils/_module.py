@@ -5,16 +5,21 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.airgap.conda.plugins.module_utils._disk import os_errors
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 
 
 def run_module(module: AnsibleModule, step: Callable[[], dict[str, Any]]) -> None:
     """Call ``step`` and leave the process with its result, or with the one message of its error."""
     try:
-        result = step()
+        with os_errors("A step of this task", Path.cwd()):
+            result = step()
     except AirgapError as error:
         module.fail_json(msg=str(error), **error.as_result())
     module.exit_json(**result)

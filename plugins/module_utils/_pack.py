@@ -14,14 +14,19 @@ import json
 import os
 import re
 import shutil
+import stat
 import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
+from ansible_collections.airgap.conda.plugins.module_utils._disk import os_errors
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._files import FILE, sha256_file, write_files
-from ansible_collections.airgap.conda.plugins.module_utils._payload import FORMATS, PART_SIZE, write_payloads
+from ansible_collections.airgap.conda.plugins.module_utils._payload import FORMATS, PART_SIZE, walk, write_payloads
 from ansible_collections.airgap.conda.plugins.module_utils._release import FILES
 from ansible_collections.airgap.conda.plugins.module_utils._requirements import glibc_of_tree
 
@@ -48,17 +53,16 @@ class PackRequest:
         """
         digest = hashlib.sha256(json.dumps([self.dest_prefix, self.formats, self.part_size]).encode())
         for line in _states(self.prefix):
-            digest.update(line.encode("utf-8", "surrogateescape"))
+            digest.update(line.encode())
         return digest.hexdigest()
 
 
 def _states(prefix: Path) -> Iterator[str]:
-    for folder, names, files in os.walk(prefix):
-        names.sort()
-        for name in sorted(files):
-            path = os.path.join(folder, name)
-            status = os.lstat(path)
-            yield f"{os.path.relpath(path, prefix)}\0{status.st_size}\0{status.st_mode}\0{status.st_mtime_ns}\n"
+    for path in walk(prefix):
+        status = os.lstat(prefix / path)
+        # Reading an environment changes nothing in it, but a directory's time changes with what Python caches.
+        state = [] if stat.S_ISDIR(status.st_mode) else [status.st_size, status.st_mtime_ns]
+        yield json.dumps([path, status.st_mode, *state])
 
 
 def check_request(request: PackRequest) -> None:
@@ -88,32 +92,60 @@ def check_request(request: PackRequest) -> None:
             where="dest_prefix",
             remedy="choose another root on the hosts",
         )
+    if request.part_size < 1:
+        raise AirgapError(
+            "The size of a part is too small",
+            wanted="one byte or more",
+            found=str(request.part_size),
+            where="part_size",
+            remedy="leave it out, or give a number of bytes such as 67108864",
+        )
+    dest = request.dest
+    is_ours = not dest.exists() or (dest.is_dir() and ((dest / PACK).is_file() or not any(dest.iterdir())))
+    if not is_ours or request.prefix == dest or request.prefix in dest.parents:
+        raise AirgapError(
+            "The folder for the pack would be replaced, and holds something else",
+            wanted="a folder outside the environment that is missing, empty or written by an earlier pack",
+            found=f"no {PACK} in it" if not is_ours else "a folder in the environment",
+            where=str(dest),
+            remedy="choose another dest",
+        )
 
 
 def packed(dest: Path) -> dict[str, Any]:
-    """Return the result of the last pack into ``dest`` (its pack.json), or nothing when there is none."""
+    """Return the result of the last pack into ``dest`` (its pack.json), or nothing when it is not there whole."""
     try:
-        return dict(json.loads((dest / PACK).read_text(encoding="utf-8")))
-    except (OSError, ValueError):
+        result = dict(json.loads((dest / PACK).read_text(encoding="utf-8")))
+        sizes = [(part["name"], part["size"]) for payload in result["payloads"] for part in payload["parts"]]
+        whole = (dest / FILES).is_file() and all((dest / name).stat().st_size == size for name, size in sizes)
+    except (OSError, ValueError, KeyError, TypeError):
         return {}
+    return result if whole else {}
 
 
 def pack(request: PackRequest) -> dict[str, Any]:
     """Pack and return the content of pack.json; ``dest`` is replaced whole, or left as it was on an error."""
     check_request(request)
-    request.dest.parent.mkdir(parents=True, exist_ok=True)
-    # Beside the prefix, since hard links do not cross file systems.
-    tree_parent = Path(tempfile.mkdtemp(prefix=".pack-", dir=request.prefix.parent))
-    folder = Path(tempfile.mkdtemp(prefix=f".{request.dest.name}-", dir=request.dest.parent))
-    try:
+    dest = request.dest
+    with os_errors(f"Packing {request.prefix}", dest), ExitStack() as stack:
+        # The tree lies beside the prefix, since hard links do not cross file systems.
+        tree_parent = stack.enter_context(_temporary_folder(request.prefix.parent))
+        dest.parent.mkdir(parents=True, exist_ok=True)
+        folder = stack.enter_context(_temporary_folder(dest.parent))
         result = _pack_into(request, tree_parent / "tree", folder)
         folder.chmod(0o755)
-        shutil.rmtree(request.dest, ignore_errors=True)
-        os.rename(folder, request.dest)
-    finally:
-        shutil.rmtree(tree_parent, ignore_errors=True)
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(dest, ignore_errors=True)
+        os.rename(folder, dest)
     return result
+
+
+@contextmanager
+def _temporary_folder(parent: Path) -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix=".pack-", dir=parent))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _pack_into(request: PackRequest, tree: Path, folder: Path) -> dict[str, Any]:
@@ -140,16 +172,20 @@ def _conda_pack(request: PackRequest, tree: Path) -> None:
     import conda_pack
 
     try:
-        conda_pack.pack(
-            prefix=str(request.prefix), output=str(tree), format="no-archive", dest_prefix=request.dest_prefix
-        )
-    except (conda_pack.CondaPackException, OSError) as error:
+        with warnings.catch_warnings():
+            # Its one warning says that the package cache is gone; it would then miss prefixes in binary files.
+            warnings.simplefilter("error", UserWarning)
+            conda_pack.pack(
+                prefix=str(request.prefix), output=str(tree), format="no-archive", dest_prefix=request.dest_prefix
+            )
+    except (conda_pack.CondaPackException, UserWarning) as error:
         raise AirgapError(
             "conda-pack could not pack the environment",
-            wanted="an environment whose files belong to one package each",
+            wanted="an environment whose files belong to one package each, and the cache it was installed from",
             found=" ".join(str(error).split()),
             where=str(request.prefix),
-            remedy="let conda alone, or pip alone, install the packages named here, then build again",
+            remedy="let conda alone, or pip alone, install the packages named here; if the cache is gone, remove the "
+            "environment, so that it is made again",
         ) from error
     for path in tree.glob("tmp????????"):  # conda-pack 0.9.2 leaves one empty temporary file at the top
         if path.is_file() and path.stat().st_size == 0:

@@ -15,7 +15,7 @@ import tarfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Any, BinaryIO, Optional
+from typing import Any, BinaryIO
 
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._files import (
@@ -49,14 +49,14 @@ class _Parts:
         self._open()
 
     def _open(self) -> None:
-        self._part = open(self._folder / f"{self._name}.{len(self._parts):03d}", "wb")
+        self._part = io.BufferedWriter(io.FileIO(self._folder / f"{self._name}.{len(self._parts):03d}", "w"))
         self._part_hash, self._part_bytes = hashlib.sha256(), 0
 
     def _close(self) -> None:
         self._part.flush()
         os.fsync(self._part.fileno())
         self._part.close()
-        self._parts.append(Part(Path(self._part.name).name, self._part_bytes, self._part_hash.hexdigest()))
+        self._parts.append(Part(f"{self._name}.{len(self._parts):03d}", self._part_bytes, self._part_hash.hexdigest()))
 
     def write(self, data: bytes) -> int:
         view = memoryview(data)
@@ -89,7 +89,7 @@ class _Parts:
 class _Tee:
     """A write-only stream that feeds several others."""
 
-    def __init__(self, streams: list[IO[bytes]]) -> None:
+    def __init__(self, streams: list[Any]) -> None:
         self._streams = streams
 
     def write(self, data: bytes) -> int:
@@ -113,14 +113,14 @@ def write_payloads(
     parts = {name: _Parts(folder, f"env.{name}", part_size) for name in formats}
     entries: list[FileEntry] = []
     with ExitStack() as stack:
-        streams: list[IO[bytes]] = []
+        streams: list[Any] = []
+        sink: Any
         for name, sink in parts.items():
             if name == "tar.zst":
                 compressor = zstandard.ZstdCompressor(level=ZSTD_LEVEL, threads=-1)
                 streams.append(stack.enter_context(compressor.stream_writer(sink, closefd=False)))
             else:
-                output: Any = sink
-                packer = gzip.GzipFile(filename="", mode="wb", compresslevel=GZIP_LEVEL, fileobj=output, mtime=0)
+                packer = gzip.GzipFile(filename="", mode="wb", compresslevel=GZIP_LEVEL, fileobj=sink, mtime=0)
                 streams.append(stack.enter_context(packer))
         tee: Any = _Tee(streams)
         archive = stack.enter_context(
@@ -160,7 +160,7 @@ def _check_paths(tree: Path, paths: list[str]) -> None:
             )
 
 
-def _add(archive: tarfile.TarFile, tree: Path, path: str) -> Optional[FileEntry]:
+def _add(archive: tarfile.TarFile, tree: Path, path: str) -> FileEntry | None:
     source = tree / path
     status = source.lstat()
     member = tarfile.TarInfo(path)
@@ -176,16 +176,15 @@ def _add(archive: tarfile.TarFile, tree: Path, path: str) -> Optional[FileEntry]
     if not stat.S_ISREG(status.st_mode):
         raise _cannot_pack(source, "a socket, pipe or device", "remove it from the environment")
     member.mode = 0o755 if status.st_mode & 0o111 else 0o644
-    content: BinaryIO = open(source, "rb")
-    with content:
+    with open(source, "rb") as stream:
+        content: BinaryIO = stream
+        member.size = status.st_size
         if path.endswith(".pyc"):
-            code = _release_pyc(content.read(), source)
+            code = _release_pyc(stream.read(), source)
             if code is None:
                 return None
             content = io.BytesIO(code)
             member.size = len(code)
-        else:
-            member.size = status.st_size
         digest = hashlib.sha256()
         reader: Any = _HashingReader(content, digest)
         archive.addfile(member, reader)
@@ -204,7 +203,7 @@ class _HashingReader:
         return data
 
 
-def _release_pyc(code: bytes, path: Path) -> Optional[bytes]:
+def _release_pyc(code: bytes, path: Path) -> bytes | None:
     """Return byte code whose header no longer asks for its source's time, or None when it is stale.
 
     A release has no times, so byte code bound to one would be compiled again at every start by users who cannot

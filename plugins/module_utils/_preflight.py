@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._files import sha256_file
-from ansible_collections.airgap.conda.plugins.module_utils._release import Part, Payload
+from ansible_collections.airgap.conda.plugins.module_utils._release import Payload
 from ansible_collections.airgap.conda.plugins.module_utils._requirements import version_key
 from ansible_collections.airgap.conda.plugins.module_utils._store import Store
 
@@ -23,6 +24,8 @@ PLATFORMS = {"x86_64": "linux-64", "aarch64": "linux-aarch64", "ppc64le": "linux
 MARGIN = 64 << 20
 # What a file costs beyond its content: half a block of 4 KiB on average, and its inode.
 PER_FILE = 2304
+# Older than every version that a release can need.
+NO_GLIBC = "0"
 
 
 @dataclass(frozen=True)
@@ -43,10 +46,7 @@ class Wanted:
     @classmethod
     def from_result(cls, data: Mapping[str, Any]) -> Wanted:
         """Make it from one item of the result of airgap.conda.depot_info."""
-        payloads = tuple(
-            Payload(p["format"], p["size"], p["sha256"], tuple(Part(**part) for part in p["parts"]))
-            for p in data["payloads"]
-        )
+        payloads = tuple(Payload.from_dict(item) for item in data["payloads"])
         names = ("env", "id", "serial", "prefix", "platform", "glibc", "glibc_file", "bytes", "files")
         return cls(payloads=payloads, **{name: data[name] for name in names})
 
@@ -64,20 +64,52 @@ class Step:
     prune: list[str] = field(default_factory=list)
 
 
-def inspect(store: Store, wanted: Wanted, keep: int, allow_downgrade: bool, formats: list[str]) -> Step:
-    """Return what is to be done for one release; raises AirgapError when it must not be done here.
+def inspect(
+    store: Store, releases: Sequence[Wanted], keep: int, allow_downgrade: bool, formats: Sequence[str]
+) -> list[Step]:
+    """Return what is to be done for each release; raises AirgapError when one of them must not be deployed here.
 
     ``formats`` are the payload formats that this host can unpack, best first.
     """
+    found = [_inspect(store, wanted, keep, allow_downgrade, formats) for wanted in releases]
+    installs = [
+        _Install(wanted, sum(part.size for part in payload.parts if part.name in step.missing))
+        for wanted, (step, payload) in zip(releases, found)
+        if payload is not None
+    ]
+    if installs:
+        _require_space(store.root, installs)
+    return [step for step, _payload in found]
+
+
+@dataclass(frozen=True)
+class _Install:
+    """A release that is not on the host yet, and the bytes of it that have to be sent."""
+
+    wanted: Wanted
+    to_send: int
+
+    @property
+    def bytes(self) -> int:
+        return self.to_send + self.wanted.bytes + self.wanted.files * PER_FILE
+
+
+def _inspect(
+    store: Store, wanted: Wanted, keep: int, allow_downgrade: bool, formats: Sequence[str]
+) -> tuple[Step, Payload | None]:
+    """Return the step for one release, and the payload to send when it is an install."""
     current = store.current(wanted.env)
-    if current == wanted.id:
+    installed = wanted.id in store.releases(wanted.env)
+    if installed and current == wanted.id:
         prune = store.prunable(wanted.env, keep)
-        return Step(wanted.env, wanted.id, "prune" if prune else "none", current, prune=prune)
+        return Step(wanted.env, wanted.id, "prune" if prune else "none", current, prune=prune), None
     _require_serial(store, wanted, allow_downgrade)
+    store.require_place(wanted.env, wanted.id, wanted.prefix)
     _require_platform(wanted)
     _require_writable(store.root)
-    if wanted.id in store.releases(wanted.env):
-        return Step(wanted.env, wanted.id, "switch", current)
+    if installed:
+        return Step(wanted.env, wanted.id, "switch", current), None
+    store.require_free(wanted.env, wanted.id)
     payload = next((p for name in formats for p in wanted.payloads if p.format == name), None)
     if payload is None:
         raise AirgapError(
@@ -85,22 +117,22 @@ def inspect(store: Store, wanted: Wanted, keep: int, allow_downgrade: bool, form
             wanted=f"a payload in one of {', '.join(formats)}",
             found=", ".join(p.format for p in wanted.payloads),
             where=f"the depot and {platform.node()}",
-            remedy="add tar.gz to formats in release.yml and build again",
+            remedy=f"add {formats[-1]} to formats in release.yml and build again",
         )
-    _require_space(store.root, wanted, payload)
     missing = _missing(store.incoming(wanted.env, wanted.id), payload)
-    return Step(wanted.env, wanted.id, "install", current, payload.format, missing)
+    return Step(wanted.env, wanted.id, "install", current, payload.format, missing), payload
 
 
 def _require_serial(store: Store, wanted: Wanted, allow_downgrade: bool) -> None:
     high_water = store.high_water(wanted.env)
-    if wanted.serial < high_water and not allow_downgrade and wanted.id not in store.releases(wanted.env):
+    if wanted.serial < high_water and not allow_downgrade:
         raise AirgapError(
             f"An older release of {wanted.env} was offered than this host has had",
             wanted=f"serial {high_water} or higher",
             found=f"serial {wanted.serial} ({wanted.id})",
             where=str(store.state(wanted.env) / "high-water"),
-            remedy="bring the newest release to the depot; to go back on purpose, set deploy_allow_downgrade: true",
+            remedy="bring the newest release to the depot; to go back on purpose, use playbooks/rollback.yml, or set "
+            "deploy_allow_downgrade: true",
         )
 
 
@@ -113,17 +145,17 @@ def _require_platform(wanted: Wanted) -> None:
         raise _unfit(
             wanted,
             f"glibc {wanted.glibc} or newer on the host (needed by {wanted.glibc_file})",
-            f"glibc {glibc}",
+            f"glibc {glibc}" if glibc != NO_GLIBC else "no glibc",
             f'set target.glibc to "{glibc}" in release.yml of {wanted.env} and build again, or update the host',
         )
 
 
 def host_glibc() -> str:
-    """Return the version of the host's glibc (``2.31``), or ``0`` when it has none."""
+    """Return the version of the host's glibc (``2.31``), or NO_GLIBC."""
     try:
-        return (os.confstr("CS_GNU_LIBC_VERSION") or "glibc 0").split()[1]
-    except (ValueError, OSError):
-        return "0"
+        return (os.confstr("CS_GNU_LIBC_VERSION") or "").split()[1]
+    except (ValueError, OSError, IndexError):
+        return NO_GLIBC
 
 
 def _require_writable(root: Path) -> None:
@@ -139,15 +171,18 @@ def _require_writable(root: Path) -> None:
         )
 
 
-def _require_space(root: Path, wanted: Wanted, payload: Payload) -> None:
+def _require_space(root: Path, installs: Sequence[_Install]) -> None:
+    """Refuse when what all releases need together is not free: parts are sent first, trees unpacked beside them."""
     status = os.statvfs(_existing(root))
     free = status.f_bavail * status.f_frsize
-    need = payload.size + wanted.bytes + wanted.files * PER_FILE + MARGIN
+    need = sum(install.bytes for install in installs) + MARGIN
     if free < need:
-        raise _no_space(wanted, root, f"{_mib(need)} MiB free (payload, tree and a margin)", f"{_mib(free)} MiB free")
+        detail = ", ".join(f"{i.wanted.env} {_mib(i.bytes)} MiB" for i in installs)
+        raise _no_space(installs, root, f"{_mib(need)} MiB free ({detail}, and a margin)", f"{free >> 20} MiB free")
     # File systems without a fixed number of inodes (btrfs) report none at all.
-    if status.f_files and status.f_favail < wanted.files + 100:
-        raise _no_space(wanted, root, f"{wanted.files + 100} free inodes", f"{status.f_favail} free inodes")
+    inodes = sum(install.wanted.files for install in installs) + 100
+    if status.f_files and status.f_favail < inodes:
+        raise _no_space(installs, root, f"{inodes} free inodes", f"{status.f_favail} free inodes")
 
 
 def _missing(incoming: Path, payload: Payload) -> list[str]:
@@ -168,9 +203,10 @@ def _mib(size: int) -> int:
     return -(-size >> 20)
 
 
-def _no_space(wanted: Wanted, root: Path, want: str, found: str) -> AirgapError:
+def _no_space(installs: Sequence[_Install], root: Path, want: str, found: str) -> AirgapError:
+    names = " and ".join(f"{install.wanted.env} {install.wanted.id}" for install in installs)
     return AirgapError(
-        f"There is not enough room for {wanted.env} {wanted.id}",
+        f"There is not enough room for {names}",
         wanted=want,
         found=found,
         where=f"{_existing(root)} on {platform.node()}",

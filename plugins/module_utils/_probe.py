@@ -8,25 +8,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import select
 import signal
 import subprocess
-import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Mapping, Optional, Sequence
 
 # Seconds that a killed process gets to disappear before it is left behind.
 GRACE = 3.0
 # Bytes of output that are kept: the end, where programs say why they stop.
 OUTPUT_LIMIT = 16 << 10
+# What a pipe holds on Linux, in bytes.
+PIPE_SIZE = 64 << 10
+# Seconds between two looks at whether the program ended while its output is still open.
+LOOK = 0.05
 
 
 @dataclass(frozen=True)
 class Outcome:
     """How a program ended: ``returncode`` is None when the deadline passed; ``output`` is its end, both streams."""
 
-    returncode: Optional[int]
+    returncode: int | None
     output: str
     seconds: float
 
@@ -47,39 +52,67 @@ class Outcome:
         return f"{how}: {tail}" if tail else how
 
 
-def run(command: Sequence[str], *, deadline: float, env: Optional[Mapping[str, str]] = None) -> Outcome:
-    """Run ``command`` for at most ``deadline`` seconds (and ``GRACE`` more to die)."""
+def run(command: Sequence[str], *, deadline: float, env: Mapping[str, str] | None = None) -> Outcome:
+    """Run ``command`` for at most ``deadline`` seconds (and ``GRACE`` more to die); nothing it started is left."""
     start = time.monotonic()
-    # A file, not a pipe: a program that floods its output or leaves children behind cannot block us.
-    with tempfile.TemporaryFile() as output:
+    reader, writer = os.pipe()
+    with open(reader, "rb", buffering=0):
         try:
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
+                stdout=writer,
+                stderr=writer,
                 env=dict(env) if env is not None else None,
                 cwd="/",
                 start_new_session=True,
             )
         except OSError as error:
             return Outcome(127, f"{command[0]}: {error.strerror}", 0.0)
-        try:
-            returncode: Optional[int] = process.wait(deadline)
-        except subprocess.TimeoutExpired:
-            returncode = None
-            _kill(process)
-        size = output.seek(0, os.SEEK_END)
-        output.seek(max(0, size - OUTPUT_LIMIT))
-        text = output.read(OUTPUT_LIMIT).decode("utf-8", "replace")
-    return Outcome(returncode, text, time.monotonic() - start)
+        finally:
+            os.close(writer)
+        tail = _Tail(reader)
+        returncode = _wait(process, tail, start + deadline)
+        _kill(process)
+        tail.take()
+    return Outcome(returncode, tail.text(), time.monotonic() - start)
+
+
+class _Tail:
+    """The end of what comes out of a pipe; never waits for longer than it is told to."""
+
+    def __init__(self, handle: int) -> None:
+        self._handle, self._kept, self.ended = handle, b"", False
+        self._poll = select.poll()
+        self._poll.register(handle, select.POLLIN)
+
+    def take(self, seconds: float = 0.0) -> None:
+        """Wait up to ``seconds`` for output and keep the end of what is there; one pipe full at most."""
+        if not self.ended and self._poll.poll(seconds * 1000):
+            block = os.read(self._handle, PIPE_SIZE)
+            self.ended = not block
+            self._kept = (self._kept + block)[-OUTPUT_LIMIT:]
+
+    def text(self) -> str:
+        return self._kept.decode("utf-8", "replace")
+
+
+def _wait(process: subprocess.Popen[bytes], tail: _Tail, end: float) -> int | None:
+    """Read until the program ends, whose children may hold the pipe for longer; None when ``end`` comes first."""
+    while not tail.ended and process.poll() is None:
+        left = end - time.monotonic()
+        if left <= 0:
+            return None
+        tail.take(min(left, LOOK))
+    try:
+        return process.wait(max(0.0, end - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        return None
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    try:
+    with contextlib.suppress(OSError):
         os.killpg(process.pid, signal.SIGKILL)
-    except OSError:
-        pass
     try:
         process.wait(GRACE)
     except subprocess.TimeoutExpired:

@@ -9,24 +9,25 @@ import hashlib
 import json
 import os
 import shutil
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils import _signature
-from ansible_collections.airgap.conda.plugins.module_utils._depot import Depot
+from ansible_collections.airgap.conda.plugins.module_utils._depot import Depot, check_files
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._pack import packed
 from ansible_collections.airgap.conda.plugins.module_utils._release import (
     FILES,
     MANIFEST,
-    Checks,
     Manifest,
-    Part,
     Payload,
     serial_of,
 )
+from ansible_collections.airgap.conda.plugins.module_utils._release_spec import Target, override_target
+from ansible_collections.airgap.conda.plugins.module_utils._requirements import version_key
 from ansible_collections.airgap.conda.plugins.module_utils._spec import Spec
 
 
@@ -66,60 +67,81 @@ def plan(depot: Depot, spec: Spec, root: str, channels: list[str], target: Mappi
 
 
 def publish(
-    depot: Depot, spec: Spec, release: str, folder: Path, built: Built, request_sha256: str, target: Mapping[str, str],
+    depot: Depot,
+    spec: Spec,
+    release: str,
+    folder: Path,
+    built: Built,
+    request_sha256: str,
+    target: Mapping[str, str],
     signing_key: Path,
 ) -> Manifest:
-    """Move the pack in ``folder`` into ``depot`` as the signed release ``release`` of ``spec``."""
+    """Move the pack in ``folder`` into ``depot`` as the signed release ``release`` of ``spec``.
+
+    On an error the depot has nothing new and the pack is as it was.
+    """
+    spec = replace(spec, release=replace(spec.release, target=override_target(spec.release.target, target, "target")))
     pack = packed(folder)
     if not pack or not pack["prefix"].endswith(f"/{spec.name}/{release}"):
         raise AirgapError(
             "The pack is not the one to publish",
             wanted=f"a pack whose prefix ends in {spec.name}/{release}",
-            found=pack.get("prefix", "no pack.json"),
+            found=pack.get("prefix", "no whole pack"),
             where=str(folder),
             remedy="pack the environment again with the prefix of this release",
         )
-    manifest = _manifest(spec, release, pack, built, request_sha256, target)
+    _require_glibc(spec.name, spec.release.target, pack["requirements"])
+    manifest = _manifest(spec, release, pack, built, request_sha256)
     with depot.new_release(manifest) as new:
         for name in [FILES, *(part.name for payload in manifest.payloads for part in payload.parts)]:
-            _move(folder / name, new / name)
+            _link_or_copy(folder / name, new / name)
+        check_files(new, manifest)  # what is signed now is refused for ever if it is not whole
         (new / "conda.lock").write_text(built.conda_lock, encoding="utf-8")
         (new / "pip.lock").write_text(built.pip_lock, encoding="utf-8")
         shutil.copyfile(spec.directory / "environment.yml", new / "environment.yml")
         (new / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
         _signature.sign(new / MANIFEST, signing_key)
-    shutil.rmtree(folder)
+    shutil.rmtree(folder, ignore_errors=True)
     return manifest
 
 
-def _manifest(
-    spec: Spec, release: str, pack: Mapping[str, Any], built: Built, request_sha256: str, target: Mapping[str, str]
-) -> Manifest:
-    wanted = {**{k: v for k, v in asdict(spec.release.target).items() if v}, **target}
-    requirements = {key: wanted[key] for key in ("cuda", "driver", "cpu") if wanted.get(key)}
+def _require_glibc(env: str, target: Target, needed: Mapping[str, str]) -> None:
+    """Refuse a tree that the oldest of its hosts would refuse: one message here instead of one on each of them."""
+    if target.glibc and version_key(needed["glibc"]) > version_key(target.glibc):
+        raise AirgapError(
+            f"{env} needs a newer glibc than its hosts have",
+            wanted=f"glibc {target.glibc} or older, the target",
+            found=f"glibc {needed['glibc']}, needed by {needed['glibc_file']}",
+            where=f"target.glibc of {env}",
+            remedy="use an older build of the package with this file, or raise target.glibc if all hosts have it",
+        )
+
+
+def _manifest(spec: Spec, release: str, pack: Mapping[str, Any], built: Built, request_sha256: str) -> Manifest:
+    target = {key: value for key, value in asdict(spec.release.target).items() if value}
     return Manifest(
         env=spec.name,
         id=release,
         serial=serial_of(release),
         prefix=pack["prefix"],
-        platform=wanted["platform"],
+        platform=target["platform"],
         created=datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
         inputs={"spec_sha256": spec.sha256, "request_sha256": request_sha256, "inputs_sha256": built.inputs_sha256},
-        requirements={**pack["requirements"], **requirements},
+        requirements={
+            **pack["requirements"],
+            **{key: target[key] for key in ("cuda", "driver", "cpu") if key in target},
+        },
         packages=built.packages,
-        payloads=tuple(
-            Payload(p["format"], p["size"], p["sha256"], tuple(Part(**part) for part in p["parts"]))
-            for p in pack["payloads"]
-        ),
+        payloads=tuple(Payload.from_dict(item) for item in pack["payloads"]),
         bytes=pack["bytes"],
         files=pack["files"],
         files_sha256=pack["files_sha256"],
-        checks=Checks(spec.release.checks.imports, spec.release.checks.commands, spec.release.checks.timeout),
+        checks=spec.release.checks,
         gpu=spec.release.gpu,
     )
 
 
-def _move(source: Path, target: Path) -> None:
+def _link_or_copy(source: Path, target: Path) -> None:
     try:
         os.link(source, target)  # one file system: no bytes copied, and the pack stays whole if this fails later
     except OSError:

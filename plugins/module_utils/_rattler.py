@@ -6,6 +6,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import time
+import traceback
+import weakref
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,6 +17,9 @@ from typing import Any, TypeVar
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 
 T = TypeVar("T")
+
+# Seconds. A millisecond is usual; this is the end of waiting for an interrupted call.
+LONGEST_RELEASE = 2.0
 
 
 def load_rattler() -> Any:
@@ -35,8 +42,28 @@ def load_rattler() -> Any:
 
 
 def wait_for(call: Coroutine[Any, Any, T]) -> T:
-    """Run one asynchronous rattler call to its end."""
-    return asyncio.run(call)
+    """Run one asynchronous rattler call to its end, and until rattler's threads have let go of Python.
+
+    They give the result first and drop their Python objects after. An interpreter that ends in between crashes: one
+    run in ten did, with its work done (PyO3/pyo3-async-runtimes#40). The event loop is one of these objects, so
+    the end of the loop's life tells when they are through.
+    """
+    rattler = load_rattler()
+    loop = asyncio.new_event_loop()
+    alive = weakref.ref(loop)
+    try:
+        return loop.run_until_complete(call)
+    except BaseException as error:
+        traceback.clear_frames(error.__traceback__)  # they hold the loop too
+        raise
+    finally:
+        loop.close()
+        del loop
+        deadline = time.monotonic() + LONGEST_RELEASE
+        while alive() and time.monotonic() < deadline:
+            time.sleep(0.001)
+            rattler.Version("0")  # any call into the library: it drops what its threads left for the next one to drop
+            gc.collect()
 
 
 def package_cache(cache: Path) -> Path:

@@ -15,7 +15,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 
@@ -88,7 +88,7 @@ class Manifest:
         """The root of the host's store this release was packed for (``/opt/conda-envs``)."""
         return str(Path(self.prefix).parent.parent)
 
-    def payload(self, formats: list[str]) -> Optional[Payload]:
+    def payload(self, formats: list[str]) -> Payload | None:
         """Return the payload of the first of ``formats`` that this release has."""
         by_format = {payload.format: payload for payload in self.payloads}
         return next((by_format[name] for name in formats if name in by_format), None)
@@ -142,8 +142,8 @@ def parse_manifest(text: str, where: str) -> Manifest:
 
 def _check_types(manifest: Manifest) -> None:
     parts = [part for payload in manifest.payloads for part in payload.parts]
-    measured = [*manifest.payloads, *parts]
-    typed = {
+    measured: list[Part | Payload] = [*manifest.payloads, *parts]
+    typed: dict[type, list[Any]] = {
         str: [manifest.env, manifest.id, manifest.prefix, manifest.platform, manifest.created, manifest.files_sha256]
         + [manifest.gpu, *manifest.checks.imports, *manifest.checks.commands]
         + [item.sha256 for item in measured]
@@ -168,6 +168,7 @@ def _check_values(manifest: Manifest, where: str) -> None:
         "id": (serial_of(manifest.id) or -1) != manifest.serial and manifest.id,
         "prefix": not _is_prefix(prefix, f"/{manifest.env}/{manifest.id}") and prefix,
         "payload": next((payload.format for payload in manifest.payloads if not _is_whole(payload)), False),
+        "payloads": not manifest.payloads and "an empty list",
         "parts": len({part.name for part in parts}) != len(parts) and "a list with a name twice",
         "size": min([manifest.bytes, manifest.files, *(part.size for part in parts)]) < 0 and "negative",
         "sha256": not SHA256.fullmatch(manifest.files_sha256) and manifest.files_sha256,

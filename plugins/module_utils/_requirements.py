@@ -6,11 +6,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
-from typing import Iterable
 
 ELF_MAGIC = b"\x7fELF"
 GLIBC = re.compile(r"GLIBC_(\d+(?:\.\d+)+)")
+# A marker without a number: relative relocations in packed form, which glibc 2.36 was the first to know.
+MARKERS = {"GLIBC_ABI_DT_RELR": "2.36"}
+
+# More than any real object names; a broken one may repeat itself for ever.
+MAX_VERSIONS = 10_000
 
 
 def version_key(version: str) -> tuple[int, ...]:
@@ -45,7 +51,14 @@ def _glibc_of_file(path: Path) -> list[str]:
             section = ELFFile(stream).get_section_by_name(".gnu.version_r")
             if not isinstance(section, GNUVerNeedSection):
                 return []
-            names = [version.name for _need, versions in section.iter_versions() for version in versions]
+            versions = (item.name for _need, items in section.iter_versions() for item in items)
+            names = list(islice(versions, MAX_VERSIONS))
         except (ELFError, ValueError, AssertionError):
             return []  # a broken or foreign object is data as far as this host's loader is concerned
-    return [match.group(1) for match in map(GLIBC.fullmatch, names) if match]
+    return glibc_of_names(names)
+
+
+def glibc_of_names(names: Iterable[str]) -> list[str]:
+    """Return the glibc versions that the names of symbol versions stand for."""
+    found = (MARKERS.get(name) or GLIBC.sub(r"\1", name) for name in names if name in MARKERS or GLIBC.fullmatch(name))
+    return list(found)

@@ -10,18 +10,25 @@ release. Whatever lies in ``.staging`` at the start of a run was interrupted and
 
 from __future__ import annotations
 
-import ctypes
-import errno
 import fcntl
+import hashlib
 import os
+import re
 import shutil
 import time
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterator, Optional
 
 from ansible_collections.airgap.conda.plugins.module_utils._activate import activate_script
+from ansible_collections.airgap.conda.plugins.module_utils._disk import (
+    flush_directory,
+    flush_file_system,
+    make_folder,
+    os_errors,
+    replace_file,
+)
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._extract import extract
 from ansible_collections.airgap.conda.plugins.module_utils._files import (
@@ -37,9 +44,12 @@ from ansible_collections.airgap.conda.plugins.module_utils._release import (
     SIGNATURE,
     Manifest,
     Payload,
+    parse_manifest,
     read_manifest,
     serial_of,
 )
+
+SEND_AGAIN = "run the deploy again; it sends what is missing"
 
 
 @dataclass(frozen=True)
@@ -61,9 +71,9 @@ class Store:
         return self.root / ".state" / env
 
     def envs(self) -> list[str]:
-        """Return the names of the environments that have a state here."""
+        """Return the names of the environments that have a current release here."""
         folder = self.root / ".state"
-        return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+        return sorted(path.name for path in folder.iterdir() if self.current(path.name)) if folder.is_dir() else []
 
     def releases(self, env: str) -> list[str]:
         """Return the ids of the installed releases, oldest serial first."""
@@ -88,18 +98,44 @@ class Store:
     def high_water(self, env: str) -> int:
         """Return the highest serial that ever became current here; 0 when none did."""
         try:
-            return int((self.state(env) / "high-water").read_text(encoding="ascii"))
+            recorded = int((self.state(env) / "high-water").read_text(encoding="ascii"))
         except (OSError, ValueError):
-            return serial_of(self.current(env))
+            recorded = 0
+        # The mark is written after the switch; a run that was cut off between the two counts all the same.
+        return max(recorded, serial_of(self.current(env)))
 
     def manifest(self, env: str, release: str) -> Manifest:
         """Read the manifest of an installed release."""
         return read_manifest(self.state(env) / release / MANIFEST)
 
     def files(self, env: str, release: str) -> list[FileEntry]:
-        """Read the list of files of an installed release."""
+        """Read the list of files of an installed release; raises when it is not the one that its manifest names."""
         path = self.state(env) / release / FILES
-        return read_files(path.read_bytes(), str(path))
+        sha256 = self.manifest(env, release).files_sha256
+        return read_files(_read(path, sha256, "build and deploy a new release; find out who changed this"), str(path))
+
+    def require_place(self, env: str, release: str, prefix: str) -> None:
+        """Raise AirgapError when a release was packed for another place than this store has for it."""
+        if prefix != str(self.release(env, release)):
+            raise AirgapError(
+                f"{env} {release} was packed for another place",
+                wanted=f"a release for {self.release(env, release)}",
+                found=f"a release for {prefix}",
+                where=str(self.root),
+                remedy="set the same root for build and deploy, and build again",
+            )
+
+    def require_free(self, env: str, release: str) -> None:
+        """Raise AirgapError when something unknown stands where a release would be installed."""
+        prefix = self.release(env, release)
+        if os.path.lexists(prefix):
+            raise AirgapError(
+                "A folder stands where the release belongs",
+                wanted="nothing there, or a release with its record in .state",
+                found="a folder without a record",
+                where=str(prefix),
+                remedy="remove it when nothing uses it, or deploy another release",
+            )
 
     def differences(self, env: str, release: str, content: bool = True) -> list[Difference]:
         """Return in what an installed release differs from what the bastion signed."""
@@ -109,10 +145,10 @@ class Store:
     def lock(self, env: str) -> Iterator[None]:
         """Hold the environment's lock, or fail at once naming the process that holds it."""
         path = self.state(env) / "lock"
-        with _os_errors(f"the lock of {env}", path):
-            path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-            stream = open(path, "a+", encoding="utf-8")
-        with stream:
+        with ExitStack() as stack:
+            with os_errors(f"Locking {env}", path):
+                make_folder(path.parent)
+                stream = stack.enter_context(open(path, "a+", encoding="utf-8"))
             try:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
@@ -120,7 +156,7 @@ class Store:
                 raise AirgapError(
                     f"Another run is at work on {env}",
                     wanted="one run at a time",
-                    found=f"process {stream.read().strip() or 'unknown'} holds the lock",
+                    found=f"process {stream.read().strip() or '(unknown)'} holds the lock",
                     where=str(path),
                     remedy="wait for it to end, then run again",
                 ) from error
@@ -131,52 +167,50 @@ class Store:
 
     def recover(self, env: str) -> None:
         """Delete what an interrupted run left of ``env``; the caller holds the lock."""
-        shutil.rmtree(self.root / ".staging" / env, ignore_errors=True)
-        installed = self.releases(env)
-        for path in self.state(env).iterdir():
-            if serial_of(path.name) and path.name not in installed:
-                shutil.rmtree(path)  # recorded, but cut off before its tree was in place
+        with os_errors(f"Removing what an interrupted run left of {env}", self.root):
+            self._clear(self.root / ".staging" / env)
+            installed = self.releases(env)
+            for path in self.state(env).iterdir():
+                if serial_of(path.name) and path.name not in installed:
+                    shutil.rmtree(path)  # recorded, but cut off before its tree was in place
 
     def install(self, env: str, release: str, manifest_sha256: str, format_name: str) -> Manifest:
         """Unpack a release from its incoming folder beside the others; ``current`` is not touched.
 
-        ``manifest_sha256`` is the hash of the manifest whose signature the controller verified.
+        ``manifest_sha256`` is the hash of the manifest whose signature the controller verified. On an error
+        neither the release nor its parts are left.
         """
-        incoming = self.incoming(env, release)
-        staging = self.root / ".staging" / env / release
+        prefix, incoming = self.release(env, release), self.incoming(env, release)
+        self.require_free(env, release)
+        staging = self.root / ".staging" / env
         try:
-            manifest, payload, entries = self._verified(incoming, manifest_sha256, format_name)
-            with _os_errors(f"the release {env} {release}", staging):
-                staging.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                staging.mkdir(mode=0o700)
-                extract([incoming / part.name for part in payload.parts], format_name, entries, staging)
-                staging.chmod(0o755)
-                self._record(env, release, incoming)
-                (self.root / env).mkdir(mode=0o755, exist_ok=True)
-                _flush(staging)
-                os.rename(staging, self.release(env, release))
-                _flush_directory(self.root / env)
+            with os_errors(f"Installing {env} {release}", staging):
+                manifest, payload, entries = self._verified(env, release, manifest_sha256, format_name)
+                make_folder(staging, 0o700)
+                tree = staging / release
+                tree.mkdir(mode=0o700)
+                extract([incoming / part.name for part in payload.parts], format_name, entries, tree)
+                tree.chmod(0o755)
+                make_folder(prefix.parent)
+                flush_file_system(tree)
+                os.rename(tree, prefix)
+                flush_directory(prefix.parent)
         except AirgapError:
-            self.remove(env, release)
+            self._take_away(env, release)
             raise
         finally:
-            shutil.rmtree(self.root / ".staging" / env, ignore_errors=True)
-            shutil.rmtree(incoming, ignore_errors=True)
+            self._clear(staging)
+            self._clear(incoming)
         return manifest
 
     def _verified(
-        self, incoming: Path, manifest_sha256: str, format_name: str
+        self, env: str, release: str, manifest_sha256: str, format_name: str
     ) -> tuple[Manifest, Payload, list[FileEntry]]:
-        _require_hash(incoming / MANIFEST, manifest_sha256)
-        manifest = read_manifest(incoming / MANIFEST)
-        if manifest.prefix != str(self.release(manifest.env, manifest.id)):
-            raise AirgapError(
-                "The release was packed for another place",
-                wanted=f"a release for {self.root}",
-                found=f"a release for {manifest.root}",
-                where=manifest.prefix,
-                remedy="set the same root for build and deploy, and build again",
-            )
+        """Check all that arrived against the hash that the controller gave, and record it."""
+        incoming, state = self.incoming(env, release), self.state(env) / release
+        text = _read(incoming / MANIFEST, manifest_sha256)
+        manifest = parse_manifest(text.decode("utf-8", "replace"), str(incoming / MANIFEST))
+        self.require_place(env, release, manifest.prefix)
         payload = manifest.payload([format_name])
         if payload is None:
             raise AirgapError(
@@ -186,30 +220,28 @@ class Store:
                 where=str(incoming),
                 remedy=f"add {format_name} to formats in release.yml and build again",
             )
-        _require_hash(incoming / FILES, manifest.files_sha256)
+        files = _read(incoming / FILES, manifest.files_sha256)
         for part in payload.parts:
-            _require_hash(incoming / part.name, part.sha256)
-        return manifest, payload, read_files((incoming / FILES).read_bytes(), str(incoming / FILES))
-
-    def _record(self, env: str, release: str, incoming: Path) -> None:
-        state = self.state(env) / release
-        state.mkdir(mode=0o755, parents=True, exist_ok=True)
-        for name in (MANIFEST, SIGNATURE, FILES):
-            shutil.copyfile(incoming / name, state / name)
+            _require_hash(incoming / part.name, part.sha256, _hash_of(incoming / part.name))
+        entries = read_files(files, str(incoming / FILES))
+        # The very bytes that were hashed: whoever sent the files may still hold them open.
+        make_folder(state)
+        for name, content in ((MANIFEST, text), (FILES, files), (SIGNATURE, (incoming / SIGNATURE).read_bytes())):
+            replace_file(state / name, content)
+        return manifest, payload, entries
 
     def switch(self, env: str, release: str) -> None:
         """Make an installed release the current one, by one rename."""
-        before = self.current(env)
-        folder = self.root / env
-        with _os_errors(f"{env} {release}", folder):
-            _write(folder / "activate", activate_script(env, folder / "current"))
+        before, folder = self.current(env), self.root / env
+        mark = max(self.high_water(env), serial_of(release))
+        with os_errors(f"Switching {env} to {release}", folder):
+            replace_file(folder / "activate", activate_script(env, folder / "current").encode())
             link = folder / ".current-new"
             link.unlink(missing_ok=True)
             link.symlink_to(release)
             os.rename(link, folder / "current")
-            _flush_directory(folder)
-            if serial_of(release) > self.high_water(env):
-                _write(self.state(env) / "high-water", f"{serial_of(release)}\n")
+            flush_directory(folder)
+            replace_file(self.state(env) / "high-water", f"{mark}\n".encode())
             with open(self.state(env) / "log", "a", encoding="utf-8") as log:
                 now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
                 log.write(f"{now} {before or '-'} -> {release}\n")
@@ -224,99 +256,99 @@ class Store:
                 where=str(self.release(env, release)),
                 remedy="switch to another release first",
             )
+        with os_errors(f"Removing {env} {release}", self.release(env, release)):
+            self._take_away(env, release)
+
+    def _take_away(self, env: str, release: str) -> None:
         trash = self.root / ".staging" / env / f"remove-{release}"
         if self.release(env, release).is_dir():
-            trash.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(trash.parent, 0o700)
             os.rename(self.release(env, release), trash)
-            _flush_directory(self.root / env)
+            flush_directory(self.root / env)
         shutil.rmtree(self.state(env) / release, ignore_errors=True)
-        shutil.rmtree(trash, ignore_errors=True)
+        self._clear(trash)
+        with suppress(OSError):
+            (self.root / env).rmdir()  # when it was the first and only one
+
+    def clear_incoming(self, env: str, release: str) -> None:
+        """Delete parts of this release and of older ones, which an interrupted transfer left."""
+        folder = self.root / ".incoming" / env
+        for path in list(folder.iterdir()) if folder.is_dir() else []:
+            if serial_of(path.name) <= serial_of(release):
+                self._clear(path)
+
+    def _clear(self, path: Path) -> None:
+        """Delete a folder, and those above it that are empty then, but never the root."""
+        shutil.rmtree(path, ignore_errors=True)
+        for folder in path.parents:
+            if folder == self.root:
+                return
+            try:
+                folder.rmdir()
+            except OSError:
+                return
 
     def prunable(self, env: str, keep: int) -> list[str]:
         """Return the releases that may go: not among the newest ``keep``, not current, not previous, not in use."""
         releases = self.releases(env)
         kept = {self.current(env), self.previous(env), *releases[max(0, len(releases) - keep) :]}
-        old = [name for name in releases if name not in kept]
-        used = _in_use([str(self.release(env, name)) for name in old])
-        return [name for name in old if str(self.release(env, name)) not in used]
+        old = {name: self.release(env, name) for name in releases if name not in kept}
+        used = _in_use(old.values())
+        return [name for name, prefix in old.items() if prefix not in used]
 
 
-def _in_use(prefixes: list[str]) -> set[str]:
-    """Return those prefixes that a running process has as program, working directory or mapped file."""
-    used: set[str] = set()
-    for process in Path("/proc").glob("[0-9]*") if prefixes else []:
-        seen = []
-        for name in ("exe", "cwd"):
-            try:
-                seen.append(os.readlink(process / name))
-            except OSError:
-                continue  # a kernel thread, or a process that just ended
-        try:
-            seen += (process / "maps").read_text(errors="replace").split()
-        except OSError:
-            pass
-        used.update(prefix for prefix in prefixes if any(s == prefix or s.startswith(prefix + "/") for s in seen))
+def _in_use(prefixes: Iterable[Path]) -> set[Path]:
+    """Return those prefixes that a running process knows of; without root only the user's own processes are seen."""
+    # /proc shows real paths, the environment of a process shows what its user wrote.
+    names = {name: prefix for prefix in prefixes for name in (str(prefix), os.path.realpath(prefix))}
+    used: set[Path] = set()
+    for process in Path("/proc").glob("[0-9]*") if names else []:
+        seen = _paths_of(process)
+        used.update(p for name, p in names.items() if any(s == name or s.startswith(f"{name}/") for s in seen))
     return used
 
 
-def _require_hash(path: Path, sha256: str) -> None:
-    found = sha256_file(path) if path.is_file() else "no such file"
+def _paths_of(process: Path) -> set[str]:
+    """Return what a process has as program, working directory, open or mapped file, or in a variable."""
+    seen: set[str] = set()
+    # What cannot be read belongs to a kernel thread, to a process that just ended, or to another user.
+    with suppress(OSError):
+        seen.update(os.readlink(link) for link in (process / "exe", process / "cwd"))
+    with suppress(OSError):
+        seen.update((process / "maps").read_text(errors="replace").split())
+    with suppress(OSError):
+        seen.update(re.split("[\0:=]", (process / "environ").read_text(errors="replace")))
+    with suppress(OSError):
+        for link in (process / "fd").iterdir():
+            seen.add(os.readlink(link))
+    return seen
+
+
+def _read(path: Path, sha256: str, remedy: str = SEND_AGAIN) -> bytes:
+    """Return the content of a file, which must have this hash."""
+    content = b""
+    try:
+        content = path.read_bytes()
+        found = hashlib.sha256(content).hexdigest()
+    except OSError as error:
+        found = str(error.strerror)
+    _require_hash(path, sha256, found, remedy)
+    return content
+
+
+def _hash_of(path: Path) -> str:
+    try:
+        return sha256_file(path)
+    except OSError as error:
+        return str(error.strerror)
+
+
+def _require_hash(path: Path, sha256: str, found: str, remedy: str = SEND_AGAIN) -> None:
     if found != sha256:
         raise AirgapError(
-            "A file did not arrive as it was signed",
+            "A file is not as it was signed",
             wanted=f"sha256 {sha256}",
             found=found,
             where=str(path),
-            remedy="run the deploy again; it sends this file again",
-        )
-
-
-def _write(path: Path, text: str) -> None:
-    """Replace a small file by one rename."""
-    new = path.with_name(f".{path.name}-new")
-    with open(new, "w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    new.chmod(0o644)
-    os.rename(new, path)
-
-
-def _flush(folder: Path) -> None:
-    """Flush the file system that holds ``folder``: one call where fsync would take one for each file."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        libc = ctypes.CDLL(None, use_errno=True)
-        if libc.syncfs(handle) != 0:
-            code = ctypes.get_errno()
-            raise OSError(code, os.strerror(code), str(folder))
-    finally:
-        os.close(handle)
-
-
-def _flush_directory(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-@contextmanager
-def _os_errors(what: str, where: Path) -> Iterator[None]:
-    """Turn an error of the operating system into the one message of this collection."""
-    try:
-        yield
-    except OSError as error:
-        remedy = "look at the file system and its mount options, then run again"
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            remedy = "free space on this file system, then run again; nothing was left behind"
-        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            remedy = "let the user that Ansible becomes write there (become: true), or choose another root"
-        raise AirgapError(
-            f"The host could not write {what}",
-            wanted="a writable file system with enough space",
-            found=str(error.strerror or error),
-            where=str(error.filename or where),
             remedy=remedy,
-        ) from error
+        )

@@ -82,14 +82,13 @@ releases:
       returned: success
 """
 
-from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.airgap.conda.plugins.module_utils._depot import Depot
-from ansible_collections.airgap.conda.plugins.module_utils._files import sha256_file
 from ansible_collections.airgap.conda.plugins.module_utils._module import run_module
-from ansible_collections.airgap.conda.plugins.module_utils._release import MANIFEST
 
 
 def main() -> None:
@@ -106,23 +105,9 @@ def main() -> None:
     params = module.params
     depot = Depot(Path(params["depot"]))
 
-    def describe(env: str) -> dict:
-        manifest = depot.choose(env, params["releases"].get(env, ""))
-        signer = depot.verify(manifest, Path(params["allowed_signers"]))
-        folder = depot.folder(env, manifest.id)
-        fields = ("env", "id", "serial", "prefix", "platform", "bytes", "files")
-        return {
-            **{name: getattr(manifest, name) for name in fields},
-            "root": manifest.root,
-            "glibc": manifest.requirements.get("glibc", ""),
-            "glibc_file": manifest.requirements.get("glibc_file", ""),
-            "payloads": [asdict(payload) for payload in manifest.payloads],
-            "path": str(folder),
-            "files_sha256": manifest.files_sha256,
-            "imports": list(manifest.checks.imports),
-            "signer": signer,
-            "manifest_sha256": sha256_file(folder / MANIFEST),
-        }
+    def describe(env: str) -> dict[str, Any]:
+        release = depot.choose(env, str(params["releases"].get(env, "")))
+        return depot.verify(env, release, Path(params["allowed_signers"])).as_result()
 
     run_module(module, lambda: {"changed": False, "releases": [describe(env) for env in params["envs"]]})
 

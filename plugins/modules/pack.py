@@ -89,8 +89,10 @@ requirements:
 """
 
 from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.airgap.conda.plugins.module_utils._module import run_module
 from ansible_collections.airgap.conda.plugins.module_utils._pack import PackRequest, check_request, pack, packed
 
@@ -114,7 +116,7 @@ def main() -> None:
     )
     params = module.params
 
-    def step() -> dict:
+    def step() -> dict[str, Any]:
         request = PackRequest(
             Path(params["prefix"]),
             Path(params["dest"]),

@@ -10,7 +10,7 @@ module: plan
 short_description: Tell whether an environment needs a new release
 version_added: 0.1.0
 description:
-  - Checks C(environment.yml) and C(release.yml) of an environment and compares them with the newest release in the depot.
+  - Checks C(environment.yml) and C(release.yml) of an environment and compares them with its newest release.
   - Reads only; needs no network.
 author: airgap.conda contributors (@airgap-conda)
 options:
@@ -88,8 +88,10 @@ formats:
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.airgap.conda.plugins.module_utils._depot import Depot
 from ansible_collections.airgap.conda.plugins.module_utils._module import run_module
 from ansible_collections.airgap.conda.plugins.module_utils._publish import plan
@@ -110,7 +112,7 @@ def main() -> None:
     )
     params = module.params
 
-    def step() -> dict:
+    def step() -> dict[str, Any]:
         spec = load_spec(Path(params["spec"]))
         found = plan(Depot(Path(params["depot"])), spec, params["root"], params["channels"], params["target"])
         return {"changed": False, "env": spec.name, "formats": list(spec.release.formats), **asdict(found)}

@@ -62,8 +62,10 @@ steps:
 import importlib.util
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.airgap.conda.plugins.module_utils._module import run_module
 from ansible_collections.airgap.conda.plugins.module_utils._preflight import Wanted, inspect
 from ansible_collections.airgap.conda.plugins.module_utils._store import Store
@@ -84,11 +86,9 @@ def main() -> None:
     store = Store(Path(params["root"]))
     formats = ["tar.zst", "tar.gz"] if importlib.util.find_spec("zstandard") else ["tar.gz"]
 
-    def step() -> dict:
-        steps = [
-            inspect(store, Wanted.from_result(release), params["keep"], params["allow_downgrade"], formats)
-            for release in params["releases"]
-        ]
+    def step() -> dict[str, Any]:
+        wanted = [Wanted.from_result(release) for release in params["releases"]]
+        steps = inspect(store, wanted, params["keep"], params["allow_downgrade"], formats)
         work = any(found.action != "none" for found in steps)
         return {"changed": False, "work": work, "steps": [asdict(found) for found in steps]}
 

@@ -82,8 +82,10 @@ path:
 """
 
 from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.airgap.conda.plugins.module_utils._depot import Depot
 from ansible_collections.airgap.conda.plugins.module_utils._module import run_module
 from ansible_collections.airgap.conda.plugins.module_utils._publish import Built, publish
@@ -107,7 +109,7 @@ def main() -> None:
     )
     params = module.params
 
-    def step() -> dict:
+    def step() -> dict[str, Any]:
         spec = load_spec(Path(params["spec"]))
         depot = Depot(Path(params["depot"]))
         releases = depot.releases(spec.name)
@@ -118,9 +120,7 @@ def main() -> None:
         result["diff"] = {"before": "\n".join(releases) + "\n", "after": "\n".join(names) + "\n"}
         if not module.check_mode:
             found = params["environment"]
-            built = Built(
-                found["inputs_sha256"], found["conda_lock"], found["pip_lock"], tuple(found["packages"])
-            )
+            built = Built(found["inputs_sha256"], found["conda_lock"], found["pip_lock"], tuple(found["packages"]))
             publish(
                 depot,
                 spec,

@@ -67,8 +67,10 @@ seconds:
 """
 
 from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.airgap.conda.plugins.module_utils._deploy import deploy
 from ansible_collections.airgap.conda.plugins.module_utils._module import run_module
 from ansible_collections.airgap.conda.plugins.module_utils._store import Store
@@ -89,7 +91,7 @@ def main() -> None:
     store = Store(Path(params["root"]))
     hashes = {release["env"]: release["manifest_sha256"] for release in params["releases"]}
 
-    def step() -> dict:
+    def step() -> dict[str, Any]:
         before = {item["env"]: store.current(item["env"]) for item in params["steps"]}
         after = {item["env"]: item["id"] for item in params["steps"]}
         pruned, seconds = [], {}
@@ -110,7 +112,7 @@ def main() -> None:
     run_module(module, step)
 
 
-def _lines(current: dict) -> str:
+def _lines(current: dict[str, str]) -> str:
     return "".join(f"{env} {release or '-'}\n" for env, release in sorted(current.items()))
 
 

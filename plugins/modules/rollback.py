@@ -53,9 +53,11 @@ current:
 """
 
 from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.airgap.conda.plugins.module_utils._deploy import rollback_target
+
+from ansible_collections.airgap.conda.plugins.module_utils._deploy import rollback
 from ansible_collections.airgap.conda.plugins.module_utils._module import run_module
 from ansible_collections.airgap.conda.plugins.module_utils._store import Store
 
@@ -74,13 +76,10 @@ def main() -> None:
     env = params["env"]
     store = Store(Path(params["root"]))
 
-    def step() -> dict:
+    def step() -> dict[str, Any]:
         before = store.current(env)
-        target = rollback_target(store, env, params["release"])
+        target = rollback(store, env, params["release"], module.check_mode)
         changed = target != before
-        if changed and not module.check_mode:
-            with store.lock(env):
-                store.switch(env, target)
         diff = {"before": f"{env} {before}\n", "after": f"{env} {target}\n"}
         return {"changed": changed, "before": before, "current": target, "diff": diff}
 

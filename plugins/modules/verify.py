@@ -46,8 +46,10 @@ envs:
 """
 
 from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.airgap.conda.plugins.module_utils._deploy import verify
 from ansible_collections.airgap.conda.plugins.module_utils._module import run_module
 from ansible_collections.airgap.conda.plugins.module_utils._store import Store
@@ -64,7 +66,7 @@ def main() -> None:
     )
     store = Store(Path(module.params["root"]))
 
-    def step() -> dict:
+    def step() -> dict[str, Any]:
         envs = module.params["envs"] or store.envs()
         return {"changed": False, "envs": [verify(store, env) for env in envs]}
 

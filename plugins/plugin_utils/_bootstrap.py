@@ -10,24 +10,33 @@ They need sh, coreutils, tar and gzip, which every Debian and Ubuntu image has. 
 from __future__ import annotations
 
 import shlex
-from typing import Any, Mapping
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._preflight import MARGIN, PER_FILE, PLATFORMS
-from ansible_collections.airgap.conda.plugins.module_utils._release import FILES, MANIFEST, SIGNATURE
+from ansible_collections.airgap.conda.plugins.module_utils._preflight import (
+    MARGIN,
+    NO_GLIBC,
+    PER_FILE,
+    PLATFORMS,
+)
+from ansible_collections.airgap.conda.plugins.module_utils._release import FILES, MANIFEST, SIGNATURE, serial_of
 from ansible_collections.airgap.conda.plugins.module_utils._requirements import version_key
+from ansible_collections.airgap.conda.plugins.module_utils._store import Store
 
 LOOK = """\
-current=$(readlink "$root/runtime/current")
+current=$(readlink "$root/runtime/current" 2>/dev/null)
 folder=$root
 while [ ! -d "$folder" ]; do folder=$(dirname "$folder"); done
+echo "root=$root"
 echo "current=$current"
-[ -n "$current" ] && "$root/runtime/$current/bin/python" -c '' >/dev/null 2>&1 && echo works=yes
+if [ -n "$current" ] && "$root/runtime/$current/bin/python" -IBc '' >/dev/null 2>&1; then echo works=yes; fi
 echo "high_water=$(cat "$root/.state/runtime/high-water" 2>/dev/null)"
 echo "machine=$(uname -m)"
 echo "glibc=$(getconf GNU_LIBC_VERSION 2>/dev/null)"
 echo "folder=$folder"
-[ -w "$folder" ] && echo writable=yes
+if [ -w "$folder" ]; then echo writable=yes; fi
 echo "free_kib=$(df -Pk "$folder" | sed -n '2s/  */ /gp' | cut -d ' ' -f 4)"
 """
 
@@ -37,35 +46,59 @@ umask 022
 prefix=$root/runtime/$release
 state=$root/.state/runtime
 staging=$root/.staging/runtime
-mkdir -p "$root/runtime" "$state/$release"
-exec 9>"$state/lock"
-if command -v flock >/dev/null; then
-  flock -n 9 || { echo "another run is at work on the runtime" >&2; exit 1; }
+mkdir -p "$state"
+exec 9>>"$state/lock"
+if command -v flock >/dev/null && ! flock -n 9; then
+  echo "another run is at work on the runtime: process $(cat "$state/lock") holds $state/lock" >&2
+  exit 1
 fi
+echo $$ >"$state/lock"
+leave() {
+  rm -rf "$staging"
+  rmdir "$root/.staging" "$root/runtime" 2>/dev/null || :
+}
+trap leave EXIT
+# Both kinds of removal go through one rename, so that nothing is ever half there.
+discard() {
+  if [ -d "$prefix" ]; then mv -T "$prefix" "$staging/old"; fi
+  rm -rf "$staging/old" "$state/$release"
+}
+works() { "$prefix/bin/python" -IBc "$imports" 2>"$staging/error" 9>&-; }
 rm -rf "$staging"
-trap 'rm -rf "$staging"' EXIT
-(umask 077; mkdir -p "$root/.staging" "$staging")
+(umask 077; mkdir -p "$staging")
 cd "$tmp"
-printf '%s' "$hashes" | sha256sum -c - >/dev/null
-if [ ! -d "$prefix" ]; then
+if ! printf '%s' "$hashes" | sha256sum -c - >"$staging/hashes" 2>/dev/null; then
+  echo "not as it was signed: $(grep -v ': OK$' "$staging/hashes")" >&2
+  exit 1
+fi
+if ! works; then
   mkdir "$staging/tree"
   cat $parts | tar -xzpf - -C "$staging/tree" --no-same-owner
+  discard
+  mkdir -p "$root/runtime" "$state/$release"
   cp "$manifest" "$signature" "$files" "$state/$release/"
   sync
   mv -T "$staging/tree" "$prefix"
+  sync
 fi
-if ! "$prefix/bin/python" -B -c "$imports" 2>"$staging/error"; then
+if ! works; then
   cat "$staging/error" >&2
-  rm -rf "$prefix" "$state/$release"
+  discard
   exit 1
 fi
+before=$(readlink "$root/runtime/current" || echo -)
 cp activate "$root/runtime/.activate-new"
 chmod 644 "$root/runtime/.activate-new"
 mv -T "$root/runtime/.activate-new" "$root/runtime/activate"
 ln -sfn "$release" "$root/runtime/.current-new"
 mv -T "$root/runtime/.current-new" "$root/runtime/current"
-high_water=$(cat "$state/high-water" 2>/dev/null || echo 0)
-[ "$high_water" -ge "$serial" ] || echo "$serial" >"$state/high-water"
+mark=$serial
+for known in "$(cat "$state/high-water" 2>/dev/null)" "${before%%-*}"; do
+  if [ "$known" -gt "$mark" ] 2>/dev/null; then mark=$known; fi
+done
+echo "$mark" >"$state/.high-water-new"
+mv -T "$state/.high-water-new" "$state/high-water"
+echo "$(date -u +%Y-%m-%dT%H:%M:%SZ) $before -> $release" >>"$state/log"
 sync
 """
 
@@ -77,7 +110,7 @@ def look_script(root: str) -> str:
 
 def install_script(root: str, tmp: str, release: Mapping[str, Any]) -> str:
     """Return the shell that installs the runtime ``release`` from the files in ``tmp`` and switches to it."""
-    parts = [part for payload in release["payloads"] if payload["format"] == "tar.gz" for part in payload["parts"]]
+    parts = _payload(release)["parts"]
     hashes = [(release["manifest_sha256"], MANIFEST), (release["files_sha256"], FILES)]
     hashes += [(part["sha256"], part["name"]) for part in parts]
     values = {
@@ -97,7 +130,8 @@ def install_script(root: str, tmp: str, release: Mapping[str, Any]) -> str:
 
 def parse_look(output: str) -> dict[str, str]:
     """Turn the output of the look into a dict; lines that are not ``name=value`` (a banner) are skipped."""
-    return dict(line.split("=", 1) for line in output.splitlines() if "=" in line and line.split("=", 1)[0].isidentifier())
+    pairs = [line.split("=", 1) for line in output.splitlines() if "=" in line]
+    return {name: value for name, value in pairs if name.isidentifier()}
 
 
 def is_done(seen: Mapping[str, str], release: Mapping[str, Any]) -> bool:
@@ -105,8 +139,47 @@ def is_done(seen: Mapping[str, str], release: Mapping[str, Any]) -> bool:
     return seen.get("current") == release["id"] and seen.get("works") == "yes"
 
 
+def _payload(release: Mapping[str, Any]) -> Mapping[str, Any]:
+    for payload in release["payloads"]:
+        if payload["format"] == "tar.gz":
+            return dict(payload)
+    raise AirgapError(
+        f"{release['env']} {release['id']} cannot be unpacked without Python",
+        wanted="a payload in tar.gz",
+        found=", ".join(payload["format"] for payload in release["payloads"]) or "no payload",
+        where=release["path"],
+        remedy=f"add tar.gz to formats in release.yml of {release['env']} and build again",
+    )
+
+
 def check_host(seen: Mapping[str, str], release: Mapping[str, Any], host: str, allow_downgrade: bool) -> None:
     """Raise AirgapError when the runtime cannot run or be written on the host; nothing was sent yet."""
+    _check_serial(seen, release, host, allow_downgrade)
+    _check_platform(seen, release, host)
+    store = Store(Path(seen.get("root", "")))
+    store.require_place(release["env"], release["id"], release["prefix"])
+    folder = f"{seen.get('folder')} on {host}"
+    if seen.get("writable") != "yes":
+        raise AirgapError(
+            "The store cannot be written on this host",
+            wanted="a directory that the remote user may write",
+            found="no permission to write, or a file system mounted read-only",
+            where=folder,
+            remedy="use become: true, mount it writable, or choose another root",
+        )
+    need = _payload(release)["size"] + release["bytes"] + release["files"] * PER_FILE + MARGIN
+    free = _number(seen, "free_kib") << 10
+    if free < need:
+        raise AirgapError(
+            f"There is not enough room for {release['env']} {release['id']}",
+            wanted=f"{-(-need >> 20)} MiB free",
+            found=f"{free >> 20} MiB free",
+            where=folder,
+            remedy="free space there, or choose another root",
+        )
+
+
+def _check_platform(seen: Mapping[str, str], release: Mapping[str, Any], host: str) -> None:
     name = f"{release['env']} {release['id']}"
     machine = PLATFORMS.get(seen.get("machine", ""), seen.get("machine", "unknown"))
     if machine != release["platform"]:
@@ -117,40 +190,30 @@ def check_host(seen: Mapping[str, str], release: Mapping[str, Any], host: str, a
             where=host,
             remedy=f"build it for the platform {machine}",
         )
-    glibc = seen.get("glibc", "").replace("glibc ", "") or "0"
+    glibc = seen.get("glibc", "").replace("glibc ", "") or NO_GLIBC
     if version_key(glibc) < version_key(release["glibc"]):
         raise AirgapError(
             f"{name} does not run on this host",
             wanted=f"glibc {release['glibc']} or newer on the host (needed by {release['glibc_file']})",
-            found=f"glibc {glibc}",
+            found=f"glibc {glibc}" if glibc != NO_GLIBC else "no glibc",
             where=host,
             remedy=f'set target.glibc to "{glibc}" in release.yml of {release["env"]} and build again',
         )
-    if seen.get("writable") != "yes":
-        raise AirgapError(
-            "The store cannot be written on this host",
-            wanted="a directory that the remote user may write",
-            found="no permission to write, or a file system mounted read-only",
-            where=f"{seen.get('folder')} on {host}",
-            remedy="use become: true, mount it writable, or choose another root",
-        )
-    size = next(payload["size"] for payload in release["payloads"] if payload["format"] == "tar.gz")
-    need = size + release["bytes"] + release["files"] * PER_FILE + MARGIN
-    free = int(seen.get("free_kib") or 0) << 10
-    if free < need:
-        raise AirgapError(
-            f"There is not enough room for {name}",
-            wanted=f"{need >> 20} MiB free",
-            found=f"{free >> 20} MiB free",
-            where=f"{seen.get('folder')} on {host}",
-            remedy="free space there, or choose another root",
-        )
-    high_water = int(seen.get("high_water") or 0)
+
+
+def _check_serial(seen: Mapping[str, str], release: Mapping[str, Any], host: str, allow_downgrade: bool) -> None:
+    high_water = max(_number(seen, "high_water"), serial_of(seen.get("current", "")))
     if release["serial"] < high_water and not allow_downgrade:
         raise AirgapError(
             f"An older release of {release['env']} was offered than this host has had",
             wanted=f"serial {high_water} or higher",
             found=f"serial {release['serial']} ({release['id']})",
             where=host,
-            remedy="bring the newest release to the depot; to go back on purpose, set runtime_allow_downgrade: true",
+            remedy="bring the newest release to the depot; to go back on purpose, set runtime_allow_downgrade or "
+            "deploy_allow_downgrade: true",
         )
+
+
+def _number(seen: Mapping[str, str], name: str) -> int:
+    text = seen.get(name, "")
+    return int(text) if text.isdecimal() and text.isascii() else 0

@@ -36,7 +36,7 @@ def need(*tools: str) -> None:
     """Fail with one line unless every one of ``tools`` is on PATH."""
     missing = [tool for tool in tools if shutil.which(tool) is None]
     if missing:
-        raise LabError(f"{', '.join(missing)}: not installed. The lab's apt packages are listed in {APT_LIST}.")
+        raise LabError(f"{', '.join(missing)}: not installed. Install the packages listed in {APT_LIST}.")
 
 
 def run(command: Sequence[str | Path], *, env: dict[str, str] | None = None, stdin: str | None = None) -> str:

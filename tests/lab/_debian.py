@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from _common import need, run
+from _common import LabError, need, run
 
 # Settings of the machine's own apt that a download must share to get through.
 APT_SETTINGS = ("Acquire::http::Proxy", "Acquire::https::Proxy", "Acquire::https::CAInfo")
@@ -53,4 +53,9 @@ def bootstrap(suite: str, target: Path, *, variant: str, packages: Sequence[str]
     mode = "root" if os.geteuid() == 0 else "chrootless"
     command = ["mmdebstrap", f"--mode={mode}", f"--variant={variant}", f"--include={','.join(packages)}", *extra]
     source = mirror()
-    run([*command, *_apt_options(), suite, target, *([source] if source else [])])
+    try:
+        run([*command, *_apt_options(), suite, target, *([source] if source else [])])
+    except LabError as error:
+        raise LabError(
+            f"{error}\nIf {source or 'the mirror'} has no {suite}, name one in LAB_DEBIAN_MIRROR."
+        ) from error

@@ -4,8 +4,8 @@
 """Images for the lab's hosts: a Debian release that boots, has sshd and no Python; or a pulled image made so.
 
 LAB_IMAGES="ubuntu:22.04 ubuntu:24.04" (spaces or commas) takes these instead of Debian releases: they are pulled,
-and systemd and sshd are installed in them by apt. That way has been written with care but never run by its
-authors, who had no container registry at hand.
+and systemd and sshd are installed in them by apt. That way was tried with a bare Debian image of this machine, but
+the pull from a registry was not: its authors had none at hand.
 """
 
 from __future__ import annotations
@@ -65,7 +65,6 @@ cat > /etc/systemd/system/ssh.service.d/lab.conf <<'END'
 ExecStartPre=
 ExecStartPre=/bin/sh -c 'test -e /etc/ssh/ssh_host_ed25519_key || \\
     ssh-keygen -q -t ed25519 -N "" -f /etc/ssh/ssh_host_ed25519_key'
-ExecStartPre=/bin/sh -c 'mkdir -p /run/sshd'
 ExecStartPre=/usr/sbin/sshd -t
 END
 systemctl disable ssh.socket 2>/dev/null || true
@@ -144,7 +143,17 @@ def ensure(podman: Podman, images: set[Image]) -> dict[Image, str]:
             with ThreadPoolExecutor(WORKERS) as pool:
                 for job in [pool.submit(_build, podman, image, references[image], key) for image in missing]:
                     job.result()
+            _forget_old(podman, set(references.values()))
     return references
+
+
+def _forget_old(podman: Podman, current: set[str]) -> None:
+    """Remove the predecessors of the images ``current``, but for those that hosts still run."""
+    for name in current:
+        kind = name.rpartition(":")[0]
+        listed = podman("images", "--format", "{{.Repository}}:{{.Tag}}", "--filter", f"reference={kind}:*").split()
+        for old in set(listed) - {name}:
+            podman.says("rmi", old)
 
 
 def _build(podman: Podman, image: Image, reference: str, key: str) -> None:

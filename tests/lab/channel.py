@@ -14,10 +14,8 @@ import argparse
 import asyncio
 import platform
 import shutil
-import sys
-import tempfile
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import _conda
@@ -76,16 +74,15 @@ def wheel_package(wheel: Path, line: Line, scratch: Path, channel: Path) -> Path
     prefix = scratch / f"{line.build}-{wheel.name}"
     staged = _wheels.stage(wheel, line.version, prefix, _conda.PLACEHOLDER)
     if staged.pure:
-        depends = (f"python {staged.requires_python.replace(' ', '')}", *staged.requires)
+        build, depends = "pyh_0", (f"python {staged.requires_python.replace(' ', '')}", *staged.requires)
+        _conda.to_noarch(prefix, line.version, staged.entry_points)
     else:
         glibc = _cpython.glibc_needed(prefix) or "2.17"
-        depends = (f"__glibc >={glibc},<3.0.a0", line.bounds, *staged.requires)
+        build, depends = line.build, (f"__glibc >={glibc},<3.0.a0", line.bounds, *staged.requires)
     package = _conda.Package(
-        staged.name, staged.version, line.build, depends, staged.summary, staged.license, entry_points=()
-    )
-    if staged.pure:
-        _conda.to_noarch(prefix, line.version, staged.entry_points)
-        package = replace(package, build="pyh_0", noarch_python=True, entry_points=staged.entry_points)
+        staged.name, staged.version, build, depends, staged.summary, staged.license,
+        noarch_python=staged.pure, entry_points=staged.entry_points if staged.pure else (),
+    )  # fmt: skip
     made = _conda.write(package, prefix, channel)
     shutil.rmtree(prefix)
     return made
@@ -104,14 +101,9 @@ def fetch_wheels(pins: tuple[str, ...], line: Line, downloads: Path) -> Path:
     return make_once(target, lambda folder: _wheels.download(pins, line.version, folder))
 
 
-def build(channel: Path, downloads: Path) -> None:
-    """Fill ``channel``, which is empty, with packages and repodata."""
-    with (
-        ProcessPoolExecutor(WORKERS) as pool,
-        ThreadPoolExecutor(len(LINES) * 2) as fetchers,
-        tempfile.TemporaryDirectory(prefix="stage-", dir=channel.parent) as folder,
-    ):
-        scratch = Path(folder)
+def build(channel: Path, scratch: Path, downloads: Path) -> None:
+    """Fill the empty folder ``channel`` with packages and repodata; their files are laid out in ``scratch`` first."""
+    with ProcessPoolExecutor(WORKERS) as pool, ThreadPoolExecutor(len(LINES) * 2) as fetchers:
         roots = {line: fetchers.submit(fetch_debian, line, downloads) for line in LINES}
         wheels = {
             line: fetchers.submit(fetch_wheels, COMPILED + (PURE if line == LINES[0] else ()), line, downloads)
@@ -127,14 +119,21 @@ def build(channel: Path, downloads: Path) -> None:
         jobs += [pool.submit(_conda.write, *package, channel) for package in _hello.stage_all(scratch)]
         for job in jobs:
             job.result()
-    say(f"{len(jobs)} packages built")
-    _index(channel)
+        say(f"{len(jobs)} packages built")
+        pool.submit(_index, channel).result()
 
 
 def _index(channel: Path) -> None:
+    """Write the repodata; only ever called in a worker process.
+
+    A process that used py-rattler's coroutines may crash when its interpreter shuts down: tokio's threads still let
+    go of Python objects then (pyo3-async-runtimes, issue 40; seen in a third of the runs). A worker of
+    concurrent.futures ends by os._exit, without that shutdown.
+    """
     from rattler.index import index_fs
 
     asyncio.run(index_fs(channel, write_zst=True, write_shards=False))
+    shutil.rmtree(channel / ".tmp", ignore_errors=True)
 
 
 def ensure(channel: Path, downloads: Path) -> bool:
@@ -144,18 +143,17 @@ def ensure(channel: Path, downloads: Path) -> bool:
     with locked(channel.parent / f".{channel.name}.lock"):
         if mark.exists() and mark.read_text().strip() == wanted:
             return False
-        fresh = channel.with_name(f".{channel.name}.new")
-        old = channel.with_name(f".{channel.name}.old")
-        for leftover in (fresh, old):
-            shutil.rmtree(leftover, ignore_errors=True)
+        work = channel.with_name(f".{channel.name}.work")
+        shutil.rmtree(work, ignore_errors=True)
+        fresh = work / "channel"
         fresh.mkdir(parents=True)
         downloads.mkdir(parents=True, exist_ok=True)
-        build(fresh, downloads)
+        build(fresh, work / "scratch", downloads)
         (fresh / "stamp").write_text(wanted + "\n")
         if channel.exists():
-            channel.rename(old)
+            channel.rename(work / "old")
         fresh.rename(channel)
-        shutil.rmtree(old, ignore_errors=True)
+        shutil.rmtree(work)
     return True
 
 
@@ -175,5 +173,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(HERE))
     main_guard(main)

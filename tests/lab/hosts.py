@@ -17,14 +17,13 @@ import re
 import shutil
 import socket
 import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import _images
-from _common import DEFAULT_CACHE, HERE, LabError, digest, locked, main_guard, run, say
+from _common import DEFAULT_CACHE, LabError, digest, locked, main_guard, run, say
 from _podman import LABEL, OWNER, Podman
 
 # Seconds that a host has from its start to an ssh answer.
@@ -264,5 +263,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(HERE))
     main_guard(main)

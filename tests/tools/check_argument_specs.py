@@ -3,7 +3,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Fail when a role's defaults/main.yml and the main options of its meta/argument_specs.yml differ.
 
-Both name the same variables, and a default that both state is the same value.
+Both name the same variables, but for the required ones: a default there would switch Ansible's own check off. A
+default that both state is the same value.
 """
 
 from __future__ import annotations
@@ -31,11 +32,14 @@ def differences(role: Path) -> list[str]:
     options = specs["main"].get("options", {})
     lines = [f"{role.name}: {name} has a default but is not in argument_specs" for name in defaults.keys() - options]
     for name, option in options.items():
-        if name not in defaults:
-            lines.append(f"{role.name}: {name} is in argument_specs but has no default")
-        elif "default" in option and option["default"] != defaults[name]:
+        required = option.get("required", False)
+        if required and name in defaults:
+            lines.append(f"{role.name}: {name} is required and has a default")
+        elif not required and name not in defaults:
+            lines.append(f"{role.name}: {name} is optional in argument_specs and has no default")
+        elif "default" in option and option["default"] != defaults.get(name):
             lines.append(
-                f"{role.name}: {name} is {defaults[name]!r} in defaults, {option['default']!r} in argument_specs"
+                f"{role.name}: {name}: {defaults.get(name)!r} in defaults, {option['default']!r} in argument_specs"
             )
     return lines
 

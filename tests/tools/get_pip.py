@@ -13,6 +13,6 @@ import subprocess
 import sys
 
 # In a process of its own: ensurepip turns the pip configuration of the process it runs in off.
-subprocess.run([sys.executable, "-m", "ensurepip", "--default-pip"], check=True)
+subprocess.run([sys.executable, "-m", "ensurepip", "--default-pip"], stdout=subprocess.DEVNULL, check=True)
 arguments = [argument for argument in sys.argv[1:] if argument not in ("--no-setuptools", "--no-wheel")]
 subprocess.run([sys.executable, "-m", "pip", "install", *arguments], check=True)

@@ -46,6 +46,7 @@ def pip_configuration() -> str:
         section, _dot, name = key.partition(".")
         if section in ("global", ":env:"):  # :env: lines come first and win over files, as in pip
             settings.setdefault(name, value.strip("'\""))
+    settings["quiet"] = "2"  # errors only: what the tests find is what one looks for in the log
     return "[global]\n" + "".join(f"{name} = {value}\n" for name, value in settings.items())
 
 

@@ -1,0 +1,106 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""manifest.json: it comes back as it was written, and one that contradicts itself is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._release import (
+    Manifest,
+    parse_manifest,
+    read_manifest,
+    serial_of,
+)
+from ansible_collections.airgap.conda.tests.unit.tiny_release import make_release, skip_flushes
+
+SHA = "a" * 64
+
+
+@pytest.fixture
+def manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Manifest:
+    skip_flushes(monkeypatch)
+    return make_release(tmp_path / "depot", Path("/opt/conda-envs"), 12, formats=("tar.zst", "tar.gz")).manifest
+
+
+def test_a_manifest_comes_back_as_it_was_written(manifest: Manifest) -> None:
+    assert parse_manifest(manifest.to_json(), "x") == manifest
+    assert manifest.root == "/opt/conda-envs"
+    chosen = manifest.payload(["squashfs", "tar.gz", "tar.zst"])
+    assert chosen is not None
+    assert chosen.format == "tar.gz"
+    assert manifest.payload(["squashfs"]) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "serial"),
+    [
+        ("1-00c0ffee", 1), ("907-12345678", 907), ("", 0), ("current", 0), ("0-12345678", 0), ("01-12345678", 0),
+        ("1-1234567", 0), ("1-1234567G", 0), ("1-12345678\n", 0), ("-1-12345678", 0),
+    ],
+)  # fmt: skip
+def test_serials(name: str, serial: int) -> None:
+    assert serial_of(name) == serial
+
+
+def change(data: dict[str, Any], path: str, value: Any) -> None:
+    *parents, last = path.split(".")
+    at: Any = data
+    for key in parents:
+        at = at[int(key) if key.isdecimal() else key]
+    if value is KeyError:
+        del at[last]
+    else:
+        at[int(last) if last.isdecimal() else last] = value
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("env", "../etc"), ("env", "Demo"), ("env", ""), ("env", 3), ("env", None),
+        ("id", "13-0000000c"), ("id", "latest"), ("id", ["12-0000000c"]),
+        ("serial", 11), ("serial", "12"), ("serial", True), ("serial", 12.0),
+        ("prefix", "/opt/conda-envs/demo/11-0000000b"), ("prefix", "opt/demo/12-0000000c"),
+        ("prefix", "/opt/../x/demo/12-0000000c"), ("prefix", ""), ("prefix", 1),
+        ("platform", 1), ("bytes", "1"), ("bytes", -1), ("files", -1), ("files_sha256", "x"), ("files_sha256", ""),
+        ("payloads", None), ("payloads", {}), ("payloads.0.parts", []), ("payloads.0.format", "tar.gz"),
+        ("payloads.0.size", 1), ("payloads.0.sha256", "abc"), ("payloads.0.parts.0.sha256", "../x"),
+        ("payloads.0.parts.0.name", "../../etc/passwd"), ("payloads.0.parts.0.name", "env.tar.gz.000"),
+        ("payloads.0.parts.0.name", "env.tar.zst.001"), ("payloads.0.parts.0.name", "manifest.json"),
+        ("payloads.0.parts.0.name", "env.tar.zst.000\n"), ("payloads.0.parts.0.size", -1),
+        ("checks.timeout", 0), ("checks.timeout", "1"), ("checks.imports", [1]), ("checks", None),
+        ("checks.timeout", KeyError), ("packages", [1]), ("packages", 1), ("inputs", []), ("requirements", None),
+        ("created", KeyError), ("more", 1), ("env", KeyError),
+    ],
+)  # fmt: skip
+def test_a_manifest_that_contradicts_itself_is_refused(manifest: Manifest, path: str, value: Any) -> None:
+    data = json.loads(manifest.to_json())
+    change(data, path, value)
+    with pytest.raises(AirgapError, match="cannot be used") as caught:
+        parse_manifest(json.dumps(data), "depot/manifest.json")
+    assert caught.value.where == "depot/manifest.json"
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "3", "[" * 100_000])
+def test_garbage_is_refused(text: str) -> None:
+    with pytest.raises(AirgapError, match="cannot be used"):
+        parse_manifest(text, "x")
+
+
+@pytest.mark.parametrize("schema", [0, 2, "1", None])
+def test_another_schema_is_refused_as_such(manifest: Manifest, schema: Any) -> None:
+    data = {**json.loads(manifest.to_json()), "schema": schema}
+    with pytest.raises(AirgapError, match="another version"):
+        parse_manifest(json.dumps(data), "x")
+
+
+def test_a_missing_manifest_is_named(tmp_path: Path) -> None:
+    with pytest.raises(AirgapError, match="No such file") as caught:
+        read_manifest(tmp_path / "manifest.json")
+    assert caught.value.where == str(tmp_path / "manifest.json")

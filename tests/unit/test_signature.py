@@ -1,0 +1,125 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Signatures, with the real ssh-keygen: everything but the right key over the right bytes is refused."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.airgap.conda.plugins.module_utils import _signature
+from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.tests.unit.tiny_release import make_key
+
+
+@pytest.fixture
+def signed(tmp_path: Path) -> tuple[Path, Path, Path]:
+    """A manifest, its signature, and the list of allowed signers."""
+    key, signers = make_key(tmp_path)
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text('{"serial": 1}\n', encoding="ascii")
+    return manifest, _signature.sign(manifest, key), signers
+
+
+def refused(data: bytes, signature: Path, signers: Path) -> AirgapError:
+    with pytest.raises(AirgapError) as caught:
+        _signature.verify(data, signature, signers)
+    assert all((caught.value.wanted, caught.value.found, caught.value.where, caught.value.remedy))
+    return caught.value
+
+
+def test_the_signer_is_named(signed: tuple[Path, Path, Path]) -> None:
+    manifest, signature, signers = signed
+    assert signature.name == "manifest.json.sig"
+    assert _signature.verify(manifest.read_bytes(), signature, signers) == "key@bastion"
+
+
+def test_one_changed_byte_is_refused(signed: tuple[Path, Path, Path]) -> None:
+    manifest, signature, signers = signed
+    error = refused(manifest.read_bytes().replace(b"1", b"2"), signature, signers)
+    assert error.problem == "The signature of this release is not accepted"
+    assert error.where == str(signature)
+
+
+def test_another_key_is_refused(tmp_path: Path, signed: tuple[Path, Path, Path]) -> None:
+    manifest, signature, signers = signed
+    other, _signers = make_key(tmp_path, "other")
+    _signature.sign(manifest, other)
+    assert str(signers) in refused(manifest.read_bytes(), signature, signers).wanted
+
+
+def test_a_signature_for_another_purpose_is_refused(tmp_path: Path, signed: tuple[Path, Path, Path]) -> None:
+    manifest, signature, signers = signed
+    signature.unlink()
+    subprocess.run(
+        ["ssh-keygen", "-Y", "sign", "-q", "-n", "git", "-f", str(tmp_path / "key"), str(manifest)], check=True
+    )
+    refused(manifest.read_bytes(), signature, signers)
+
+
+def test_a_key_allowed_for_another_purpose_is_refused(signed: tuple[Path, Path, Path]) -> None:
+    manifest, signature, signers = signed
+    name, key = signers.read_text(encoding="ascii").split(" ", 1)
+    signers.write_text(f'{name} namespaces="git" {key}', encoding="ascii")
+    refused(manifest.read_bytes(), signature, signers)
+    signers.write_text(f'{name} namespaces="{_signature.NAMESPACE}" {key}', encoding="ascii")
+    assert _signature.verify(manifest.read_bytes(), signature, signers) == name
+
+
+@pytest.mark.parametrize(
+    "content", ["", "garbage", "-----BEGIN SSH SIGNATURE-----\nAAAA\n-----END SSH SIGNATURE-----\n"]
+)
+def test_a_broken_signature_is_refused(signed: tuple[Path, Path, Path], content: str) -> None:
+    manifest, signature, signers = signed
+    signature.write_text(content, encoding="ascii")
+    refused(manifest.read_bytes(), signature, signers)
+
+
+def test_an_empty_list_of_signers_allows_nobody(signed: tuple[Path, Path, Path]) -> None:
+    manifest, signature, signers = signed
+    signers.write_text("", encoding="ascii")
+    refused(manifest.read_bytes(), signature, signers)
+
+
+def test_missing_files_are_named(tmp_path: Path, signed: tuple[Path, Path, Path]) -> None:
+    manifest, signature, signers = signed
+    assert refused(manifest.read_bytes(), signature, tmp_path / "no").where == str(tmp_path / "no")
+    signature.unlink()
+    error = refused(manifest.read_bytes(), signature, signers)
+    assert (error.problem, error.where) == ("The release is not signed", str(signature))
+
+
+def test_a_missing_key_is_named_with_the_command_that_makes_one(tmp_path: Path) -> None:
+    (tmp_path / "m").touch()
+    with pytest.raises(AirgapError, match="signing key is missing") as caught:
+        _signature.sign(tmp_path / "m", tmp_path / "no-key")
+    assert str(tmp_path / "no-key") in caught.value.remedy
+
+
+def test_a_key_with_a_passphrase_fails_instead_of_asking(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "secret", "-f", str(key)], check=True)
+    (tmp_path / "m").touch()
+    # Under a terminal ssh-keygen would ask there and wait for ever.
+    process, terminal = os.forkpty()
+    if process == 0:
+        try:
+            _signature.sign(tmp_path / "m", key)
+        except AirgapError as error:
+            os._exit(7 if "could not be signed" in str(error) else 1)
+        os._exit(0)
+    try:
+        assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 7
+    finally:
+        os.close(terminal)
+    assert not (tmp_path / "m.sig").exists()
+
+
+def test_a_missing_ssh_keygen_is_named(signed: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest, signature, signers = signed
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert "openssh-client" in refused(manifest.read_bytes(), signature, signers).remedy

@@ -1,0 +1,163 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Real releases of a few kilobytes, as the bastion makes them and a host gets them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.airgap.conda.plugins.module_utils import _store
+from ansible_collections.airgap.conda.plugins.module_utils._depot import Verified
+from ansible_collections.airgap.conda.plugins.module_utils._files import FILE, write_files
+from ansible_collections.airgap.conda.plugins.module_utils._payload import write_payloads
+from ansible_collections.airgap.conda.plugins.module_utils._preflight import Wanted
+from ansible_collections.airgap.conda.plugins.module_utils._release import (
+    FILES,
+    MANIFEST,
+    SIGNATURE,
+    Checks,
+    Manifest,
+)
+from ansible_collections.airgap.conda.plugins.module_utils._store import Store
+
+# A stand-in for Python: it can import everything but what has "broken" in its name.
+PYTHON = """\
+#!/bin/sh
+case "$*" in *broken*) echo "ModuleNotFoundError: No module named 'broken'" >&2; exit 1 ;; esac
+"""
+TREE: dict[str, Any] = {
+    "bin/python": PYTHON,
+    "bin/sh-link": Path("python"),
+    "lib/data.txt": "data" * 900,
+    "lib/empty": "",
+    "share": None,
+}
+
+
+def write_tree(folder: Path, tree: Mapping[str, Any]) -> Path:
+    """Make a tree: text or bytes make a file (in bin/ an executable one), a Path a link, None a directory."""
+    for name, content in tree.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if content is None:
+            path.mkdir()
+        elif isinstance(content, Path):
+            path.symlink_to(content)
+        else:
+            path.write_bytes(content if isinstance(content, bytes) else content.encode())
+            path.chmod(0o755 if name.startswith("bin/") else 0o644)
+    return folder
+
+
+@dataclass(frozen=True)
+class Made:
+    """A release in the folder layout of a depot."""
+
+    folder: Path
+    manifest: Manifest
+    sha256: str
+
+    @property
+    def result(self) -> dict[str, Any]:
+        return Verified(self.folder, self.manifest, self.sha256, "tests").as_result()
+
+    @property
+    def wanted(self) -> Wanted:
+        return Wanted.from_result(self.result)
+
+    def step(self, action: str = "install") -> dict[str, Any]:
+        return {
+            "env": self.manifest.env,
+            "id": self.manifest.id,
+            "action": action,
+            "format": self.manifest.payloads[0].format,
+        }
+
+    def send(self, store: Store) -> Path:
+        """Put all of it where a host receives it."""
+        incoming = store.incoming(self.manifest.env, self.manifest.id)
+        shutil.copytree(self.folder, incoming)
+        return incoming
+
+
+def release_id(serial: int) -> str:
+    return f"{serial}-{serial:08x}"
+
+
+def make_release(
+    folder: Path,
+    root: Path,
+    serial: int = 1,
+    *,
+    env: str = "demo",
+    tree: Mapping[str, Any] | None = None,
+    formats: tuple[str, ...] = ("tar.zst",),
+    checks: Checks | None = None,
+    part_size: int = 150,
+    glibc: str = "",
+    platform: str = "linux-64",
+) -> Made:
+    """Make release ``serial`` of ``env`` for the store at ``root`` below ``folder``, not signed."""
+    release = release_id(serial)
+    place = folder / env / release
+    place.mkdir(parents=True)
+    content = {**(TREE if tree is None else tree), "serial": str(serial)}
+    entries, payloads = write_payloads(write_tree(folder / f"tree-{env}-{serial}", content), place, formats, part_size)
+    (place / FILES).write_bytes(write_files(entries))
+    manifest = Manifest(
+        env=env,
+        id=release,
+        serial=serial,
+        prefix=str(root / env / release),
+        platform=platform,
+        created="2026-01-01T00:00:00Z",
+        inputs={"request_sha256": "", "inputs_sha256": ""},
+        requirements={"glibc": glibc, "glibc_file": "lib/libneedy.so" if glibc else ""},
+        packages=(),
+        payloads=tuple(payloads),
+        bytes=sum(entry.size for entry in entries),
+        files=len(entries),
+        files_sha256=hashlib.sha256((place / FILES).read_bytes()).hexdigest(),
+        checks=checks or Checks(imports=("json",), timeout=20),
+    )
+    assert sum(entry.type == FILE for entry in entries) == len(
+        [c for c in content.values() if isinstance(c, (str, bytes))]
+    )
+    (place / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
+    (place / SIGNATURE).write_text("not looked at on a host", encoding="utf-8")
+    return Made(place, manifest, hashlib.sha256((place / MANIFEST).read_bytes()).hexdigest())
+
+
+def make_key(folder: Path, name: str = "key") -> tuple[Path, Path]:
+    """Make a signing key and a list of allowed signers that holds it."""
+    key = folder / name
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(key)], check=True)
+    signers = folder / f"{name}.signers"
+    signers.write_text(f"{name}@bastion {key.with_suffix('.pub').read_text(encoding='ascii')}", encoding="ascii")
+    return key, signers
+
+
+def skip_flushes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not wait for the disk, which other programs keep busy: test_store shows where it is waited for."""
+    monkeypatch.setattr(os, "fsync", lambda _handle: None)
+    monkeypatch.setattr(_store, "flush_file_system", lambda _folder: None)
+
+
+def snapshot(folder: Path) -> dict[str, tuple[int, str]]:
+    """Return mode and content (or target) of every path below ``folder``."""
+    found = {}
+    for path in folder.rglob("*"):
+        mode = path.lstat().st_mode
+        content = str(path.readlink()) if path.is_symlink() else path.read_bytes().hex() if path.is_file() else ""
+        found[str(path.relative_to(folder))] = (mode, content)
+    return found
