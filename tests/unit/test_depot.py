@@ -35,13 +35,21 @@ def _quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     skip_flushes(monkeypatch)
 
 
-@pytest.fixture
-def depot(tmp_path: Path) -> Depot:
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A depot with two signed releases; beside it the key and the allowed signers."""
-    key, _signers = make_key(tmp_path)
+    folder = tmp_path_factory.mktemp("original")
+    key, _signers = make_key(folder)
     for serial in (1, 2):
-        made = make_release(tmp_path / "depot", ROOT, serial)
+        made = make_release(folder / "depot", ROOT, serial)
         _signature.sign(made.folder / MANIFEST, key)
+    return folder
+
+
+@pytest.fixture
+def depot(original: Path, tmp_path: Path) -> Depot:
+    shutil.copy(original / "key.signers", tmp_path)
+    shutil.copytree(original / "depot", tmp_path / "depot")
     return Depot(tmp_path / "depot")
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import py_compile
 import random
@@ -22,7 +23,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._payload import FORMA
 from ansible_collections.airgap.conda.plugins.module_utils._release import Payload
 from ansible_collections.airgap.conda.tests.unit.tiny_release import TREE, skip_flushes, write_tree
 
-NOISE = random.Random(1).randbytes(50_000)  # noqa: S311 - what does not compress, the same every time
+NOISE = random.Random(1).randbytes(20_000)  # noqa: S311 - what does not compress, the same every time
 PYC = f"lib/__pycache__/m.{sys.implementation.cache_tag}.pyc"
 
 
@@ -39,7 +40,7 @@ def pack(tree: Path, out: Path, part_size: int = 1 << 20, formats: tuple[str, ..
 def make(folder: Path, names: list[str], when: int) -> Path:
     """Make the same tree in the given order, with times and an owner of its own."""
     content = {**TREE, "lib/noise": NOISE, "lib/m.py": "VALUE = 42\n"}
-    tree = write_tree(folder, {name: content[name] for name in names})
+    tree = write_tree(folder, {name: content.get(name, "x") for name in names})
     os.utime(tree / "lib/m.py", (when, when))
     py_compile.compile(str(tree / "lib/m.py"), dfile="lib/m.py")
     for path in [tree, *tree.rglob("*")]:
@@ -50,8 +51,11 @@ def make(folder: Path, names: list[str], when: int) -> Path:
     return tree
 
 
-def test_equal_trees_give_equal_bytes(tmp_path: Path) -> None:
-    names = [*TREE, "lib/noise", "lib/m.py"]
+def test_equal_trees_give_equal_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = itertools.count(1_800_000_000, 1000)
+    monkeypatch.setattr("time.time", lambda: float(next(clock)))
+    # Folders among others, since a file system may give their names in any order.
+    names = [*TREE, "lib/noise", "lib/m.py", *(f"lib/{name}/x" for name in ("q", "B", "a", "ä", "zz", "10", "9"))]
     first = make(tmp_path / "a", names, 1_600_000_000)
     second = make(tmp_path / "b", names[::-1], 1_700_000_123)
     assert pack(first, tmp_path / "pa", 9000) == pack(second, tmp_path / "pb", 9000)
@@ -121,6 +125,14 @@ def test_pipes_are_not_packed(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "t/pipe")
     with pytest.raises(AirgapError, match="a socket, pipe or device"):
         pack(tmp_path / "t", tmp_path / "p")
+
+
+def test_the_order_depends_on_names_alone(tmp_path: Path) -> None:
+    names = ["q/x", "B/x", "a/z", "a/y", "ä/x", "10", "9", "q/1/2", "link", "dir"]
+    tree = write_tree(tmp_path, {**dict.fromkeys(names, "x"), "dir": None, "link": Path("dir")})
+    assert list(walk(tree)) == [
+        "10", "9", "link", "B", "B/x", "a", "a/y", "a/z", "dir", "q", "q/x", "q/1", "q/1/2", "ä", "ä/x",
+    ]  # fmt: skip
 
 
 def test_an_unreadable_folder_is_not_left_out(tmp_path: Path) -> None:

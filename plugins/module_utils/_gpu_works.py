@@ -1,0 +1,114 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Compute on each GPU with the frameworks of an environment, in its own Python, and say what the result means."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+import shlex
+import shutil
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.airgap.conda.plugins.module_utils import _gpu_child, _probe
+from ansible_collections.airgap.conda.plugins.module_utils._activate import activate_script
+from ansible_collections.airgap.conda.plugins.module_utils._checks import ENVIRONMENT
+from ansible_collections.airgap.conda.plugins.module_utils._cuda import site_packages
+from ansible_collections.airgap.conda.plugins.module_utils._gpu_health import Gpu
+from ansible_collections.airgap.conda.plugins.module_utils._gpu_smi import Clock
+from ansible_collections.airgap.conda.plugins.module_utils._gpu_verdict import (
+    ABSENT,
+    BROKEN,
+    OK,
+    UNKNOWN,
+    Finding,
+    clean,
+)
+
+FRAMEWORKS = ("torch", "tensorflow")
+# GPUs that are tried at the same time: a GPU that hangs costs its neighbours nothing.
+AT_ONCE = 8
+# Bytes of what the child writes that are read.
+ANSWER_LIMIT = 64 << 10
+
+_BUSY = "wait until its other users are done, or run this again later"
+_REBUILD = "build the release with a framework compiled for this GPU"
+# What frameworks say -> verdict and remedy. The first pattern that matches counts.
+ERRORS = [
+    (r"out of memory|ALLOC_FAILED|OOM|ResourceExhausted", UNKNOWN, f"the GPU's memory is in use: {_BUSY}"),
+    (r"busy or unavailable", UNKNOWN, f"the GPU is in use by another program: {_BUSY}"),
+    (r"no kernel image|not compatible with the current", BROKEN, _REBUILD),
+    (r"unsupported toolchain|unsupported PTX", BROKEN, f"update the NVIDIA driver, or {_REBUILD}"),
+    (r"driver.* (is )?(too old|insufficient)|forward compatibility was attempted", BROKEN,
+     "update the NVIDIA driver, or build the release for an older CUDA"),
+    (r"system not yet initialized", BROKEN, "start nvidia-fabricmanager, which GPUs with NVSwitch need"),
+    (r"uncorrectable ECC|Xid|fallen off the bus|GPU is lost", BROKEN, "reboot; if it comes back, have the GPU replaced"),
+    (r"No CUDA GPUs|no CUDA-capable device|finds no GPU", BROKEN,
+     "look at the permissions of /dev/nvidia*, and whether the CUDA libraries of the environment are complete"),
+    (r"cannot open shared object|ImportError|ModuleNotFoundError", BROKEN,
+     "build the release again with the missing library, or set LD_LIBRARY_PATH in activation.variables"),
+]  # fmt: skip
+_OTHERWISE = "run the same by hand in the environment; look for Xid messages in the kernel log"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What one framework did on one GPU: ``learnt`` is what _gpu_child wrote, ``outcome`` how it ended."""
+
+    framework: str
+    gpu: Gpu
+    outcome: _probe.Outcome
+    learnt: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def architectures(self) -> list[str]:
+        """The architectures that the framework has code for, as it says itself; empty when it did not say."""
+        names = self.learnt.get("architectures")
+        return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+
+    @property
+    def is_without_cuda(self) -> bool:
+        """Whether the framework was built for the CPU only."""
+        return self.outcome.ok and self.learnt.get("cuda") == ""
+
+    def text(self, name: str) -> str:
+        """Return one thing learnt as text; empty when it was not."""
+        value = self.learnt.get(name)
+        return clean(value) if isinstance(value, str) else ""
+
+
+def frameworks_of(prefix: Path) -> list[str]:
+    """Return which of FRAMEWORKS an environment has, without importing them."""
+    return [name for name in FRAMEWORKS if any((s / name / "__init__.py").is_file() for s in site_packages(prefix))]
+
+
+def try_all(prefix: Path, gpus: Sequence[Gpu], clock: Clock) -> list[Trial]:
+    """Run every framework on every GPU: GPUs side by side, frameworks one after the other.
+
+    Side by side they would meet on a GPU that takes one process at a time (compute mode EXCLUSIVE_PROCESS). A framework
+    without CUDA is tried on the first GPU only.
+    """
+    trials: list[Trial] = []
+    for framework in frameworks_of(prefix):
+        trials.append(_try(prefix, framework, gpus[0], clock)) if len(gpus) == 1 else None
+    return trials
+
+
+def _try(prefix: Path, framework: str, gpu: Gpu, clock: Clock) -> Trial:
+    home = tempfile.mkdtemp(prefix="airgap-conda-")
+    try:
+        answer = Path(home, "answer")
+        arguments = [inspect.getsource(_gpu_child), framework, gpu.uuid, str(answer)]
+        python = f'exec "$CONDA_PREFIX/bin/python" -c {" ".join(shlex.quote(argument) for argument in arguments)}'
+        script = ["/bin/sh", "-c", f"{activate_script(prefix.name, prefix)}\n{python}"]
+        outcome = _probe.run(script, deadline=clock.take(), env={**ENVIRONMENT, "HOME": home})
+        return Trial(framework, gpu, outcome, _read(answer))
+    finally:
+        shutil.rmtree(home, ignore_errors=True)

@@ -1,0 +1,303 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A depot on a drive: which drive, which of its releases, and whether they are whole."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.airgap.conda.plugins.module_utils import _signature
+from ansible_collections.airgap.conda.plugins.module_utils._depot import Depot
+from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._media_files import FileFault, Item, measure, read_small
+from ansible_collections.airgap.conda.plugins.module_utils._release import (
+    ENV_NAME,
+    FILES,
+    MANIFEST,
+    SIGNATURE,
+    Manifest,
+    parse_manifest,
+)
+
+# What a release also has for people to read. The signature does not cover these: no host reads them.
+UNSIGNED = ("environment.yml", "release.yml", "conda.lock", "pip.lock", "sbom.cdx.json")
+# In bytes; a manifest names a package in some 200.
+MANIFEST_LIMIT = 64 << 20
+SIGNATURE_LIMIT = 64 << 10
+
+
+@dataclass(frozen=True)
+class Drive:
+    """A mounted file system, and the folder on it that is laid out as a depot."""
+
+    path: Path
+    folder: str = "depot"
+
+    @property
+    def depot(self) -> Depot:
+        """The releases on the drive."""
+        return Depot(self.path / self.folder)
+
+    def require(self, mounted: bool, other: Path) -> None:
+        """Refuse a drive that is not there, or not mounted if that is asked for, or that holds the depot ``other``."""
+        if Path(self.folder).is_absolute() or ".." in Path(self.folder).parts:
+            raise _not_usable(self.folder, "a folder on the drive", "a path that leads out of it", "give a relative path")
+        if not self.path.is_dir():
+            found = "no folder" if os.path.lexists(self.path) else "no such folder"
+            raise _not_usable(self.path, "the folder at which a drive is mounted", found, "mount the drive there")
+        path = Path(os.path.realpath(self.path))
+        if mounted and not os.path.ismount(path):
+            place = next(parent for parent in path.parents if os.path.ismount(parent))
+            remedy = "mount the drive there; for a folder that is no mount point set require_mount to false"
+            raise _not_usable(self.path, "a mounted drive", f"a folder of the file system at {place}", remedy)
+        if os.path.realpath(self.depot.path) == os.path.realpath(other):
+            raise _not_usable(self.depot.path, "two different depots", "the same folder", "name the drive or the depot anew")
+
+    @contextmanager
+    def in_use(self, writing: bool) -> Iterator[None]:
+        """Keep other exports (and while ``writing`` imports too) off this drive; writes nothing to it for that."""
+        handle = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(handle, (fcntl.LOCK_EX if writing else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(handle)
+            found = "an export or import that is at work on it"
+            raise _not_usable(self.path, "the drive for this run alone", found, "run again when the other has ended") from error
+        except OSError:
+            pass  # a network file system that cannot lock a folder
+        try:
+            yield
+        finally:
+            os.close(handle)
+
+
+@dataclass(frozen=True)
+class Header:
+    """A release as its manifest tells it: ``data`` is manifest.json, ``signer`` is empty when nobody asked for it."""
+
+    folder: Path
+    manifest: Manifest
+    data: bytes
+    signer: str
+
+    @property
+    def name(self) -> str:
+        """Return how a release is called in messages."""
+        return f"{self.manifest.env} {self.manifest.id}"
+
+    @property
+    def sha256(self) -> str:
+        """Return the hash of the manifest."""
+        return hashlib.sha256(self.data).hexdigest()
+
+
+@dataclass(frozen=True)
+class Contents:
+    """The files of a whole release in the order in which they are written: what speaks for others comes after them."""
+
+    header: Header
+    items: tuple[Item, ...]
+
+    @property
+    def size(self) -> int:
+        """Return the size of all files in bytes."""
+        return sum(item.size for item in self.items)
+
+
+def choose(depot: Depot, envs: Sequence[str], releases: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return env and id of the releases that are asked for, of each env in the order of their serials.
+
+    Without ``envs`` all of the depot are meant. ``releases`` has for an env an id, a list of ids, or how many of the
+    newest; where it has nothing it is the newest one. Raises AirgapError for what is not there.
+    """
+    there = list_envs(depot)
+    wanted = list(dict.fromkeys(envs)) or there
+    for name in wanted or ["an environment"]:
+        if name not in there:
+            raise _not_there(depot, name, f"environments {', '.join(there) or 'none'}")
+    for name in releases:
+        if name not in wanted:
+            raise _not_there(depot, f"releases of {name}", f"chosen environments {', '.join(wanted)}")
+    return [(env, release) for env in wanted for release in _choose_of(depot, env, releases.get(env, 1))]
+
+
+def _choose_of(depot: Depot, env: str, wanted: Any) -> list[str]:
+    there = depot.releases(env)
+    if re.fullmatch(r"[1-9][0-9]{0,8}", str(wanted)):
+        return there[-int(wanted) :]
+    names = [wanted] if isinstance(wanted, str) else wanted
+    if not isinstance(names, list) or not names:
+        raise AirgapError(
+            "It is not clear which releases are meant",
+            wanted="the id of a release, a list of ids, or how many of the newest",
+            found=repr(wanted),
+            where=f"releases of {env}",
+            remedy=f"write for example {{{env}: 2}} or {{{env}: {there[-1]}}}",
+        )
+    for name in names:
+        if name not in there:
+            raise _not_there(depot, f"{env} {name}", f"releases {', '.join(there)}")
+    return [name for name in there if name in names]
+
+
+def list_envs(depot: Depot) -> list[str]:
+    """Return the environments that have releases in a depot."""
+    names = os.listdir(depot.path) if depot.path.is_dir() else []
+    return sorted(name for name in names if ENV_NAME.fullmatch(name) and depot.releases(name))
+
+
+def list_releases(depot: Depot) -> list[str]:
+    """Return "env id" for each release in a depot, whole or not."""
+    return [f"{env} {release}" for env in list_envs(depot) for release in depot.releases(env)]
+
+
+def read_headers(
+    depot: Depot, chosen: Iterable[tuple[str, str]], allowed_signers: Path | None, remedy: str
+) -> list[Header]:
+    """Read the manifests of the releases, and verify their signatures when ``allowed_signers`` is given.
+
+    Raises AirgapError: one for all manifests and signatures that are missing, else for the first that is not accepted.
+    """
+    read: list[tuple[str, str, bytes]] = []
+    faults: dict[str, dict[str, str]] = {}
+    for env, release in chosen:
+        data = {}
+        for name, limit in ((MANIFEST, MANIFEST_LIMIT), (SIGNATURE, SIGNATURE_LIMIT)):
+            try:
+                data[name] = read_small(depot.folder(env, release) / name, limit)
+            except FileFault as fault:
+                faults.setdefault(f"{env} {release}", {})[name] = str(fault)
+        read.append((env, release, data.get(MANIFEST, b"")))
+    if faults:
+        raise _not_whole(depot, faults, remedy)
+    return [_header(depot.folder(env, release), data, allowed_signers, remedy) for env, release, data in read]
+
+
+def _header(folder: Path, data: bytes, allowed_signers: Path | None, remedy: str) -> Header:
+    path = folder / MANIFEST
+    signer = _signature.verify(data, folder / SIGNATURE, allowed_signers) if allowed_signers else ""
+    manifest = parse_manifest(data.decode("utf-8", "replace"), str(path))
+    if (manifest.env, manifest.id) != (folder.parent.name, folder.name):
+        raise AirgapError(
+            "A release stands in the folder of another",
+            wanted=f"{folder.parent.name} {folder.name}",
+            found=f"{manifest.env} {manifest.id}",
+            where=str(path),
+            remedy=remedy,
+        )
+    return Header(folder, manifest, data, signer)
+
+
+def read_contents(depot: Depot, headers: Iterable[Header], cached: bool, remedy: str) -> list[Contents]:
+    """Read every byte of the releases and compare it with their manifests; raises one AirgapError for all faults.
+
+    Without ``cached`` it is the medium that is read, not what the kernel remembers of it.
+    """
+    found, faults = [], {}
+    for header in headers:
+        items, wrong = _look(header, cached)
+        found.append(Contents(header, tuple(items)))
+        if wrong:
+            faults[header.name] = wrong
+    if faults:
+        raise _not_whole(depot, faults, remedy)
+    return found
+
+
+def _look(header: Header, cached: bool) -> tuple[list[Item], dict[str, str]]:
+    """Return the files of a release, and for each that is not as its manifest says what is wrong with it."""
+    manifest = header.manifest
+    wanted: list[tuple[str, int | None, str]] = [
+        *((part.name, part.size, part.sha256) for payload in manifest.payloads for part in payload.parts),
+        (FILES, None, manifest.files_sha256),
+        *((name, None, "") for name in UNSIGNED if os.path.lexists(header.folder / name)),
+        (MANIFEST, len(header.data), header.sha256),
+        (SIGNATURE, None, ""),
+    ]
+    items, faults = [], {}
+    for name, size, sha256 in wanted:
+        try:
+            item = measure(header.folder / name, size, cached)
+            if sha256 not in ("", item.sha256):
+                raise FileFault("other content")
+            items.append(item)
+        except FileFault as fault:
+            faults[name] = str(fault)
+    return items, faults
+
+
+def _not_whole(depot: Depot, faults: Mapping[str, Mapping[str, str]], remedy: str) -> AirgapError:
+    """Name every file, those with one fault together: there may be hundreds."""
+    lines = []
+    for release, wrong in faults.items():
+        kinds: dict[str, list[str]] = {}
+        for name, fault in wrong.items():
+            kinds.setdefault(fault, []).append(name)
+        lines.append(f"{release}: " + ", ".join(f"{fault} {' '.join(names)}" for fault, names in kinds.items()))
+    return AirgapError(
+        "What was chosen is not whole",
+        wanted="every file of these releases, as the bastion signed it",
+        found="; ".join(lines),
+        where=str(depot.path),
+        remedy=remedy,
+    )
+
+
+def _not_there(depot: Depot, wanted: str, found: str) -> AirgapError:
+    return AirgapError(
+        "What was chosen is not there",
+        wanted=wanted,
+        found=found,
+        where=str(depot.path),
+        remedy="correct the name, or bring this release there first",
+    )
+
+
+def require_room(folder: Path, sizes: Iterable[tuple[int, int]], what: str) -> None:
+    """Refuse when files do not fit into the file system of ``folder``, or when it cannot be written.
+
+    ``sizes`` has for each file, in the order of writing, its bytes and those of the file that it replaces.
+    """
+    while not folder.exists():
+        folder = folder.parent
+    status = os.statvfs(folder)
+    if status.f_flag & os.ST_RDONLY or not os.access(folder, os.W_OK | os.X_OK):
+        raise AirgapError(
+            f"{what} cannot be written",
+            wanted="a folder that this task may write",
+            found="a file system mounted read-only" if status.f_flag & os.ST_RDONLY else "no permission",
+            where=str(folder),
+            remedy="mount it for writing (a drive may have a switch), or run as a user who may write there",
+        )
+    block = status.f_frsize
+    taken = needed = 0
+    for new, old in sizes:
+        taken += -(-new // block) * block
+        needed = max(needed, taken)  # the old file goes when the new one is whole
+        taken -= -(-old // block) * block
+    free = status.f_bavail * block
+    if needed > free:
+        raise AirgapError(
+            f"{what} is too full",
+            wanted=f"{needed} bytes free ({_mib(needed)})",
+            found=f"{free} bytes free ({_mib(free)})",
+            where=str(folder),
+            remedy="choose fewer releases, free space there, or use a larger one",
+        )
+
+
+def _mib(size: int) -> str:
+    return f"{size / (1 << 20):.1f} MiB"
+
+
+def _not_usable(where: object, wanted: str, found: str, remedy: str) -> AirgapError:
+    return AirgapError("The drive cannot be used", wanted=wanted, found=found, where=str(where), remedy=remedy)
