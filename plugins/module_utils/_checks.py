@@ -25,21 +25,30 @@ ENVIRONMENT = {
 
 def failed_check(prefix: Path, manifest: Manifest) -> tuple[str, _probe.Outcome] | None:
     """Run every check of a release; return the first that fails, as its author wrote it, and how it ended."""
-    activate = activate_script(manifest.env, prefix)
-    python = 'exec "$CONDA_PREFIX/bin/python" -c'
-    checks = [(f"import {name}", f'{python} "import {name}"') for name in manifest.checks.imports]
-    checks += [(command, command) for command in manifest.checks.commands]
+    imports = [(f"import {name}", _import(name)) for name in manifest.checks.imports]
     # Libraries write caches and settings below HOME at their first import.
     home = tempfile.mkdtemp(prefix="airgap-conda-")
     try:
-        for name, command in checks:
-            script = ["/bin/sh", "-c", f"{activate}\n{command}"]
-            outcome = _probe.run(script, deadline=manifest.checks.timeout, env={**ENVIRONMENT, "HOME": home})
+        # All in one process first: mostly they all work, and numpy need not be loaded for each of them again.
+        together = _import(", ".join(manifest.checks.imports))
+        if imports and _run(prefix, manifest, together, home).ok:
+            imports = []
+        for name, command in imports + [(command, command) for command in manifest.checks.commands]:
+            outcome = _run(prefix, manifest, command, home)
             if not outcome.ok:
                 return name, outcome
     finally:
         shutil.rmtree(home, ignore_errors=True)
     return None
+
+
+def _import(names: str) -> str:
+    return f'exec "$CONDA_PREFIX/bin/python" -c "import {names}"'
+
+
+def _run(prefix: Path, manifest: Manifest, command: str, home: str) -> _probe.Outcome:
+    script = ["/bin/sh", "-c", f"{activate_script(manifest.env, prefix)}\n{command}"]
+    return _probe.run(script, deadline=manifest.checks.timeout, env={**ENVIRONMENT, "HOME": home})
 
 
 def require_checks(prefix: Path, manifest: Manifest, consequence: str) -> None:

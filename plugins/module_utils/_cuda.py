@@ -63,7 +63,7 @@ class DriverFit:
 def driver_fit(driver: str, cuda: str, newest: str = "") -> DriverFit:
     """Compare a driver (``535.183.01``) with a CUDA toolkit (``12.6``, ``12.6.77`` or only ``12``).
 
-    ``newest`` is the newest CUDA that the driver itself says it supports; it counts for toolkits younger than the table.
+    ``newest`` is the newest CUDA that the driver says it supports; it counts for toolkits younger than the table.
     """
     have, wanted = version_key(driver), version_key(cuda)[:2]
     if not have or not wanted:
@@ -123,8 +123,8 @@ _CONDA = ("cuda-version", "cudatoolkit", "pytorch-cuda", "cuda-runtime", "cuda-c
 # nvidia_cuda_runtime_cu12-12.6.77.dist-info carries the whole version, nvidia_cudnn_cu11-8.6.0.dist-info the major one.
 _RUNTIME = re.compile(r"nvidia_cuda_runtime(_cu\d+)?-(?P<version>\d+\.\d+)[^/]*\.dist-info", re.IGNORECASE)
 _MAJOR = re.compile(r"nvidia_\w+_cu(?P<version>\d{2})-[^/]*\.dist-info", re.IGNORECASE)
-# torch/version.py: cuda = '11.7', later cuda: Optional[str] = '12.6'; TensorFlow's build_info.py: 'cuda_version': '11.8'
-# as a dict, or ('cuda_version', '11.8').
+# torch/version.py: cuda = '11.7', later cuda: Optional[str] = '12.6'; TensorFlow's build_info.py:
+# 'cuda_version': '11.8' as a dict, or ('cuda_version', '11.8').
 _BUILD = {
     "torch/version.py": re.compile(r"^cuda\b[^=\n]*=\s*['\"](\d+\.\d+)", re.MULTILINE),
     "tensorflow/python/platform/build_info.py": re.compile(r"['\"]cuda_version['\"]\s*[:,]\s*['\"](\d+(?:\.\d+)?)"),

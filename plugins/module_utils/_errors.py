@@ -16,11 +16,10 @@ class AirgapError(Exception):
     def __init__(self, problem: str, *, wanted: str, found: str, where: str, remedy: str) -> None:
         super().__init__(problem)
         self.problem = problem.rstrip(".")
-        # Texts of other programs end in a full stop as often as not.
-        self.wanted = wanted.rstrip(".")
-        self.found = found.rstrip(".")
+        self.wanted = _without_stop(wanted)
+        self.found = _without_stop(found)
         self.where = where
-        self.remedy = remedy.rstrip(".")
+        self.remedy = _without_stop(remedy)
 
     def __str__(self) -> str:
         return (
@@ -31,3 +30,8 @@ class AirgapError(Exception):
     def as_result(self) -> dict[str, str]:
         """Return the fields a module adds to its failure, for callers that read them by name."""
         return {"wanted": self.wanted, "found": self.found, "where": self.where, "remedy": self.remedy}
+
+
+def _without_stop(text: str) -> str:
+    """Texts of other programs end in a full stop as often as not; a path that ends in ``..`` stays as it is."""
+    return text[:-1] if text.endswith(".") and not text.endswith("..") else text

@@ -20,7 +20,7 @@ _FLAGS = [
     ("gpu_reset_status/reset_required", BROKEN, "it has to be reset before it can be used again", _RESET),
     ("gpu_reset_status/drain_and_reset_recommended", DEGRADED, "a reset is recommended", _RESET),
     ("remapped_rows/remapped_row_failure", BROKEN, "a faulty row of its memory could not be replaced", _REPLACE),
-    ("remapped_rows/remapped_row_pending", DEGRADED, "faulty rows of its memory wait to be replaced by spare ones", _RESET),
+    ("remapped_rows/remapped_row_pending", DEGRADED, "faulty rows of its memory wait to be replaced", _RESET),
     ("retired_pages/pending_blacklist", DEGRADED, "faulty pages of its memory wait to be retired", _RESET),
     ("retired_pages/pending_retirement", DEGRADED, "faulty pages of its memory wait to be retired", _RESET),
     ("ecc_errors/channel_repair_pending", DEGRADED, "a channel of its memory waits for repair", _RESET),
@@ -160,7 +160,7 @@ def _number(element: ET.Element, path: str) -> int | None:
 
 
 def _uncorrected(element: ET.Element, kind: str) -> int | None:
-    """Add up uncorrected errors: single names since Ampere (dram_uncorrectable, ...), before one total of double bits."""
+    """Add up uncorrected errors: by place since Ampere (dram_uncorrectable, ...), before one total of double bits."""
     folder = element.find(f"ecc_errors/{kind}")
     if folder is None:
         return None

@@ -11,8 +11,7 @@ import tempfile
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 from ansible_collections.airgap.conda.plugins.module_utils import _probe
 from ansible_collections.airgap.conda.plugins.module_utils._checks import ENVIRONMENT
@@ -47,11 +46,11 @@ EXITS = {
     6: (BROKEN, "it found no GPU, though the driver is loaded", "look for Xid and RmInitAdapter in the kernel log"),
     8: (BROKEN, "external power cables of a GPU are not properly attached", "attach the power cables of the GPU"),
     9: (BROKEN, "the driver is not loaded", f"load it (modprobe nvidia); after a kernel update {_INSTALL}"),
-    10: (BROKEN, "the kernel sees an interrupt problem with a GPU", "look at the kernel log; reseat the GPU or update the BIOS"),
+    10: (BROKEN, "the kernel sees an interrupt problem with a GPU", "look at the kernel log; reseat the GPU"),
     12: (UNKNOWN, "the library NVML (libnvidia-ml.so.1) is not found or cannot be loaded", _INSTALL),
     13: (UNKNOWN, "its library NVML is older than itself", _INSTALL),
     14: (DEGRADED, "the infoROM of a GPU is corrupted", "plan to have the GPU serviced"),
-    15: (BROKEN, "a GPU has fallen off the bus or is out of reach", "power the host off and on; reseat or replace the GPU"),
+    15: (BROKEN, "a GPU has fallen off the bus or is out of reach", "power the host off and on; reseat the GPU"),
     18: (BROKEN, "library and loaded kernel module are of different versions", "reboot"),
 }  # fmt: skip
 
@@ -70,12 +69,16 @@ class Clock:
 
 @dataclass(frozen=True)
 class Answer:
-    """What nvidia-smi said. ``gpus`` is empty when it could not say; ``findings`` then holds the reason."""
+    """What nvidia-smi said. ``gpus`` is empty when it could not say; ``findings`` then holds the reason.
+
+    ``code`` is its exit status, or the one of EXITS that its words stand for.
+    """
 
     driver: str = ""
     cuda: str = ""
     gpus: tuple[Gpu, ...] = ()
-    findings: tuple[Finding, ...] = field(default=())
+    findings: tuple[Finding, ...] = ()
+    code: int = 0
 
 
 def find_smi(nvidia_smi: str) -> str:
@@ -92,9 +95,9 @@ def ask(program: str, clock: Clock) -> Answer:
     if len(text) >= ANSWER_LIMIT:
         found = f"more than {ANSWER_LIMIT >> 20} MiB of output"
         return Answer(findings=(_finding(program, UNKNOWN, found, _INSTALL),))
-    failure = _failure(program, outcome, text)
+    code, failure = _failure(program, outcome, text)
     if failure and failure.verdict != DEGRADED:
-        return Answer(findings=(failure,))
+        return Answer(findings=(failure,), code=code)
     try:
         answer = parse(text, program)
     except ValueError as error:
@@ -119,8 +122,8 @@ def _run(program: str, arguments: Sequence[str], deadline: float) -> tuple[_prob
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _failure(program: str, outcome: _probe.Outcome, text: str) -> Finding | None:
-    """Turn an exit status into a finding, with the program's own words."""
+def _failure(program: str, outcome: _probe.Outcome, text: str) -> tuple[int, Finding | None]:
+    """Turn an exit status into a finding, with the program's own words; None for success."""
     code = outcome.returncode or 0
     # With a corrupted infoROM the answer is whole and the warning follows it.
     words = f"{text[-300:] if code == 14 else text[:2000]} {outcome.output}"
@@ -129,11 +132,12 @@ def _failure(program: str, outcome: _probe.Outcome, text: str) -> Finding | None
     elif "No devices were found" in words:
         code = 6
     if code == 0:
-        return None
+        return 0, None
     says = clean(words)
     how = f"killed by signal {-code}" if code < 0 else f"exit status {outcome.returncode}"
     verdict, meaning, remedy = EXITS.get(code, (UNKNOWN, "", _AGAIN))
-    return _finding(program, verdict, ": ".join(part for part in (f"{how}, {meaning}".rstrip(", "), says) if part), remedy)
+    found = ": ".join(part for part in (f"{how}, {meaning}".rstrip(", "), says) if part)
+    return code, _finding(program, verdict, found, remedy)
 
 
 def parse(text: str, where: str) -> Answer:
@@ -175,7 +179,7 @@ def parse(text: str, where: str) -> Answer:
 
 
 def _with_capabilities(program: str, gpus: tuple[Gpu, ...], clock: Clock) -> tuple[Gpu, ...]:
-    """Add the compute capability, which no schema has: nvidia-smi 510 and newer tell it when asked, a table the rest."""
+    """Add the compute capability, which no schema has: nvidia-smi 510 and newer tell it when asked, else a table."""
     outcome, text = _run(program, ["--query-gpu=uuid,compute_cap", "--format=csv,noheader"], clock.take())
     rows = re.findall(r"^(GPU-[\w-]+)\s*,\s*(\d+\.\d+)\s*$", text, re.MULTILINE) if outcome.ok else []
     told = dict(rows)

@@ -49,7 +49,7 @@ ERRORS = [
     (r"driver.* (is )?(too old|insufficient)|forward compatibility was attempted", BROKEN,
      "update the NVIDIA driver, or build the release for an older CUDA"),
     (r"system not yet initialized", BROKEN, "start nvidia-fabricmanager, which GPUs with NVSwitch need"),
-    (r"uncorrectable ECC|Xid|fallen off the bus|GPU is lost", BROKEN, "reboot; if it comes back, have the GPU replaced"),
+    (r"uncorrectable ECC|fallen off the bus|GPU is lost", BROKEN, "reboot; if it comes back, have the GPU replaced"),
     (r"No CUDA GPUs|no CUDA-capable device|finds no GPU", BROKEN,
      "look at the permissions of /dev/nvidia*, and whether the CUDA libraries of the environment are complete"),
     (r"cannot open shared object|ImportError|ModuleNotFoundError", BROKEN,
@@ -90,14 +90,14 @@ def frameworks_of(prefix: Path) -> list[str]:
 
 
 def try_all(prefix: Path, gpus: Sequence[Gpu], clock: Clock) -> list[Trial]:
-    """Run every framework on every GPU: GPUs side by side, frameworks one after the other.
+    """Run every framework of an environment on every GPU: GPUs side by side, frameworks one after the other.
 
-    Side by side they would meet on a GPU that takes one process at a time (compute mode EXCLUSIVE_PROCESS). A framework
-    without CUDA is tried on the first GPU only.
+    Frameworks side by side would meet on a GPU that takes one process at a time (compute mode EXCLUSIVE_PROCESS).
     """
     trials: list[Trial] = []
     for framework in frameworks_of(prefix):
-        trials.append(_try(prefix, framework, gpus[0], clock)) if len(gpus) == 1 else None
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            trials += pool.map(lambda gpu, name=framework: _try(prefix, name, gpu, clock), gpus)
     return trials
 
 
@@ -112,3 +112,77 @@ def _try(prefix: Path, framework: str, gpu: Gpu, clock: Clock) -> Trial:
         return Trial(framework, gpu, outcome, _read(answer))
     finally:
         shutil.rmtree(home, ignore_errors=True)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Read what the child wrote: a JSON object a line, the last of which may be half written."""
+    learnt: dict[str, Any] = {}
+    try:
+        with open(path, "rb") as stream:
+            lines = stream.read(ANSWER_LIMIT).decode("utf-8", "replace").splitlines()
+    except OSError:
+        return learnt
+    for line in lines:
+        try:
+            learnt.update(json.loads(line))
+        except (ValueError, TypeError):
+            break
+    return learnt
+
+
+def judge(trials: Sequence[Trial], prefix: Path) -> list[Finding]:
+    """Return a finding for each trial; those of frameworks without CUDA make one, and none beside one with CUDA."""
+    without = [trial for trial in trials if trial.is_without_cuda]
+    findings = [_judge(trial) for trial in trials if not trial.is_without_cuda]
+    if without and not findings:
+        names = {f"{trial.framework} {trial.text('version')}": None for trial in without}
+        return [
+            Finding(
+                "matmul",
+                ABSENT,
+                "a framework that computes on the GPU",
+                f"{' and '.join(names)}, built without CUDA",
+                str(prefix),
+                "build the release on a bastion that is told of the GPU: set target.cuda in release.yml, ask for the "
+                "CUDA build of the framework in environment.yml",
+            )
+        ]
+    return findings
+
+
+def _judge(trial: Trial) -> Finding:
+    name = f"{trial.framework} {trial.text('version')}".strip()
+    verdict, found, remedy = _meaning(trial)
+    return Finding(
+        "matmul",
+        verdict,
+        f"{name} multiplies {_gpu_child.N} x {_gpu_child.N} float32 matrices on the GPU as the CPU does",
+        found,
+        trial.gpu.where,
+        remedy,
+        trial.gpu.index,
+    )
+
+
+def _meaning(trial: Trial) -> tuple[str, str, str]:
+    """Return verdict, what was found and the remedy."""
+    outcome, ratio, error = trial.outcome, trial.learnt.get("ratio"), trial.text("error")
+    if outcome.returncode is None:
+        found = f"no end after {outcome.seconds:.0f} s, while {_doing(trial)}; it was left behind"
+        return UNKNOWN, found, f"run it again with a longer deadline; if it hangs again, {_OTHERWISE}; reboot"
+    if outcome.ok and isinstance(ratio, (int, float)):
+        if ratio <= 1:  # not a number is no success
+            return OK, f"the largest difference is {ratio:.2g} of what rounding explains", ""
+        found = f"wrong results: the largest difference is {ratio:.3g} times what rounding explains"
+        return BROKEN, found, "stop using this GPU for results that matter; test its memory, cooling and power"
+    found = error or outcome.explain()
+    for pattern, verdict, remedy in ERRORS:
+        if re.search(pattern, f"{error} {outcome.output}", re.IGNORECASE):
+            return verdict, f"{found} (while {_doing(trial)})", remedy
+    return BROKEN, f"{found} (while {_doing(trial)})", _OTHERWISE
+
+
+def _doing(trial: Trial) -> str:
+    if "version" not in trial.learnt:
+        return f"importing {trial.framework}"
+    return "computing" if "device" in trial.learnt else "starting CUDA"

@@ -26,6 +26,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._release import (
     SIGNATURE,
     Manifest,
     parse_manifest,
+    serial_of,
 )
 
 # What a release also has for people to read. The signature does not cover these: no host reads them.
@@ -50,7 +51,9 @@ class Drive:
     def require(self, mounted: bool, other: Path) -> None:
         """Refuse a drive that is not there, or not mounted if that is asked for, or that holds the depot ``other``."""
         if Path(self.folder).is_absolute() or ".." in Path(self.folder).parts:
-            raise _not_usable(self.folder, "a folder on the drive", "a path that leads out of it", "give a relative path")
+            raise _not_usable(
+                self.folder, "a folder on the drive", "a path that leads out of it", "give a relative path"
+            )
         if not self.path.is_dir():
             found = "no folder" if os.path.lexists(self.path) else "no such folder"
             raise _not_usable(self.path, "the folder at which a drive is mounted", found, "mount the drive there")
@@ -60,7 +63,9 @@ class Drive:
             remedy = "mount the drive there; for a folder that is no mount point set require_mount to false"
             raise _not_usable(self.path, "a mounted drive", f"a folder of the file system at {place}", remedy)
         if os.path.realpath(self.depot.path) == os.path.realpath(other):
-            raise _not_usable(self.depot.path, "two different depots", "the same folder", "name the drive or the depot anew")
+            raise _not_usable(
+                self.depot.path, "two different depots", "the same folder", "name the drive or the depot anew"
+            )
 
     @contextmanager
     def in_use(self, writing: bool) -> Iterator[None]:
@@ -71,7 +76,9 @@ class Drive:
         except BlockingIOError as error:
             os.close(handle)
             found = "an export or import that is at work on it"
-            raise _not_usable(self.path, "the drive for this run alone", found, "run again when the other has ended") from error
+            raise _not_usable(
+                self.path, "the drive for this run alone", found, "run again when the other has ended"
+            ) from error
         except OSError:
             pass  # a network file system that cannot lock a folder
         try:
@@ -95,9 +102,20 @@ class Header:
         return f"{self.manifest.env} {self.manifest.id}"
 
     @property
+    def key(self) -> tuple[str, str]:
+        """Return env and id."""
+        return self.manifest.env, self.manifest.id
+
+    @property
     def sha256(self) -> str:
         """Return the hash of the manifest."""
         return hashlib.sha256(self.data).hexdigest()
+
+    def result(self, action: str, items: Sequence[Item]) -> dict[str, Any]:
+        """Return what a module says of this release: what was done, with how many files and bytes."""
+        env, release = self.key
+        size = sum(item.size for item in items)
+        return {"env": env, "id": release, "signer": self.signer, "action": action, "files": len(items), "bytes": size}
 
 
 @dataclass(frozen=True)
@@ -106,11 +124,6 @@ class Contents:
 
     header: Header
     items: tuple[Item, ...]
-
-    @property
-    def size(self) -> int:
-        """Return the size of all files in bytes."""
-        return sum(item.size for item in self.items)
 
 
 def choose(depot: Depot, envs: Sequence[str], releases: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -155,9 +168,22 @@ def list_envs(depot: Depot) -> list[str]:
     return sorted(name for name in names if ENV_NAME.fullmatch(name) and depot.releases(name))
 
 
-def list_releases(depot: Depot) -> list[str]:
-    """Return "env id" for each release in a depot, whole or not."""
-    return [f"{env} {release}" for env in list_envs(depot) for release in depot.releases(env)]
+def list_releases(depot: Depot) -> list[tuple[str, str]]:
+    """Return env and id of each release in a depot, whole or not."""
+    return [(env, release) for env in list_envs(depot) for release in depot.releases(env)]
+
+
+def listing(releases: Iterable[tuple[str, str]], notes: Mapping[tuple[str, str], str] | None = None) -> str:
+    """Return a line for each release, for diffs; a note ends its line."""
+    names = sorted(set(releases), key=lambda name: (name[0], serial_of(name[1]), name[1]))
+    return "".join(f"{env} {release}{(notes or {}).get((env, release), '')}\n" for env, release in names)
+
+
+def summary(releases: Sequence[Mapping[str, Any]], before: str, after: str) -> dict[str, Any]:
+    """Return the result of a module from what was done with each release."""
+    files, size = (sum(release[key] for release in releases) for key in ("files", "bytes"))
+    diff = {"before": before, "after": after}
+    return {"changed": files > 0, "releases": list(releases), "files": files, "bytes": size, "diff": diff}
 
 
 def read_headers(
@@ -244,7 +270,7 @@ def _not_whole(depot: Depot, faults: Mapping[str, Mapping[str, str]], remedy: st
             kinds.setdefault(fault, []).append(name)
         lines.append(f"{release}: " + ", ".join(f"{fault} {' '.join(names)}" for fault, names in kinds.items()))
     return AirgapError(
-        "What was chosen is not whole",
+        "A chosen release is damaged or not whole",
         wanted="every file of these releases, as the bastion signed it",
         found="; ".join(lines),
         where=str(depot.path),
@@ -254,7 +280,7 @@ def _not_whole(depot: Depot, faults: Mapping[str, Mapping[str, str]], remedy: st
 
 def _not_there(depot: Depot, wanted: str, found: str) -> AirgapError:
     return AirgapError(
-        "What was chosen is not there",
+        "A chosen release is not there",
         wanted=wanted,
         found=found,
         where=str(depot.path),

@@ -1,14 +1,15 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""From a depot to a drive. A release on the drive counts from the moment its signature is there, and that comes last."""
+"""From a depot to a drive. A release on the drive counts from when its signature is there, and that comes last."""
 
 from __future__ import annotations
 
 import os
 import re
 import stat
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,22 +18,21 @@ from ansible_collections.airgap.conda.plugins.module_utils._depot import Depot
 from ansible_collections.airgap.conda.plugins.module_utils._disk import flush_directory
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._media import (
-    MANIFEST_LIMIT,
     Contents,
     Drive,
     Header,
     choose,
     list_releases,
+    listing,
     read_contents,
     read_headers,
     require_room,
+    summary,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._media_files import (
-    FileFault,
     Item,
     copy_file,
     is_there,
-    read_small,
     temporary_name,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._release import MANIFEST, SIGNATURE
@@ -54,10 +54,8 @@ class _Work:
 
     @property
     def result(self) -> dict[str, Any]:
-        manifest = self.release.header.manifest
         action = "unchanged" if not self.missing else "completed" if self.started else "copied"
-        size = sum(item.size for item in self.missing)
-        return {"env": manifest.env, "id": manifest.id, "action": action, "files": len(self.missing), "bytes": size}
+        return self.release.header.result(action, self.missing)
 
 
 @dataclass(frozen=True)
@@ -87,12 +85,15 @@ class Export:
             todo = [self._look(release) for release in contents]
             work = [item for item in todo if item.missing]
             if work:
-                sizes = [(item.size, _size(one.target / item.name)) for one in work for item in one.missing]
+                sizes = [_sizes(one.target, item) for one in work for item in one.missing]
                 require_room(self.drive.depot.path, sizes, "The drive")
             if not check:
                 for item in work:
                     self._write(item)
-        return _result(before, todo)
+        notes = {
+            one.release.header.key: f" ({len(one.missing)} files missing or different)" for one in work if one.started
+        }
+        return summary([one.result for one in todo], listing(before, notes), listing([*before, *chosen]))
 
     def _look(self, release: Contents) -> _Work:
         target = self.drive.depot.folder(release.header.manifest.env, release.header.manifest.id)
@@ -175,6 +176,10 @@ def _require_portable(header: Header) -> None:
         )
 
 
+def _sizes(target: Path, item: Item) -> tuple[int, int]:
+    """Return what a file takes, less what a killed run left of it, and what it replaces; both in bytes."""
+    return max(0, item.size - _size(target / temporary_name(item.name))), _size(target / item.name)
+
+
 def _size(path: Path) -> int:
-    """Return the size of the file that a new one replaces, 0 when there is none."""
     return path.lstat().st_size if os.path.lexists(path) else 0

@@ -131,7 +131,7 @@ def copy_file(source: Path, folder: Path, item: Item) -> None:
 
 
 def temporary_name(name: str) -> str:
-    """Return the name under which a file is written. It says whose it is and which it is: the next run can remove it."""
+    """Return the name under which a file is written; always the same one, so that the next run removes what is left."""
     return f".{name}.new"
 
 

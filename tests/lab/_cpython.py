@@ -9,8 +9,10 @@ packages in dist-packages, and it installs into local/. Here it gets its librari
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -117,3 +119,18 @@ def _full_version(executable: Path, version: str) -> str:
     if found is None:
         raise LabError(f"{executable} does not name its version")
     return found.group(1).decode()
+
+
+def compile_all(python: Path, prefix: Path, version: str, timestamp: int) -> None:
+    """Add byte code for every module under ``prefix``, as real conda packages have it; ``timestamp`` is the sources'.
+
+    On a machine whose glibc is too old for ``python`` the package goes without.
+    """
+    home = prefix / "lib" / f"python{version}"
+    if subprocess.run([python, "-c", ""], capture_output=True, check=False).returncode != 0:
+        return
+    for path in home.rglob("*.py"):
+        os.utime(path, (timestamp, timestamp))
+    # -d keeps this machine's path out. Some files are templates that do not compile: compileall says so by status 1.
+    command = [python, "-m", "compileall", "-q", "-d", f"lib/python{version}", home]
+    subprocess.run(command, env={**os.environ, "PYTHONDONTWRITEBYTECODE": ""}, capture_output=True, check=False)

@@ -60,11 +60,17 @@ def stamp() -> str:
     return digest(*(HERE / name for name in scripts))
 
 
+def interpreter(scratch: Path, line: Line) -> Path:
+    """Return where the Python of ``line`` is staged; it also compiles the other packages of its line."""
+    return scratch / f"python-{line.version}" / "bin" / f"python{line.version}"
+
+
 def python_package(root: Path, line: Line, scratch: Path, channel: Path) -> Path:
     """Build the ``python`` package of ``line`` out of the unpacked Debian tree ``root``."""
-    prefix = scratch / f"python-{line.version}"
+    prefix = interpreter(scratch, line).parent.parent
     version = _cpython.stage(root, line.version, prefix, _conda.PLACEHOLDER)
     depends = (f"__glibc >={_cpython.glibc_needed(prefix)},<3.0.a0",)
+    _cpython.compile_all(interpreter(scratch, line), prefix, line.version, _conda.TIMESTAMP)
     summary = f"CPython from Debian {line.suite}"
     return _conda.write(_conda.Package("python", version, "0_cpython", depends, summary, "Python-2.0"), prefix, channel)
 
@@ -78,6 +84,7 @@ def wheel_package(wheel: Path, line: Line, scratch: Path, channel: Path) -> Path
         _conda.to_noarch(prefix, line.version, staged.entry_points)
     else:
         glibc = _cpython.glibc_needed(prefix) or "2.17"
+        _cpython.compile_all(interpreter(scratch, line), prefix, line.version, _conda.TIMESTAMP)
         build, depends = line.build, (f"__glibc >={glibc},<3.0.a0", line.bounds, *staged.requires)
     package = _conda.Package(
         staged.name, staged.version, build, depends, staged.summary, staged.license,
@@ -109,12 +116,13 @@ def build(channel: Path, scratch: Path, downloads: Path) -> None:
             line: fetchers.submit(fetch_wheels, COMPILED + (PURE if line == LINES[0] else ()), line, downloads)
             for line in LINES
         }
-        jobs: list[Future[Path]] = []
+        jobs: list[Future[Path]] = [pool.submit(python_package, roots[ln].result(), ln, scratch, channel) for ln in LINES]
+        for job in jobs:
+            job.result()
         for line in LINES:
             # The biggest first, so that both workers end at about the same time.
             found = sorted(wheels[line].result().glob("*.whl"), key=lambda path: -path.stat().st_size)
             jobs += [pool.submit(wheel_package, wheel, line, scratch, channel) for wheel in found]
-            jobs.append(pool.submit(python_package, roots[line].result(), line, scratch, channel))
             say(f"Python {line.version}: fetched")
         jobs += [pool.submit(_conda.write, *package, channel) for package in _hello.stage_all(scratch)]
         for job in jobs:

@@ -122,6 +122,8 @@ def start(lab: Lab, host: Host, subnet: ipaddress.IPv4Network, image: str) -> No
         "run", "--detach", "--name", lab.container(host), "--hostname", host.name,
         "--label", LABEL, "--label", f"airgap.lab.name={lab.name}", "--label", f"airgap.lab.host={host.name}",
         "--network", lab.network, "--ip", host.address(subnet),
+        # A disk of its own for what is deployed, as workstations have: else all hosts wait for this machine's one.
+        "--tmpfs", "/opt:rw,exec,mode=0755,size=4g",
         "--systemd=always", "--privileged", "--pull=never", "--stop-signal", "SIGRTMIN+3", image, "/sbin/init",
     )  # fmt: skip
 

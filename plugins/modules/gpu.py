@@ -1,0 +1,141 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: gpu
+short_description: Verify the NVIDIA GPUs of a host, alone or for one conda environment
+version_added: 0.1.0
+description:
+  - Looks whether the GPUs are seen by a driver that answers and whether they report faults (memory errors, throttling,
+    a narrow PCIe link). With O(prefix) also whether driver and GPUs fit the environment's CUDA and frameworks, and
+    whether each GPU multiplies matrices as the CPU does, by PyTorch or TensorFlow in the environment's own Python.
+  - Each probe has a deadline. One that does not end is killed and left behind, so that a hung driver does not hang the
+    task. The task ends after three deadlines and 5 seconds at the latest, after one deadline and 5 seconds when one
+    probe hangs.
+  - Each finding has a verdict. V(ok) and V(degraded) mean that it works, V(degraded) with a fault or a limit. V(absent)
+    means that there is nothing to use, V(broken) that it does not work, V(unknown) that it could not be found out.
+  - A host with a GPU that works beside one that does not is V(degraded).
+  - Reads only. Matrices of 1 MB are put on each GPU for the time of the test.
+author: airgap.conda contributors (@airgap-conda)
+options:
+  require:
+    description:
+      - Verdicts that let the task pass.
+      - V(required) passes with V(ok) and V(degraded) only, V(optional) fails with V(broken) only, V(none) never fails.
+    type: str
+    choices: [none, optional, required]
+    default: optional
+  prefix:
+    description: An environment to test the GPUs with. It is activated first. Without it nothing is computed.
+    type: path
+  cuda:
+    description: CUDA version that the driver must support. By default the newest that O(prefix) brings code for.
+    type: str
+    default: ""
+  deadline:
+    description: Seconds for each probe.
+    type: float
+    default: 60.0
+  nvidia_smi:
+    description: Name or path of nvidia-smi.
+    type: str
+    default: nvidia-smi
+  proc:
+    description: Where the kernel's proc file system is mounted.
+    type: path
+    default: /proc
+attributes:
+  check_mode:
+    description: Runs in check mode as it does otherwise.
+    support: full
+  diff_mode:
+    description: Shows what changes.
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: See what GPUs a host has and whether they are well
+  airgap.conda.gpu:
+    require: none
+  register: result
+
+- name: Make sure that an environment computes on every host's GPU
+  airgap.conda.gpu:
+    prefix: /opt/conda-envs/torch/current
+    require: required
+"""
+
+RETURN = r"""
+gpu:
+  description: What was found. A failed task returns it too.
+  returned: always, unless the parameters are wrong
+  type: dict
+  contains:
+    verdict:
+      description: V(ok), V(degraded), V(absent), V(unknown) or V(broken).
+      type: str
+    driver:
+      description: Version of the loaded driver, empty without one.
+      type: str
+    cuda:
+      description: Newest CUDA that the driver supports in full.
+      type: str
+    gpus:
+      description:
+        - The GPUs in the order of the PCI bus, with verdict, uuid, name, compute capability, memory, temperature,
+          persistence, ECC mode and uncorrected errors, reasons for low clocks, and the PCIe link (now and highest).
+      type: list
+      elements: dict
+    findings:
+      description:
+        - What was looked at. RV(gpu.findings[].check) is V(driver), V(health), V(cuda), V(architecture) or V(matmul);
+          each has a verdict and says what was wanted and found, where, what to do, and the index of the GPU it concerns.
+      type: list
+      elements: dict
+      contains:
+        check:
+          description: What was looked at.
+          type: str
+"""
+
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.airgap.conda.plugins.module_utils._gpu import Tools, look, require
+from ansible_collections.airgap.conda.plugins.module_utils._module import run_module
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "require": {"type": "str", "choices": ["none", "optional", "required"], "default": "optional"},
+            "prefix": {"type": "path"},
+            "cuda": {"type": "str", "default": ""},
+            "deadline": {"type": "float", "default": 60.0},
+            "nvidia_smi": {"type": "str", "default": "nvidia-smi"},
+            "proc": {"type": "path", "default": "/proc"},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+
+    def step() -> dict[str, Any]:
+        tools = Tools(params["deadline"], params["nvidia_smi"], Path(params["proc"]))
+        report = look(Path(params["prefix"]) if params["prefix"] else None, params["cuda"], tools)
+        require(report, params["require"], f"The GPU of this host does not do (require: {params['require']})")
+        for text in report.warnings():
+            module.warn(text)
+        return {"changed": False, "gpu": report.as_result()}
+
+    run_module(module, step)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,177 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: media_export
+short_description: Copy releases from a depot to a mounted drive
+version_added: 0.1.0
+description:
+  - Verifies the chosen releases in the depot, compares them with what the drive gives back when it is read, and copies
+    the files that are missing there or differ. A run that changes nothing reads both sides once.
+  - Each file is written under another name, brought to the medium, read back from it and only then renamed. The
+    manifest comes after the files that it names, its signature last. A release on the drive without a signature is
+    unfinished; the next run completes it.
+  - The drive has the layout of a depot, in one folder. Nothing outside of that folder is touched, and nothing in it but
+    the chosen releases. Files stay below the limit of FAT32 and have names that it keeps.
+  - C(environment.yml), C(release.yml), C(conda.lock), C(pip.lock) and C(sbom.cdx.json) travel too. The signature does
+    not cover them; they are for people to read, no host uses them.
+  - Unmount the drive before you pull it.
+requirements:
+  - ssh-keygen of OpenSSH 8.1 or newer, for O(allowed_signers)
+author: airgap.conda contributors (@airgap-conda)
+options:
+  depot:
+    description: Folder of the depot.
+    type: path
+    required: true
+  drive:
+    description: Folder at which the drive is mounted. Anything that can be mounted will do.
+    type: path
+    required: true
+  folder:
+    description: Folder on the drive for the releases, a path relative to O(drive). The top of the drive when empty.
+    type: str
+    default: depot
+  envs:
+    description: Environments to export. All that are in the depot when empty.
+    type: list
+    elements: str
+    default: []
+  releases:
+    description:
+      - For an environment, by its name, the id of a release, a list of ids, or how many of the newest.
+      - The newest one where none is given.
+    type: dict
+    default: {}
+  allowed_signers:
+    description:
+      - File of trusted keys in the format that C(ssh-keygen) calls allowed signers.
+      - Without it the releases are compared with their manifests only.
+    type: path
+  require_mount:
+    description:
+      - Whether O(drive) must be a mount point, so that a drive that is not there does not fill the disk below it.
+      - Set it to V(false) for a folder of a network share.
+    type: bool
+    default: true
+attributes:
+  check_mode:
+    description: Says what would change without changing it.
+    support: full
+  diff_mode:
+    description: Shows what changes.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Copy the newest release of each environment to the drive
+  airgap.conda.media_export:
+    depot: /srv/depot
+    drive: /media/usb
+    allowed_signers: /srv/allowed_signers
+
+- name: Copy the two newest releases of demo and one certain release of imaging
+  airgap.conda.media_export:
+    depot: /srv/depot
+    drive: /media/usb
+    envs: [demo, imaging]
+    releases:
+      demo: 2
+      imaging: [3-1c0ffee5]
+"""
+
+RETURN = r"""
+releases:
+  description: What was done with each chosen release; in check mode what would be done.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    env:
+      description: Name of the environment.
+      type: str
+      returned: success
+    id:
+      description: Id of the release.
+      type: str
+      returned: success
+    signer:
+      description: Who signed it. Empty without O(allowed_signers).
+      type: str
+      returned: success
+    action:
+      description: V(copied), V(completed) when the drive had some of it, or V(unchanged).
+      type: str
+      returned: success
+    files:
+      description: Number of files copied.
+      type: int
+      returned: success
+    bytes:
+      description: Their size in bytes.
+      type: int
+      returned: success
+files:
+  description: Number of files copied.
+  returned: success
+  type: int
+bytes:
+  description: Their size in bytes.
+  returned: success
+  type: int
+seconds:
+  description: How long it took.
+  returned: success
+  type: float
+"""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.airgap.conda.plugins.module_utils._depot import Depot
+from ansible_collections.airgap.conda.plugins.module_utils._media import Drive
+from ansible_collections.airgap.conda.plugins.module_utils._media_export import Export
+from ansible_collections.airgap.conda.plugins.module_utils._module import run_module
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "depot": {"type": "path", "required": True},
+            "drive": {"type": "path", "required": True},
+            "folder": {"type": "str", "default": "depot"},
+            "envs": {"type": "list", "elements": "str", "default": []},
+            "releases": {"type": "dict", "default": {}},
+            "allowed_signers": {"type": "path"},
+            "require_mount": {"type": "bool", "default": True},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+
+    def step() -> dict[str, Any]:
+        started = time.monotonic()
+        export = Export(
+            Depot(Path(params["depot"])),
+            Drive(Path(params["drive"]), params["folder"]),
+            params["envs"],
+            params["releases"],
+            Path(params["allowed_signers"]) if params["allowed_signers"] else None,
+            params["require_mount"],
+        )
+        result = export.run(module.check_mode)
+        return {**result, "seconds": round(time.monotonic() - started, 2)}
+
+    run_module(module, step)
+
+
+if __name__ == "__main__":
+    main()
