@@ -50,7 +50,9 @@ class Story:
         if not quiet:
             print(f"  $ {_shorten(command)}", flush=True)
         environment = {**os.environ, **variables}
-        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        done = subprocess.run(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        )
         if done.returncode != 0:
             print(done.stdout)
             raise StepFailed(f"exit status {done.returncode} of: {_shorten(command)}")
@@ -188,7 +190,9 @@ def main() -> int:
             print("\nNo container hosts: everything happens below .cache/demo/opt on this machine.")
             shutil.rmtree(DEMO / "opt", ignore_errors=True)
             inventory = DEMO / "inventory.yml"
-            inventory.write_text("workstations:\n  hosts:\n    here:\n      ansible_connection: local\n", encoding="utf-8")
+            inventory.write_text(
+                "workstations:\n  hosts:\n    here:\n      ansible_connection: local\n", encoding="utf-8"
+            )
             root = str(DEMO / "opt")
             tell(story, inventory, prepare(root), {"here": []}, root)
         else:

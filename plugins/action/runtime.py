@@ -35,7 +35,9 @@ class ActionModule(ActionBase):
         except AirgapError as error:
             return {"failed": True, "msg": str(error), **error.as_result()}
 
-    def _bring(self, release: dict[str, Any], root: str, allow_downgrade: bool, task_vars: dict[str, Any]) -> dict:
+    def _bring(
+        self, release: dict[str, Any], root: str, allow_downgrade: bool, task_vars: dict[str, Any]
+    ) -> dict[str, Any]:
         host = task_vars.get("inventory_hostname", "this host")
         seen = _bootstrap.parse_look(self._sh(_bootstrap.look_script(root), host, "look at the host"))
         result = {
@@ -58,7 +60,9 @@ class ActionModule(ActionBase):
     def _install(self, release: dict[str, Any], root: str, host: str) -> None:
         remote = self._make_tmp_path()
         try:
-            parts = [p["name"] for payload in release["payloads"] if payload["format"] == "tar.gz" for p in payload["parts"]]
+            parts = [
+                p["name"] for payload in release["payloads"] if payload["format"] == "tar.gz" for p in payload["parts"]
+            ]
             for name in [MANIFEST, SIGNATURE, FILES, *parts]:
                 self._transfer_file(str(Path(release["path"]) / name), self._connection._shell.join_path(remote, name))
             script = activate_script("runtime", Path(root) / "runtime" / "current")
@@ -74,7 +78,8 @@ class ActionModule(ActionBase):
             raise AirgapError(
                 f"Could not {what}",
                 wanted="a POSIX shell with coreutils, tar and gzip, and space to write",
-                found=" ".join(f"{done.get('stderr', '')} {done.get('stdout', '')}".split()) or f"exit status {done['rc']}",
+                found=" ".join(f"{done.get('stderr', '')} {done.get('stdout', '')}".split())
+                or f"exit status {done['rc']}",
                 where=host,
                 remedy="mend what the message says on the host, then run again; nothing was switched",
             )

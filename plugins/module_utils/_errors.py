@@ -23,8 +23,7 @@ class AirgapError(Exception):
 
     def __str__(self) -> str:
         return (
-            f"{self.problem}. Wanted: {self.wanted}. Found: {self.found}. "
-            f"Where: {self.where}. Remedy: {self.remedy}."
+            f"{self.problem}. Wanted: {self.wanted}. Found: {self.found}. Where: {self.where}. Remedy: {self.remedy}."
         )
 
     def as_result(self) -> dict[str, str]:

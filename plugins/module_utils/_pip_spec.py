@@ -18,8 +18,17 @@ from ansible_collections.airgap.conda.plugins.module_utils._spec_yaml import Nod
 
 # Options of a requirements file that mean the same wherever the bastion runs pip.
 _OPTIONS = (
-    "-i", "--index-url", "--extra-index-url", "-f", "--find-links", "--pre", "--prefer-binary", "--no-binary",
-    "--only-binary", "--require-hashes", "--trusted-host",
+    "-i",
+    "--index-url",
+    "--extra-index-url",
+    "-f",
+    "--find-links",
+    "--pre",
+    "--prefer-binary",
+    "--no-binary",
+    "--only-binary",
+    "--require-hashes",
+    "--trusted-host",
 )
 _INCLUDE = re.compile(r"(?:-r\s*|--requirement(?:\s+|=))(?P<file>\S.*)")
 _NAME = r"(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)"
@@ -65,8 +74,13 @@ def _expanded(line: _Line, open_files: tuple[Path, ...]) -> Iterator[_Line]:
     if path.resolve() in open_files:
         raise _refusal("A requirements file includes itself", line, "files that end", "remove this line")
     if not path.is_file():
-        raise AirgapError("A requirements file is missing", wanted=str(path), found="no such file", where=line.where,
-                          remedy="add the file, with its path relative to the file that names it")
+        raise AirgapError(
+            "A requirements file is missing",
+            wanted=str(path),
+            found="no such file",
+            where=line.where,
+            remedy="add the file, with its path relative to the file that names it",
+        )
     for inner in _logical_lines(path):
         yield from _expanded(inner, (*open_files, path.resolve()))
 
@@ -92,33 +106,53 @@ def _checked(line: _Line) -> tuple[str, str]:
     """Check one line; return what must not stand twice: the normalised name and its marker."""
     text = line.text
     if re.match(r"(-e|--editable)\b", text):
-        raise _refusal("An editable install cannot travel", line, "a requirement from an index",
-                       "build a wheel, put it on an index or into a channel, and require it by name")
+        raise _refusal(
+            "An editable install cannot travel",
+            line,
+            "a requirement from an index",
+            "build a wheel, put it on an index or into a channel, and require it by name",
+        )
     url = _URL.fullmatch(text)
     if url and not url["scheme"].endswith("file"):
         return text, ""
     if text.startswith("-"):
         return _option(line), text
     if _LOCAL.fullmatch(text):
-        raise _refusal("A local path means something else on every machine", line, "a requirement from an index",
-                       "put the package on an index or into a channel, and require it by name")
+        raise _refusal(
+            "A local path means something else on every machine",
+            line,
+            "a requirement from an index",
+            "put the package on an index or into a channel, and require it by name",
+        )
     match = _REQUIREMENT.fullmatch(text)
     if not match:
         pin = _CONDA_PIN.fullmatch(text)
-        raise _refusal("This is not a pip requirement", line, "name, name==1.2, name[extra]>=1.2,<2 or name @ URL",
-                       "write two equal signs: a single one is conda's" if pin else "correct the line")
+        raise _refusal(
+            "This is not a pip requirement",
+            line,
+            "name, name==1.2, name[extra]>=1.2,<2 or name @ URL",
+            "write two equal signs: a single one is conda's" if pin else "correct the line",
+        )
     return re.sub(r"[-_.]+", "-", match["name"]).lower(), (match["marker"] or "").strip()
 
 
 def _option(line: _Line) -> str:
     name = re.split(r"[\s=]", line.text, maxsplit=1)[0]
     if name not in _OPTIONS:
-        raise _refusal(f"The pip option {name} is not allowed in a spec", line, "one of -r, " + ", ".join(_OPTIONS),
-                       "remove it, or write what it does into the requirements themselves")
-    value = line.text[len(name):].lstrip("= ")
+        raise _refusal(
+            f"The pip option {name} is not allowed in a spec",
+            line,
+            "one of -r, " + ", ".join(_OPTIONS),
+            "remove it, or write what it does into the requirements themselves",
+        )
+    value = line.text[len(name) :].lstrip("= ")
     if name in ("-f", "--find-links") and not re.match(r"https?://", value):
-        raise _refusal("A local path means something else on every machine", line, f"{name} with an http(s) URL",
-                       "put the packages on an index, and name that")
+        raise _refusal(
+            "A local path means something else on every machine",
+            line,
+            f"{name} with an http(s) URL",
+            "put the packages on an index, and name that",
+        )
     return name
 
 

@@ -155,7 +155,8 @@ def _check_types(manifest: Manifest) -> None:
     }
     for kind, values in typed.items():
         for value in values:
-            if type(value) is not kind:
+            # bool is an int to isinstance, but no size.
+            if not isinstance(value, kind) or isinstance(value, bool):
                 raise TypeError(f"{value!r} is no {kind.__name__}")
 
 

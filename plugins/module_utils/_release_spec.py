@@ -91,11 +91,19 @@ def override_target(target: Target, values: Mapping[str, object], where: str) ->
 def shell_name(name: str, node: Node) -> str:
     """Return the name of an environment variable, fit for every shell."""
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-        raise node.error(f"{name!r} cannot be the name of a variable", found=repr(name),
-                         wanted="letters, digits and _, not starting with a digit", remedy="rename the variable")
+        raise node.error(
+            f"{name!r} cannot be the name of a variable",
+            found=repr(name),
+            wanted="letters, digits and _, not starting with a digit",
+            remedy="rename the variable",
+        )
     if name in RESERVED_VARIABLES:
-        raise node.error(f"{name} belongs to the activation itself", found=repr(name),
-                         wanted="any variable but " + ", ".join(RESERVED_VARIABLES), remedy="remove it or rename it")
+        raise node.error(
+            f"{name} belongs to the activation itself",
+            found=repr(name),
+            wanted="any variable but " + ", ".join(RESERVED_VARIABLES),
+            remedy="remove it or rename it",
+        )
     return name
 
 
@@ -103,8 +111,12 @@ def unique(values: list[str], node: Node) -> tuple[str, ...]:
     """Return ``values`` as a tuple; refuses a value that stands twice."""
     for value in values:
         if values.count(value) > 1:
-            raise node.error(f"{value!r} stands twice in the list", wanted="each value once",
-                             found=f"{value!r} {values.count(value)} times", remedy="keep one of them")
+            raise node.error(
+                f"{value!r} stands twice in the list",
+                wanted="each value once",
+                found=f"{value!r} {values.count(value)} times",
+                remedy="keep one of them",
+            )
     return tuple(values)
 
 
@@ -117,15 +129,22 @@ def _target(node: Node, base: Target) -> Target:
         values["cpu"] = keys["cpu"].one_of(CPUS)
     target = replace(base, **values)
     if target.cpu and target.platform != "linux-64":
-        raise node.error("This CPU level does not exist on the platform", wanted="cpu with linux-64 only",
-                         found=f"{target.cpu} with {target.platform}", remedy="remove target.cpu")
+        raise node.error(
+            "This CPU level does not exist on the platform",
+            wanted="cpu with linux-64 only",
+            found=f"{target.cpu} with {target.platform}",
+            remedy="remove target.cpu",
+        )
     return target
 
 
 def _version(node: Node, name: str) -> str:
     if node.kind in ("int", "float"):
-        raise node.error(f"The {name} version is not quoted", wanted="a version as text",
-                         remedy=f'quote it: "{node.text}", since YAML reads a number and 2.30 becomes 2.3')
+        raise node.error(
+            f"The {name} version is not quoted",
+            wanted="a version as text",
+            remedy=f'quote it: "{node.text}", since YAML reads a number and 2.30 becomes 2.3',
+        )
     return node.matching(r"\d+(\.\d+)*", f"a {name} version: numbers with dots between them", "correct the version")
 
 
@@ -145,15 +164,19 @@ def _module(node: Node) -> str:
     name = node.string()
     parts = name.split(".")
     if not all(part.isascii() and part.isidentifier() and not keyword.iskeyword(part) for part in parts):
-        raise node.error("This is not the name of a module", wanted="what follows 'import', such as scipy.stats",
-                         remedy="write the module's name, which can differ from the package's (pillow is PIL)")
+        raise node.error(
+            "This is not the name of a module",
+            wanted="what follows 'import', such as scipy.stats",
+            remedy="write the module's name, which can differ from the package's (pillow is PIL)",
+        )
     return name
 
 
 def _seconds(node: Node) -> int:
     if node.kind != "int" or not re.fullmatch(r"[1-9][0-9]{0,4}", node.text):
-        raise node.error("The timeout is not valid", wanted="whole seconds, 1 to 99999",
-                         remedy="write a plain number, such as 300")
+        raise node.error(
+            "The timeout is not valid", wanted="whole seconds, 1 to 99999", remedy="write a plain number, such as 300"
+        )
     return int(node.text)
 
 
@@ -162,13 +185,20 @@ def _activation(node: Node, taken: Collection[str]) -> dict[str, str]:
     keys = node.mapping(["variables"])
     for name, value in keys["variables"].mapping().items() if keys else ():
         if name in taken:
-            raise value.error(f"The variable {name} is set in both files", wanted="each variable in one place",
-                              found=f"{name} here and in environment.yml", remedy=f"remove {name} from one of them")
+            raise value.error(
+                f"The variable {name} is set in both files",
+                wanted="each variable in one place",
+                found=f"{name} here and in environment.yml",
+                remedy=f"remove {name} from one of them",
+            )
         text = value.string()
         rest = _REFERENCE.sub("", text)
         if "$" in rest or "`" in rest:
-            raise value.error("The value has a $ or ` that is not a variable", wanted="text, $NAME and ${NAME}",
-                              remedy="name the variable, or remove the sign: commands are not run at activation")
+            raise value.error(
+                "The value has a $ or ` that is not a variable",
+                wanted="text, $NAME and ${NAME}",
+                remedy="name the variable, or remove the sign: commands are not run at activation",
+            )
         variables[shell_name(name, value)] = text
     return variables
 
@@ -178,8 +208,12 @@ def _copies(node: Node) -> tuple[tuple[str, str], ...]:
     for item in node.items():
         keys = item.mapping(["from", "to"])
         if len(keys) < 2:
-            raise item.error("A copy needs two paths", wanted="the keys from and to", found="only " + ", ".join(keys),
-                             remedy="write - {from: lib/a, to: lib/b}")
+            raise item.error(
+                "A copy needs two paths",
+                wanted="the keys from and to",
+                found="only " + ", ".join(keys),
+                remedy="write - {from: lib/a, to: lib/b}",
+            )
         source, target = _relative(keys["from"]), _relative(keys["to"])
         if source == target:
             raise item.error("A copy leads to itself", wanted="two different paths", found=source, remedy="correct to")
@@ -191,6 +225,9 @@ def _copies(node: Node) -> tuple[tuple[str, str], ...]:
 def _relative(node: Node) -> str:
     path = node.string()
     if any(part in ("", ".", "..") for part in path.split("/")):
-        raise node.error("This path could lead out of the release", wanted="a path relative to the prefix, without ..",
-                         remedy="write it from the prefix on, such as lib/libdevice.10.bc")
+        raise node.error(
+            "This path could lead out of the release",
+            wanted="a path relative to the prefix, without ..",
+            remedy="write it from the prefix on, such as lib/libdevice.10.bc",
+        )
     return path

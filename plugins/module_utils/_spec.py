@@ -69,13 +69,21 @@ def load_spec(directory: Path) -> Spec:
     path = _spelled(directory, ENVIRONMENT)
     root = read_yaml(path)
     if root is None:
-        raise AirgapError("environment.yml is empty", wanted="channels and dependencies", found="no key at all",
-                          where=str(path), remedy="write the environment in conda's format")
+        raise AirgapError(
+            "environment.yml is empty",
+            wanted="channels and dependencies",
+            found="no key at all",
+            where=str(path),
+            remedy="write the environment in conda's format",
+        )
     # conda env export writes prefix, the path on the machine it ran on; conda ignores it too.
     keys = root.mapping(["name", "channels", "dependencies", "variables", "prefix"])
     if "name" in keys and keys["name"].string() != name:
-        raise keys["name"].error("The name is not that of the folder", wanted=name,
-                                 remedy="rename the folder or the environment, or remove the name")
+        raise keys["name"].error(
+            "The name is not that of the folder",
+            wanted=name,
+            remedy="rename the folder or the environment, or remove the name",
+        )
     conda, pip = _dependencies(_required(root, keys, "dependencies", "- python=3.11"), directory)
     variables = _variables(keys["variables"]) if "variables" in keys else {}
     content: dict[str, Any] = {
@@ -92,10 +100,14 @@ def load_spec(directory: Path) -> Spec:
 def _env_name(directory: Path) -> str:
     name = Path(os.path.abspath(directory)).name
     if not ENV_NAME.fullmatch(name) or name in RESERVED_NAMES:
-        raise AirgapError("The folder's name cannot be the name of an environment",
-                          wanted="a-z, 0-9, '.', '_' and '-', 64 characters at most, starting with a letter or digit, "
-                          "and none of " + ", ".join(RESERVED_NAMES),
-                          found=repr(name), where=str(directory), remedy="rename the folder")
+        raise AirgapError(
+            "The folder's name cannot be the name of an environment",
+            wanted="a-z, 0-9, '.', '_' and '-', 64 characters at most, starting with a letter or digit, "
+            "and none of " + ", ".join(RESERVED_NAMES),
+            found=repr(name),
+            where=str(directory),
+            remedy="rename the folder",
+        )
     return name
 
 
@@ -103,8 +115,13 @@ def _spelled(directory: Path, name: str) -> Path:
     """Return the path of a spec file; refuses the ending .yaml, which would silently go unread."""
     other = (directory / name).with_suffix(".yaml")
     if os.path.lexists(other):
-        raise AirgapError("The file's name ends in .yaml", wanted=name, found=other.name, where=str(other),
-                          remedy=f"rename it to {name}")
+        raise AirgapError(
+            "The file's name ends in .yaml",
+            wanted=name,
+            found=other.name,
+            where=str(other),
+            remedy=f"rename it to {name}",
+        )
     return directory / name
 
 
@@ -116,21 +133,30 @@ def _release(directory: Path, variables: dict[str, str]) -> ReleaseSpec:
 def _required(root: Node, keys: dict[str, Node], name: str, example: str) -> Node:
     if name not in keys or keys[name].kind != "seq" or keys[name].is_empty:
         node = keys.get(name, root)
-        raise node.error(f"environment.yml has no list of {name}", wanted=f"{name}: with one or more entries",
-                         found=node.describe() if name in keys else f"no key {name}",
-                         remedy=f"write {name}: and under it lines such as '{example}'")
+        raise node.error(
+            f"environment.yml has no list of {name}",
+            wanted=f"{name}: with one or more entries",
+            found=node.describe() if name in keys else f"no key {name}",
+            remedy=f"write {name}: and under it lines such as '{example}'",
+        )
     return keys[name]
 
 
 def _channels(node: Node) -> tuple[str, ...]:
     # A missing list is refused and never guessed: what it would mean differs between tools and over the years.
-    channels = [item.matching(_CHANNEL, "a channel's name, a URL or an absolute path", "correct the channel")
-                for item in node.items()]
+    channels = [
+        item.matching(_CHANNEL, "a channel's name, a URL or an absolute path", "correct the channel")
+        for item in node.items()
+    ]
     # "nodefaults" only tells conda not to add its defaults, which are never added here.
     named = [channel for channel in channels if channel != "nodefaults"]
     if not named:
-        raise node.error("environment.yml names no channel", wanted="a channel to take packages from",
-                         found="only nodefaults", remedy="add one, such as conda-forge")
+        raise node.error(
+            "environment.yml names no channel",
+            wanted="a channel to take packages from",
+            found="only nodefaults",
+            remedy="add one, such as conda-forge",
+        )
     return unique(named, node)
 
 
@@ -140,19 +166,30 @@ def _dependencies(node: Node, directory: Path) -> tuple[tuple[str, ...], tuple[s
     for item in node.items():
         if item.kind == "map":
             if pip:
-                raise item.error("The pip list stands twice", wanted="one pip list", found="a second mapping",
-                                 remedy="write all pip requirements into one list")
+                raise item.error(
+                    "The pip list stands twice",
+                    wanted="one pip list",
+                    found="a second mapping",
+                    remedy="write all pip requirements into one list",
+                )
             pip = read_pip(_pip_section(item), directory)
         else:
             name, match_spec = _match_spec(item)
             if name in conda:
-                raise item.error(f"{name} stands twice in the dependencies", wanted="each package once",
-                                 found=f"{conda[name]!r} and {match_spec!r}",
-                                 remedy="keep one line; a comma joins conditions, as in python>=3.9,<3.12")
+                raise item.error(
+                    f"{name} stands twice in the dependencies",
+                    wanted="each package once",
+                    found=f"{conda[name]!r} and {match_spec!r}",
+                    remedy="keep one line; a comma joins conditions, as in python>=3.9,<3.12",
+                )
             conda[name] = match_spec
     if not conda:
-        raise node.error("environment.yml names no conda package", wanted="one package or more from a channel",
-                         found="only a pip list", remedy="add at least - python")
+        raise node.error(
+            "environment.yml names no conda package",
+            wanted="one package or more from a channel",
+            found="only a pip list",
+            remedy="add at least - python",
+        )
     if pip and "pip" not in conda:
         conda["pip"] = "pip"  # as conda does: the pip that installs must be the environment's own
     return tuple(conda.values()), pip
@@ -162,8 +199,12 @@ def _pip_section(item: Node) -> Node:
     entries = item.mapping()
     if list(entries) != ["pip"]:
         key = next((key for key in entries if key != "pip"), "")
-        raise item.error("A dependency is written as a mapping", wanted="text, or the one mapping 'pip:'",
-                         found=f"the key {key!r}", remedy="write 'name=version' without a colon")
+        raise item.error(
+            "A dependency is written as a mapping",
+            wanted="text, or the one mapping 'pip:'",
+            found=f"the key {key!r}",
+            remedy="write 'name=version' without a colon",
+        )
     return entries["pip"]
 
 
@@ -171,8 +212,11 @@ def _match_spec(node: Node) -> tuple[str, str]:
     text = " ".join(node.string().split())
     match = _MATCH_SPEC.fullmatch(text)
     if not match:
-        raise node.error("This is not a conda match spec", wanted="name, name=1.2, name>=1.2,<2 or channel::name=1.2",
-                         remedy="correct the line; a package from a file or URL belongs into a channel")
+        raise node.error(
+            "This is not a conda match spec",
+            wanted="name, name=1.2, name>=1.2,<2 or channel::name=1.2",
+            remedy="correct the line; a package from a file or URL belongs into a channel",
+        )
     return match["name"].lower(), text
 
 

@@ -19,8 +19,15 @@ from typing import Any
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 
 _KINDS = {
-    "str": "text", "int": "number", "float": "number", "bool": "true/false value", "null": "nothing",
-    "timestamp": "date", "seq": "list", "map": "mapping", "merge": "merge key",
+    "str": "text",
+    "int": "number",
+    "float": "number",
+    "bool": "true/false value",
+    "null": "nothing",
+    "timestamp": "date",
+    "seq": "list",
+    "map": "mapping",
+    "merge": "merge key",
 }
 _USER_IN_URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<user>[^/\s]+)@")
 _USER_BEFORE_HOST = re.compile(r"""(?:^|(?<=[\s"'\[,]))[^\s/:@"'#]+:[^\s/@:]+@[\w-]+\.[\w.-]+""")
@@ -55,16 +62,22 @@ class Node:
     def mapping(self, known: Sequence[str] | None = None) -> dict[str, Node]:
         """Return the entries of a mapping by key; refuses keys that stand twice or are not ``known``."""
         if self.kind != "map":
-            raise self.error("A mapping is missing here", wanted="'key: value' lines",
-                             remedy="write one 'key: value' a line, indented alike")
+            raise self.error(
+                "A mapping is missing here",
+                wanted="'key: value' lines",
+                remedy="write one 'key: value' a line, indented alike",
+            )
         entries: dict[str, Node] = {}
         for key_node, value_node in self._node.value:
             key = Node(key_node, self._origin)
             if key.text in entries:
                 first = entries[key.text].where.rpartition(":")[2]
-                raise key.error(f"The key {key.text!r} stands twice", wanted="each key once",
-                                found=f"{key.text!r} again, first near line {first}",
-                                remedy="keep one of them: YAML would silently use the last")
+                raise key.error(
+                    f"The key {key.text!r} stands twice",
+                    wanted="each key once",
+                    found=f"{key.text!r} again, first near line {first}",
+                    remedy="keep one of them: YAML would silently use the last",
+                )
             if known is not None and key.text not in known:
                 raise _unknown_key(key, known)
             entries[key.text] = Node(value_node, self._origin)
@@ -73,27 +86,37 @@ class Node:
     def items(self) -> list[Node]:
         """Return the entries of a list, which must not be empty."""
         if self.kind != "seq" or self.is_empty:
-            raise self.error("A list is missing here", wanted="one or more lines that start with '- '",
-                             remedy="write each entry on its own line after '- ', or remove the key")
+            raise self.error(
+                "A list is missing here",
+                wanted="one or more lines that start with '- '",
+                remedy="write each entry on its own line after '- ', or remove the key",
+            )
         return [Node(node, self._origin) for node in self._node.value]
 
     def string(self, *, multiline: bool = False) -> str:
         """Return a text that is not blank and, unless ``multiline``, stands on one line."""
         if self.kind in ("int", "float", "bool", "timestamp"):
-            raise self.error("YAML does not read this value as text", wanted="a text",
-                             remedy=f'quote it: "{self.text}"')
+            raise self.error(
+                "YAML does not read this value as text", wanted="a text", remedy=f'quote it: "{self.text}"'
+            )
         if self.kind != "str" or not self.text.strip():
             raise self.error("A text is missing here", wanted="a text", remedy="write the value, quoted if in doubt")
         if "\0" in self.text or (not multiline and any(ord(char) < 32 or ord(char) == 127 for char in self.text)):
-            raise self.error("The text has a line break or another control character", wanted="one line of text",
-                             remedy="write it on one line")
+            raise self.error(
+                "The text has a line break or another control character",
+                wanted="one line of text",
+                remedy="write it on one line",
+            )
         return self.text
 
     def one_of(self, choices: Sequence[str]) -> str:
         """Return a text that is one of ``choices``."""
         if self.text not in choices:
-            raise self.error("This value is not known", wanted="one of " + ", ".join(choices),
-                             remedy=_nearest(self.text, choices) + "use one of the values wanted")
+            raise self.error(
+                "This value is not known",
+                wanted="one of " + ", ".join(choices),
+                remedy=_nearest(self.text, choices) + "use one of the values wanted",
+            )
         return self.text
 
     def matching(self, pattern: str, wanted: str, remedy: str) -> str:
@@ -121,8 +144,13 @@ def parse_yaml(text: str, origin: str) -> Node | None:
     try:
         import yaml
     except ImportError as error:
-        raise AirgapError("The Python library PyYAML is missing", wanted="PyYAML, to read specs", found=str(error),
-                          where=origin, remedy="pip install pyyaml, for the Python that runs this module") from error
+        raise AirgapError(
+            "The Python library PyYAML is missing",
+            wanted="PyYAML, to read specs",
+            found=str(error),
+            where=origin,
+            remedy="pip install pyyaml, for the Python that runs this module",
+        ) from error
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
@@ -149,9 +177,13 @@ def read_text(path: Path) -> str:
         raise _unreadable(path, str(error.strerror), "give the user that builds the right to read it") from error
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise AirgapError("The file is not UTF-8", wanted="a text file in UTF-8",
-                          found=f"the byte 0x{raw[error.start]:02x}", where=f"{path}:{line}",
-                          remedy="save it as UTF-8 (iconv -t utf-8 converts)") from error
+        raise AirgapError(
+            "The file is not UTF-8",
+            wanted="a text file in UTF-8",
+            found=f"the byte 0x{raw[error.start]:02x}",
+            where=f"{path}:{line}",
+            remedy="save it as UTF-8 (iconv -t utf-8 converts)",
+        ) from error
     for number, line_text in enumerate(text.splitlines(), start=1):
         refuse_credentials(line_text, f"{path}:{number}")
     return text
@@ -172,15 +204,23 @@ def refuse_credentials(text: str, where: str) -> None:
 
 
 def _credentials(found: str, where: str) -> AirgapError:
-    return AirgapError("Credentials would travel to every host with the release", wanted="URLs without credentials",
-                       found=found, where=where,
-                       remedy="remove them here, change them if the file was shared, and keep them in the bastion's "
-                       "own configuration (channel authentication of conda, pip.conf, .netrc)")
+    return AirgapError(
+        "Credentials would travel to every host with the release",
+        wanted="URLs without credentials",
+        found=found,
+        where=where,
+        remedy="remove them here, change them if the file was shared, and keep them in the bastion's "
+        "own configuration (channel authentication of conda, pip.conf, .netrc)",
+    )
 
 
 def _unknown_key(key: Node, known: Sequence[str]) -> AirgapError:
-    return key.error(f"The key {key.text!r} is not known", wanted="one of " + ", ".join(known), found=repr(key.text),
-                     remedy=_nearest(key.text, known) + "correct or remove the key")
+    return key.error(
+        f"The key {key.text!r} is not known",
+        wanted="one of " + ", ".join(known),
+        found=repr(key.text),
+        remedy=_nearest(key.text, known) + "correct or remove the key",
+    )
 
 
 def _nearest(word: str, choices: Sequence[str]) -> str:
@@ -189,10 +229,16 @@ def _nearest(word: str, choices: Sequence[str]) -> str:
 
 
 def _broken(where: str, found: str) -> AirgapError:
-    return AirgapError("The file is not valid YAML", wanted="a valid YAML file", found=found, where=where,
-                       remedy="indent with spaces, never tabs, and close every quote and bracket, here or above")
+    return AirgapError(
+        "The file is not valid YAML",
+        wanted="a valid YAML file",
+        found=found,
+        where=where,
+        remedy="indent with spaces, never tabs, and close every quote and bracket, here or above",
+    )
 
 
 def _unreadable(path: Path, found: str, remedy: str) -> AirgapError:
-    return AirgapError(f"{path.name} cannot be read", wanted="a readable file", found=found, where=str(path),
-                       remedy=remedy)
+    return AirgapError(
+        f"{path.name} cannot be read", wanted="a readable file", found=found, where=str(path), remedy=remedy
+    )

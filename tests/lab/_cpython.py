@@ -132,5 +132,5 @@ def compile_all(python: Path, prefix: Path, version: str, timestamp: int) -> Non
     for path in home.rglob("*.py"):
         os.utime(path, (timestamp, timestamp))
     # -d keeps this machine's path out. Some files are templates that do not compile: compileall says so by status 1.
-    command = [python, "-m", "compileall", "-q", "-d", f"lib/python{version}", home]
+    command = [str(python), "-m", "compileall", "-q", "-d", f"lib/python{version}", str(home)]
     subprocess.run(command, env={**os.environ, "PYTHONDONTWRITEBYTECODE": ""}, capture_output=True, check=False)

@@ -116,7 +116,9 @@ def build(channel: Path, scratch: Path, downloads: Path) -> None:
             line: fetchers.submit(fetch_wheels, COMPILED + (PURE if line == LINES[0] else ()), line, downloads)
             for line in LINES
         }
-        jobs: list[Future[Path]] = [pool.submit(python_package, roots[ln].result(), ln, scratch, channel) for ln in LINES]
+        jobs: list[Future[Path]] = [
+            pool.submit(python_package, roots[ln].result(), ln, scratch, channel) for ln in LINES
+        ]
         for job in jobs:
             job.result()
         for line in LINES:

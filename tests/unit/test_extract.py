@@ -114,7 +114,7 @@ def test_flipped_bits_never_change_a_file(tmp_path: Path, packed: tuple[str, lis
     format_name, entries, data = packed
     numbers = random.Random(2)  # noqa: S311 - the same flips every time
     refused = 0
-    for _ in range(100):
+    for _round in range(100):
         damaged = bytearray(data)
         damaged[numbers.randrange(len(data))] ^= 1 << numbers.randrange(8)
         refused += check_refused_or_right(tmp_path, format_name, entries, bytes(damaged))
@@ -128,7 +128,7 @@ def test_flipped_bits_in_the_archive_itself_are_refused_or_harmless(
     if format_name == "tar.zst":
         pytest.skip("once is enough")
     archive, numbers = bytearray(gzip.decompress(data)), random.Random(3)  # noqa: S311 - the same flips every time
-    for _ in range(120):
+    for _round in range(120):
         place, bit = numbers.randrange(len(archive)), 1 << numbers.randrange(8)
         archive[place] ^= bit
         check_refused_or_right(tmp_path, format_name, entries, gzip.compress(bytes(archive), 1))

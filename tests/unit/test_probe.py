@@ -27,7 +27,7 @@ def sh(script: str, deadline: float = DEADLINE) -> _probe.Outcome:
 
 
 def is_gone(pid: int) -> bool:
-    for _ in range(100):
+    for _round in range(100):
         try:
             if "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text(encoding="ascii"):
                 return True

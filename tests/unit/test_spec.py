@@ -106,11 +106,26 @@ def test_anchors_are_read(write: Write) -> None:
 @pytest.mark.parametrize(
     "match_spec",
     [
-        "numpy", "numpy=1.26", "numpy==1.26.4", "numpy>=1.20,<2", "numpy >=1.20, <2", "numpy 1.26.4 py39_0",
-        "numpy!=1.5", "numpy~=1.20", "numpy=1.26.*",
-        "numpy<1.8|>=1.9", "numpy (>=1.20,<2)|3", "libblas=*=*mkl", "python=3.8=*_cpython",
-        "_libgcc_mutex", "conda-forge::numpy", "conda-forge/linux-64::numpy=1", "https://example.org/ch::numpy",
-        "file:///srv/channel::numpy", "numpy[version='>=1.20',build=py39*]", "numpy=1.26[build_number=3]",
+        "numpy",
+        "numpy=1.26",
+        "numpy==1.26.4",
+        "numpy>=1.20,<2",
+        "numpy >=1.20, <2",
+        "numpy 1.26.4 py39_0",
+        "numpy!=1.5",
+        "numpy~=1.20",
+        "numpy=1.26.*",
+        "numpy<1.8|>=1.9",
+        "numpy (>=1.20,<2)|3",
+        "libblas=*=*mkl",
+        "python=3.8=*_cpython",
+        "_libgcc_mutex",
+        "conda-forge::numpy",
+        "conda-forge/linux-64::numpy=1",
+        "https://example.org/ch::numpy",
+        "file:///srv/channel::numpy",
+        "numpy[version='>=1.20',build=py39*]",
+        "numpy=1.26[build_number=3]",
     ],
 )
 def test_match_specs_that_are_accepted(write: Write, match_spec: str) -> None:
@@ -120,19 +135,31 @@ def test_match_specs_that_are_accepted(write: Write, match_spec: str) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "tqdm", "tqdm==4.66", "tqdm===4.66", "zope.interface>=5,!=6.*", "dash[dev, testing]~=2.9", "torch==2.0.0+cu117",
-        "a (>=1,<2)", "a ; sys_platform == 'linux'", "a @ https://example.org/a-1.whl", "git+https://example.org/a@v1",
-        "git+ssh://git@example.org/a.git", "--index-url https://example.org/simple", "-i https://example.org/simple",
-        "--pre", "-f https://example.org/wheels", "--only-binary=:all:",
+        "tqdm",
+        "tqdm==4.66",
+        "tqdm===4.66",
+        "zope.interface>=5,!=6.*",
+        "dash[dev, testing]~=2.9",
+        "torch==2.0.0+cu117",
+        "a (>=1,<2)",
+        "a ; sys_platform == 'linux'",
+        "a @ https://example.org/a-1.whl",
+        "git+https://example.org/a@v1",
+        "git+ssh://git@example.org/a.git",
+        "--index-url https://example.org/simple",
+        "-i https://example.org/simple",
+        "--pre",
+        "-f https://example.org/wheels",
+        "--only-binary=:all:",
     ],
 )
 def test_pip_lines_that_are_accepted(write: Write, line: str) -> None:
-    spec = load_spec(write(f"channels: [c]\ndependencies:\n  - pip:\n      - \"{line}\"\n  - python\n"))
+    spec = load_spec(write(f'channels: [c]\ndependencies:\n  - pip:\n      - "{line}"\n  - python\n'))
     assert spec.pip == (line,)
 
 
 def test_one_package_twice_for_different_markers(write: Write) -> None:
-    pip = '[python, pip: ["a==1; python_version < \'3.9\'", "a==2; python_version >= \'3.9\'"]]'
+    pip = "[python, pip: [\"a==1; python_version < '3.9'\", \"a==2; python_version >= '3.9'\"]]"
     assert len(load_spec(write(f"channels: [c]\ndependencies: {pip}\n")).pip) == 2
 
 
@@ -197,11 +224,24 @@ def test_the_hash_does_not_depend_on_the_place(write: Write, tmp_path: Path, spe
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("1.26.*", "1.25.*"), ("[conda-forge, ", "[other, conda-forge, "), ("blas=*=openblas", "libblas"),
-        (">=4,<5", ">=4,<6"), ("OMP_NUM_THREADS: 4", "OMP_NUM_THREADS: 5"), ("GREETING", "WELCOME"),
-        ("2.30", "2.31"), ("11.8", "11.7"), ("470.42.01", "450.80.02"), ("v2", "v3"), ("gz]", "gz]  #"),
-        ("[tar.zst, tar.gz]", "[tar.gz]"), ("optional", "required"), ("scipy.stats", "scipy"), ("--version", "--help"),
-        ("timeout: 60", "timeout: 61"), ("${OTHER}", "$HOME"), ("from: lib/a.bc", "from: lib/c.bc"),
+        ("1.26.*", "1.25.*"),
+        ("[conda-forge, ", "[other, conda-forge, "),
+        ("blas=*=openblas", "libblas"),
+        (">=4,<5", ">=4,<6"),
+        ("OMP_NUM_THREADS: 4", "OMP_NUM_THREADS: 5"),
+        ("GREETING", "WELCOME"),
+        ("2.30", "2.31"),
+        ("11.8", "11.7"),
+        ("470.42.01", "450.80.02"),
+        ("v2", "v3"),
+        ("gz]", "gz]  #"),
+        ("[tar.zst, tar.gz]", "[tar.gz]"),
+        ("optional", "required"),
+        ("scipy.stats", "scipy"),
+        ("--version", "--help"),
+        ("timeout: 60", "timeout: 61"),
+        ("${OTHER}", "$HOME"),
+        ("from: lib/a.bc", "from: lib/c.bc"),
     ],
 )
 def test_another_meaning_has_another_hash(write: Write, spec: Spec, old: str, new: str) -> None:

@@ -42,7 +42,9 @@ def test_the_signature_covers_the_manifest_and_the_manifest_every_file(release):
 
 @pytest.mark.parametrize("release", RELEASES, ids=lambda path: path.name)
 def test_the_payload_is_what_files_json_lists(release):
-    listed = json.loads(zstandard.ZstdDecompressor().decompressobj().decompress((release / "files.json.zst").read_bytes()))
+    listed = json.loads(
+        zstandard.ZstdDecompressor().decompressobj().decompress((release / "files.json.zst").read_bytes())
+    )
     packed = {}
     parts = sorted(release.glob("env.tar.gz*")) or sorted(release.glob("env.tar.zst*"))
     stream = b"".join(path.read_bytes() for path in parts)

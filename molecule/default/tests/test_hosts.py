@@ -74,7 +74,7 @@ def test_the_rolled_back_release_is_current_and_works_for_an_ordinary_user(host)
     assert host.file(f"{ROOT}/demo/current").linked_to == f"{ROOT}/demo/{ids['1']}"
     code = "import sys, numpy, pandas, scipy.stats, pyarrow, tqdm; print(sys.prefix)"
     command = f". {ROOT}/demo/activate && python -c '{code}' && tqdm --version"
-    prefix, version = host.check_output(f"setpriv --reuid 1234 --clear-groups sh -uc \"{command}\"").splitlines()
+    prefix, version = host.check_output(f'setpriv --reuid 1234 --clear-groups sh -uc "{command}"').splitlines()
     assert prefix == f"{ROOT}/demo/{ids['1']}"
     assert version[0].isdigit()
 
