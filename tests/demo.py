@@ -67,7 +67,7 @@ class Story:
         """Print every chapter with its seconds."""
         ends = [begin for _title, begin in self.chapters[1:]] + [time.monotonic()]
         print("\n=== How long it took")
-        for (title, begin), end in zip(self.chapters, ends):
+        for (title, begin), end in zip(self.chapters, ends, strict=True):
             print(f"    {end - begin:6.1f} s  {title}")
         print(f"    {time.monotonic() - self.started:6.1f} s  in all")
 

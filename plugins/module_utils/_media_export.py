@@ -161,7 +161,7 @@ def _require_portable(header: Header) -> None:
         raise AirgapError(
             "This name cannot be used on every drive",
             wanted="the name of an environment that FAT and Windows keep as it is",
-            found=env,
+            found=repr(env),
             where=str(header.folder),
             remedy="give the environment another name and build it again",
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import shutil
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,7 +58,6 @@ class Host:
         for old, new in edits:
             assert old in text
             text = text.replace(old, new)
-        gpus = re.findall(r"<product_name>(.*)</product_name>.*?<uuid>(.*)</uuid>", text, re.DOTALL)
         gpus = re.findall(r"<product_name>(.*?)</product_name>.*?<uuid>(.*?)</uuid>", text, re.DOTALL)
         rows = "".join(f"{uuid}, {CAPABILITIES[name]}\n" for name, uuid in gpus if name in CAPABILITIES)
         write_tree(self.folder, {"bin/answer.xml": text, **({"bin/compute_cap.csv": rows} if rows else {})})
@@ -203,13 +203,16 @@ def environment(
     architectures: tuple[str, ...] = ("sm_50", "sm_60", "sm_70", "sm_80", "sm_90"),
     capability: str = "8.6",
     version: str = "2.1.0",
-    **like: object,
+    like: Mapping[str, object] | None = None,
 ) -> Path:
-    """Make an environment with a stand-in for a framework, which does at each named step what ``like`` says."""
+    """Make an environment with a stand-in for a framework.
+
+    ``like`` says what it does at a step (import, init, copy, matmul, add), or at a step on one GPU ("init on GPU-1"),
+    as Python code; and by which part a product is off ("error"), and which devices TensorFlow finds ("devices").
+    """
     template = {"torch": _TORCH, "tensorflow": _TENSORFLOW}[framework]
-    steps = {name.replace("_on_", " on "): action for name, action in like.items()}
     code = template.format(
-        like=steps, cuda=cuda, architectures=list(architectures), capability=capability, version=version
+        like=dict(like or {}), cuda=cuda, architectures=list(architectures), capability=capability, version=version
     )
     site = folder / f"lib/python3.{sys.version_info[1]}/site-packages"
     write_tree(

@@ -27,7 +27,7 @@ def test_every_build_made_a_release():
 
 @pytest.mark.parametrize("release", RELEASES, ids=lambda path: path.name)
 def test_the_signature_covers_the_manifest_and_the_manifest_every_file(release):
-    command = "ssh-keygen -Y verify -n release@airgap.conda -I bastion".split()
+    command = ["ssh-keygen", "-Y", "verify", "-n", "release@airgap.conda", "-I", "bastion"]
     signature = str(release / "manifest.json.sig")
     text = (release / "manifest.json").read_bytes()
     subprocess.run([*command, "-f", str(WORK / "allowed_signers"), "-s", signature], input=text, check=True)

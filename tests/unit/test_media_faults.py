@@ -1,0 +1,157 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A run that is killed or refused at any of its calls: what has a signature is whole, and the next run completes it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.airgap.conda.plugins.module_utils import _signature
+from ansible_collections.airgap.conda.plugins.module_utils._depot import Depot, check_files
+from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._media import Drive
+from ansible_collections.airgap.conda.plugins.module_utils._media_export import Export
+from ansible_collections.airgap.conda.plugins.module_utils._media_import import Import
+from ansible_collections.airgap.conda.plugins.module_utils._release import FILES, MANIFEST, SIGNATURE, read_manifest
+from ansible_collections.airgap.conda.tests.unit.tiny_release import make_key, make_release, release_id, snapshot
+
+ONE = release_id(1)
+CALLS = ("mkdir", "unlink", "rename", "fsync", "posix_fadvise", "chmod", "fchmod", "rmdir")
+ERRORS = (errno.ENOSPC, errno.EIO, errno.EROFS)
+
+
+class Killed(BaseException):
+    """The process is gone: nothing it still tries to do happens."""
+
+
+class Machine:
+    """Counts the calls that change a file system, and fails from the n-th on, as an error or as a death."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, fail_at: int, code: int = 0, once: bool = False) -> None:
+        self.calls, self._fail_at, self._code, self._once = 0, fail_at, code, once
+        for name in CALLS:
+            monkeypatch.setattr(os, name, self._watch(name, getattr(os, name)))
+
+    def _watch(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            self.calls += 1
+            failing = self.calls == self._fail_at if self._once else 0 < self._fail_at <= self.calls
+            if failing and not self._code:
+                raise Killed
+            if failing and name not in ("unlink", "rmdir"):  # else the test could not tell its own waste from another's
+                raise OSError(self._code, os.strerror(self._code))
+            return None if name == "fsync" else real(*args, **kwargs)
+
+        return call
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("original")
+    key, _signers = make_key(folder)
+    for serial in (1, 2):
+        made = make_release(folder / "work", Path("/opt"), serial, part_size=400)
+        _signature.sign(made.folder / MANIFEST, key)
+        (made.folder / "pip.lock").touch()
+        shutil.copytree(made.folder, folder / "bastion/demo" / release_id(serial))
+    return folder
+
+
+def export(original: Path, drive: Path) -> dict[str, Any]:
+    return Export(Depot(original / "bastion"), Drive(drive), (), {"demo": 2}, None, False).run(check=False)
+
+
+def bring(original: Path, drive: Path, depot: Path) -> dict[str, Any]:
+    signers = original / "key.signers"
+    return Import(Depot(depot), Drive(drive), (), {"demo": 2}, signers, require_mount=False).run(check=False)
+
+
+def look(depot: Path) -> dict[str, str]:
+    """Return name and content of the files below a depot, without locks."""
+    return {name: content for name, (_mode, content) in snapshot(depot).items() if not name.endswith(".lock")}
+
+
+def contents(original: Path) -> dict[str, str]:
+    return look(original / "bastion")
+
+
+def count(monkeypatch: pytest.MonkeyPatch, step: Callable[[], Any]) -> int:
+    with monkeypatch.context() as patch:
+        machine = Machine(patch, 0)
+        step()
+    return machine.calls
+
+
+def start(original: Path, drive: Path, case: str) -> None:
+    """Make a drive that is new, or one whose first release was damaged."""
+    shutil.rmtree(drive, ignore_errors=True)
+    drive.mkdir()
+    if case == "damaged":
+        shutil.copytree(original / "bastion", drive / "depot")
+        (drive / "depot/demo" / ONE / "env.tar.zst.000").write_bytes(b"")
+        (drive / "depot/demo" / ONE / FILES).unlink()
+
+
+def check_drive(drive: Path) -> None:
+    """Releases that have a signature are whole, but for what was damaged before."""
+    for signature in drive.glob(f"depot/demo/*/{SIGNATURE}"):
+        check_files(signature.parent, read_manifest(signature.parent / MANIFEST))
+
+
+@pytest.mark.parametrize("case", ["new", "damaged"])
+@pytest.mark.parametrize("code", [0, *ERRORS])
+def test_an_export_can_end_anywhere(
+    original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str, code: int
+) -> None:
+    drive = tmp_path / "drive"
+    start(original, drive, case)
+    total = count(monkeypatch, lambda: export(original, drive))
+    assert look(drive / "depot") == contents(original)
+    removed = False
+    for number in range(1, total + 1, 1 if code == 0 else 3):
+        start(original, drive, case)
+        with monkeypatch.context() as patch:
+            Machine(patch, number, code)
+            with suppress(Killed):
+                wanted = pytest.raises(AirgapError) if code else suppress()
+                with wanted:
+                    export(original, drive)
+        removed = removed or not (drive / "depot/demo" / ONE / SIGNATURE).exists()
+        if case == "new" or removed:
+            check_drive(drive)
+        export(original, drive)
+        assert look(drive / "depot") == contents(original), number
+    assert removed
+    assert total > 50 if case == "new" else total > 10
+
+
+@pytest.mark.parametrize("code", [0, *ERRORS])
+def test_an_import_can_end_anywhere(original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    drive, depot = tmp_path / "drive", tmp_path / "inside"
+    start(original, drive, "new")
+    export(original, drive)
+    total = count(monkeypatch, lambda: bring(original, drive, depot))
+    assert look(depot) == contents(original)
+    for number in range(1, total + 1, 7):
+        shutil.rmtree(depot)
+        with monkeypatch.context() as patch:
+            Machine(patch, number, code)
+            with suppress(Killed, AirgapError):
+                bring(original, drive, depot)
+        visible = {name for name in look(depot) if "/.new-" not in name}
+        if code:
+            assert visible == set(look(depot))
+        for release in Depot(depot).releases("demo"):
+            Depot(depot).verify("demo", release, original / "key.signers")
+        bring(original, drive, depot)
+        assert look(depot) == contents(original), number
+    assert look(drive / "depot") == contents(original)
