@@ -91,15 +91,31 @@ gpu:
       type: list
       elements: dict
     findings:
-      description:
-        - What was looked at. RV(gpu.findings[].check) is V(driver), V(health), V(cuda), V(architecture) or V(matmul);
-          each has a verdict and says what was wanted and found, where, what to do, and the index of the GPU it concerns.
+      description: What was looked at.
       type: list
       elements: dict
       contains:
         check:
-          description: What was looked at.
+          description: V(driver), V(health), V(cuda), V(architecture) or V(matmul).
           type: str
+        verdict:
+          description: As above.
+          type: str
+        wanted:
+          description: What a well host would show.
+          type: str
+        found:
+          description: What this one shows.
+          type: str
+        where:
+          description: The GPU, file or program.
+          type: str
+        remedy:
+          description: What to do, empty when nothing is to be done.
+          type: str
+        gpu:
+          description: Index of the GPU, null for the host.
+          type: int
 """
 
 from pathlib import Path

@@ -38,6 +38,7 @@ PARTS = ("env.tar.zst.000", "env.tar.zst.001", "env.tar.zst.002")
 @pytest.fixture(autouse=True)
 def _quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     skip_flushes(monkeypatch)
+    monkeypatch.setattr(os, "posix_fadvise", lambda *_args: None)  # it would make the disk write
 
 
 @dataclass(frozen=True)

@@ -108,7 +108,7 @@ class Tensor:
         value = 512 * self.value * other.value
         if self.device != "cpu":
             at("matmul")
-            value *= 1 + LIKE.get("error", 1e-9)
+            value *= 1 + float(LIKE.get("error", 1e-6))
         return self._with(value)
     def __truediv__(self, other):
         return self._with(self.value / other.value)
