@@ -119,6 +119,7 @@ def playbook(story: Story, name: str, inventory: Path, variables: Path, *options
         ANSIBLE_HOST_KEY_CHECKING="true",
         ANSIBLE_LOCALHOST_WARNING="false",
     )
+    story.say("\n".join(re.findall(r'"msg": "(.*: nothing new.*)"', output)))
     story.say(re.sub(r"  +unreachable", "  unreachable", output[output.rindex("PLAY RECAP") :].split("\n", 1)[1]))
     return output
 

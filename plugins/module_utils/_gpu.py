@@ -129,10 +129,13 @@ def look(prefix: Path | None = None, cuda: str = "", tools: Tools | None = None)
     return Report(driver, answer.cuda or _cuda.newest_cuda(driver), gpus, tuple(findings))
 
 
-def require(report: Report, need: str, problem: str) -> None:
-    """Raise GpuError when ``need`` (required, optional or none) does not pass with the verdict of ``report``."""
+def require(report: Report, need: str, who: str) -> None:
+    """Raise GpuError when ``need`` (required, optional or none) does not pass with the verdict of ``report``.
+
+    ``who`` says who needs it and what follows: "and the task says require: required".
+    """
     if report.verdict not in PASSES[need]:
-        raise GpuError(problem, report)
+        raise GpuError(f"The GPU of this host is {report.verdict}, {who}", report)
 
 
 def require_gpu(prefix: Path, manifest: Manifest, consequence: str, tools: Tools | None = None) -> Report | None:
@@ -143,8 +146,7 @@ def require_gpu(prefix: Path, manifest: Manifest, consequence: str, tools: Tools
     if manifest.gpu == "none":
         return None
     report = look(prefix, tools=tools)
-    problem = f"The GPU of this host does not do for {manifest.env} {manifest.id} (gpu: {manifest.gpu}); {consequence}"
-    require(report, manifest.gpu, problem)
+    require(report, manifest.gpu, f"and {manifest.env} {manifest.id} says gpu: {manifest.gpu}; {consequence}")
     return report
 
 

@@ -88,9 +88,10 @@ def find_smi(nvidia_smi: str) -> str:
 
 def ask(program: str, clock: Clock) -> Answer:
     """Ask the nvidia-smi at ``program`` for everything; returns by the deadline whatever the program does."""
-    outcome, text = _run(program, ["-q", "-x"], clock.take())
+    limit = clock.take()
+    outcome, text = _run(program, ["-q", "-x"], limit)
     if outcome.returncode is None:
-        found = f"no answer after {outcome.seconds:.0f} s; it was left behind"
+        found = f"no answer within {limit:.3g} s; it was left behind"
         return Answer(findings=(_finding(program, UNKNOWN, found, _AGAIN),))
     if len(text) >= ANSWER_LIMIT:
         found = f"more than {ANSWER_LIMIT >> 20} MiB of output"
@@ -111,7 +112,7 @@ def _run(program: str, arguments: Sequence[str], deadline: float) -> tuple[_prob
     folder = tempfile.mkdtemp(prefix="airgap-conda-")
     try:
         # POSIX counts ulimit -f in blocks of 512 bytes.
-        script = f'out=$1; shift; ulimit -f {ANSWER_LIMIT // 512}; exec "$@" >"$out"'
+        script = f'out=$1; shift; ulimit -f {ANSWER_LIMIT // 512} || :; exec "$@" >"$out"'
         command = ["/bin/sh", "-c", script, "sh", f"{folder}/answer", program, *arguments]
         outcome = _probe.run(command, deadline=deadline, env={**ENVIRONMENT, "PATH": PATH, "HOME": folder})
         with open(f"{folder}/answer", "rb") as stream:

@@ -41,6 +41,8 @@ class Finding:
 
 def clean(text: str, limit: int = TEXT_LIMIT) -> str:
     """Return ``text`` on one line without control characters; of a long one the beginning and the end."""
+    if len(text) > 4 * limit:
+        text = text[: 2 * limit] + text[-2 * limit :]
     printable = "".join(char if char.isprintable() else " " for char in text.replace("\ufffd", "?"))
     line = re.sub(r" +", " ", printable).strip()
     half = (limit - 5) // 2

@@ -60,10 +60,14 @@ _OTHERWISE = "run the same by hand in the environment; look for Xid messages in 
 
 @dataclass(frozen=True)
 class Trial:
-    """What one framework did on one GPU: ``learnt`` is what _gpu_child wrote, ``outcome`` how it ended."""
+    """What one framework did on one GPU: ``learnt`` is what _gpu_child wrote, ``outcome`` how it ended.
+
+    ``limit`` are the seconds that it had.
+    """
 
     framework: str
     gpu: Gpu
+    limit: float
     outcome: _probe.Outcome
     learnt: dict[str, Any] = field(default_factory=dict)
 
@@ -107,9 +111,11 @@ def _try(prefix: Path, framework: str, gpu: Gpu, clock: Clock) -> Trial:
         answer = Path(home, "answer")
         arguments = [inspect.getsource(_gpu_child), framework, gpu.uuid, str(answer)]
         python = f'exec "$CONDA_PREFIX/bin/python" -c {" ".join(shlex.quote(argument) for argument in arguments)}'
-        script = ["/bin/sh", "-c", f"{activate_script(prefix.name, prefix)}\n{python}"]
-        outcome = _probe.run(script, deadline=clock.take(), env={**ENVIRONMENT, "HOME": home})
-        return Trial(framework, gpu, outcome, _read(answer))
+        # The name of any folder is nothing to put into a script; nobody sees this one.
+        script = ["/bin/sh", "-c", f"{activate_script('gpu', prefix)}\n{python}"]
+        limit = clock.take()
+        outcome = _probe.run(script, deadline=limit, env={**ENVIRONMENT, "HOME": home})
+        return Trial(framework, gpu, limit, outcome, _read(answer))
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
@@ -168,7 +174,7 @@ def _meaning(trial: Trial) -> tuple[str, str, str]:
     """Return verdict, what was found and the remedy."""
     outcome, ratio, error = trial.outcome, trial.learnt.get("ratio"), trial.text("error")
     if outcome.returncode is None:
-        found = f"no end after {outcome.seconds:.0f} s, while {_doing(trial)}; it was left behind"
+        found = f"no end within {trial.limit:.3g} s, while {_doing(trial)}; it was left behind"
         return UNKNOWN, found, f"run it again with a longer deadline; if it hangs again, {_OTHERWISE}; reboot"
     if outcome.ok and isinstance(ratio, (int, float)):
         if ratio <= 1:  # not a number is no success

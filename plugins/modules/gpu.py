@@ -145,7 +145,7 @@ def main() -> None:
     def step() -> dict[str, Any]:
         tools = Tools(params["deadline"], params["nvidia_smi"], Path(params["proc"]))
         report = look(Path(params["prefix"]) if params["prefix"] else None, params["cuda"], tools)
-        require(report, params["require"], f"The GPU of this host does not do (require: {params['require']})")
+        require(report, params["require"], f"and the task says require: {params['require']}")
         for text in report.warnings():
             module.warn(text)
         return {"changed": False, "gpu": report.as_result()}

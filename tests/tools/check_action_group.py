@@ -20,7 +20,8 @@ def main() -> int:
     if listed == modules:
         print(f"the action group lists all {len(modules)} modules")
         return 0
-    print(f"meta/runtime.yml: action_groups.all is {listed}, the modules are {modules}")
+    print(f"meta/runtime.yml, action_groups.all: missing {sorted(set(modules) - set(listed))}, ", end="")
+    print(f"without a module {sorted(set(listed) - set(modules))}; the rest in alphabetical order")
     return 1
 
 

@@ -5,14 +5,16 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils import _gpu_child, _gpu_works, _probe
+from ansible_collections.airgap.conda.plugins.module_utils import _gpu_child, _probe
 from ansible_collections.airgap.conda.plugins.module_utils._gpu_health import Gpu
 from ansible_collections.airgap.conda.plugins.module_utils._gpu_smi import Clock
 from ansible_collections.airgap.conda.plugins.module_utils._gpu_verdict import Finding
@@ -41,46 +43,51 @@ def test_a_gpu_that_computes(tmp_path: Path, framework: str) -> None:
     assert (trial.text("capability"), trial.text("cuda"), len(trial.architectures)) == ("8.9", "11.8", 5)
 
 
-@pytest.mark.parametrize("framework", ["torch", "tensorflow"])
+NO_KERNEL = "raise RuntimeError('CUDA error: no kernel image is available for execution on the device')"
+
+
 @pytest.mark.parametrize(
     ("like", "verdict", "found", "remedy"),
     [
         ({"error": 1e-3}, "broken", "wrong results: the largest difference is 32.4 times", "stop using this GPU"),
         ({"error": "nan"}, "broken", "wrong results: the largest difference is nan", "stop using"),
-        (
-            {"add": "raise RuntimeError('CUDA error: no kernel image is available for execution on the device')"},
-            "broken",
-            "RuntimeError: CUDA error: no kernel image is available for execution on the device (while computing)",
-            "compiled for this GPU",
-        ),
         ({"copy": "raise MemoryError('CUDA out of memory')"}, "unknown", "out of memory", "is in use"),
-        ({"matmul": "raise MemoryError('CUBLAS_STATUS_ALLOC_FAILED')"}, "unknown", "ALLOC_FAILED", "is in use"),
         ({"matmul": "raise RuntimeError('something new')"}, "broken", "something new (while computing)", "Xid"),
-        ({"matmul": "os.abort()"}, "broken", "(while computing)", "Xid"),
         ({"matmul": "os.kill(os.getpid(), signal.SIGKILL)"}, "broken", "killed by signal 9 (while computing)", "Xid"),
         ({"matmul": "os._exit(0)"}, "broken", "exit status 0 (while computing)", "Xid"),
         (
             {"import": "raise ImportError('libcudart.so.11.0: cannot open shared object file')"},
             "broken",
-            "cannot open shared object file (while importing",
+            "cannot open shared object file (while importing torch)",
             "LD_LIBRARY_PATH",
         ),
     ],
 )
-def test_a_gpu_that_does_not(
-    tmp_path: Path, framework: str, like: dict[str, object], verdict: str, found: str, remedy: str
-) -> None:
-    if framework == "tensorflow" and "copy" in like:
-        like = {"matmul": like["copy"]}  # it has no step of its own for copying
-    _trials, (finding,) = compute(environment(tmp_path, framework, like=like))
+def test_a_gpu_that_does_not(tmp_path: Path, like: dict[str, object], verdict: str, found: str, remedy: str) -> None:
+    _trials, (finding,) = compute(environment(tmp_path, like=like))
     assert finding.verdict == verdict
     assert found in finding.found
     assert remedy in finding.remedy
 
 
+@pytest.mark.parametrize("framework", ["torch", "tensorflow"])
+def test_the_sum_is_computed_by_the_frameworks_own_kernel(tmp_path: Path, framework: str) -> None:
+    """The product comes from NVIDIA's library and may succeed where the framework has no code for the GPU."""
+    _trials, (finding,) = compute(environment(tmp_path, framework, like={"add": NO_KERNEL}))
+    assert (finding.verdict, finding.gpu) == ("broken", 0)
+    assert finding.found.endswith("no kernel image is available for execution on the device (while computing)")
+    assert "compiled for this GPU" in finding.remedy
+
+
+def test_tensorflow_with_wrong_results(tmp_path: Path) -> None:
+    _trials, (finding,) = compute(environment(tmp_path, "tensorflow", like={"error": 1e-3}))
+    assert (finding.verdict, finding.found.startswith("wrong results")) == ("broken", True)
+
+
 @pytest.mark.parametrize(
     ("error", "verdict", "remedy"),
     [
+        ("CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate(handle)", "unknown", "memory is in use"),
         ("The NVIDIA driver on your system is too old (found version 11040).", "broken", "older CUDA"),
         ("CUDA error: forward compatibility was attempted on non supported HW", "broken", "older CUDA"),
         ("the provided PTX was compiled with an unsupported toolchain.", "broken", "update the NVIDIA driver"),
@@ -90,8 +97,9 @@ def test_a_gpu_that_does_not(
         ("CUDA error: uncorrectable ECC error encountered", "broken", "replaced"),
     ],
 )
-def test_cuda_that_does_not_start(tmp_path: Path, error: str, verdict: str, remedy: str) -> None:
-    _trials, (finding,) = compute(environment(tmp_path, like={"init": f"raise RuntimeError({error!r})"}))
+def test_what_cuda_says(tmp_path: Path, error: str, verdict: str, remedy: str) -> None:
+    learnt = {"version": "2.1.0", "cuda": "11.8", "error": f"RuntimeError: {error}"}
+    (finding,) = judge([Trial("torch", GPUS[0], 9, _probe.Outcome(1, "", 2), learnt)], tmp_path)
     assert finding.verdict == verdict
     assert finding.found == f"RuntimeError: {error} (while starting CUDA)"
     assert remedy in finding.remedy
@@ -106,16 +114,24 @@ def test_tensorflow_says_nothing_but_finds_no_gpu(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("step", "doing"), [("init", "starting CUDA"), ("matmul", "computing")])
 def test_one_that_hangs_is_left_behind(tmp_path: Path, step: str, doing: str) -> None:
     action = "signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
-    _trials, (finding,) = compute(environment(tmp_path, like={step: action}), deadline=0.6)
+    _trials, (finding,) = compute(environment(tmp_path, like={step: action}), deadline=0.4)
     assert finding.verdict == "unknown"
-    assert finding.found == f"no end after 1 s, while {doing}; it was left behind"
+    assert finding.found == f"no end within 0.4 s, while {doing}; it was left behind"
 
 
 def test_a_hung_gpu_costs_its_neighbours_nothing(tmp_path: Path) -> None:
+    hang = "time.sleep(60)"
+    prefix = environment(tmp_path, like={"init on GPU-0": hang, "init on GPU-1": hang})
     start = time.monotonic()
-    _trials, findings = compute(environment(tmp_path, like={"init on GPU-1": "time.sleep(60)"}), 3, deadline=1)
-    assert time.monotonic() - start < 3
-    assert [(finding.gpu, finding.verdict) for finding in findings] == [(0, "ok"), (1, "unknown"), (2, "ok")]
+    _trials, findings = compute(prefix, 3, deadline=0.6)
+    assert time.monotonic() - start < 1.2
+    assert [(finding.gpu, finding.verdict) for finding in findings] == [(0, "unknown"), (1, "unknown"), (2, "ok")]
+
+
+def test_a_crash_after_the_result_is_no_success(tmp_path: Path) -> None:
+    _trials, (finding,) = compute(environment(tmp_path, like={"add": "import atexit; atexit.register(os.abort)"}))
+    assert finding.verdict == "broken"
+    assert finding.found.startswith("killed by signal 6")
 
 
 def test_a_flood_hides_nothing(tmp_path: Path) -> None:
@@ -154,6 +170,11 @@ def test_an_environment_without_python(tmp_path: Path) -> None:
     assert "bin/python" in finding.found
 
 
+def test_an_environment_in_a_folder_with_a_strange_name(tmp_path: Path) -> None:
+    _trials, (finding,) = compute(environment(tmp_path / "my $(touch x) 'env'; exit 3"))
+    assert finding.verdict == "ok", finding
+
+
 def test_frameworks_are_found_by_their_files(tmp_path: Path) -> None:
     assert frameworks_of(tmp_path) == []
     write_tree(tmp_path, {"lib/python3.8/site-packages/torch": None})
@@ -179,7 +200,7 @@ def test_variables_of_the_environment_are_set_but_not_which_gpu(
 
 def test_the_environment_and_the_temporary_folder_stay_clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "tmp").mkdir()
-    monkeypatch.setattr(_gpu_works.tempfile, "tempdir", str(tmp_path / "tmp"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     prefix = environment(tmp_path / "env", like={"init": "open(os.path.expanduser('~/cache'), 'w').close()"})
     before = sorted(prefix.rglob("*"))
     assert compute(prefix)[1][0].verdict == "ok"
@@ -187,7 +208,7 @@ def test_the_environment_and_the_temporary_folder_stay_clean(tmp_path: Path, mon
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
-@pytest.mark.parametrize("text", ["", "[]\n", "{\n", '{"version": 5}\n{"architectures": "sm_80"}\n', "\udcff"])
+@pytest.mark.parametrize("text", ["[]\n", '{"version": 5}\n{"architectures": "sm_80"}\n', "\udcff"])
 def test_garbage_from_the_child_is_no_result(tmp_path: Path, text: str) -> None:
     action = f"import sys; open(sys.argv[3], 'w', errors='surrogateescape').write({text!r}); os._exit(0)"
     (trial,), (finding,) = compute(environment(tmp_path, like={"import": action}))
@@ -196,11 +217,11 @@ def test_garbage_from_the_child_is_no_result(tmp_path: Path, text: str) -> None:
 
 
 def test_the_child_runs_on_old_python() -> None:
-    """It is text for whatever Python an environment has; these two are younger than 3.6."""
+    """It is text for whatever Python an environment has, and finds nothing of this collection there."""
     source = Path(_gpu_child.__file__).read_text(encoding="utf-8")
-    assert "from __future__" not in source
-    assert ":=" not in source
-    assert source.count("ansible_collections") == 0
+    ast.parse(source, feature_version=(3, 6))
+    assert "from __future__ import annotations" not in source  # 3.7
+    assert "ansible_collections" not in source
 
 
 has_torch = pytest.mark.skipif(

@@ -142,6 +142,7 @@ def fake_statvfs(monkeypatch: pytest.MonkeyPatch, blocks_free: int, flag: int = 
         ([(1, 0), (4096, 0), (4097, 0)], 4),
         ([(4096, 4096), (4096, 4096)], 1),  # one after the other is replaced
         ([(4096, 0), (8192, 4096), (4096, 0)], 3),
+        ([(8192, 8192), (4096, 0)], 2),
         ([], 0),
     ],
 )
@@ -230,7 +231,11 @@ def test_a_copy_gets_its_name_when_it_was_read_back(tmp_path: Path, monkeypatch:
             _real(*args)
 
         monkeypatch.setattr(os, name, noted)
-    copy_file(tmp_path / "x", target, item)
+    umask = os.umask(0o077)
+    try:
+        copy_file(tmp_path / "x", target, item)
+    finally:
+        os.umask(umask)
     assert calls == ["fsync", "fsync", "posix_fadvise", "rename", "fsync"]
     assert {path.name: path.read_bytes() for path in target.iterdir()} == {"x": b"data"}
     assert (target / "x").stat().st_mode & 0o777 == 0o644

@@ -22,13 +22,8 @@ from ansible_collections.airgap.conda.plugins.module_utils._media import Drive
 from ansible_collections.airgap.conda.plugins.module_utils._media_export import Export
 from ansible_collections.airgap.conda.plugins.module_utils._media_import import Import
 from ansible_collections.airgap.conda.plugins.module_utils._release import FILES, MANIFEST, SIGNATURE, read_manifest
-from ansible_collections.airgap.conda.tests.unit.tiny_release import (
-    make_key,
-    make_release,
-    release_id,
-    skip_flushes,
-    snapshot,
-)
+from ansible_collections.airgap.conda.tests.unit.tiny_release import make_key, make_release, release_id, snapshot
+from ansible_collections.airgap.conda.tests.unit.tiny_site import quick_disk
 
 ONE = release_id(1)
 CALLS = ("mkdir", "unlink", "rename", "fsync", "posix_fadvise", "chmod", "fchmod", "rmdir")
@@ -38,8 +33,7 @@ ERRORS = (errno.ENOSPC, errno.EIO, errno.EROFS)
 @pytest.fixture(autouse=True)
 def _quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait neither for the disk nor for ssh-keygen; what it says has its own tests."""
-    skip_flushes(monkeypatch)
-    monkeypatch.setattr(os, "posix_fadvise", lambda *_args: None)  # it would make the disk write
+    quick_disk(monkeypatch)
     monkeypatch.setattr(_signature, "verify", lambda *_args: "key@bastion")
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import sys
 from collections.abc import Mapping
@@ -137,6 +138,7 @@ class version:
     cuda = {cuda!r}
 class cuda:
     def init():
+        assert version.cuda, "Torch not compiled with CUDA enabled"
         at("init")
     def get_arch_list():
         return {architectures!r}
@@ -220,7 +222,7 @@ def environment(
         {
             f"{site.relative_to(folder)}/{framework}/__init__.py": code,
             f"{site.relative_to(folder)}/numpy.py": _NUMPY.format(like={}),
-            "bin/python": f'#!/bin/sh\nPYTHONPATH={site} exec {sys.executable} -S "$@"\n',
+            "bin/python": f'#!/bin/sh\nPYTHONPATH={shlex.quote(str(site))} exec {sys.executable} -S "$@"\n',
         },
     )
     if framework == "torch":
