@@ -73,7 +73,8 @@ def try_tensorflow(say: Callable[..., None], device: str = "/GPU:0") -> None:
     tensorflow.config.experimental.enable_tensor_float_32_execution(False)
     tensorflow.config.set_soft_device_placement(False)
     random = numpy.random.RandomState(0)
-    a, b = (random.random_sample((N, N)).astype("float32") - numpy.float32(0.5) for _ in range(2))
+    a = random.random_sample((N, N)).astype("float32") - numpy.float32(0.5)
+    b = random.random_sample((N, N)).astype("float32") - numpy.float32(0.5)
     with tensorflow.device(device):
         there = tensorflow.constant(a)
         found = (tensorflow.linalg.matmul(there, tensorflow.constant(b)) + there).numpy().astype("float64")
@@ -103,4 +104,4 @@ def main(framework: str, visible: str, path: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    raise SystemExit(main(*sys.argv[1:]))

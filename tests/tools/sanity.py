@@ -11,6 +11,7 @@ pip configuration of the caller. Nothing outside SCRATCH is written.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -69,7 +70,15 @@ def python_version() -> str:
 
 
 def main(checkout: Path, scratch: Path, options: list[str]) -> int:
-    """Copy, prepare and run; return ansible-test's exit status."""
+    """Copy, prepare and run; return ansible-test's exit status. A second run at the same time waits for the first."""
+    scratch.mkdir(parents=True, exist_ok=True)
+    with (scratch / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return run(checkout, scratch, options)
+
+
+def run(checkout: Path, scratch: Path, options: list[str]) -> int:
+    """Do what ``main`` says, with SCRATCH for this run alone."""
     copy = scratch / "ansible_collections/airgap/conda"
     home = scratch / "home"
     copy_checkout(checkout, copy)

