@@ -12,20 +12,25 @@ from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._checks import require_checks
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._gpu import Tools, require_gpu
 from ansible_collections.airgap.conda.plugins.module_utils._release import serial_of
 from ansible_collections.airgap.conda.plugins.module_utils._store import Store
 
 
 @dataclass
 class Done:
-    """What a deploy did: ``seconds`` by step, and the releases it removed."""
+    """What a deploy did: ``seconds`` by step, the releases it removed, and what a GPU that passed is warned of."""
 
     seconds: dict[str, float] = field(default_factory=dict)
     pruned: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
-def deploy(store: Store, step: Mapping[str, Any], manifest_sha256: str, keep: int) -> Done:
-    """Install, check, switch and prune one environment as ``step`` of preflight says."""
+def deploy(store: Store, step: Mapping[str, Any], manifest_sha256: str, keep: int, tools: Tools | None = None) -> Done:
+    """Install, check, switch and prune one environment as ``step`` of preflight says.
+
+    ``tools`` is what the GPU is looked at with, for releases that want one.
+    """
     env, release, done = step["env"], step["id"], Done()
     if step["action"] == "none":
         return done
@@ -37,7 +42,7 @@ def deploy(store: Store, step: Mapping[str, Any], manifest_sha256: str, keep: in
             done.seconds["install"] = round(time.monotonic() - clock, 2)
         if step["action"] in ("install", "switch"):
             clock = time.monotonic()
-            _check(store, env, release, is_new="install" in done.seconds)
+            done.warnings = _check(store, env, release, "install" in done.seconds, tools)
             done.seconds["checks"] = round(time.monotonic() - clock, 2)
             store.switch(env, release)
             store.clear_incoming(env, release)
@@ -47,16 +52,22 @@ def deploy(store: Store, step: Mapping[str, Any], manifest_sha256: str, keep: in
     return done
 
 
-def _check(store: Store, env: str, release: str, is_new: bool) -> None:
-    """Check a release that is not current yet; one that fails and was never current is removed."""
+def _check(store: Store, env: str, release: str, is_new: bool, tools: Tools | None) -> list[str]:
+    """Check a release that is not current yet; one that fails and was never current is removed.
+
+    Returns what the GPU that passed is warned of.
+    """
     current = store.current(env)
     consequence = f"{current} stays current" if current else "no release became current"
     try:
-        require_checks(store.release(env, release), store.manifest(env, release), consequence)
+        prefix, manifest = store.release(env, release), store.manifest(env, release)
+        require_checks(prefix, manifest, consequence)
+        report = require_gpu(prefix, manifest, consequence, tools)
     except AirgapError:
         if is_new or serial_of(release) > store.high_water(env):
             store.remove(env, release)
         raise
+    return report.warnings() if report else []
 
 
 def rollback(store: Store, env: str, release: str, check_mode: bool) -> str:
@@ -86,8 +97,11 @@ def _rollback_target(store: Store, env: str, release: str) -> str:
     return target
 
 
-def verify(store: Store, env: str) -> dict[str, Any]:
-    """Compare the current release with its list of files and run its checks; raises AirgapError on a fault."""
+def verify(store: Store, env: str, tools: Tools | None = None) -> dict[str, Any]:
+    """Compare the current release with its list of files, run its checks and look at the GPU that it wants.
+
+    Raises AirgapError on a fault. ``gpu`` in the result is None for a release that wants none.
+    """
     current = store.current(env)
     if not current:
         raise AirgapError(
@@ -115,5 +129,14 @@ def verify(store: Store, env: str) -> dict[str, Any]:
             where=str(store.release(env, current) / first.path),
             remedy="roll back to another release, or build and deploy a new one; then look for who changed it",
         )
-    require_checks(store.release(env, current), store.manifest(env, current), "it is still current")
-    return {"env": env, "release": current, "installed": store.releases(env), "previous": store.previous(env)}
+    prefix, manifest = store.release(env, current), store.manifest(env, current)
+    require_checks(prefix, manifest, "it is still current")
+    report = require_gpu(prefix, manifest, "it is still current", tools)
+    return {
+        "env": env,
+        "release": current,
+        "installed": store.releases(env),
+        "previous": store.previous(env),
+        "gpu": report.as_result() if report else None,
+        "warnings": report.warnings() if report else [],
+    }

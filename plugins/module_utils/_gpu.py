@@ -10,7 +10,7 @@ it together returns after at most PROBES deadlines and 5 seconds; when nvidia-sm
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,17 @@ DEADLINE = 60.0
 _NOT_LOADED = 9
 
 
+PROBE_SPEC: dict[str, Any] = {
+    "type": "dict",
+    "default": {},
+    "options": {
+        "deadline": {"type": "float", "default": DEADLINE},
+        "nvidia_smi": {"type": "str", "default": "nvidia-smi"},
+        "proc": {"type": "path", "default": "/proc"},
+    },
+}
+
+
 @dataclass(frozen=True)
 class Tools:
     """What the host is looked at with: seconds for each probe, the program nvidia-smi, where /proc is mounted."""
@@ -49,6 +60,11 @@ class Tools:
     deadline: float = DEADLINE
     nvidia_smi: str = "nvidia-smi"
     proc: Path = Path("/proc")
+
+    @classmethod
+    def from_params(cls, params: Mapping[str, Any]) -> Tools:
+        """Make it from a module's parameters of ``PROBE_SPEC``."""
+        return cls(params["deadline"], params["nvidia_smi"], Path(params["proc"]))
 
 
 @dataclass(frozen=True)

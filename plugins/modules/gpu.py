@@ -143,7 +143,7 @@ def main() -> None:
     params = module.params
 
     def step() -> dict[str, Any]:
-        tools = Tools(params["deadline"], params["nvidia_smi"], Path(params["proc"]))
+        tools = Tools.from_params(params)
         report = look(Path(params["prefix"]) if params["prefix"] else None, params["cuda"], tools)
         require(report, params["require"], f"and the task says require: {params['require']}")
         for text in report.warnings():

@@ -11,9 +11,10 @@ short_description: Install, check and switch to releases on a host
 version_added: 0.1.0
 description:
   - Unpacks each release beside the others, runs its checks and makes it current by one rename. A release whose checks
-    fail is removed, and the current one stays.
+    fail is removed, and the current one stays. For a release that wants a GPU, that is checked as well.
   - Old releases are removed, but never the current one, the one before it, or one that a process still uses.
 author: airgap.conda contributors (@airgap-conda)
+extends_documentation_fragment: [airgap.conda.gpu_probe]
 options:
   releases:
     description: The releases that M(airgap.conda.depot_info) verified.
@@ -72,6 +73,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.airgap.conda.plugins.module_utils._deploy import deploy
+from ansible_collections.airgap.conda.plugins.module_utils._gpu import PROBE_SPEC, Tools
 from ansible_collections.airgap.conda.plugins.module_utils._module import run_module
 from ansible_collections.airgap.conda.plugins.module_utils._store import Store
 
@@ -84,11 +86,13 @@ def main() -> None:
             "steps": {"type": "list", "elements": "dict", "required": True},
             "root": {"type": "path", "default": "/opt/conda-envs"},
             "keep": {"type": "int", "default": 2},
+            "gpu_probe": PROBE_SPEC,
         },
         supports_check_mode=True,
     )
     params = module.params
     store = Store(Path(params["root"]))
+    tools = Tools.from_params(params["gpu_probe"])
     hashes = {release["env"]: release["manifest_sha256"] for release in params["releases"]}
 
     def step() -> dict[str, Any]:
@@ -98,7 +102,9 @@ def main() -> None:
         for item in params["steps"]:
             if module.check_mode:
                 continue
-            done = deploy(store, item, hashes[item["env"]], params["keep"])
+            done = deploy(store, item, hashes[item["env"]], params["keep"], tools)
+            for text in done.warnings:
+                module.warn(text)
             seconds[item["env"]] = done.seconds
             pruned += [f"{item['env']} {name}" for name in done.pruned]
         return {

@@ -10,9 +10,11 @@ module: verify
 short_description: Check that the current releases of a host are whole and work
 version_added: 0.1.0
 description:
-  - Compares every file of each current release with what the bastion signed, and runs the release's checks.
+  - Compares every file of each current release with what the bastion signed, and runs the release's checks, that of
+    the GPU included for a release that wants one.
   - Reads only.
 author: airgap.conda contributors (@airgap-conda)
+extends_documentation_fragment: [airgap.conda.gpu_probe]
 options:
   envs:
     description: Environments to look at. All that are on the host when empty.
@@ -39,7 +41,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 envs:
-  description: One entry for each environment, with its current release and the releases installed beside it.
+  description:
+    - One entry for each environment, with its current release, the releases installed beside it, and what was found of
+      the GPU if the release wants one.
   returned: success
   type: list
   elements: dict
@@ -51,6 +55,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.airgap.conda.plugins.module_utils._deploy import verify
+from ansible_collections.airgap.conda.plugins.module_utils._gpu import PROBE_SPEC, Tools
 from ansible_collections.airgap.conda.plugins.module_utils._module import run_module
 from ansible_collections.airgap.conda.plugins.module_utils._store import Store
 
@@ -61,14 +66,19 @@ def main() -> None:
         argument_spec={
             "envs": {"type": "list", "elements": "str", "default": []},
             "root": {"type": "path", "default": "/opt/conda-envs"},
+            "gpu_probe": PROBE_SPEC,
         },
         supports_check_mode=True,
     )
     store = Store(Path(module.params["root"]))
+    tools = Tools.from_params(module.params["gpu_probe"])
 
     def step() -> dict[str, Any]:
         envs = module.params["envs"] or store.envs()
-        return {"changed": False, "envs": [verify(store, env) for env in envs]}
+        found = [verify(store, env, tools) for env in envs]
+        for text in [text for env in found for text in env.pop("warnings")]:
+            module.warn(text)
+        return {"changed": False, "envs": found}
 
     run_module(module, step)
 

@@ -14,6 +14,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._deploy import deploy
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._release import Checks
 from ansible_collections.airgap.conda.plugins.module_utils._store import Store
+from ansible_collections.airgap.conda.tests.unit.tiny_gpu import bare
 from ansible_collections.airgap.conda.tests.unit.tiny_release import (
     TREE,
     Made,
@@ -56,6 +57,7 @@ def test_a_deploy_installs_checks_switches_and_prunes(store: Store) -> None:
     assert sorted(path.name for path in store.root.iterdir()) == [".state", "demo"]
     assert verify(store, "demo") == {
         "env": "demo", "release": release_id(3), "installed": [release_id(2), release_id(3)], "previous": release_id(2),
+        "gpu": None, "warnings": [],
     }  # fmt: skip
 
 
@@ -193,3 +195,26 @@ def test_verify_says_when_current_leads_nowhere(store: Store, gone: str) -> None
     (store.root.parent / gone).rename(store.root.parent / "away")
     with pytest.raises(AirgapError, match="is current, but not on this host"):
         verify(store, "demo")
+
+
+def test_a_release_that_requires_a_gpu_does_not_become_current_without_one(store: Store, tmp_path: Path) -> None:
+    bring(store, 1)
+    made = make(store, 2, gpu="required")
+    made.send(store)
+    with pytest.raises(AirgapError, match=f"gpu: required; {release_id(1)} stays current") as caught:
+        deploy(store, made.step(), made.sha256, 2, bare(tmp_path / "host").tools)
+    assert caught.value.as_result()["gpu"]["verdict"] == "absent"
+    assert store.current("demo") == release_id(1)
+    assert store.releases("demo") == [release_id(1)]
+
+
+def test_a_gpu_that_answers_nonsense_is_a_warning_where_it_is_optional(store: Store, tmp_path: Path) -> None:
+    host = bare(tmp_path / "host", card=True).with_module("535.183.01").with_smi("echo nonsense")
+    made = make(store, 1, gpu="optional")
+    made.send(store)
+    done = deploy(store, made.step(), made.sha256, 2, host.tools)
+    assert store.current("demo") == release_id(1)
+    assert [text.split(":")[0] for text in done.warnings][:1] == ["GPU unknown"]
+    found = verify(store, "demo", host.tools)
+    assert found["gpu"]["verdict"] == "unknown"
+    assert found["warnings"] == done.warnings

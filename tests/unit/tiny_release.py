@@ -106,6 +106,7 @@ def make_release(
     part_size: int = 150,
     glibc: str = "",
     platform: str = "linux-64",
+    gpu: str = "none",
 ) -> Made:
     """Make release ``serial`` of ``env`` for the store at ``root`` below ``folder``, not signed."""
     release = release_id(serial)
@@ -129,6 +130,7 @@ def make_release(
         files=len(entries),
         files_sha256=hashlib.sha256((place / FILES).read_bytes()).hexdigest(),
         checks=checks or Checks(imports=("json",), timeout=20),
+        gpu=gpu,
     )
     assert sum(entry.type == FILE for entry in entries) == len(
         [c for c in content.values() if isinstance(c, (str, bytes))]
