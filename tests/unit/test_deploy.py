@@ -12,6 +12,7 @@ import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._deploy import deploy, rollback, verify
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._gpu import GpuError
 from ansible_collections.airgap.conda.plugins.module_utils._release import Checks
 from ansible_collections.airgap.conda.plugins.module_utils._store import Store
 from ansible_collections.airgap.conda.tests.unit.tiny_gpu import bare
@@ -201,9 +202,9 @@ def test_a_release_that_requires_a_gpu_does_not_become_current_without_one(store
     bring(store, 1)
     made = make(store, 2, gpu="required")
     made.send(store)
-    with pytest.raises(AirgapError, match=f"gpu: required; {release_id(1)} stays current") as caught:
+    with pytest.raises(GpuError, match=f"gpu: required; {release_id(1)} stays current") as caught:
         deploy(store, made.step(), made.sha256, 2, bare(tmp_path / "host").tools)
-    assert caught.value.as_result()["gpu"]["verdict"] == "absent"
+    assert caught.value.report.verdict == "absent"
     assert store.current("demo") == release_id(1)
     assert store.releases("demo") == [release_id(1)]
 
