@@ -76,7 +76,8 @@ class _Target(Depot):
                 wanted=f"serial {newest + 1} or higher",
                 found=f"serial {manifest.serial}, release {manifest.id}",
                 where=str(self.path / manifest.env),
-                remedy="export the newest release to the drive, or set allow_downgrade if the older one is wanted",
+                remedy="export the newest release to the drive, leave this environment out, or set allow_downgrade if "
+                "the older one is wanted",
             )
 
 

@@ -129,7 +129,7 @@ def test_an_export_can_end_anywhere(
     assert look(drive / "depot") == contents(original)
     assert total > (50 if case == "new" else 10)
     begun = case == "new"
-    for number in range(1, total + 1, 2 if case == "new" else 1):
+    for number in range(1, total + 1, 3 if case == "new" else 1):
         start(original, drive, case)
         with monkeypatch.context() as patch:
             Machine(patch, number, 0 if killed else ERRORS[number % len(ERRORS)])
