@@ -10,7 +10,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -191,7 +191,8 @@ def read_headers(
 ) -> list[Header]:
     """Read the manifests of the releases, and verify their signatures when ``allowed_signers`` is given.
 
-    Raises AirgapError: one for all manifests and signatures that are missing, else for the first that is not accepted.
+    Raises AirgapError for the first that is not accepted. When a manifest or signature is missing, as of a release that
+    was not written to its end, it is one error for all files of all these releases that are missing or damaged.
     """
     read: list[tuple[str, str, bytes]] = []
     faults: dict[str, dict[str, str]] = {}
@@ -204,6 +205,12 @@ def read_headers(
                 faults.setdefault(f"{env} {release}", {})[name] = str(fault)
         read.append((env, release, data.get(MANIFEST, b"")))
     if faults:
+        for env, release, content in read:
+            # Nothing vouches for these manifests, but they can tell what else there should be.
+            with suppress(AirgapError):
+                wrong = _look(_header(depot.folder(env, release), content, None, remedy), cached=False)[1]
+                if wrong:
+                    faults[f"{env} {release}"] = {**wrong, **faults.get(f"{env} {release}", {})}
         raise _not_whole(depot, faults, remedy)
     return [_header(depot.folder(env, release), data, allowed_signers, remedy) for env, release, data in read]
 

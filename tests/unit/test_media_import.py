@@ -92,12 +92,14 @@ def test_it_is_the_medium_that_is_read(site: Site, monkeypatch: pytest.MonkeyPat
         dropped.clear()
 
 
-@pytest.mark.parametrize("names", [(SIGNATURE,), (MANIFEST, SIGNATURE)])
+@pytest.mark.parametrize("names", [(SIGNATURE,), (MANIFEST, SIGNATURE), (PARTS[1], FILES, SIGNATURE)])
 def test_a_half_written_release_is_refused(site: Site, names: tuple[str, ...]) -> None:
     site.export()
     for name in names:
         (site.on_drive() / name).unlink()
     assert site.refused(site.bring).found == f"demo {TWO}: missing {' '.join(names)}"
+    damage(site.on_drive(ONE, "runtime") / PARTS[0])
+    assert site.refused(site.bring).found.endswith(f"; runtime {ONE}: other content {PARTS[0]}")
     site.export()
     assert site.bring()["changed"]
 
