@@ -21,7 +21,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.airgap.conda.plugins.module_utils._activate import activate_script
+from ansible_collections.airgap.conda.plugins.module_utils._activate import activate_files
 from ansible_collections.airgap.conda.plugins.module_utils._disk import (
     flush_directory,
     flush_file_system,
@@ -235,7 +235,8 @@ class Store:
         before, folder = self.current(env), self.root / env
         mark = max(self.high_water(env), serial_of(release))
         with os_errors(f"Switching {env} to {release}", folder):
-            replace_file(folder / "activate", activate_script(env, folder / "current").encode())
+            for name, script in activate_files(env, folder).items():
+                replace_file(folder / name, script.encode())
             link = folder / ".current-new"
             link.unlink(missing_ok=True)
             link.symlink_to(release)

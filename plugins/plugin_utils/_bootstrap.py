@@ -87,9 +87,11 @@ if ! works; then
   exit 1
 fi
 before=$(readlink "$root/runtime/current" || echo -)
-cp activate "$root/runtime/.activate-new"
-chmod 644 "$root/runtime/.activate-new"
-mv -T "$root/runtime/.activate-new" "$root/runtime/activate"
+for script in activate activate.fish; do
+  cp "$script" "$root/runtime/.$script-new"
+  chmod 644 "$root/runtime/.$script-new"
+  mv -T "$root/runtime/.$script-new" "$root/runtime/$script"
+done
 ln -sfn "$release" "$root/runtime/.current-new"
 mv -T "$root/runtime/.current-new" "$root/runtime/current"
 mark=$serial

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._activate import activate_script
+from ansible_collections.airgap.conda.plugins.module_utils._activation import activation_scripts
 from ansible_collections.airgap.conda.tests.unit.tiny_release import write_tree
 
 SHELLS = [name for name in ("dash", "bash", "zsh") if shutil.which(name)] + [
@@ -104,6 +105,25 @@ def test_scripts_of_packages_are_sourced_in_order(home: Path, shell: str, option
     script = f'{options} . ./activate; echo "$SEEN|$DATA"; tool; deactivate; echo "${{SEEN-gone}} $PATH"'
     prefix = home / "1-00000001"
     assert out(shell, script, home) == [f"a  b {prefix}|{prefix}/data", "1-00000001", "gone /usr/bin:/bin"]
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+@pytest.mark.parametrize("former", ["", "/a:/b"])
+@pytest.mark.parametrize("shell", SHELLS)
+def test_the_variables_of_a_gpu_environment(home: Path, shell: str, former: str, options: str) -> None:
+    variables = {
+        "LD_LIBRARY_PATH": "$CONDA_PREFIX/lib:$CONDA_PREFIX/lib/python3.8/nvidia/cudnn/lib:$LD_LIBRARY_PATH",
+        "XLA_FLAGS": "--xla_gpu_cuda_data_dir=$CONDA_PREFIX/lib/",
+    }
+    write_tree(home / "1-00000001", activation_scripts(variables))
+    show = "sh -c 'echo \"${LD_LIBRARY_PATH-unset}|${XLA_FLAGS-unset}\"';"
+    before = f"export LD_LIBRARY_PATH={former};" if former else ""
+    script = f"{before} {options} . ./activate; {show} deactivate; {show}"
+    lib = home / "1-00000001/lib"
+    assert out(shell, script, home) == [
+        f"{lib}:{lib}/python3.8/nvidia/cudnn/lib{former and ':' + former}|--xla_gpu_cuda_data_dir={lib}/",
+        f"{former or 'unset'}|unset",
+    ]
 
 
 @pytest.mark.parametrize("shell", SHELLS)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils._activate import activate_script
+from ansible_collections.airgap.conda.plugins.module_utils._activate import activate_files
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._preflight import MARGIN, PER_FILE
 from ansible_collections.airgap.conda.plugins.module_utils._release import Checks
@@ -76,8 +76,8 @@ class Host:
         tmp = self.folder / "remote tmp"
         shutil.rmtree(tmp, ignore_errors=True)
         shutil.copytree(made.folder, tmp)
-        script = activate_script("runtime", self.root / "runtime/current")
-        (tmp / "activate").write_text(script, encoding="utf-8")
+        for name, script in activate_files("runtime", self.root / "runtime").items():
+            (tmp / name).write_text(script, encoding="utf-8")
         return self.sh(_bootstrap.install_script(str(self.root), str(tmp), made.result))
 
     def bring(self, serial: int, **options: Any) -> Made:
@@ -112,6 +112,9 @@ def test_a_fresh_host_gets_what_the_store_would_have_written(host: Host) -> None
     assert (store.high_water("runtime"), store.envs()) == (1, ["runtime"])
     assert (store.state("runtime") / "log").read_text(encoding="ascii").endswith(f" - -> {release}\n")
     assert sorted(path.name for path in host.root.iterdir()) == [".state", "runtime"]
+    assert sorted(path.name for path in (host.root / "runtime").iterdir()) == [
+        release, "activate", "activate.fish", "current",
+    ]  # fmt: skip
     for path in [host.root, *host.root.rglob("*")]:
         assert path.is_symlink() or path.stat().st_mode & 0o044 == 0o044, path
     script = (
