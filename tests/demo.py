@@ -81,6 +81,7 @@ def prepare(root: str) -> Path:
     """Write the keys and the variables that a site would keep in its group_vars; returns the variables' file."""
     shutil.rmtree(DEMO / "depot", ignore_errors=True)
     shutil.rmtree(DEMO / "envs", ignore_errors=True)
+    shutil.rmtree(DEMO / "report", ignore_errors=True)
     shutil.copytree(CHECKOUT / "envs", DEMO / "envs")
     key = DEMO / "signing_key"
     if not key.exists():
@@ -102,6 +103,8 @@ def prepare(root: str) -> Path:
         "deploy_allowed_signers": str(signers),
         "deploy_root": root,
         "verify_root": root,
+        "report_root": root,
+        "report_path": str(DEMO / "report"),
     }
     path = DEMO / "variables.json"
     path.write_text(json.dumps(variables, indent=1), encoding="utf-8")
@@ -172,6 +175,9 @@ def tell(story: Story, inventory: Path, variables: Path, hosts: dict[str, list[s
     story.chapter("Deploy release 1 where it is current already: nothing to do")
     first = sorted(path.name for path in (DEMO / "depot" / "demo").glob("1-*"))[0]
     playbook(story, "deploy", inventory, variables, "-e", json.dumps({"deploy_releases": {"demo": first}}))
+    story.chapter("The fleet page")
+    playbook(story, "report", inventory, variables)
+    story.say(f"open {DEMO / 'report' / 'index.html'}")
 
 
 def main() -> int:

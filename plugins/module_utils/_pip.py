@@ -45,6 +45,7 @@ def pip_install(prefix: Path, requirements: Sequence[str], where: str, dry_run: 
         if dry_run:
             command.append("--dry-run")
         try:
+            # pylint: disable-next=ansible-bad-function  # this library knows no module
             done = subprocess.run(
                 command,
                 cwd=scratch,

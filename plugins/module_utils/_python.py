@@ -55,6 +55,7 @@ def _run(prefix: Path, arguments: Sequence[str], allowed: Sequence[int] = (0,)) 
     variables = clean_variables(prefix, os.environ)
     del variables["PYTHONDONTWRITEBYTECODE"]
     try:
+        # pylint: disable-next=ansible-bad-function  # this library knows no module
         done = subprocess.run(
             [str(python_of(prefix)), *arguments],
             env=variables,

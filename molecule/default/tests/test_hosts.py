@@ -83,3 +83,12 @@ def test_the_release_with_the_broken_import_is_gone(host):
     broken = releases("demo")["3"]
     assert not host.file(f"{ROOT}/demo/{broken}").exists
     assert not host.file(f"{ROOT}/.state/demo/{broken}").exists
+
+
+def test_the_fleet_page_says_that_all_hosts_are_right():
+    report = DEPOT.parent / "report"
+    assert "3 of 3 hosts are right" in (report / "index.html").read_text(encoding="utf-8")
+    listed = json.loads((report / "report.json").read_text(encoding="utf-8"))
+    current = {(host["host"], env["env"], env["release"]) for host in listed["hosts"] for env in host["envs"]}
+    ids = {"demo": releases("demo")["1"], "runtime": releases("runtime")["1"]}
+    assert current == {(f"host{n}", env, release) for n in (1, 2, 3) for env, release in ids.items()}

@@ -1,0 +1,124 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""From what Ansible registered of a host to its report; whatever was registered, there is one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from typing import Any
+
+from ansible_collections.airgap.conda.plugins.module_utils._gpu_verdict import clean
+from ansible_collections.airgap.conda.plugins.module_utils._report import (
+    BROKEN,
+    DEGRADED,
+    TIME_FORMAT,
+    UNKNOWN,
+    HostReport,
+    Installed,
+    Trouble,
+)
+
+# What role report lets a host print: the root of its store, and for each current link its path, its target and since
+# when it is there, in seconds since 1970.
+_ROOT = re.compile(r"root\t(/.*)")
+_LINK = re.compile(r"([\w.+-]+)/current\t([\w.+-]+)\t(\d{1,11})(?:\.\d+)?")
+_DEPLOY = "run playbooks/deploy.yml for this host"
+_LOOK = "run playbooks/verify.yml for this host alone, with -vvv; it shows all that the host answers"
+
+
+def host_report(host: str, seen: Mapping[str, Any], verified: Mapping[str, Any], time: str) -> HostReport:
+    """Return the report of a host that was asked at ``time``.
+
+    ``seen`` is the registered listing of the current links, ``verified`` the registered loop of airgap.conda.verify
+    over environments. An empty ``seen`` is a host that was not asked.
+    """
+    links = _links(seen)
+    whole = _whole_host(host, seen, links)
+    if whole:
+        return HostReport(host, time, not seen.get("unreachable"), tuple(links.values()), (whole,))
+    envs, findings = dict(links), []
+    for result in _results(verified):
+        env = str(result.get("item"))
+        found, troubles = _one_env(env, result, host)
+        if found:
+            since = links[env].since if env in links else ""
+            envs[env] = Installed(env, found.release, found.previous, found.installed, since, found.gpu)
+        findings += troubles
+    asked = {str(result.get("item")) for result in _results(verified)}
+    if not asked:
+        findings.append(_garbage("", "nothing", host))
+    return HostReport(host, time, True, tuple(envs[env] for env in sorted(envs) if env in asked), tuple(findings))
+
+
+def _links(seen: Mapping[str, Any]) -> dict[str, Installed]:
+    found = {}
+    for match in (_LINK.fullmatch(line) for line in str(seen.get("stdout", "")).splitlines()):
+        if match:
+            since = datetime.fromtimestamp(int(match[3]), timezone.utc).strftime(TIME_FORMAT)
+            found[match[1]] = Installed(match[1], match[2], since=since)
+    return found
+
+
+def _whole_host(host: str, seen: Mapping[str, Any], links: Mapping[str, Installed]) -> Trouble | None:
+    """Return what keeps the whole host from being verified."""
+    if not seen:
+        problem, found = "The host was not asked in this run", "a step before the report failed for it"
+        return Trouble("", UNKNOWN, problem, "an answer", found, host, "look at the run's output, then run it again")
+    if seen.get("unreachable"):
+        found = clean(str(seen.get("msg", "")))
+        remedy = "switch it on, look at its network and SSH, or take it out of the inventory"
+        return Trouble("", UNKNOWN, "The host cannot be reached", "a host that answers", found, host, remedy)
+    if "runtime" in links:
+        return None
+    lines = str(seen.get("stdout", "")).splitlines()
+    root = next((match[1] for match in map(_ROOT.fullmatch, lines) if match), "")
+    if not root or (seen.get("failed") and not links):
+        return _garbage("", _text_of(seen), host)
+    where = clean(f"{host}:{root}")
+    if links:
+        problem, found = "The runtime is not on this host", f"environments {', '.join(sorted(links))}"
+        return Trouble("", BROKEN, problem, "a current release of runtime", found, where, _DEPLOY)
+    problem = "No environment is deployed on this host"
+    return Trouble("", BROKEN, problem, "environments with a current release", "none", where, _DEPLOY)
+
+
+def _results(verified: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    results = verified.get("results")
+    return [item for item in results if isinstance(item, Mapping)] if isinstance(results, Sequence) else []
+
+
+def _one_env(env: str, result: Mapping[str, Any], host: str) -> tuple[Installed | None, list[Trouble]]:
+    """Return what the answer about one environment says, and what is wrong there."""
+    fields = ("wanted", "found", "where", "remedy")
+    if result.get("unreachable"):
+        found = clean(str(result.get("msg", "")))
+        problem, remedy = "The host stopped answering", "look at the host and its network, then run this again"
+        return None, [Trouble(env, UNKNOWN, problem, "an answer from verify", found, host, remedy)]
+    if result.get("failed") and all(isinstance(result.get(name), str) for name in fields):
+        problem = clean(str(result.get("msg", "")).split(". Wanted: ", 1)[0])
+        return None, [Trouble(env, BROKEN, problem, *(clean(result[name]) for name in fields))]
+    try:
+        (answer,) = result["envs"]
+        gpu = answer["gpu"] or {"verdict": "", "findings": []}
+        known = Installed(env, answer["release"], answer["previous"], tuple(answer["installed"]), "", gpu["verdict"])
+        if not all(isinstance(text, str) for text in (known.release, known.previous, *known.installed, known.gpu)):
+            raise TypeError
+        # It passed what its release requires, so nothing here is worse than degraded.
+        worrying = [item for item in gpu["findings"] if item["verdict"] not in ("ok", "absent")]
+        texts = [[clean(str(item[name])) for name in fields] for item in worrying]
+        return known, [Trouble(env, DEGRADED, "The GPU is not as it should be", *text) for text in texts]
+    except (KeyError, TypeError, ValueError):
+        return None, [_garbage(env, _text_of(result), host)]
+
+
+def _garbage(env: str, found: str, host: str) -> Trouble:
+    problem = "The host answered with something that is no report"
+    return Trouble(env, UNKNOWN, problem, "the answer of airgap.conda.verify", found, host, _LOOK)
+
+
+def _text_of(result: Mapping[str, Any]) -> str:
+    texts = (str(result.get(name, "")) for name in ("msg", "module_stderr", "module_stdout", "stderr", "stdout"))
+    return clean(" ".join(texts)) or "an empty answer"

@@ -1,0 +1,83 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The files of a report: one JSON a host, and the page, JSON and CSV of all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from ansible_collections.airgap.conda.plugins.module_utils._disk import make_folder, replace_file
+from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._report import (
+    TIME_FORMAT,
+    HostReport,
+    fleet,
+    parse_host,
+    without_times,
+)
+from ansible_collections.airgap.conda.plugins.module_utils._report_page import page
+
+
+def write_report(
+    path: Path, hosts: Iterable[str], reports: Mapping[str, HostReport], time: str, check_mode: bool
+) -> dict[str, Any]:
+    """Write the reports, and the page of ``hosts``; those without one in ``reports`` are read from their files.
+
+    Returns what the module returns. The files are always written, for the time in them; ``changed`` tells whether
+    more than a time is new. In check mode nothing is written.
+    """
+    found = [reports.get(host) or _read_host(path, host, time) for host in dict.fromkeys(hosts)]
+    all_of_them = fleet(found, time)
+    try:
+        before = (path / "report.json").read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        before = ""
+    changed = without_times(before) != without_times(all_of_them.to_json())
+    if not check_mode:
+        make_folder(path / "hosts")
+        for host, report in reports.items():
+            replace_file(_file_of(path, host), _encoded(report.to_json()))
+        replace_file(path / "index.html", _encoded(page(all_of_them)))
+        replace_file(path / "report.csv", _encoded(all_of_them.to_csv()))
+        # Last: a run that was cut off before counts as changed the next time.
+        replace_file(path / "report.json", _encoded(all_of_them.to_json()))
+    summary, counts = all_of_them.summary(), all_of_them.counts()
+    return {"changed": changed, "page": str(path / "index.html"), "summary": summary, "counts": counts}
+
+
+def require_time(text: str) -> str:
+    """Return ``text`` when it is a time as reports have it; raises AirgapError else."""
+    try:
+        datetime.strptime(text, TIME_FORMAT)
+    except ValueError as error:
+        raise AirgapError(
+            "The time of the report cannot be used",
+            wanted="a UTC time like 2026-01-31T12:00:00Z",
+            found=text,
+            where="option time of airgap.conda.report",
+            remedy="write it like this, or leave it out for the present",
+        ) from error
+    return text
+
+
+def _read_host(path: Path, host: str, time: str) -> HostReport:
+    file = _file_of(path, host)
+    try:
+        text = file.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        text = ""
+    return parse_host(text, host, str(file), time)
+
+
+def _file_of(path: Path, host: str) -> Path:
+    return path / "hosts" / f"{quote(host, safe='')}.json"
+
+
+def _encoded(text: str) -> bytes:
+    # What is half a character came from a host; a report is not lost for it.
+    return text.encode("utf-8", "replace")

@@ -1,0 +1,115 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: report
+short_description: Write the fleet page from what the hosts answered
+version_added: 0.1.0
+description:
+  - Writes one JSON file a host, and of all of them C(index.html), which needs no network, C(report.json) and
+    C(report.csv). Runs once, on the controller; role report collects the answers.
+  - A host that did not answer, or answered nonsense, becomes one row with the verdict unknown and its reason.
+author: airgap.conda contributors (@airgap-conda)
+options:
+  path:
+    description: Folder for the report.
+    type: path
+    required: true
+  hosts:
+    description: Names of the hosts that the page shows.
+    type: list
+    elements: str
+    required: true
+  seen:
+    description:
+      - What was registered of each of O(hosts), in their order, when its current links were listed; an empty one for a
+        host that was not asked.
+      - Without it, the page is made of the files of an earlier run.
+    type: list
+    elements: dict
+    default: []
+  verified:
+    description: What was registered of each of O(hosts), in their order, when M(airgap.conda.verify) ran in a loop.
+    type: list
+    elements: dict
+    default: []
+  time:
+    description: UTC time of the report, like C(2026-01-31T12:00:00Z). The present when missing.
+    type: str
+attributes:
+  check_mode:
+    description: Says what would change without changing it.
+    support: full
+  diff_mode:
+    description: Shows what changes.
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Make the page again of the reports that are there
+  airgap.conda.report:
+    path: /srv/conda/report
+    hosts: "{{ groups['workstations'] }}"
+"""
+
+RETURN = r"""
+changed:
+  description: Whether anything but a time is other than in the report that was there.
+  returned: always
+  type: bool
+page:
+  description: Path of the page.
+  returned: success
+  type: str
+summary:
+  description: The sentence at the top of the page.
+  returned: success
+  type: str
+counts:
+  description: Number of hosts by verdict.
+  returned: success
+  type: dict
+"""
+
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.airgap.conda.plugins.module_utils._module import run_module
+from ansible_collections.airgap.conda.plugins.module_utils._report import now
+from ansible_collections.airgap.conda.plugins.module_utils._report_answer import host_report
+from ansible_collections.airgap.conda.plugins.module_utils._report_files import require_time, write_report
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "path": {"type": "path", "required": True},
+            "hosts": {"type": "list", "elements": "str", "required": True},
+            "seen": {"type": "list", "elements": "dict", "default": []},
+            "verified": {"type": "list", "elements": "dict", "default": []},
+            "time": {"type": "str"},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+
+    def step() -> dict[str, Any]:
+        time = require_time(params["time"] or now())
+        reports = {
+            host: host_report(host, seen, verified, time)
+            for host, seen, verified in zip(params["hosts"], params["seen"], params["verified"])
+        }
+        return write_report(Path(params["path"]), params["hosts"], reports, time, module.check_mode)
+
+    run_module(module, step)
+
+
+if __name__ == "__main__":
+    main()
