@@ -9,24 +9,57 @@ import argparse
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 CACHE = CHECKOUT / ".cache"
 DEMO = CACHE / "demo"
 LAB = CHECKOUT / "tests" / "lab"
 CHANNEL = CACHE / "lab" / "channel"
+NVIDIA = CHECKOUT / "tests" / "unit" / "data" / "nvidia"
 USER_CODE = (
-    "import os, sys, numpy, pandas, pyarrow; "
+    "import os, sys, numpy, pandas; "
     "print('Python', sys.version.split()[0], '| numpy', numpy.__version__, '| pandas', pandas.__version__, "
-    "'| pyarrow', pyarrow.__version__, '| mean of 0..9:', numpy.arange(10).mean(), '| release', "
-    "os.path.basename(sys.prefix))"
+    "'| mean of 0..9:', numpy.arange(10).mean(), '| release', os.path.basename(sys.prefix))"
 )
+# What the last tasks of a build and of a report say.
+SAID = r'^ +"(?:msg": ")?(\S+ .*(?:built|nothing new since) [\w-]+|\d+ of \d+ hosts? (?:is|are) right)'
+# What a site keeps as a playbook: docs/guide/refresh.md.
+SCHEDULE = {
+    "hosts": "controllers",
+    "gather_facts": False,
+    "roles": [{"role": "airgap.conda.schedule"}],
+    "vars": {
+        "schedule_side": "controller",
+        "schedule_directory": "/srv/conda",
+        "schedule_ansible_playbook": "/usr/bin/ansible-playbook",
+        "schedule_jitter": "0",
+    },
+}
+# The timer last fired 40 days ago, so that systemd makes up for the missed month at once. Waits until it has.
+FIRED = """\
+unit=airgap-conda-controller
+touch -d '40 days ago' /var/lib/systemd/timers/stamp-$unit.timer
+systemctl restart $unit.timer
+for _ in $(seq 900); do
+  ended=$(systemctl show -P ExecMainExitTimestampMonotonic $unit.service)
+  if [ "$ended" != 0 ]; then break; fi
+  sleep 0.2
+done
+echo "$unit.timer fired $(systemctl show -P LastTriggerUSec $unit.timer)," \
+  "again $(systemctl show -P NextElapseUSecRealtime $unit.timer)"
+journalctl -u $unit.service -o cat --no-pager
+test "$ended" != 0 && test "$(systemctl show -P Result $unit.service)" = success
+"""
 
 
 class StepFailed(Exception):
@@ -77,107 +110,226 @@ def _shorten(command: list[str]) -> str:
     return " ".join(words).replace(f"{CHECKOUT}/", "")
 
 
-def prepare(root: str) -> Path:
-    """Write the keys and the variables that a site would keep in its group_vars; returns the variables' file."""
-    shutil.rmtree(DEMO / "depot", ignore_errors=True)
-    shutil.rmtree(DEMO / "envs", ignore_errors=True)
-    shutil.rmtree(DEMO / "report", ignore_errors=True)
+@dataclass(frozen=True)
+class Place:
+    """Where the story happens: the inventory, the root of the hosts' stores, the hosts and how Ansible reaches them.
+
+    ``gpu`` is the folder of the stand-in for a GPU on the first host.
+    """
+
+    inventory: Path
+    root: str
+    hosts: dict[str, dict[str, Any]]
+    gpu: str
+
+    @property
+    def probe(self) -> dict[str, dict[str, str]]:
+        """The first host's variables: what its GPU is looked at with."""
+        tools = {"nvidia_smi": f"{self.gpu}/nvidia-smi", "proc": f"{self.gpu}/proc"}
+        return {f"{role}_gpu_probe": tools for role in ("deploy", "verify", "report")}
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    """Change a file as its author would; ``old`` has to be there."""
+    text = path.read_text(encoding="utf-8")
+    if old not in text:
+        raise StepFailed(f"{path} has no {old!r}")
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def prepare(place: Place) -> dict[str, object]:
+    """Write keys, specs, the stand-in and the inventory's variables, as a site would; returns those for all hosts."""
+    for name in ("depot", "drive", "inside", "envs", "report", "gpu", "controller"):
+        shutil.rmtree(DEMO / name, ignore_errors=True)
+    (DEMO / "drive").mkdir()
     shutil.copytree(CHECKOUT / "envs", DEMO / "envs")
+    spec = DEMO / "envs" / "demo"
+    for package in ("scipy", "pyarrow"):  # half of the bytes, and nothing that this story needs
+        edit(spec / "environment.yml", f"  - {package}\n", "")
+    edit(spec / "release.yml", "imports: [numpy, pandas, scipy.stats, pyarrow, tqdm]", "imports: [numpy, pandas, tqdm]")
+    edit(spec / "release.yml", "checks:\n", "gpu: optional\nchecks:\n")
     key = DEMO / "signing_key"
     if not key.exists():
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "releases", "-f", str(key)], check=True)
     signers = DEMO / "allowed_signers"
     signers.write_text(f"bastion {key.with_suffix('.pub').read_text()}", encoding="utf-8")
-    variables = {
+    variables: dict[str, object] = {
         "build_envs": ["runtime", "demo"],
         "build_envs_path": str(DEMO / "envs"),
         "build_depot": str(DEMO / "depot"),
         "build_signing_key": str(key),
-        "build_root": root,
+        "build_root": place.root,
         "build_work": str(DEMO / "work"),
         "build_channels": [CHANNEL.as_uri()],
         "build_target": {"glibc": "2.31"},
         "build_python": sys.executable,
+        "media_drive": str(DEMO / "drive"),
+        "media_require_mount": False,
         "deploy_envs": ["demo"],
         "deploy_depot": str(DEMO / "depot"),
         "deploy_allowed_signers": str(signers),
-        "deploy_root": root,
-        "verify_root": root,
-        "report_root": root,
+        "deploy_root": place.root,
+        "verify_root": place.root,
+        "report_root": place.root,
         "report_path": str(DEMO / "report"),
     }
-    path = DEMO / "variables.json"
-    path.write_text(json.dumps(variables, indent=1), encoding="utf-8")
-    return path
+    write_json(place.inventory.parent / "group_vars" / "all.json", variables)
+    first = next(iter(place.hosts))
+    write_json(place.inventory.parent / "host_vars" / f"{first}.json", place.probe)
+    stand_in(login(place.hosts[first]), place.gpu)
+    return variables
 
 
-def playbook(story: Story, name: str, inventory: Path, variables: Path, *options: str) -> str:
-    """Run one of the collection's playbooks and show its recap."""
-    ansible = str(Path(sys.executable).parent / "ansible-playbook")
-    command = [ansible, "-i", str(inventory), "-e", f"@{variables}", *options, f"airgap.conda.{name}"]
+def write_json(path: Path, content: object) -> None:
+    """Write a file that Ansible reads as it reads YAML."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def stand_in(host: list[str], where: str) -> None:
+    """Give a host a program that answers as nvidia-smi does with a Quadro P2200, and the files of its driver."""
+    gpu = DEMO / "gpu"
+    (gpu / "proc" / "driver" / "nvidia").mkdir(parents=True)
+    shutil.copy(NVIDIA / "nvidia-smi", gpu)
+    shutil.copy(NVIDIA / "quadro-p2200-470.xml", gpu / "answer.xml")
+    version = "NVRM version: NVIDIA UNIX x86_64 Kernel Module  470.256.02  Thu May  2 14:37:44 UTC 2024\n"
+    (gpu / "proc" / "driver" / "nvidia" / "version").write_text(version, encoding="ascii")
+    if host:
+        send(host, gpu, ".", where)
+
+
+def send(login: list[str], folder: Path, what: str, where: str) -> None:
+    """Bring what is in a folder here to a folder of a host."""
+    there = f"mkdir -p {where} && tar -x -C {where}"
+    command = f"tar -C {shlex.quote(str(folder))} --owner=0 --group=0 -c {what} | {shlex.join([*login, there])}"
+    subprocess.run(["sh", "-c", command], check=True)
+
+
+def tool(name: str) -> str:
+    """Return the path of a program of Ansible."""
+    return str(Path(sys.executable).parent / name)
+
+
+def playbook(story: Story, place: Place, name: str, *options: str) -> str:
+    """Run one of the collection's playbooks, or a file, and show its recap."""
+    command = [tool("ansible-playbook"), "-i", str(place.inventory), *options, name]
     output = story.run(
         command,
         ANSIBLE_COLLECTIONS_PATH=str(CACHE / "collections"),
         ANSIBLE_NOCOLOR="1",
         ANSIBLE_HOST_KEY_CHECKING="true",
         ANSIBLE_LOCALHOST_WARNING="false",
+        ANSIBLE_PIPELINING="true",
     )
-    story.say("\n".join(re.findall(r'"msg": "(.*: nothing new.*)"', output)))
-    story.say(re.sub(r"  +unreachable", "  unreachable", output[output.rindex("PLAY RECAP") :].split("\n", 1)[1]))
+    story.say(recap(output))
     return output
 
 
-def use(story: Story, hosts: dict[str, list[str]], root: str) -> None:
+def recap(output: str) -> str:
+    """Return what a run of Ansible said and how it ended, a line for each host."""
+    said = re.findall(SAID, output, re.MULTILINE)
+    lines = [line for line in output[output.rindex("PLAY RECAP") :].splitlines() if ": ok=" in line]
+    return "\n".join(said + [re.sub(r"  +", "  ", line.split("rescued=")[0].strip()) for line in lines])
+
+
+def use(story: Story, place: Place) -> None:
     """Log in to each host as a user does, activate the environment and run Python."""
-    for name, login in hosts.items():
-        script = f'. {root}/demo/activate && python -c "{USER_CODE}"'
-        print(f"  $ ssh {name}" if login else "  $ sh", flush=True)
-        command = [*login, script] if login else ["sh", "-c", script]
-        story.say(story.run(command, quiet=True))
+    script = f'. {place.root}/demo/activate && python -c "{USER_CODE}"'
+    commands = [[*(login(host) or ["sh", "-c"]), script] for host in place.hosts.values()]
+    with ThreadPoolExecutor() as pool:
+        answers = list(pool.map(lambda command: story.run(command, quiet=True), commands))
+    for name, answer in zip(place.hosts, answers, strict=True):
+        print(f"  $ ssh {name}" if login(place.hosts[name]) else "  $ sh", flush=True)
+        story.say(answer)
 
 
-def second_release() -> None:
-    """Change the spec as its author would: one more package, and a check that it imports."""
-    spec = DEMO / "envs" / "demo"
-    environment = (spec / "environment.yml").read_text(encoding="utf-8")
-    changed = environment.replace("  - numpy\n", "  - numpy\n  - airgap-hello\n")
-    if changed == environment:
-        raise StepFailed("envs/demo/environment.yml has no line '  - numpy' to add a package after")
-    (spec / "environment.yml").write_text(changed, encoding="utf-8")
+def login(host: dict[str, Any]) -> list[str]:
+    """Return the ssh command of a host of the lab; empty for this machine."""
+    if "ansible_host" not in host:
+        return []
+    key = host["ansible_ssh_private_key_file"]
+    options = host["ansible_ssh_common_args"].split()
+    return ["ssh", *options, "-i", key, f"{host['ansible_user']}@{host['ansible_host']}"]
 
 
-def logins(inventory: Path) -> dict[str, list[str]]:
-    """Return the ssh command of each host of the lab's inventory."""
-    ansible_inventory = str(Path(sys.executable).parent / "ansible-inventory")
-    listing = subprocess.run([ansible_inventory, "-i", str(inventory), "--list"], capture_output=True, check=True)
-    hosts = json.loads(listing.stdout)["_meta"]["hostvars"]
-    commands = {}
-    for name, host in sorted(hosts.items()):
-        options = host.get("ansible_ssh_common_args", "").split()
-        key = host["ansible_ssh_private_key_file"]
-        commands[name] = ["ssh", *options, "-i", key, f"{host['ansible_user']}@{host['ansible_host']}"]
-    return commands
+def lab_hosts(inventory: Path) -> dict[str, dict[str, Any]]:
+    """Return the variables of each host of the lab."""
+    command = [tool("ansible-inventory"), "-i", str(inventory), "--list"]
+    listing = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    return dict(sorted(listing["_meta"]["hostvars"].items()))
 
 
-def tell(story: Story, inventory: Path, variables: Path, hosts: dict[str, list[str]], root: str) -> None:
+def tell(story: Story, place: Place, timer: Callable[[], None]) -> None:
     """The story itself, the same for container hosts and a local prefix."""
     story.chapter("Build, deploy and verify: one command")
-    playbook(story, "site", inventory, variables)
+    playbook(story, place, "airgap.conda.site")
     story.chapter("Work on the hosts, as a user")
-    use(story, hosts, root)
-    story.chapter("A second release: the author adds a package, the same command again")
-    second_release()
-    playbook(story, "site", inventory, variables)
-    use(story, hosts, root)
+    use(story, place)
+    story.chapter("The author adds a package: a second release, and onto a drive")
+    edit(DEMO / "envs" / "demo" / "environment.yml", "  - numpy\n", "  - numpy\n  - airgap-hello\n")
+    playbook(story, place, "airgap.conda.refresh", "-e", "refresh_side=bastion")
+    timer()
+    report = json.loads((DEMO / "report" / "report.json").read_text(encoding="utf-8"))
+    story.say("On the page (the GPU is a stand-in):")
+    for host in report["hosts"]:
+        story.say(
+            "".join(f"{host['host']}: {e['env']} {e['release']}, GPU {e['gpu']}\n" for e in host["envs"] if e["gpu"])
+        )
+    use(story, place)
     story.chapter("Roll back")
-    playbook(story, "rollback", inventory, variables, "-e", "env=demo")
-    use(story, hosts, root)
-    story.chapter("Deploy release 1 where it is current already: nothing to do")
-    first = sorted(path.name for path in (DEMO / "depot" / "demo").glob("1-*"))[0]
-    playbook(story, "deploy", inventory, variables, "-e", json.dumps({"deploy_releases": {"demo": first}}))
-    story.chapter("The fleet page")
-    playbook(story, "report", inventory, variables)
-    story.say(f"open {DEMO / 'report' / 'index.html'}")
+    playbook(story, place, "airgap.conda.rollback", "-e", "env=demo")
+    use(story, place)
+    story.chapter("Deploy: the second release is still there, nothing is sent")
+    playbook(story, place, "airgap.conda.deploy")
+
+
+def by_hand(story: Story, place: Place) -> None:
+    """Do what the timer does, from the drive and a depot that is empty, where there is no systemd to set one."""
+    story.chapter("The drive reaches the controller (no systemd here for a timer: its command, by hand)")
+    inside = ["-e", f"deploy_depot={DEMO / 'inside'}"]
+    playbook(story, place, "airgap.conda.refresh", "-e", "refresh_side=controller", *inside)
+
+
+def by_timer(story: Story, place: Place, controller: dict[str, Any], variables: dict[str, object]) -> None:
+    """Carry the drive to a controller that the bastion does not reach, and let the timer there do the rest."""
+    story.chapter("The drive reaches the controller, a machine of its own, where a timer does the rest")
+    own = {
+        "media_drive": "/media/usb",
+        "deploy_batches": [1, "100%"],
+        "deploy_depot": "/srv/conda/depot",
+        "deploy_allowed_signers": "/srv/conda/allowed_signers",
+        "report_path": "/srv/conda/report",
+    }
+    same = {name: value for name, value in variables.items() if not name.startswith("build_")}
+    reach = ("ansible_host", "ansible_user", "ansible_become")
+    hosts = {name: {key: host[key] for key in reach if key in host} for name, host in place.hosts.items()}
+    next(iter(hosts.values())).update(place.probe)
+    here = DEMO / "controller"
+    write_json(here / "inventory" / "group_vars" / "all.json", {**same, **own})
+    write_json(here / "inventory" / "hosts.json", {"workstations": {"hosts": hosts}})
+    (here / "ansible.cfg").write_text("[ssh_connection]\npipelining = true\n", encoding="ascii")
+    shutil.copy(DEMO / "allowed_signers", here)
+    write_json(DEMO / "schedule.json", [SCHEDULE])
+    ssh, key = login(controller), Path(controller["ansible_ssh_private_key_file"])
+    build = [tool("ansible-galaxy"), "collection", "build", "--force", "--output-path", str(DEMO / "drive")]
+    story.run([*build, str(CHECKOUT)])
+    for folder, what, where in (
+        (here, ".", "/srv/conda"),
+        (DEMO / "drive", ".", "/media/usb"),
+        (key.parent, key.name, "/root/.ssh"),
+        (place.inventory.parent, "known_hosts", "/root/.ssh"),
+    ):
+        send(ssh, folder, what, where)
+    install = "ansible-galaxy collection install /media/usb/airgap-conda-*.tar.gz"
+    print("  $ ssh controller", install, flush=True)
+    story.run([*ssh, install], quiet=True)
+    playbook(story, place, str(DEMO / "schedule.json"))
+    print("  (a month goes by in which the controller is off)", flush=True)
+    output = story.run([*ssh, FIRED], quiet=True)
+    story.say(f"{output.splitlines()[0]}\n{recap(output)}")
+    (DEMO / "report").mkdir()
+    back = f"{shlex.join([*ssh, 'tar -c -C /srv/conda/report .'])} | tar -x -C {shlex.quote(str(DEMO / 'report'))}"
+    subprocess.run(["sh", "-c", back], check=True)
 
 
 def main() -> int:
@@ -196,22 +348,25 @@ def main() -> int:
         if options.local:
             print("\nNo container hosts: everything happens below .cache/demo/opt on this machine.")
             shutil.rmtree(DEMO / "opt", ignore_errors=True)
-            inventory = DEMO / "inventory.yml"
-            inventory.write_text(
-                "workstations:\n  hosts:\n    here:\n      ansible_connection: local\n", encoding="utf-8"
-            )
-            root = str(DEMO / "opt")
-            tell(story, inventory, prepare(root), {"here": []}, root)
+            here = Place(DEMO / "inventory" / "hosts.json", str(DEMO / "opt"), {"here": {}}, str(DEMO / "gpu"))
+            write_json(here.inventory, {"workstations": {"hosts": {"here": {"ansible_connection": "local"}}}})
+            prepare(here)
+            tell(story, here, lambda: by_hand(story, here))
         else:
-            story.chapter("Three airgapped hosts without Python")
+            story.chapter("Three airgapped hosts without Python, and a controller")
             story.run([*hosts_py, "down", "--name", "demo"], quiet=True)
-            story.say(story.run([*hosts_py, "up", "3", "--name", "demo"]))
+            story.say(story.run([*hosts_py, "up", "3", "--controller", "--name", "demo"]))
             inventory = CACHE / "lab" / "demo" / "inventory.yml"
-            tell(story, inventory, prepare("/opt/conda-envs"), logins(inventory), "/opt/conda-envs")
+            hosts = lab_hosts(inventory)
+            controller = hosts.pop("controller")
+            lab = Place(inventory, "/opt/conda-envs", hosts, "/srv/gpu")
+            variables = prepare(lab)
+            tell(story, lab, lambda: by_timer(story, lab, controller, variables))
             if not options.keep:
                 story.chapter("Clean up")
                 story.run([*hosts_py, "down", "--name", "demo"])
         story.summary()
+        print(f"\nThe fleet page: {DEMO / 'report' / 'index.html'}")
     except StepFailed as error:
         print(f"\nThe demo stopped: {error}", file=sys.stderr)
         return 1

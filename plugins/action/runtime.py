@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,29 +23,31 @@ class ActionModule(ActionBase):
     TRANSFERS_FILES = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Look; install when the wanted release is not current; return the interpreter."""
+        """Look; install the release that is wanted, if one is, when it is not current; return the interpreter."""
         super().run(tmp, task_vars)
         _result, args = self.validate_argument_spec(
             {
-                "release": {"type": "dict", "required": True},
+                "release": {"type": "dict"},
                 "root": {"type": "path", "default": "/opt/conda-envs"},
                 "allow_downgrade": {"type": "bool", "default": False},
             }
         )
         try:
-            return self._bring(args["release"], args["root"], args["allow_downgrade"], dict(task_vars or {}))
+            host = str((task_vars or {}).get("inventory_hostname", "this host"))
+            seen = _bootstrap.parse_look(self._sh(_bootstrap.look_script(args["root"]), host, "look at the host"))
+            if args["release"] is None:
+                return {"changed": False, **_bootstrap.require_runtime(seen, host)}
+            return self._bring(args["release"], args["root"], args["allow_downgrade"], host, seen)
         except AirgapError as error:
             return {"failed": True, "msg": str(error), **error.as_result()}
 
     def _bring(
-        self, release: dict[str, Any], root: str, allow_downgrade: bool, task_vars: dict[str, Any]
+        self, release: dict[str, Any], root: str, allow_downgrade: bool, host: str, seen: Mapping[str, str]
     ) -> dict[str, Any]:
-        host = task_vars.get("inventory_hostname", "this host")
-        seen = _bootstrap.parse_look(self._sh(_bootstrap.look_script(root), host, "look at the host"))
         result = {
             "changed": not _bootstrap.is_done(seen, release),
             "release": release["id"],
-            "interpreter": f"{root}/runtime/{release['id']}/bin/python",
+            "interpreter": _bootstrap.python_of(root, release["id"]),
             "diff": {"before": f"runtime {seen.get('current') or '-'}\n", "after": f"runtime {release['id']}\n"},
         }
         if not result["changed"]:
@@ -53,7 +56,7 @@ class ActionModule(ActionBase):
         if self._task.check_mode:
             # The interpreter of a release that is not there yet cannot run the modules that follow.
             working = seen.get("works") == "yes"
-            result["interpreter"] = f"{root}/runtime/{seen['current']}/bin/python" if working else ""
+            result["interpreter"] = _bootstrap.python_of(root, seen["current"]) if working else ""
             return result
         self._install(release, root, host)
         return result

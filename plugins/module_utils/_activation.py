@@ -17,26 +17,34 @@ _OLD = "_AIRGAP_CONDA_OLD_"
 _ACTIVE = "_AIRGAP_CONDA_PREFIX"
 
 
-def activation_scripts(variables: Mapping[str, str]) -> dict[str, str]:
+def activation_scripts(variables: Mapping[str, str], literal: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return path in the environment -> POSIX shell script; nothing when there are no variables.
 
-    ``$NAME`` and ``${NAME}`` in a value are expanded on activation, in the order of the variables; all else is
-    literal. In a list such as ``$CONDA_PREFIX/lib:$LD_LIBRARY_PATH`` a variable that is unset or empty leaves no empty
-    item behind: the dynamic linker and the shell would read one as the current directory.
+    The ``literal`` ones are set first, exactly as they are. In a value of the others, ``$NAME`` and ``${NAME}`` are
+    expanded on activation, in the order of the variables; all else is literal. In a list such as
+    ``$CONDA_PREFIX/lib:$LD_LIBRARY_PATH`` a variable that is unset or empty leaves no empty item behind: the dynamic
+    linker and the shell would read one as the current directory.
     """
-    if not variables:
+    literal = literal or {}
+    names = [*literal, *variables]
+    if not names:
         return {}
     undo = f'if [ -r "${{{_ACTIVE}-}}/{DEACTIVATE}" ]; then\n    . "${_ACTIVE}/{DEACTIVATE}"\nfi\n'
     begin = f'# Made by airgap.conda from the spec.\nif [ -n "${{{_ACTIVE}-}}" ]; then\n{_indent(undo)}fi\n'
     begin += f'export {_ACTIVE}="$CONDA_PREFIX"\n'
-    sets = "".join(_set(name, value) for name, value in variables.items())
-    restores = "".join(_restore(name) for name in reversed(list(variables)))
+    sets = "".join(f'{_save(name)}export {name}="{_literal(value)}"\n' for name, value in literal.items())
+    sets += "".join(_set(name, value) for name, value in variables.items())
+    restores = "".join(_restore(name) for name in reversed(names))
     end = f"# Made by airgap.conda from the spec.\n{restores}unset {_ACTIVE}\n"
     return {ACTIVATE: begin + sets, DEACTIVATE: end}
 
 
+def _save(name: str) -> str:
+    return f'if [ -n "${{{name}+set}}" ]; then\n    export {_OLD}{name}="${name}"\nelse\n    unset {_OLD}{name}\nfi\n'
+
+
 def _set(name: str, value: str) -> str:
-    save = f'if [ -n "${{{name}+set}}" ]; then\n    export {_OLD}{name}="${name}"\nelse\n    unset {_OLD}{name}\nfi\n'
+    save = _save(name)
     items = value.split(":")
     if len(items) == 1 or not any(_REFERENCE.fullmatch(item) for item in items):
         return f"{save}export {name}={_quote(value)}\n"

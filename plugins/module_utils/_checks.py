@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ansible_collections.airgap.conda.plugins.module_utils import _probe
 from ansible_collections.airgap.conda.plugins.module_utils._activate import activate_script
+from ansible_collections.airgap.conda.plugins.module_utils._disk import os_errors
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._release import Manifest
 
@@ -27,7 +28,8 @@ def failed_check(prefix: Path, manifest: Manifest) -> tuple[str, _probe.Outcome]
     """Run every check of a release; return the first that fails, as its author wrote it, and how it ended."""
     imports = [(f"import {name}", _import(name)) for name in manifest.checks.imports]
     # Libraries write caches and settings below HOME at their first import.
-    home = tempfile.mkdtemp(prefix="airgap-conda-")
+    with os_errors("Running the checks", Path(tempfile.gettempdir())):
+        home = tempfile.mkdtemp(prefix="airgap-conda-")
     try:
         # All in one process first: mostly they all work, and numpy need not be loaded for each of them again.
         together = _import(", ".join(manifest.checks.imports))

@@ -87,6 +87,15 @@ def newest_cuda(driver: str) -> str:
     return next((cuda for cuda, floor in reversed(list(FLOORS.items())) if have >= version_key(floor)), "")
 
 
+def oldest_driver(cuda: str) -> str:
+    """Return the oldest driver that supports a CUDA toolkit (``11.4``) in full; empty before 10.0.
+
+    For a toolkit that the table lacks (``12.7``) it is that of the newest before it.
+    """
+    wanted = version_key(cuda)
+    return next((floor for name, floor in reversed(list(FLOORS.items())) if version_key(name) <= (*wanted, 0)[:2]), "")
+
+
 def architecture_fit(capability: str, architectures: Iterable[str]) -> str:
     """Tell whether code for ``architectures`` (``sm_86``, ``compute_90``) runs on a GPU of ``capability`` (``8.9``).
 
@@ -129,6 +138,8 @@ _BUILD = {
     "torch/version.py": re.compile(r"^cuda\b[^=\n]*=\s*['\"](\d+\.\d+)", re.MULTILINE),
     "tensorflow/python/platform/build_info.py": re.compile(r"['\"]cuda_version['\"]\s*[:,]\s*['\"](\d+(?:\.\d+)?)"),
 }
+# The same file has the list of what it was compiled for, in the same two forms.
+_TENSORFLOW_LIST = re.compile(r"['\"]cuda_compute_capabilities['\"]\s*[:,]\s*\[([^\]]*)\]")
 
 
 def site_packages(prefix: Path) -> list[Path]:
@@ -152,6 +163,19 @@ def cuda_of_prefix(prefix: Path) -> tuple[str, str]:
                 found.append((build[1], str(folder / name)))
     # 12 alone says less than 12.6, and sorts below it.
     return max(found, key=lambda item: (version_key(item[0]), item[1]), default=("", ""))
+
+
+def has_torch_cuda(prefix: Path) -> bool:
+    """Tell whether an environment has a PyTorch that was built with CUDA."""
+    name = "torch/version.py"
+    return any(_BUILD[name].search(_read(folder / name)) for folder in site_packages(prefix))
+
+
+def tensorflow_architectures(prefix: Path) -> list[str]:
+    """Return what the environment's TensorFlow was compiled for (``sm_60``, ``compute_80``); empty without CUDA."""
+    texts = (_read(folder / "tensorflow/python/platform/build_info.py") for folder in site_packages(prefix))
+    lists = [match[1] for match in map(_TENSORFLOW_LIST.search, texts) if match]
+    return re.findall(r"\w+", " ".join(lists))
 
 
 def _conda_versions(prefix: Path) -> Sequence[tuple[str, str]]:

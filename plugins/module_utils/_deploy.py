@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.airgap.conda.plugins.module_utils import _kernelspec
 from ansible_collections.airgap.conda.plugins.module_utils._checks import require_checks
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._fsck import require_whole
 from ansible_collections.airgap.conda.plugins.module_utils._gpu import Tools, require_gpu
 from ansible_collections.airgap.conda.plugins.module_utils._release import serial_of
 from ansible_collections.airgap.conda.plugins.module_utils._store import Store
@@ -35,6 +38,7 @@ def deploy(store: Store, step: Mapping[str, Any], manifest_sha256: str, keep: in
     if step["action"] == "none":
         return done
     with store.lock(env):
+        _require_unchanged(store, step)
         store.recover(env)
         if step["action"] == "install" and release not in store.releases(env):
             clock = time.monotonic()
@@ -46,10 +50,24 @@ def deploy(store: Store, step: Mapping[str, Any], manifest_sha256: str, keep: in
             done.seconds["checks"] = round(time.monotonic() - clock, 2)
             store.switch(env, release)
             store.clear_incoming(env, release)
-        done.pruned = store.prunable(env, keep)
+        _kernelspec.apply(store, env, step["kernels"])
+        done.pruned = [] if step["action"] == "kernel" else store.prunable(env, keep)
         for name in done.pruned:
             store.remove(env, name)
     return done
+
+
+def _require_unchanged(store: Store, step: Mapping[str, Any]) -> None:
+    """Raise AirgapError when another run switched since preflight looked: its release may be newer than this one."""
+    current = store.current(step["env"])
+    if current not in (step.get("current", current), step["id"]):
+        raise AirgapError(
+            f"Another run has changed {step['env']} meanwhile",
+            wanted=f"{step['current'] or 'no release'} as current, as preflight found it",
+            found=current or "no release",
+            where=str(store.root / step["env"] / "current"),
+            remedy="run again",
+        )
 
 
 def _check(store: Store, env: str, release: str, is_new: bool, tools: Tools | None) -> list[str]:
@@ -70,21 +88,46 @@ def _check(store: Store, env: str, release: str, is_new: bool, tools: Tools | No
     return report.warnings() if report else []
 
 
-def rollback(store: Store, env: str, release: str, check_mode: bool) -> str:
-    """Switch to ``release``, or without one to that before the current; returns its id.
+def state_line(env: str, release: str, kernel: str) -> str:
+    """Return the line of a diff that shows an environment: its current release and its kernel.json, empty for none."""
+    return f"{env} {release or '-'}{', Jupyter kernel ' if kernel else ''}{kernel}\n"
+
+
+def state_now(store: Store, env: str) -> str:
+    """Return that line for what there is."""
+    return state_line(env, store.current(env), _kernelspec.found(store, env))
+
+
+@dataclass
+class Back:
+    """Where a rollback leads: to this release, with this kernel.json (empty for none); and what to warn of."""
+
+    release: str
+    kernel: str
+    warnings: list[str] = field(default_factory=list)
+
+
+def rollback(store: Store, env: str, release: str, check_mode: bool) -> Back:
+    """Switch to ``release``, or without one to that before the current.
 
     Raises AirgapError when it is not on the host. In check mode nothing is switched.
     """
-    target = _rollback_target(store, env, release)
-    if target != store.current(env) and not check_mode:
+    back = _back(store, env, release)
+    if not check_mode and (back.release != store.current(env) or store.unfinished(env)):
         with store.lock(env):
             # Chosen again: a deploy may have ended since.
-            target = _rollback_target(store, env, release)
-            store.switch(env, target)
-    return target
+            back = _back(store, env, release)
+            store.recover(env)
+            store.switch(env, back.release)
+            try:
+                _kernelspec.apply(store, env, _kernelspec.recorded(store, env))
+            except AirgapError as error:
+                # No failure: the release is switched, and a second try would go back one more.
+                back.warnings.append(str(error))
+    return back
 
 
-def _rollback_target(store: Store, env: str, release: str) -> str:
+def _back(store: Store, env: str, release: str) -> Back:
     target = release or store.previous(env)
     if not target or target not in store.releases(env):
         raise AirgapError(
@@ -94,7 +137,10 @@ def _rollback_target(store: Store, env: str, release: str) -> str:
             where=str(store.root / env),
             remedy="name a release that is installed, or deploy one",
         )
-    return target
+    kernel = ""
+    with suppress(AirgapError):  # its manifest is damaged: no reason not to go back to it
+        kernel = _kernelspec.wanted(store, env, target, _kernelspec.recorded(store, env))
+    return Back(target, kernel)
 
 
 def verify(store: Store, env: str, tools: Tools | None = None) -> dict[str, Any]:
@@ -117,18 +163,9 @@ def verify(store: Store, env: str, tools: Tools | None = None) -> dict[str, Any]
             wanted=f"{store.release(env, current)} and its record in {store.state(env)}",
             found=f"releases {', '.join(store.releases(env)) or 'none'}",
             where=str(store.root / env / "current"),
-            remedy="deploy it again, or roll back to a release that is there",
+            remedy=f"run playbooks/repair.yml with -e env={env}, deploy it again, or roll back to one that is there",
         )
-    differences = store.differences(env, current)
-    if differences:
-        first = differences[0]
-        raise AirgapError(
-            f"{env} {current} is not as it was signed: {len(differences)} paths differ",
-            wanted=first.wanted,
-            found=first.found,
-            where=str(store.release(env, current) / first.path),
-            remedy="roll back to another release, or build and deploy a new one; then look for who changed it",
-        )
+    require_whole(store, env, current)
     prefix, manifest = store.release(env, current), store.manifest(env, current)
     require_checks(prefix, manifest, "it is still current")
     report = require_gpu(prefix, manifest, "it is still current", tools)

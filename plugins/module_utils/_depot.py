@@ -46,10 +46,14 @@ class Verified:
         names = ("env", "id", "serial", "prefix", "root", "platform", "bytes", "files", "files_sha256")
         return {
             **{name: getattr(manifest, name) for name in names},
-            "glibc": manifest.requirements.get("glibc", ""),
-            "glibc_file": manifest.requirements.get("glibc_file", ""),
+            "glibc": manifest.requirements.glibc,
+            "glibc_file": manifest.requirements.glibc_file,
+            "requirements": asdict(manifest.requirements),
+            "gpu": manifest.gpu,
+            "created": manifest.created,
             "payloads": [asdict(payload) for payload in manifest.payloads],
             "imports": list(manifest.checks.imports),
+            "ipykernel": manifest.ipykernel,
             "path": str(self.folder),
             "signer": self.signer,
             "manifest_sha256": self.manifest_sha256,
@@ -163,8 +167,9 @@ class Depot:
 
 
 def check_files(folder: Path, manifest: Manifest) -> None:
-    """Compare the list of files and every part of every payload in ``folder`` with the manifest."""
-    _check_file(folder / FILES, None, manifest.files_sha256)
+    """Compare the list of files, every document and every part of every payload in ``folder`` with the manifest."""
+    for name, sha256 in {FILES: manifest.files_sha256, **manifest.documents}.items():
+        _check_file(folder / name, None, sha256)
     for payload in manifest.payloads:
         for part in payload.parts:
             _check_file(folder / part.name, part.size, part.sha256)

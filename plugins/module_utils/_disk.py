@@ -49,15 +49,27 @@ def make_folder(path: Path, mode: int = 0o755) -> None:
     path.chmod(mode)
 
 
-def replace_file(path: Path, content: bytes) -> None:
-    """Replace a file of mode 0644 by one rename; what was there stays until the new content is on disk."""
+def replace_file(path: Path, content: bytes, mode: int = 0o644) -> None:
+    """Replace a file by one rename; what was there stays until the new content is on disk."""
     new = path.with_name(f".{path.name}-new")
     try:
         with open(new, "wb") as stream:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
-        new.chmod(0o644)
+        new.chmod(mode)
+        os.rename(new, path)
+    finally:
+        new.unlink(missing_ok=True)
+    flush_directory(path.parent)
+
+
+def replace_link(path: Path, target: str) -> None:
+    """Let ``path`` be a link to ``target``, by one rename; what was there stays until then."""
+    new = path.with_name(f".{path.name}-new")
+    try:
+        new.unlink(missing_ok=True)
+        new.symlink_to(target)
         os.rename(new, path)
     finally:
         new.unlink(missing_ok=True)

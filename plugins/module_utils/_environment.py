@@ -1,7 +1,7 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Make the environment of a spec on the bastion: solve, install, pip, copies, activation, byte code, marker."""
+"""Make the environment of a spec on the bastion: solve or lock, install, pip, copies, activation, byte code, marker."""
 
 from __future__ import annotations
 
@@ -10,14 +10,35 @@ import json
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._activation import activation_scripts
-from ansible_collections.airgap.conda.plugins.module_utils._install import copy_inside, install, replace_file
-from ansible_collections.airgap.conda.plugins.module_utils._locks import conda_lock, digest, package_list, pip_lock
-from ansible_collections.airgap.conda.plugins.module_utils._pip import PipPackage, pip_install
+from ansible_collections.airgap.conda.plugins.module_utils._backend import Backend, RattlerBackend
+from ansible_collections.airgap.conda.plugins.module_utils._channels import Channels
+from ansible_collections.airgap.conda.plugins.module_utils._conda_meta import adopt, own_byte_code
+from ansible_collections.airgap.conda.plugins.module_utils._container import Container
+from ansible_collections.airgap.conda.plugins.module_utils._install import copy_inside
+from ansible_collections.airgap.conda.plugins.module_utils._lock_check import checked
+from ansible_collections.airgap.conda.plugins.module_utils._locks import (
+    PIP_LOCK,
+    Lock,
+    conda_lock,
+    digest,
+    package_list,
+    parse_lock,
+    pip_lock,
+    read_lock,
+    write_lock,
+)
+from ansible_collections.airgap.conda.plugins.module_utils._packages import CondaPackage
+from ansible_collections.airgap.conda.plugins.module_utils._pip import (
+    PipPackage,
+    pip_install,
+    pip_install_locked,
+    settle_records,
+)
 from ansible_collections.airgap.conda.plugins.module_utils._prefix import (
     cannot_write,
     check_prefix,
@@ -25,34 +46,52 @@ from ansible_collections.airgap.conda.plugins.module_utils._prefix import (
     locked,
     read_marker,
     recover,
+    replace_file,
     replaced,
 )
+from ansible_collections.airgap.conda.plugins.module_utils._progress import Progress
 from ansible_collections.airgap.conda.plugins.module_utils._python import compile_missing, python_of
 from ansible_collections.airgap.conda.plugins.module_utils._release_spec import Target
-from ansible_collections.airgap.conda.plugins.module_utils._solve import Channels, solve
 from ansible_collections.airgap.conda.plugins.module_utils._spec import ENVIRONMENT, RELEASE, Spec
 from ansible_collections.airgap.conda.plugins.module_utils._urls import without_credentials
 
 # Raised when the same inputs give another environment than before, so that old ones are made anew.
-SCHEMA = 1
+SCHEMA = 2
+# What a user sees of a step that takes long.
+STEPS = {"solve": "solving", "install": "installing the conda packages", "pip": "running pip", "compile": "compiling"}
 
 
 @dataclass(frozen=True)
 class Request:
-    """What to make, from where and where to."""
+    """What to make, from where and where to; ``backend`` is rattler when none is given.
+
+    In the ``container``, if there is one, the environment's own programs run: pip, and what compiles its Python.
+    """
 
     prefix: Path
     spec: Spec
     channels: Channels
     target: Target
     cache: Path
+    backend: Backend | None = None
+    container: Container | None = None
+    progress: Progress = field(default_factory=Progress)
 
     @property
     def sha256(self) -> str:
-        """Name the question; an environment made for the same one is not looked at again."""
+        """Name the question; an environment made for the same one is not looked at again.
+
+        The backend is no part of it: another one makes nothing anew that is there.
+        """
         names = [without_credentials(name) for name in self.channels.names]
-        alias = without_credentials(self.channels.alias)
-        return digest([SCHEMA, self.spec.sha256, names, alias, self.channels.only, asdict(self.target)])
+        alias = without_credentials(self.channels.alias or "")
+        asked = [names, alias, self.channels.only, self.channels.priority]
+        return digest([SCHEMA, self.spec.sha256, *asked, asdict(self.target), *self.images])
+
+    @property
+    def images(self) -> list[str]:
+        """Name the system that pip sees, when it is not the bastion's."""
+        return [self.container.image] if self.container else []
 
 
 @dataclass(frozen=True)
@@ -64,7 +103,14 @@ class Environment:
     inputs_sha256: str
     conda_lock: str
     pip_lock: str
-    packages: tuple[dict[str, str], ...]
+    packages: tuple[dict[str, Any], ...]
+    built_from_source: tuple[str, ...] = ()
+
+    def same_as(self, other: Environment | None) -> bool:
+        """Tell whether both are made of the same files for the same question."""
+        # A lock tells neither the sizes of packages nor what pip has to build.
+        known = [replace(made, packages=(), built_from_source=()) for made in (self, other) if made]
+        return len(known) == 2 and known[0] == known[1]
 
     def to_text(self) -> str:
         return json.dumps(asdict(self), indent=1, sort_keys=True) + "\n"
@@ -76,126 +122,167 @@ class Outcome:
 
     changed: bool
     environment: Environment
-    before: tuple[dict[str, str], ...] = ()
+    before: tuple[dict[str, Any], ...] = ()
     durations: dict[str, float] = field(default_factory=dict)
 
 
 def make(request: Request, update: bool = False, check: bool = False) -> Outcome:
-    """Make the environment, unless the prefix has it already; ``update`` asks channels and index again.
+    """Make the environment, unless the prefix has it already.
 
-    With ``check`` nothing outside the cache is written and the answer is the one a real run would give. A failure
-    leaves the environment that was there, or nothing.
+    With locks beside the spec it is made of what they name. ``update`` asks channels and index again instead, and
+    writes such locks anew. With ``check`` nothing outside the cache is written and the answer is the one a real run
+    would give. A failure leaves the environment that was there, or nothing.
     """
     check_prefix(request.prefix)
     if check:
-        return _Run(request).predict(update)
+        return _Run(request, update).predict()
     with locked(request.prefix):
         recover(request.prefix)
-        return _Run(request).make(update)
+        return _Run(request, update).make()
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """The packages to install; ``pip`` is None while only pip can tell."""
+
+    conda: tuple[CondaPackage, ...]
+    pip: tuple[PipPackage, ...] | None
 
 
 class _Run:
-    def __init__(self, request: Request) -> None:
-        self.request, self.spec, self.prefix = request, request.spec, request.prefix
+    def __init__(self, request: Request, update: bool) -> None:
+        self.request, self.spec, self.prefix, self.update = request, request.spec, request.prefix, update
+        self.backend = request.backend or RattlerBackend(request.cache)
+        self.lock = read_lock(self.spec.directory)
         self.old = _read(self.prefix)
         self.durations: dict[str, float] = {}
 
-    def predict(self, update: bool) -> Outcome:
+    def predict(self) -> Outcome:
         current = self._current()
-        if current and not update:
+        if current and not self.update:
             return self._unchanged(current)
-        return self._compare(self._preview(self._solve()))
+        choice = self._choice()
+        new = self._preview(choice)
+        return self._compare(new, changed=self._lock_differs(new))
 
-    def make(self, update: bool) -> Outcome:
+    def make(self) -> Outcome:
         current = self._current()
-        if current and not update:
+        if current and not self.update:
             return self._unchanged(current)
-        records = self._solve()
-        if current and self._preview(records) == current:
+        choice = self._choice()
+        if current and self._preview(choice).same_as(current) and not self._lock_differs(current):
             return self._unchanged(current)
         with replaced(self.prefix):
             try:
-                new = self._build(records)
+                new = self._build(choice)
             except OSError as error:
                 raise cannot_write(self.prefix, error) from error
+        if self._lock_differs(new):
+            write_lock(self.spec.directory, new.conda_lock, new.pip_lock)
         return self._compare(new, changed=True)
 
     def _current(self) -> Environment | None:
-        """Return what the prefix holds if it was made for this very request."""
-        return self.old if self.old and self.old.request_sha256 == self.request.sha256 else None
+        """Return what the prefix holds if it was made for this very request, of what the locks name."""
+        if not self.old or self.old.request_sha256 != self.request.sha256:
+            return None
+        if self.lock and not self.update and self.lock.identity != _lock_of(self.old).identity:
+            return None
+        return self.old
+
+    def _lock_differs(self, new: Environment) -> bool:
+        return self.update and self.lock is not None and self.lock.identity != _lock_of(new).identity
 
     def _unchanged(self, old: Environment) -> Outcome:
         return Outcome(False, old, old.packages, self.durations)
 
     def _compare(self, new: Environment, changed: bool = False) -> Outcome:
         before = self.old.packages if self.old else ()
-        return Outcome(changed or new != self.old, new, before, self.durations)
+        return Outcome(changed or not new.same_as(self.old), new, before, self.durations)
 
-    def _solve(self) -> list[Any]:
+    def _choice(self) -> _Choice:
+        if self.request.container:
+            self.request.container.check(self.request.target.glibc)
+        if self.lock and not self.update:
+            lock = checked(self.lock, self.spec, self.request.channels, self.request.target)
+            return _Choice(lock.conda, lock.pip)
         with self._timed("solve"):
-            return solve(
-                self.spec.conda,
-                self.request.channels,
-                self.request.target,
-                self.request.cache,
-                str(self.spec.directory / ENVIRONMENT),
-            )
+            where = str(self.spec.directory / ENVIRONMENT)
+            packages = self.backend.solve(self.spec.conda, self.request.channels, self.request.target, where)
+        return _Choice(tuple(packages), None if self.spec.pip else ())
 
-    def _preview(self, records: list[Any]) -> Environment:
-        """Say what would come out. Only the environment's own pip can tell that, so it gets one for a moment."""
-        if not self.spec.pip:
-            return self._describe(records, [])
+    def _preview(self, choice: _Choice) -> Environment:
+        """Say what would come out. Where only the environment's own pip can tell, it gets one for a moment."""
+        if choice.pip is not None:
+            return self._describe(choice)
         with tempfile.TemporaryDirectory(dir=self.request.cache, prefix="preview-") as scratch:
             prefix = Path(scratch) / "env"
-            self._install(records, prefix)
-            return self._describe(records, self._pip(prefix, dry_run=True))
+            self._install(choice.conda, prefix)
+            return self._describe(_Choice(choice.conda, self._pip(prefix, dry_run=True)))
 
-    def _build(self, records: list[Any]) -> Environment:
-        self._install(records, self.prefix)
-        packages = self._pip(self.prefix)
+    def _build(self, choice: _Choice) -> Environment:
+        self._install(choice.conda, self.prefix)
+        adopt(self.prefix, choice.conda)
+        pip = self._pip(self.prefix) if choice.pip is None else self._pip_locked(choice.pip)
+        settle_records(self.prefix)
         for source, target in self.spec.release.copies:
             copy_inside(self.prefix, source, target, str(self.spec.directory / RELEASE))
-        variables = {**self.spec.variables, **self.spec.release.activation_variables}
-        for path, script in activation_scripts(variables).items():
+        for path, script in activation_scripts(self.spec.release.activation_variables, self.spec.variables).items():
             replace_file(self.prefix / path, script.encode("utf-8"))
         if python_of(self.prefix).exists():
             with self._timed("compile"):
-                compile_missing(self.prefix)
-        new = self._describe(records, packages)
+                compile_missing(self.prefix, self.request.container)
+            own_byte_code(self.prefix)
+        new = self._describe(_Choice(choice.conda, pip))
         finish(self.prefix, new.to_text())
         return new
 
-    def _install(self, records: list[Any], prefix: Path) -> None:
+    def _install(self, conda: tuple[CondaPackage, ...], prefix: Path) -> None:
         with self._timed("install"):
-            install(records, prefix, self.request.target.platform, self.request.cache)
+            self.backend.install(conda, prefix, self.request.target)
 
-    def _pip(self, prefix: Path, dry_run: bool = False) -> list[PipPackage]:
+    def _pip(self, prefix: Path, dry_run: bool = False) -> tuple[PipPackage, ...]:
         if not self.spec.pip:
-            return []
+            return ()
         with self._timed("pip"):
-            return pip_install(prefix, self.spec.pip, str(self.spec.directory / ENVIRONMENT), dry_run)
+            where = str(self.spec.directory / ENVIRONMENT)
+            return tuple(pip_install(prefix, self.spec.pip, where, dry_run, self.request.container))
 
-    def _describe(self, records: list[Any], pip: list[PipPackage]) -> Environment:
-        packages = package_list(records, pip)
-        # Not the locks themselves: they hold addresses, and the same packages from a mirror are the same environment.
-        identities = [{**package, "channel": ""} for package in packages]
-        inputs = [SCHEMA, self.spec.sha256, asdict(self.request.target), identities]
+    def _pip_locked(self, packages: tuple[PipPackage, ...]) -> tuple[PipPackage, ...]:
+        if packages:
+            options = [line for line in self.spec.pip if line.startswith("-")]
+            with self._timed("pip"):
+                lines, where = pip_lock(packages).splitlines(), str(self.spec.directory / PIP_LOCK)
+                found = pip_install_locked(self.prefix, lines, options, where, self.request.container)
+            built = {package.name for package in found if package.built}
+            packages = tuple(replace(package, built=package.name in built) for package in packages)
+        return packages
+
+    def _describe(self, choice: _Choice) -> Environment:
+        lock = Lock(choice.conda, choice.pip or ())
+        # The identity, not the text: that has addresses, and the same packages from a mirror are the same environment.
+        inputs = [SCHEMA, self.spec.sha256, asdict(self.request.target), lock.identity, *self.request.images]
         return Environment(
             request_sha256=self.request.sha256,
             spec_sha256=self.spec.sha256,
             inputs_sha256=digest(inputs),
-            conda_lock=conda_lock(records),
-            pip_lock=pip_lock(pip),
-            packages=packages,
+            conda_lock=conda_lock(lock.conda),
+            pip_lock=pip_lock(lock.pip),
+            packages=package_list(lock.conda, lock.pip),
+            built_from_source=tuple(package.name for package in lock.pip if package.built),
         )
 
     @contextlib.contextmanager
     def _timed(self, step: str) -> Iterator[None]:
         start = time.monotonic()
+        self.request.progress.say(STEPS[step])
         try:
             yield
         finally:
             self.durations[step] = round(self.durations.get(step, 0.0) + time.monotonic() - start, 3)
+
+
+def _lock_of(environment: Environment) -> Lock:
+    return parse_lock(environment.conda_lock, environment.pip_lock)
 
 
 def _read(prefix: Path) -> Environment | None:
@@ -205,6 +292,7 @@ def _read(prefix: Path) -> Environment | None:
         return None
     try:
         values = json.loads(text)
-        return Environment(**{**values, "packages": tuple(values["packages"])})
+        lists = {name: tuple(values[name]) for name in ("packages", "built_from_source")}
+        return Environment(**{**values, **lists})
     except (ValueError, TypeError, KeyError):
         return None

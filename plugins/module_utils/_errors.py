@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 
 class AirgapError(Exception):
     """Something the user can act on.
@@ -25,6 +28,10 @@ class AirgapError(Exception):
         return (
             f"{self.problem}. Wanted: {self.wanted}. Found: {self.found}. Where: {self.where}. Remedy: {self.remedy}."
         )
+
+    def __reduce__(self) -> tuple[Callable[..., AirgapError], tuple[str]]:
+        """Tell how to send it to another process."""
+        return partial(AirgapError, **self.as_result()), (self.problem,)
 
     def as_result(self) -> dict[str, str]:
         """Return the fields a module adds to its failure, for callers that read them by name."""

@@ -16,11 +16,15 @@ import io
 import os
 import tarfile
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._files import BLOCK, DIRECTORY, FILE, SYMLINK, FileEntry
+
+# Bytes that tell the name of a member where a header has no room for it; a path ends at 4096.
+LONGEST_HEADER = 64 << 10
 
 
 class _Chain(io.RawIOBase):
@@ -54,12 +58,12 @@ class _Chain(io.RawIOBase):
 def extract(parts: list[Path], format_name: str, entries: list[FileEntry], target: Path) -> None:
     """Unpack the payload in ``parts`` into the empty directory ``target``.
 
-    Raises AirgapError when the payload holds anything else than the regular files of ``entries``, byte for byte.
+    Raises AirgapError when the payload holds anything else than ``entries``, each once, the files byte for byte.
     """
     for entry in entries:
         if entry.type == DIRECTORY:
             os.mkdir(target / entry.path, 0o700)
-    _extract_files(parts, format_name, {e.path: e for e in entries if e.type == FILE}, target)
+    _extract_files(parts, format_name, [(entry, target / entry.path) for entry in entries], passing_over=False)
     for entry in entries:
         if entry.type == SYMLINK:
             os.symlink(entry.target, target / entry.path)
@@ -68,28 +72,56 @@ def extract(parts: list[Path], format_name: str, entries: list[FileEntry], targe
             os.chmod(target / entry.path, entry.mode)
 
 
-def _extract_files(parts: list[Path], format_name: str, wanted: dict[str, FileEntry], target: Path) -> None:
+def extract_some(parts: list[Path], format_name: str, files: Iterable[tuple[FileEntry, Path]]) -> None:
+    """Unpack single files of a payload, each to a path where nothing is; raises AirgapError as ``extract`` does."""
+    _extract_files(parts, format_name, files, passing_over=True)
+
+
+def _extract_files(
+    parts: list[Path], format_name: str, files: Iterable[tuple[FileEntry, Path]], passing_over: bool
+) -> None:
+    """Write ``files``; what else the payload holds is passed over, or refused."""
     where = str(parts[0])
+    wanted = {entry.path: (entry, path) for entry, path in files}
     chain = io.BufferedReader(_Chain(parts), BLOCK)
     try:
         with chain, _decompress(chain, format_name) as stream, _open_tar(stream) as archive:
             for member in archive:
-                if member.isdir() or member.issym():
-                    continue  # these come from files.json
-                entry = wanted.pop(member.name, None)
-                source = archive.extractfile(member) if member.isreg() else None
-                if entry is None or source is None or member.size != entry.size:
+                if passing_over and member.name not in wanted:
+                    continue
+                entry, path = wanted.pop(member.name, (None, None))
+                is_file = entry is not None and entry.type == FILE
+                if entry is None or path is None or member.size != entry.size or member.isreg() != is_file:
                     raise _damaged(where, f"{member.name!r}, which files.json does not list like that")
-                _write(source, entry, target / entry.path, where)
-    # ValueError: tarfile's own answer to a sparse map that is none.
-    except (tarfile.TarError, EOFError, ValueError, zlib.error, gzip.BadGzipFile, _zstd_error()) as error:
+                if is_file:  # all else comes from files.json
+                    _write(archive.extractfile(member), entry, path, where)
+    # tarfile's own: ValueError for a sparse map that is none, RecursionError for headers that follow each other.
+    except (
+        tarfile.TarError,
+        EOFError,
+        ValueError,
+        RecursionError,
+        zlib.error,
+        gzip.BadGzipFile,
+        _zstd_error(),
+    ) as error:
         raise _damaged(where, f"an archive that cannot be read: {error}") from error
     if wanted:
-        raise _damaged(where, f"{len(wanted)} files missing, {min(wanted)!r} among them")
+        raise _damaged(where, f"{len(wanted)} members missing, {min(wanted)!r} among them")
+
+
+class _Member(tarfile.TarInfo):
+    """A member whose long name or attributes are short enough: tarfile reads them at once, whatever size they claim."""
+
+    def _proc_member(self, archive: tarfile.TarFile) -> Any:
+        is_plain = self.isreg() or self.isdir() or self.issym()
+        if not is_plain and self.size > LONGEST_HEADER:
+            raise tarfile.ReadError(f"a header of {self.size} bytes")
+        return super()._proc_member(archive)  # type: ignore[misc]
 
 
 def _open_tar(stream: Any) -> tarfile.TarFile:
-    return tarfile.open(fileobj=stream, mode="r|", encoding="utf-8")
+    return tarfile.open(fileobj=stream, mode="r|", encoding="utf-8", tarinfo=_Member)
 
 
 def _decompress(stream: BinaryIO, format_name: str) -> Any:

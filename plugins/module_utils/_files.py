@@ -12,8 +12,8 @@ import os
 import posixpath
 import re
 import stat
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, astuple, dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
@@ -24,6 +24,8 @@ BLOCK = 1 << 20
 # it again. A link has none of its own.
 MODES = {FILE: (0o644, 0o755), DIRECTORY: (0o755,), SYMLINK: (0,)}
 SHA256 = re.compile(r"[0-9a-f]{64}")
+# Bytes of a list, about a million files: a few kilobytes can hold gigabytes.
+LONGEST_LIST = 256 << 20
 # What a kernel follows before it gives up on a chain of links.
 MAX_LINKS = 40
 
@@ -44,6 +46,10 @@ class FileEntry:
     target: str = ""
 
 
+# The folder of a release itself, which files.json does not list.
+TOP = FileEntry(".", DIRECTORY, 0o755)
+
+
 @dataclass(frozen=True)
 class Difference:
     """One way in which a tree differs from its files.json."""
@@ -57,7 +63,7 @@ def write_files(entries: Iterable[FileEntry]) -> bytes:
     """Return the bytes of files.json.zst; the same entries always give the same bytes."""
     import zstandard
 
-    text = json.dumps([asdict(entry) for entry in entries], separators=(",", ":"))
+    text = json.dumps([vars(entry) for entry in entries], separators=(",", ":"))
     return zstandard.ZstdCompressor(level=9).compress(text.encode("utf-8", "surrogateescape"))
 
 
@@ -69,7 +75,9 @@ def read_files(data: bytes, where: str) -> list[FileEntry]:
     import zstandard
 
     try:
-        text = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(data)).read()
+        text = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(data)).read(LONGEST_LIST + 1)
+        if len(text) > LONGEST_LIST:
+            raise ValueError(f"more than {LONGEST_LIST} bytes")
         entries = [FileEntry(**item) for item in json.loads(text.decode("utf-8", "surrogateescape"))]
     except (zstandard.ZstdError, ValueError, TypeError, RecursionError) as error:
         raise _refused(where, f"an unreadable list: {error}") from error
@@ -149,33 +157,42 @@ def leads_out(path: str, links: Mapping[str, str]) -> bool:
     return False
 
 
-def compare_tree(prefix: Path, entries: Iterable[FileEntry], content: bool = True) -> Iterator[Difference]:
+def compare_tree(
+    prefix: Path, entries: Iterable[FileEntry], content: bool = True, owner: int | None = None
+) -> Iterator[Difference]:
     """Yield what differs between the tree at ``prefix`` and ``entries``.
 
-    ``content`` also hashes every file; without it only type, mode, size and link target are looked at.
-    What Python and numba cache on their own is no difference.
+    ``content`` also hashes every file; without it only type, mode, size and link target are looked at. ``owner`` is the
+    user id that everything belongs to, if that is to be looked at. What Python and numba cache on their own is no
+    difference.
     """
     listed = set()
     for entry in entries:
         listed.add(entry.path)
-        found = _look(prefix / entry.path, entry, content)
+        found = _look(prefix / entry.path, entry, content, owner)
         if found:
             yield Difference(entry.path, _describe(entry), found)
     for folder, names, files in os.walk(prefix):
         for name in names + files:
             path = os.path.relpath(os.path.join(folder, name), prefix)
-            if path not in listed and not _is_cache(Path(folder, name)):
+            if path not in listed and not _is_cache(Path(folder, name), path, listed):
                 yield Difference(path, "nothing", "a path that is not in the release")
 
 
-def _is_cache(path: Path) -> bool:
-    mode = path.lstat().st_mode
-    if path.name == "__pycache__":
+def _is_cache(place: Path, path: str, listed: Collection[str]) -> bool:
+    """Tell whether ``path`` is what Python or numba write beside a module of the release when it is imported."""
+    mode = place.lstat().st_mode
+    folder, _slash, name = path.rpartition("/")
+    if name == "__pycache__":
         return stat.S_ISDIR(mode)
-    return path.parent.name == "__pycache__" and path.suffix in (".pyc", ".nbi", ".nbc") and stat.S_ISREG(mode)
+    if os.path.basename(folder) != "__pycache__" or not name.endswith((".pyc", ".nbi", ".nbc")):
+        return False
+    parts = name.split(".")
+    modules = (posixpath.join(posixpath.dirname(folder), ".".join(parts[:n]) + ".py") for n in range(1, len(parts)))
+    return stat.S_ISREG(mode) and any(module in listed for module in modules)
 
 
-def _look(path: Path, entry: FileEntry, content: bool) -> str | None:
+def _look(path: Path, entry: FileEntry, content: bool, owner: int | None) -> str | None:
     try:
         status = path.lstat()
     except OSError as error:
@@ -183,6 +200,8 @@ def _look(path: Path, entry: FileEntry, content: bool) -> str | None:
     kinds = {FILE: stat.S_ISREG, DIRECTORY: stat.S_ISDIR, SYMLINK: stat.S_ISLNK}
     if not kinds[entry.type](status.st_mode):
         return "another type"
+    if owner not in (None, status.st_uid):
+        return f"owner {status.st_uid}"
     if entry.type == SYMLINK:
         target = os.readlink(path)
         return None if target == entry.target else f"a link to {target}"

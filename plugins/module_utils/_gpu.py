@@ -112,10 +112,11 @@ class GpuError(AirgapError):
         return {**super().as_result(), "gpu": self.report.as_result()}
 
 
-def look(prefix: Path | None = None, cuda: str = "", tools: Tools | None = None) -> Report:
+def look(prefix: Path | None = None, cuda: str = "", tools: Tools | None = None, must_compute: bool = True) -> Report:
     """Look at the GPUs; with an environment (``prefix``) also at whether they fit it and compute with it.
 
     ``cuda`` is the CUDA toolkit of the release; without it, the newest that the environment brings code for.
+    ``must_compute`` says whether it is a finding that the environment has nothing to compute with on a GPU.
     Raises AirgapError when ``prefix`` is no directory.
     """
     tools = tools or Tools()
@@ -140,8 +141,10 @@ def look(prefix: Path | None = None, cuda: str = "", tools: Tools | None = None)
     trials = try_all(prefix, answer.gpus, clock) if prefix is not None and answer.gpus else []
     gpus = tuple(_with_capability(gpu, trials) for gpu in answer.gpus)
     findings += [finding for gpu in gpus for finding in _fit_architecture(gpu, trials, cuda)]
-    if prefix is not None and gpus:
-        findings += judge(trials, prefix) if trials else [_no_framework(prefix)]
+    if prefix is not None and trials:
+        findings += judge(trials, prefix)
+    elif prefix is not None and gpus and must_compute:
+        findings.append(_no_framework(prefix))
     return Report(driver, answer.cuda or _cuda.newest_cuda(driver), gpus, tuple(findings))
 
 
@@ -161,7 +164,7 @@ def require_gpu(prefix: Path, manifest: Manifest, consequence: str, tools: Tools
     """
     if manifest.gpu == "none":
         return None
-    report = look(prefix, tools=tools)
+    report = look(prefix, tools=tools, must_compute=manifest.gpu == "required")
     require(report, manifest.gpu, f"and {manifest.env} {manifest.id} says gpu: {manifest.gpu}; {consequence}")
     return report
 
@@ -279,7 +282,7 @@ def _no_framework(prefix: Path) -> Finding:
         f"one of {', '.join(FRAMEWORKS)}, to compute with on the GPU",
         "neither of them in this environment",
         str(prefix),
-        "test the GPU with a command under checks in release.yml, and set gpu to optional or none",
+        "test the GPU with a command under checks in release.yml, and set gpu to optional",
     )
 
 

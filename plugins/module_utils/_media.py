@@ -29,8 +29,6 @@ from ansible_collections.airgap.conda.plugins.module_utils._release import (
     serial_of,
 )
 
-# What a release also has for people to read. The signature does not cover these: no host reads them.
-UNSIGNED = ("environment.yml", "release.yml", "conda.lock", "pip.lock", "sbom.cdx.json")
 # In bytes; a manifest names a package in some 200.
 MANIFEST_LIMIT = 64 << 20
 SIGNATURE_LIMIT = 64 << 10
@@ -252,7 +250,7 @@ def _look(header: Header, cached: bool) -> tuple[list[Item], dict[str, str]]:
     wanted: list[tuple[str, int | None, str]] = [
         *((part.name, part.size, part.sha256) for payload in manifest.payloads for part in payload.parts),
         (FILES, None, manifest.files_sha256),
-        *((name, None, "") for name in UNSIGNED if os.path.lexists(header.folder / name)),
+        *((name, None, sha256) for name, sha256 in sorted(manifest.documents.items())),
         (MANIFEST, len(header.data), header.sha256),
         (SIGNATURE, None, ""),
     ]

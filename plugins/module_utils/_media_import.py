@@ -18,6 +18,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._media import (
     Drive,
     Header,
     choose,
+    list_envs,
     list_releases,
     listing,
     read_contents,
@@ -36,6 +37,11 @@ class _Target(Depot):
     """The depot that gets the releases. Unlike a build, an import may bring an older one if that is allowed."""
 
     allow_downgrade: bool = False
+
+    def is_older(self, header: Header) -> bool:
+        """Tell whether the release is not there, and the depot has a newer one."""
+        there = self.releases(header.manifest.env)
+        return header.manifest.id not in there and header.manifest.serial < max(map(serial_of, there), default=0)
 
     def is_news(self, header: Header, allowed_signers: Path) -> bool:
         """Tell whether the release is not there yet; raises AirgapError when it is there otherwise, or too old."""
@@ -83,7 +89,10 @@ class _Target(Depot):
 
 @dataclass(frozen=True)
 class Import:
-    """What is to be imported: see ``choose`` for ``envs`` and ``releases``."""
+    """What is to be imported: see ``choose`` for ``envs`` and ``releases``.
+
+    With ``newer_only``, an environment that is not on the drive, or older there than in the depot, is left out.
+    """
 
     depot: Depot
     drive: Drive
@@ -92,6 +101,7 @@ class Import:
     allowed_signers: Path | None
     allow_downgrade: bool = False
     require_mount: bool = True
+    newer_only: bool = False
 
     def run(self, check: bool) -> dict[str, Any]:
         """Bring the chosen releases into the depot and return what was copied; with ``check`` only verify and say.
@@ -104,9 +114,10 @@ class Import:
         self.drive.require(self.require_mount, target.path)
         with self.drive.in_use(writing=False):
             before = list_releases(target)
-            chosen = choose(source, self.envs, self.releases)
+            chosen = choose(source, self._envs(source), self.releases)
             headers = read_headers(source, chosen, signers, EXPORT_AGAIN)
-            news = [header for header in headers if target.is_news(header, signers)]
+            older = {header.key for header in headers if self.newer_only and target.is_older(header)}
+            news = [header for header in headers if header.key not in older and target.is_news(header, signers)]
             contents = read_contents(source, news, cached=False, remedy=EXPORT_AGAIN)
             if contents:
                 require_room(target.path, [(item.size, 0) for one in contents for item in one.items], "The depot")
@@ -114,8 +125,16 @@ class Import:
                 for release in contents:
                     _bring(release, target, signers)
         copied = {one.header.key: one.header.result("copied", one.items) for one in contents}
-        results = [copied.get(header.key) or header.result("unchanged", ()) for header in headers]
+        results = [
+            copied.get(header.key) or header.result("older" if header.key in older else "unchanged", ())
+            for header in headers
+        ]
         return summary(results, listing(before), listing([*before, *copied]))
+
+    def _envs(self, source: Depot) -> Sequence[str]:
+        there = list_envs(source)
+        # When none of them is there, it is the wrong drive, which is not left unsaid.
+        return [env for env in self.envs if self.newer_only and env in there] or self.envs
 
     def _signers(self) -> Path:
         if self.allowed_signers is None:

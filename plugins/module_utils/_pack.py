@@ -16,28 +16,35 @@ import re
 import shutil
 import stat
 import tempfile
-import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.airgap.conda.plugins.module_utils import _sbom, _secrets
+from ansible_collections.airgap.conda.plugins.module_utils._aside import aside
+from ansible_collections.airgap.conda.plugins.module_utils._conda_meta import release_records
 from ansible_collections.airgap.conda.plugins.module_utils._disk import os_errors
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._files import FILE, sha256_file, write_files
+from ansible_collections.airgap.conda.plugins.module_utils._pack_tree import make_tree
 from ansible_collections.airgap.conda.plugins.module_utils._payload import FORMATS, PART_SIZE, walk, write_payloads
-from ansible_collections.airgap.conda.plugins.module_utils._release import FILES
-from ansible_collections.airgap.conda.plugins.module_utils._requirements import glibc_of_tree
+from ansible_collections.airgap.conda.plugins.module_utils._progress import Progress
+from ansible_collections.airgap.conda.plugins.module_utils._release import FILES, Requirements
+from ansible_collections.airgap.conda.plugins.module_utils._requirements_tree import requirements_of
 
 PACK = "pack.json"
+# Raised when the same environment gives another pack than before.
+SCHEMA = 2
 
 
 @dataclass(frozen=True)
 class PackRequest:
     """What to pack: the environment at ``prefix``, to live at ``dest_prefix`` on the hosts, into folder ``dest``.
 
-    ``part_size`` in bytes is the most that one file of a payload holds.
+    ``part_size`` in bytes is the most that one file of a payload holds. ``credentials`` must not be in the tree.
+    ``allow`` names findings of the doctor that are let pass.
     """
 
     prefix: Path
@@ -45,24 +52,27 @@ class PackRequest:
     dest_prefix: str
     formats: tuple[str, ...] = ("tar.zst",)
     part_size: int = PART_SIZE
+    credentials: tuple[str, ...] = field(default=(), repr=False)
+    allow: tuple[str, ...] = ()
 
     def fingerprint(self) -> str:
-        """Name the request and the state of the prefix: equal fingerprints mean equal payloads.
+        """Name the request and the state of the prefix: equal fingerprints mean equal payloads, searched for the same.
 
         A file's state is its size, mode and time: conda, pip and editors all change the time of what they write.
         """
-        digest = hashlib.sha256(json.dumps([self.dest_prefix, self.formats, self.part_size]).encode())
+        asked = [SCHEMA, self.dest_prefix, self.formats, self.part_size, self.credentials, sorted(self.allow)]
+        digest = hashlib.sha256(json.dumps(asked).encode())
         for line in _states(self.prefix):
-            digest.update(line.encode())
+            digest.update(line)
         return digest.hexdigest()
 
 
-def _states(prefix: Path) -> Iterator[str]:
+def _states(prefix: Path) -> Iterator[bytes]:
     for path in walk(prefix):
-        status = os.lstat(prefix / path)
+        status = os.lstat(f"{prefix}/{path}")
         # Reading an environment changes nothing in it, but a directory's time changes with what Python caches.
-        state = [] if stat.S_ISDIR(status.st_mode) else [status.st_size, status.st_mtime_ns]
-        yield json.dumps([path, status.st_mode, *state])
+        state = "" if stat.S_ISDIR(status.st_mode) else f"{status.st_size} {status.st_mtime_ns}"
+        yield os.fsencode(f"{path}\0{status.st_mode} {state}\0")
 
 
 def check_request(request: PackRequest) -> None:
@@ -117,14 +127,18 @@ def packed(dest: Path) -> dict[str, Any]:
     try:
         result = dict(json.loads((dest / PACK).read_text(encoding="utf-8")))
         sizes = [(part["name"], part["size"]) for payload in result["payloads"] for part in payload["parts"]]
-        whole = (dest / FILES).is_file() and all((dest / name).stat().st_size == size for name, size in sizes)
+        whole = sha256_file(dest / _sbom.SBOM) == result["sbom_sha256"] and (dest / FILES).is_file()
+        whole = whole and all((dest / name).stat().st_size == size for name, size in sizes)
     except (OSError, ValueError, KeyError, TypeError):
         return {}
     return result if whole else {}
 
 
-def pack(request: PackRequest) -> dict[str, Any]:
-    """Pack and return the content of pack.json; ``dest`` is replaced whole, or left as it was on an error."""
+def pack(request: PackRequest, fingerprint: str = "", progress: Progress | None = None) -> dict[str, Any]:
+    """Pack and return the content of pack.json; ``dest`` is replaced whole, or left as it was on an error.
+
+    ``fingerprint`` is the request's, when the caller has it already.
+    """
     check_request(request)
     dest = request.dest
     with os_errors(f"Packing {request.prefix}", dest), ExitStack() as stack:
@@ -132,7 +146,7 @@ def pack(request: PackRequest) -> dict[str, Any]:
         tree_parent = stack.enter_context(_temporary_folder(request.prefix.parent))
         dest.parent.mkdir(parents=True, exist_ok=True)
         folder = stack.enter_context(_temporary_folder(dest.parent))
-        result = _pack_into(request, tree_parent / "tree", folder)
+        result = _pack_into(request, fingerprint or request.fingerprint(), tree_parent / "tree", folder, progress)
         folder.chmod(0o755)
         shutil.rmtree(dest, ignore_errors=True)
         os.rename(folder, dest)
@@ -148,12 +162,28 @@ def _temporary_folder(parent: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _pack_into(request: PackRequest, tree: Path, folder: Path) -> dict[str, Any]:
-    fingerprint = request.fingerprint()
-    _conda_pack(request, tree)
-    entries, payloads = write_payloads(tree, folder, request.formats, request.part_size)
+def _pack_into(
+    request: PackRequest, fingerprint: str, tree: Path, folder: Path, progress: Progress | None
+) -> dict[str, Any]:
+    make_tree(request.prefix, tree, request.dest_prefix, request.allow)
+    release_records(tree)
+    _secrets.scrub(tree)
+    records = _sbom.read_records(tree)
+
+    def look() -> tuple[Requirements, list[_secrets.Leak]]:
+        paths = [path for path in walk(tree) if stat.S_ISREG(os.lstat(f"{tree}/{path}").st_mode)]
+        leaks = _secrets.find_leaks(tree, paths, records.values(), request.credentials)
+        return requirements_of(tree, request.prefix, paths, records), leaks
+
+    with aside(look) as looked:
+        entries, payloads = write_payloads(tree, folder, request.formats, request.part_size, progress)
+        if progress:
+            progress.say("looking for what the hosts need, and for secrets")
+        requirements, leaks = looked()
     files = [entry for entry in entries if entry.type == FILE]
-    glibc, culprit = glibc_of_tree(tree, (entry.path for entry in files if ".so" in entry.path or entry.mode & 0o111))
+    env, release = request.dest_prefix.split("/")[-2:]
+    sbom = _sbom.write_sbom(env, release, _sbom.packages_of(tree, request.prefix, records))
+    (folder / _sbom.SBOM).write_text(sbom, encoding="utf-8")
     (folder / FILES).write_bytes(write_files(entries))
     result = {
         "fingerprint": fingerprint,
@@ -162,31 +192,9 @@ def _pack_into(request: PackRequest, tree: Path, folder: Path) -> dict[str, Any]
         "bytes": sum(entry.size for entry in files),
         "files": len(entries),
         "files_sha256": sha256_file(folder / FILES),
-        "requirements": {"glibc": glibc, "glibc_file": culprit},
+        "sbom_sha256": sha256_file(folder / _sbom.SBOM),
+        "requirements": asdict(requirements),
+        "leaks": [asdict(leak) for leak in leaks],
     }
     (folder / PACK).write_text(json.dumps(result, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     return result
-
-
-def _conda_pack(request: PackRequest, tree: Path) -> None:
-    import conda_pack
-
-    try:
-        with warnings.catch_warnings():
-            # Its one warning says that the package cache is gone; it would then miss prefixes in binary files.
-            warnings.simplefilter("error", UserWarning)
-            conda_pack.pack(
-                prefix=str(request.prefix), output=str(tree), format="no-archive", dest_prefix=request.dest_prefix
-            )
-    except (conda_pack.CondaPackException, UserWarning) as error:
-        raise AirgapError(
-            "conda-pack could not pack the environment",
-            wanted="an environment whose files belong to one package each, and the cache it was installed from",
-            found=" ".join(str(error).split()),
-            where=str(request.prefix),
-            remedy="let conda alone, or pip alone, install the packages named here; if the cache is gone, remove the "
-            "environment, so that it is made again",
-        ) from error
-    for path in tree.glob("tmp????????"):  # conda-pack 0.9.2 leaves one empty temporary file at the top
-        if path.is_file() and path.stat().st_size == 0:
-            path.unlink()

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import io
@@ -27,6 +28,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._files import (
     is_plain,
     leads_out,
 )
+from ansible_collections.airgap.conda.plugins.module_utils._progress import Progress
 from ansible_collections.airgap.conda.plugins.module_utils._release import Part, Payload
 
 FORMATS = ("tar.zst", "tar.gz")
@@ -36,6 +38,8 @@ MTIME = 1_577_836_800
 # Level 3 packs 383 MB in about a second on two cores; level 9 saves a tenth of the size for four times the time.
 ZSTD_LEVEL = 3
 GZIP_LEVEL = 4
+# What is read of a file at a time, in bytes: small enough to stay in a core's cache on its way to hash and compressor.
+READ = 256 << 10
 
 
 class _Parts:
@@ -44,7 +48,7 @@ class _Parts:
     def __init__(self, folder: Path, name: str, part_size: int) -> None:
         self._folder, self._name, self._part_size = folder, name, part_size
         self._parts: list[Part] = []
-        self._whole = hashlib.sha256()
+        self._whole: Any = None  # the hash of all parts; as long as there is one, its hash is that
         self._size = 0
         self._open()
 
@@ -53,6 +57,7 @@ class _Parts:
         self._part_hash, self._part_bytes = hashlib.sha256(), 0
 
     def _close(self) -> None:
+        self._whole = self._whole or self._part_hash.copy()
         self._part.flush()
         os.fsync(self._part.fileno())
         self._part.close()
@@ -67,7 +72,8 @@ class _Parts:
             chunk = view[: self._part_size - self._part_bytes]
             self._part.write(chunk)
             self._part_hash.update(chunk)
-            self._whole.update(chunk)
+            if self._whole:
+                self._whole.update(chunk)
             self._part_bytes += len(chunk)
             self._size += len(chunk)
             view = view[len(chunk) :]
@@ -86,20 +92,28 @@ class _Parts:
         return Payload(format_name, self._size, self._whole.hexdigest(), tuple(self._parts))
 
 
-class _Tee:
+class _Tee(io.RawIOBase):
     """A write-only stream that feeds several others."""
 
     def __init__(self, streams: list[Any]) -> None:
+        super().__init__()
         self._streams = streams
 
-    def write(self, data: bytes) -> int:
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
         for stream in self._streams:
             stream.write(data)
         return len(data)
 
 
 def write_payloads(
-    tree: Path, folder: Path, formats: tuple[str, ...], part_size: int = PART_SIZE
+    tree: Path,
+    folder: Path,
+    formats: tuple[str, ...],
+    part_size: int = PART_SIZE,
+    progress: Progress | None = None,
 ) -> tuple[list[FileEntry], list[Payload]]:
     """Pack ``tree`` into ``folder`` as env.<format> for each format and return its entries and payloads.
 
@@ -108,10 +122,10 @@ def write_payloads(
     """
     import zstandard
 
+    progress = progress or Progress()
     paths = list(walk(tree))
-    _check_paths(tree, paths)
+    whole = _check_paths(tree, paths)
     parts = {name: _Parts(folder, f"env.{name}", part_size) for name in formats}
-    entries: list[FileEntry] = []
     with ExitStack() as stack:
         streams: list[Any] = []
         sink: Any
@@ -122,35 +136,39 @@ def write_payloads(
             else:
                 packer = gzip.GzipFile(filename="", mode="wb", compresslevel=GZIP_LEVEL, fileobj=sink, mtime=0)
                 streams.append(stack.enter_context(packer))
-        tee: Any = _Tee(streams)
-        archive = stack.enter_context(
-            tarfile.open(fileobj=tee, mode="w|", format=tarfile.GNU_FORMAT, bufsize=BLOCK, encoding="utf-8")
-        )
+        archive = _Archive(tree, stack.enter_context(io.BufferedWriter(_Tee(streams), BLOCK)))
         for path in paths:
-            entry = _add(archive, tree, path)
-            if entry:
-                entries.append(entry)
-    return entries, [sink.finish(name) for name, sink in parts.items()]
+            archive.add(path)
+            progress.part(f"packing {whole >> 20} MiB:", archive.size, whole)
+        archive.finish()
+    return archive.entries, [sink.finish(name) for name, sink in parts.items()]
 
 
 def walk(tree: Path) -> Iterator[str]:
     """Yield every path below ``tree``, parents first, in an order that depends on names alone."""
-    for folder, names, files in os.walk(tree, onerror=_raise):
-        names.sort()
-        links = [name for name in names if os.path.islink(os.path.join(folder, name))]
-        if folder != str(tree):
-            yield os.path.relpath(folder, tree)
-        for name in sorted(files + links):
-            yield os.path.relpath(os.path.join(folder, name), tree)
+    return _walk(str(tree), "")
 
 
-def _raise(error: OSError) -> None:
-    raise error  # os.walk would leave an unreadable folder out without a word
+def _walk(folder: str, inside: str) -> Iterator[str]:
+    with os.scandir(folder) as found:
+        kinds = {entry.name: entry.is_dir(follow_symlinks=False) for entry in found}
+    names = sorted(kinds)
+    yield from (inside + name for name in names if not kinds[name])
+    for name in names:
+        if kinds[name]:
+            yield inside + name
+            yield from _walk(f"{folder}/{name}", f"{inside}{name}/")
 
 
-def _check_paths(tree: Path, paths: list[str]) -> None:
-    """Refuse what a host would refuse, before anything is packed."""
-    links = {path: os.readlink(tree / path) for path in paths if (tree / path).is_symlink()}
+def _check_paths(tree: Path, paths: list[str]) -> int:
+    """Refuse what a host would refuse, before anything is packed; return the bytes of all files together."""
+    links, whole = {}, 0
+    for path in paths:
+        status = os.lstat(f"{tree}/{path}")
+        if stat.S_ISLNK(status.st_mode):
+            links[path] = os.readlink(f"{tree}/{path}")
+        elif stat.S_ISREG(status.st_mode):
+            whole += status.st_size
     for path in paths:
         if not is_plain(path):
             raise _cannot_pack(tree / path, f"the name {path!r}", "rename it")
@@ -158,49 +176,71 @@ def _check_paths(tree: Path, paths: list[str]) -> None:
             raise _cannot_pack(
                 tree / path, f"a link to {links[path]}, outside the environment", "replace it by a relative link"
             )
+    return whole
 
 
-def _add(archive: tarfile.TarFile, tree: Path, path: str) -> FileEntry | None:
-    source = tree / path
-    status = source.lstat()
-    member = tarfile.TarInfo(path)
-    member.mtime = MTIME
-    if stat.S_ISDIR(status.st_mode):
-        member.type, member.mode = tarfile.DIRTYPE, 0o755
-        archive.addfile(member)
-        return FileEntry(path, DIRECTORY, member.mode)
-    if stat.S_ISLNK(status.st_mode):
-        member.type, member.linkname, member.mode = tarfile.SYMTYPE, os.readlink(source), 0o777
-        archive.addfile(member)
-        return FileEntry(path, SYMLINK, target=member.linkname)
-    if not stat.S_ISREG(status.st_mode):
-        raise _cannot_pack(source, "a socket, pipe or device", "remove it from the environment")
-    member.mode = 0o755 if status.st_mode & 0o111 else 0o644
-    with open(source, "rb") as stream:
-        content: BinaryIO = stream
+class _Archive:
+    """A tar of ``tree``. The headers are tarfile's; its own writing of content takes longer than compressing it."""
+
+    def __init__(self, tree: Path, out: BinaryIO) -> None:
+        self.entries: list[FileEntry] = []
+        self.size = 0
+        self._tree, self._out = str(tree), out
+        self._buffer = memoryview(bytearray(READ))
+
+    def add(self, path: str) -> None:
+        source = f"{self._tree}/{path}"
+        status = os.lstat(source)
+        member = tarfile.TarInfo(path)
+        if stat.S_ISREG(status.st_mode):
+            self._add_file(member, source, status)
+        elif stat.S_ISDIR(status.st_mode):
+            member.type, member.mode = tarfile.DIRTYPE, 0o755
+            self._write_header(member)
+            self.entries.append(FileEntry(path, DIRECTORY, member.mode))
+        elif stat.S_ISLNK(status.st_mode):
+            member.type, member.linkname, member.mode = tarfile.SYMTYPE, os.readlink(source), 0o777
+            self._write_header(member)
+            self.entries.append(FileEntry(path, SYMLINK, target=member.linkname))
+        else:
+            raise _cannot_pack(Path(source), "a socket, pipe or device", "remove it from the environment")
+
+    def finish(self) -> None:
+        """Write the end of the archive: two empty blocks, and more of them to the size of a record."""
+        self._write(bytes(2 * tarfile.BLOCKSIZE))
+        self._write(bytes(-self.size % tarfile.RECORDSIZE))
+
+    def _add_file(self, member: tarfile.TarInfo, source: str, status: os.stat_result) -> None:
+        member.mode = 0o755 if status.st_mode & 0o111 else 0o644
         member.size = status.st_size
-        if path.endswith(".pyc"):
-            code = _release_pyc(stream.read(), source)
-            if code is None:
-                return None
-            content = io.BytesIO(code)
-            member.size = len(code)
         digest = hashlib.sha256()
-        reader: Any = _HashingReader(content, digest)
-        archive.addfile(member, reader)
-    return FileEntry(path, FILE, member.mode, member.size, digest.hexdigest())
+        with open(source, "rb", buffering=0) as stream:
+            content: Any = stream
+            if source.endswith(".pyc"):
+                code = _release_pyc(stream.read(), Path(source))
+                if code is None:
+                    return
+                content, member.size = io.BytesIO(code), len(code)
+            self._write_header(member)
+            left = member.size
+            while left:
+                count = content.readinto(self._buffer[:left])
+                if not count:
+                    raise OSError(errno.EIO, "it became shorter while it was read", source)
+                chunk = self._buffer[:count]
+                digest.update(chunk)
+                self._write(chunk)
+                left -= count
+        self._write(bytes(-member.size % tarfile.BLOCKSIZE))
+        self.entries.append(FileEntry(member.name, FILE, member.mode, member.size, digest.hexdigest()))
 
+    def _write_header(self, member: tarfile.TarInfo) -> None:
+        member.mtime = MTIME
+        self._write(member.tobuf(tarfile.GNU_FORMAT, "utf-8", "surrogateescape"))
 
-class _HashingReader:
-    """What tarfile reads a file through, so that it is read once for all purposes."""
-
-    def __init__(self, stream: BinaryIO, digest: Any) -> None:
-        self._stream, self._digest = stream, digest
-
-    def read(self, size: int = -1) -> bytes:
-        data = self._stream.read(size)
-        self._digest.update(data)
-        return data
+    def _write(self, data: bytes | memoryview) -> None:
+        self._out.write(data)
+        self.size += len(data)
 
 
 def _release_pyc(code: bytes, path: Path) -> bytes | None:

@@ -5,51 +5,99 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
 import re
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+from ansible_collections.airgap.conda.plugins.module_utils._conda_meta import conda_files
+from ansible_collections.airgap.conda.plugins.module_utils._container import Container
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._prefix import replace_file
 from ansible_collections.airgap.conda.plugins.module_utils._python import clean_variables, python_of
 from ansible_collections.airgap.conda.plugins.module_utils._urls import mask_credentials, without_credentials
 
 
 @dataclass(frozen=True)
 class PipPackage:
-    """What pip installed: ``sha256`` is the hash of the file it took, empty when there was no file (a repository)."""
+    """What pip installed: ``sha256`` is the hash of the file it took, empty when there was no file (a repository).
+
+    ``direct`` tells that it can only be had from its ``url``, since the requirement named that or no hash is known.
+    ``built`` tells that pip built it here, from sources.
+    """
 
     name: str
     version: str
     sha256: str
     url: str
+    direct: bool = False
+    built: bool = field(default=False, compare=False)
 
 
-def pip_install(prefix: Path, requirements: Sequence[str], where: str, dry_run: bool = False) -> list[PipPackage]:
+def pip_install(
+    prefix: Path,
+    requirements: Sequence[str],
+    where: str,
+    dry_run: bool = False,
+    container: Container | None = None,
+) -> list[PipPackage]:
     """Install the requirements and return what came in with them, sorted by name.
 
     ``where`` is the file that the requirements stand in, for messages. The machine's own pip settings (index, proxy,
-    certificates) hold. ``dry_run`` only finds out what would be installed.
+    certificates) hold, in the ``container`` too. ``dry_run`` only finds out what would be installed.
     """
+    output, found = _pip(prefix, requirements, ["--dry-run"] if dry_run else [], container)
+    if found is None:
+        raise _failed(requirements, where, decisive_lines(output))
+    return found
+
+
+def pip_install_locked(
+    prefix: Path, lines: Sequence[str], options: Sequence[str], where: str, container: Container | None = None
+) -> list[PipPackage]:
+    """Install exactly what the ``lines`` of a pip.lock name, from the places that the ``options`` of the spec name.
+
+    Raises AirgapError that names the package whose file is missing or another one.
+    """
+    hashed = [line for line in lines if "--hash=" in line]
+    others = [line for line in lines if "--hash=" not in line]
+    installed: list[PipPackage] = []
+    # One line with a hash makes pip demand one of every line, and a repository has none: its commit is the pin.
+    for part in (hashed, others):
+        if part:
+            output, found = _pip(prefix, [*options, *part], ["--no-deps"], container)
+            if found is None:
+                raise _not_as_locked(output, part, where)
+            installed += found
+    return sorted(installed, key=lambda package: package.name)
+
+
+def _pip(
+    prefix: Path, requirements: Sequence[str], options: Sequence[str], container: Container | None
+) -> tuple[str, list[PipPackage] | None]:
+    """Run ``pip install``; return what it says and what it installed, which is None when it failed."""
     python = python_of(prefix)
-    with tempfile.TemporaryDirectory(prefix="airgap-pip-") as scratch:
-        listing, report = Path(scratch) / "requirements.txt", Path(scratch) / "report.json"
+    variables = {**clean_variables(prefix, os.environ), "PIP_REQUIRE_VIRTUALENV": "0"}
+    with tempfile.TemporaryDirectory(prefix="airgap-pip-") as folder:
+        scratch = Path(folder)
+        listing, report = scratch / "requirements.txt", scratch / "report.json"
         listing.write_text("".join(f"{line}\n" for line in requirements), encoding="utf-8")
         command = [str(python), "-m", "pip", "install", "--no-input", "--no-compile", "--no-user"]
-        command += ["--disable-pip-version-check", "--report", str(report), "-r", str(listing)]
-        if dry_run:
-            command.append("--dry-run")
+        command += ["--disable-pip-version-check", "--report", str(report), "-r", str(listing), *options]
         try:
             # pylint: disable-next=ansible-bad-function  # this library knows no module
             done = subprocess.run(
-                command,
+                container.command(command, variables, prefix, scratch) if container else command,
                 cwd=scratch,
-                env={**clean_variables(prefix, os.environ), "PIP_REQUIRE_VIRTUALENV": "0"},
+                env=variables,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -58,10 +106,33 @@ def pip_install(prefix: Path, requirements: Sequence[str], where: str, dry_run: 
                 check=False,
             )
         except OSError as error:
-            raise _failed(requirements, where, f"{python}: {error.strerror}") from error
+            return f"{python}: {error.strerror}", None
         if done.returncode != 0:
-            raise _failed(requirements, where, decisive_lines(done.stdout))
-        return read_report(json.loads(report.read_text(encoding="utf-8")))
+            return done.stdout, None
+        return done.stdout, read_report(json.loads(report.read_text(encoding="utf-8")))
+
+
+def settle_records(prefix: Path) -> None:
+    """Make what pip writes down of its packages the same in every prefix and for every way of asking for them.
+
+    pip notes which packages were asked for by name (from a lock all of them are), and the hash of each script, whose
+    first line names the prefix. Neither means anything on a host. What a conda package brought stays as it is.
+    """
+    owned = conda_files(prefix)
+    for installer in sorted(prefix.glob("lib/python*/site-packages/*.dist-info/INSTALLER")):
+        record, requested = installer.with_name("RECORD"), installer.with_name("REQUESTED")
+        if not installer.read_bytes().startswith(b"pip") or not record.is_file():
+            continue
+        if str(record.relative_to(prefix)) in owned:
+            continue
+        requested.unlink(missing_ok=True)
+        rows = list(csv.reader(record.read_text(encoding="utf-8").splitlines()))
+        settled = io.StringIO()
+        writer = csv.writer(settled, lineterminator="\n")
+        for path, *rest in sorted(row for row in rows if row):
+            if path != f"{record.parent.name}/REQUESTED":
+                writer.writerow([path, "", ""] if path.startswith("../../../bin/") else [path, *rest])
+        replace_file(record, settled.getvalue().encode("utf-8"))
 
 
 def read_report(report: Mapping[str, Any]) -> list[PipPackage]:
@@ -77,7 +148,10 @@ def read_report(report: Mapping[str, Any]) -> list[PipPackage]:
         if "vcs_info" in source:
             url = f"{source['vcs_info']['vcs']}+{url}@{source['vcs_info']['commit_id']}"
         metadata = item["metadata"]
-        found.append(PipPackage(re.sub(r"[-_.]+", "-", metadata["name"]).lower(), metadata["version"], sha256, url))
+        name = re.sub(r"[-_.]+", "-", metadata["name"]).lower()
+        direct = item.get("is_direct", False) or not sha256
+        built = not urlsplit(source["url"]).path.endswith(".whl")
+        found.append(PipPackage(name, metadata["version"], sha256, url, direct, built))
     return sorted(found, key=lambda package: package.name)
 
 
@@ -86,6 +160,24 @@ def decisive_lines(output: str) -> str:
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line for line in lines if re.match(r"error|.*No module named", line, re.IGNORECASE)]
     return mask_credentials("; ".join((errors or lines)[-6:])) or "no output"
+
+
+def _not_as_locked(output: str, lines: Sequence[str], where: str) -> AirgapError:
+    """Return the one message for a package that is not to be had as the lock names it."""
+    text = " ".join(output.split())
+    wrong = re.search(r"(\S+==\S+) from .*?: Expected sha256 (\w+) Got (\w+)", text)
+    absent = re.search(r"No matching distribution found for (\S+)", text)
+    name = wrong[1] if wrong else absent[1] if absent else ""
+    wanted = next((line for line in lines if name and line.startswith(name)), "the packages in the lock, as they are")
+    found = f"sha256 {wrong[3]}" if wrong else decisive_lines(output)
+    return AirgapError(
+        f"The pip package {name} is not to be had as the lock names it" if name else "pip cannot install the lock",
+        wanted=mask_credentials(wanted),
+        found=found,
+        where=where,
+        remedy="give pip the index or the folder that has this very file, or make the lock anew with "
+        "build_update: true",
+    )
 
 
 def _failed(requirements: Sequence[str], where: str, found: str) -> AirgapError:

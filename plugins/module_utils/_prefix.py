@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,15 +18,23 @@ from ansible_collections.airgap.conda.plugins.module_utils._errors import Airgap
 # Says what the environment was made from. Last to be written, by one rename: a prefix that has it is whole. Not *.json,
 # which conda's tools would take for the record of a package.
 MARKER = "conda-meta/airgap-conda"
-# Stands in a prefix from the first moment on, until it becomes the marker.
-UNFINISHED = "conda-meta/airgap-conda.unfinished"
+# Characters. Linux once read 127 of a script's first line, which also has #! and, at the most, /bin/python3.14t.
+LONGEST = 108
 
 
 def check_prefix(prefix: Path) -> None:
-    """Refuse a prefix that holds what this collection did not make: it would be deleted."""
+    """Refuse a prefix that is too long, and one that holds what this collection did not make: it would be deleted."""
+    if len(str(prefix)) > LONGEST:
+        raise AirgapError(
+            "The prefix is too long",
+            wanted=f"a path of at most {LONGEST} characters: installers write other scripts where #! does not reach it",
+            found=f"{len(str(prefix))} characters",
+            where=str(prefix),
+            remedy="build in a folder with a shorter path (role build: build_work)",
+        )
     if prefix.is_symlink() or (prefix.exists() and not prefix.is_dir()):
         raise _taken(prefix, "a symbolic link" if prefix.is_symlink() else "a file")
-    if not prefix.is_dir() or (prefix / MARKER).is_file() or (prefix / UNFINISHED).is_file():
+    if not prefix.is_dir() or (prefix / MARKER).is_file() or _unfinished(prefix).is_file():
         return
     names = sorted(os.listdir(prefix))
     if names == ["conda-meta"] and not os.listdir(prefix / "conda-meta"):
@@ -89,24 +98,26 @@ def recover(prefix: Path) -> None:
     try:
         if (prefix / MARKER).is_file():
             remove_tree(aside)
-            return
-        if (prefix / UNFINISHED).is_file() or aside.is_dir():
+        elif _unfinished(prefix).is_file() or aside.is_dir():
             remove_tree(prefix)
-        if aside.is_dir():
-            os.rename(aside, prefix)
+            if aside.is_dir():
+                os.rename(aside, prefix)
+        _unfinished(prefix).unlink(missing_ok=True)
     except OSError as error:
         raise cannot_write(prefix, error) from error
 
 
 @contextlib.contextmanager
 def replaced(prefix: Path) -> Iterator[None]:
-    """Give an empty prefix to build in; whatever goes wrong, the old environment comes back or nothing stays."""
+    """Give an absent prefix to build in; whatever goes wrong, the old environment comes back or nothing stays."""
     aside = _aside(prefix)
     try:
+        # Beside the prefix, not in it: some tools clear a prefix that is there.
+        _unfinished(prefix).touch()
         if prefix.is_dir() and os.listdir(prefix):
             os.rename(prefix, aside)
-        (prefix / UNFINISHED).parent.mkdir(parents=True, exist_ok=True)
-        (prefix / UNFINISHED).touch()
+        elif prefix.is_dir():
+            prefix.rmdir()
     except OSError as error:
         recover(prefix)
         raise cannot_write(prefix, error) from error
@@ -120,9 +131,7 @@ def replaced(prefix: Path) -> Iterator[None]:
 
 def finish(prefix: Path, marker: str) -> None:
     """Declare the environment whole."""
-    path = prefix / UNFINISHED
-    path.write_text(marker, encoding="utf-8")
-    os.rename(path, prefix / MARKER)
+    replace_file(prefix / MARKER, marker.encode("utf-8"))
 
 
 def read_marker(prefix: Path) -> str | None:
@@ -139,6 +148,16 @@ def remove_tree(path: Path) -> None:
         shutil.rmtree(path)
 
 
+def replace_file(path: Path, content: bytes, mode: int = 0o644) -> None:
+    """Write a file as a new one, so that a package cache that shares the old one keeps its content."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=str(path.parent))
+    with os.fdopen(handle, "wb") as stream:
+        stream.write(content)
+    os.chmod(name, mode)
+    os.replace(name, path)
+
+
 def cannot_write(prefix: Path, error: OSError) -> AirgapError:
     """Return the error for a prefix that the file system refuses."""
     return AirgapError(
@@ -152,6 +171,11 @@ def cannot_write(prefix: Path, error: OSError) -> AirgapError:
 
 def _aside(prefix: Path) -> Path:
     return prefix.with_name(f".{prefix.name}.previous")
+
+
+def _unfinished(prefix: Path) -> Path:
+    """Stands beside a prefix from the first moment on, until the marker is in it."""
+    return prefix.with_name(f".{prefix.name}.unfinished")
 
 
 def _taken(prefix: Path, found: str) -> AirgapError:

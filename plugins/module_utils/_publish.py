@@ -6,29 +6,32 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
+import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.airgap.conda.plugins.module_utils import _signature
+from ansible_collections.airgap.conda.plugins.module_utils import _secrets, _signature
 from ansible_collections.airgap.conda.plugins.module_utils._depot import Depot, check_files
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._pack import packed
 from ansible_collections.airgap.conda.plugins.module_utils._release import (
     FILES,
     MANIFEST,
+    Finding,
     Manifest,
     Payload,
+    Requirements,
     serial_of,
 )
-from ansible_collections.airgap.conda.plugins.module_utils._release_spec import Target, override_target
-from ansible_collections.airgap.conda.plugins.module_utils._requirements import version_key
-from ansible_collections.airgap.conda.plugins.module_utils._spec import Spec
+from ansible_collections.airgap.conda.plugins.module_utils._release_spec import override_target
+from ansible_collections.airgap.conda.plugins.module_utils._requirements_fit import compare
+from ansible_collections.airgap.conda.plugins.module_utils._sbom import SBOM
+from ansible_collections.airgap.conda.plugins.module_utils._spec import ENVIRONMENT, RELEASE, Spec
 
 
 @dataclass(frozen=True)
@@ -42,28 +45,11 @@ class Built:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """Whether a spec needs a new release: ``serial`` is the one the next release would have."""
+class Signing:
+    """The key to sign with; one that is not in ``allowed_signers`` is refused here, not by every host."""
 
-    serial: int
-    request_sha256: str
-    latest: str
-    latest_inputs_sha256: str
-    up_to_date: bool
-
-
-def plan(depot: Depot, spec: Spec, root: str, channels: list[str], target: Mapping[str, str]) -> Plan:
-    """Compare what is asked for with what the newest release was built from. Needs no network."""
-    request = json.dumps([spec.sha256, root, channels, dict(target)], sort_keys=True)
-    request_sha256 = hashlib.sha256(request.encode()).hexdigest()
-    latest = depot.latest(spec.name)
-    return Plan(
-        serial=latest.serial + 1 if latest else 1,
-        request_sha256=request_sha256,
-        latest=latest.id if latest else "",
-        latest_inputs_sha256=latest.inputs["inputs_sha256"] if latest else "",
-        up_to_date=latest is not None and latest.inputs["request_sha256"] == request_sha256,
-    )
+    key: Path
+    allowed_signers: Path | None = None
 
 
 def publish(
@@ -74,11 +60,14 @@ def publish(
     built: Built,
     request_sha256: str,
     target: Mapping[str, str],
-    signing_key: Path,
+    signing: Signing,
+    findings: Sequence[Finding] = (),
+    credentials: Sequence[str] = (),
 ) -> Manifest:
     """Move the pack in ``folder`` into ``depot`` as the signed release ``release`` of ``spec``.
 
-    On an error the depot has nothing new and the pack is as it was.
+    ``findings`` are the doctor's, ``credentials`` what must not be in any document. On an error the depot has nothing
+    new and the pack is as it was.
     """
     spec = replace(spec, release=replace(spec.release, target=override_target(spec.release.target, target, "target")))
     pack = packed(folder)
@@ -90,34 +79,75 @@ def publish(
             where=str(folder),
             remedy="pack the environment again with the prefix of this release",
         )
-    _require_glibc(spec.name, spec.release.target, pack["requirements"])
-    manifest = _manifest(spec, release, pack, built, request_sha256)
+    name, allow = f"{spec.name} {release}", spec.release.allow
+    needs = Requirements.from_dict(pack["requirements"])
+    leaks = [_secrets.Leak(**leak) for leak in pack["leaks"]]
+    found = [
+        *findings,
+        *compare(spec.name, needs, spec.release.target, allow),
+        *_secrets.require_none(leaks, name, f"the environment packed in {folder}", allow),
+    ]
+    documents = _documents(spec, built, folder)
+    manifest = _manifest(spec, release, pack, built, request_sha256, found, documents)
     with depot.new_release(manifest) as new:
-        for name in [FILES, *(part.name for payload in manifest.payloads for part in payload.parts)]:
-            _link_or_copy(folder / name, new / name)
+        for part in [FILES, *(part.name for payload in manifest.payloads for part in payload.parts)]:
+            _link_or_copy(folder / part, new / part)
+        for document, content in documents.items():
+            (new / document).write_bytes(content)
         check_files(new, manifest)  # what is signed now is refused for ever if it is not whole
-        (new / "conda.lock").write_text(built.conda_lock, encoding="utf-8")
-        (new / "pip.lock").write_text(built.pip_lock, encoding="utf-8")
-        shutil.copyfile(spec.directory / "environment.yml", new / "environment.yml")
         (new / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
-        _signature.sign(new / MANIFEST, signing_key)
+        written = _secrets.find_in_documents(new, [*documents, MANIFEST], credentials)
+        _secrets.require_none(written, name, f"the documents of {name}", allow)
+        signature = _signature.sign(new / MANIFEST, signing.key)
+        if signing.allowed_signers:
+            _signature.require_accepted(new / MANIFEST, signature, signing.key, signing.allowed_signers)
     shutil.rmtree(folder, ignore_errors=True)
     return manifest
 
 
-def _require_glibc(env: str, target: Target, needed: Mapping[str, str]) -> None:
-    """Refuse a tree that the oldest of its hosts would refuse: one message here instead of one on each of them."""
-    if target.glibc and version_key(needed["glibc"]) > version_key(target.glibc):
-        raise AirgapError(
-            f"{env} needs a newer glibc than its hosts have",
-            wanted=f"glibc {target.glibc} or older, the target",
-            found=f"glibc {needed['glibc']}, needed by {needed['glibc_file']}",
-            where=f"target.glibc of {env}",
-            remedy="use an older build of the package with this file, or raise target.glibc if all hosts have it",
-        )
+def _documents(spec: Spec, built: Built, folder: Path) -> dict[str, bytes]:
+    """Return what a release has for people and other tools, by name: all that a second build needs."""
+    documents = {
+        ENVIRONMENT: _environment(spec),
+        "conda.lock": built.conda_lock.encode(),
+        "pip.lock": built.pip_lock.encode(),
+        SBOM: (folder / SBOM).read_bytes(),
+    }
+    if (spec.directory / RELEASE).is_file():
+        documents[RELEASE] = (spec.directory / RELEASE).read_bytes()
+    return documents
 
 
-def _manifest(spec: Spec, release: str, pack: Mapping[str, Any], built: Built, request_sha256: str) -> Manifest:
+def _environment(spec: Spec) -> bytes:
+    """Return environment.yml; one that names requirements files comes with their lines in place of the names.
+
+    Such a file may lie anywhere on the bastion (``-r ../common.txt``), and a release is one flat folder.
+    """
+    import yaml
+
+    content = (spec.directory / ENVIRONMENT).read_bytes()
+    dependencies = yaml.safe_load(content)["dependencies"]
+    pip = [line for item in dependencies if isinstance(item, dict) for line in item.get("pip") or ()]
+    if not any(re.match(r"\s*(-r|--requirement)\b", line) for line in pip):
+        return content
+    alone = {
+        "name": spec.name,
+        "channels": list(spec.channels),
+        "dependencies": [*spec.conda, {"pip": list(spec.pip)}],
+        **({"variables": dict(spec.variables)} if spec.variables else {}),
+    }
+    return str(yaml.safe_dump(alone, sort_keys=False, width=1000)).encode()
+
+
+def _manifest(
+    spec: Spec,
+    release: str,
+    pack: Mapping[str, Any],
+    built: Built,
+    request_sha256: str,
+    findings: Sequence[Finding],
+    documents: Mapping[str, bytes],
+) -> Manifest:
     target = {key: value for key, value in asdict(spec.release.target).items() if value}
     return Manifest(
         env=spec.name,
@@ -127,10 +157,7 @@ def _manifest(spec: Spec, release: str, pack: Mapping[str, Any], built: Built, r
         platform=target["platform"],
         created=datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
         inputs={"spec_sha256": spec.sha256, "request_sha256": request_sha256, "inputs_sha256": built.inputs_sha256},
-        requirements={
-            **pack["requirements"],
-            **{key: target[key] for key in ("cuda", "driver", "cpu") if key in target},
-        },
+        requirements=Requirements.from_dict(pack["requirements"]),
         packages=built.packages,
         payloads=tuple(Payload.from_dict(item) for item in pack["payloads"]),
         bytes=pack["bytes"],
@@ -138,6 +165,9 @@ def _manifest(spec: Spec, release: str, pack: Mapping[str, Any], built: Built, r
         files_sha256=pack["files_sha256"],
         checks=spec.release.checks,
         gpu=spec.release.gpu,
+        target=target,
+        findings=tuple(findings),
+        documents={name: hashlib.sha256(content).hexdigest() for name, content in sorted(documents.items())},
     )
 
 

@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ansible_collections.airgap.conda.plugins.module_utils._container import Container
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 
 # Settings that would put packages elsewhere than into the environment, or make it use what is outside of it. All
@@ -40,24 +41,27 @@ def clean_variables(prefix: Path, machine: Mapping[str, str]) -> dict[str, str]:
     return kept
 
 
-def compile_missing(prefix: Path) -> None:
+def compile_missing(prefix: Path, container: Container | None = None) -> None:
     """Compile the Python files that have no byte code yet: the users of a host cannot write it there.
 
     Files that are no valid Python (templates, tests of old syntax) are passed over, as compileall does.
     """
-    library = "lib/python" + _run(prefix, ["-c", "import sys; print('%d.%d' % sys.version_info[:2])"]).strip()
+    library = (
+        "lib/python" + _run(prefix, container, ["-c", "import sys; print('%d.%d' % sys.version_info[:2])"]).strip()
+    )
     # -d keeps the path of this machine out of the byte code; Python puts the true one in when it imports.
-    options = ["-q", "-j", "2", "-r", DEEPEST, "-d", library]
-    _run(prefix, ["-m", "compileall", *options, str(prefix / library)], allowed=(0, 1))
+    options = ["-q", "-r", DEEPEST, "-d", library]
+    _run(prefix, container, ["-m", "compileall", *options, str(prefix / library)], allowed=(0, 1))
 
 
-def _run(prefix: Path, arguments: Sequence[str], allowed: Sequence[int] = (0,)) -> str:
-    variables = clean_variables(prefix, os.environ)
-    del variables["PYTHONDONTWRITEBYTECODE"]
+def _run(prefix: Path, container: Container | None, arguments: Sequence[str], allowed: Sequence[int] = (0,)) -> str:
+    # A fixed seed: the order of a set of words is written into byte code.
+    variables = {**clean_variables(prefix, os.environ), "PYTHONHASHSEED": "0"}
+    words = [str(python_of(prefix)), *arguments]
     try:
         # pylint: disable-next=ansible-bad-function  # this library knows no module
         done = subprocess.run(
-            [str(python_of(prefix)), *arguments],
+            container.command(words, variables, prefix) if container else words,
             env=variables,
             stdin=subprocess.DEVNULL,
             capture_output=True,

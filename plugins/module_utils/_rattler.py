@@ -12,6 +12,7 @@ import traceback
 import weakref
 from collections.abc import Coroutine
 from pathlib import Path
+from types import FrameType
 from typing import Any, TypeVar
 
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
@@ -20,6 +21,8 @@ T = TypeVar("T")
 
 # Seconds. A millisecond is usual; this is the end of waiting for an interrupted call.
 LONGEST_RELEASE = 2.0
+# A channel's server gets this many more chances, in two to three seconds.
+RETRIES = 3
 
 
 def load_rattler() -> Any:
@@ -54,7 +57,7 @@ def wait_for(call: Coroutine[Any, Any, T]) -> T:
     try:
         return loop.run_until_complete(call)
     except BaseException as error:
-        traceback.clear_frames(error.__traceback__)  # they hold the loop too
+        _clear_frames(error)  # they hold the loop too
         raise
     finally:
         loop.close()
@@ -64,6 +67,23 @@ def wait_for(call: Coroutine[Any, Any, T]) -> T:
             time.sleep(0.001)
             rattler.Version("0")  # any call into the library: it drops what its threads left for the next one to drop
             gc.collect()
+
+
+def _clear_frames(error: BaseException) -> None:
+    """Clear the frames of a traceback, and since Python 3.13 those that called them, which ended just as well."""
+    for frame, _line in traceback.walk_tb(error.__traceback__):
+        caller: FrameType | None = frame
+        while caller is not None:
+            try:
+                caller.clear()
+            except RuntimeError:  # still running, and so are all that called it
+                break
+            caller = caller.f_back
+
+
+def client(max_retries: int | None = None) -> Any:
+    """Return the one kind of client for every request: retries, and credentials from rattler's own places."""
+    return load_rattler().Client.default_client(max_retries=RETRIES if max_retries is None else max_retries)
 
 
 def package_cache(cache: Path) -> Path:

@@ -4,7 +4,7 @@
 """Contract 1 in types: what a release is, and its manifest.json.
 
 The chain of trust runs downwards: the signature covers manifest.json, the manifest holds the hash of
-files.json.zst and of every part of every payload, files.json holds the hash of every file.
+files.json.zst, of every document and of every part of every payload, files.json holds the hash of every file.
 """
 
 from __future__ import annotations
@@ -12,21 +12,23 @@ from __future__ import annotations
 import json
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 
-SCHEMA = 1
+SCHEMA = 2
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.json.sig"
 FILES = "files.json.zst"
 RELEASE_ID = re.compile(r"(?P<serial>[1-9][0-9]{0,8})-(?P<hash8>[0-9a-f]{8})")
 ENV_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 PART_NAME = re.compile(r"env\.(?P<format>tar\.(zst|gz))(\.[0-9]{3,6})?")
+DOCUMENT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
+ERROR, WARNING = "error", "warning"
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,77 @@ class Checks:
 
 
 @dataclass(frozen=True)
+class Requirements:
+    """What the tree of a release needs of a host, read from the tree; empty where it needs nothing or nobody can know.
+
+    ``glibc`` and ``glibcxx`` are versions with a file that needs them; ``glibc_symbol`` is what that file wants of that
+    glibc, ``glibcxx_own`` the newest GLIBCXX that the release brings itself. ``cpu`` is a level (``x86-64-v3``).
+    ``driver`` is the oldest NVIDIA driver that runs ``cuda_runtime`` at all, ``driver_full`` the oldest that supports
+    all of it. ``gpu_architectures`` has for a framework what it was compiled for (``sm_80``, ``compute_90``).
+    """
+
+    glibc: str = ""
+    glibc_file: str = ""
+    glibc_symbol: str = ""
+    glibcxx: str = ""
+    glibcxx_file: str = ""
+    glibcxx_own: str = ""
+    cpu: str = ""
+    cpu_file: str = ""
+    cuda_runtime: str = ""
+    cuda_file: str = ""
+    driver: str = ""
+    driver_full: str = ""
+    gpu_architectures: dict[str, list[str]] = field(default_factory=dict)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Requirements:
+        """Make it from what ``asdict`` gave; raises TypeError for other names and types."""
+        found = cls(**data)
+        texts = [value for name, value in data.items() if name != "gpu_architectures"]
+        if not isinstance(found.gpu_architectures, dict):
+            raise TypeError("gpu_architectures is no dict")
+        for names in found.gpu_architectures.values():
+            if not isinstance(names, list):
+                raise TypeError("gpu_architectures is no dict of lists")
+            texts += names
+        _require_type(str, texts)
+        return found
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something about a release that is worth knowing: ``level`` is error or warning, ``name`` that of its kind.
+
+    An error is in a manifest only with the reason for which it was ``allowed``. ``packages`` are those it is about,
+    with manager, name, version and channel.
+    """
+
+    name: str
+    level: str
+    what: str
+    packages: tuple[dict[str, str], ...] = ()
+    allowed: str = ""
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Finding:
+        """Make it from what ``asdict`` gave; raises TypeError for other names and types, ValueError for the rest."""
+        found = cls(**{**data, "packages": tuple(data.get("packages", ()))})
+        _require_type(dict, found.packages)
+        texts = [value for package in found.packages for value in package.values()]
+        _require_type(str, [found.name, found.level, found.what, found.allowed, *texts])
+        if found.level not in (ERROR, WARNING):
+            raise ValueError(f"the level {found.level!r} of a finding")
+        return found
+
+
+@dataclass(frozen=True)
 class Manifest:
-    """manifest.json. ``bytes`` and ``files`` measure the unpacked tree."""
+    """manifest.json. ``bytes`` and ``files`` measure the unpacked tree.
+
+    ``target`` is what release.yml declares of the weakest host, ``requirements`` what the tree really needs.
+    ``documents`` has the sha256 of each file that the release has for people and other tools (locks, SBOM, spec).
+    """
 
     env: str
     id: str
@@ -74,7 +145,7 @@ class Manifest:
     platform: str
     created: str
     inputs: dict[str, str]
-    requirements: dict[str, Any]
+    requirements: Requirements
     packages: tuple[dict[str, Any], ...]
     payloads: tuple[Payload, ...]
     bytes: int
@@ -82,11 +153,19 @@ class Manifest:
     files_sha256: str
     checks: Checks = field(default_factory=Checks)
     gpu: str = "none"
+    target: dict[str, str] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+    documents: dict[str, str] = field(default_factory=dict)
 
     @property
     def root(self) -> str:
         """The root of the host's store this release was packed for (``/opt/conda-envs``)."""
         return str(Path(self.prefix).parent.parent)
+
+    @property
+    def ipykernel(self) -> bool:
+        """Whether Jupyter can start this release."""
+        return any(package.get("name") == "ipykernel" for package in self.packages)
 
     def payload(self, formats: list[str]) -> Payload | None:
         """Return the payload of the first of ``formats`` that this release has."""
@@ -131,6 +210,10 @@ def parse_manifest(text: str, where: str) -> Manifest:
             payloads=tuple(Payload.from_dict(item) for item in data.pop("payloads")),
             checks=Checks(tuple(checks["imports"]), tuple(checks["commands"]), checks["timeout"]),
             packages=tuple(data.pop("packages")),
+            requirements=Requirements.from_dict(data.pop("requirements")),
+            findings=tuple(Finding.from_dict(item) for item in data.pop("findings")),
+            target=data.pop("target"),
+            documents=data.pop("documents"),
             **data,
         )
         _check_types(manifest)
@@ -148,16 +231,21 @@ def _check_types(manifest: Manifest) -> None:
         + [manifest.gpu, *manifest.checks.imports, *manifest.checks.commands]
         + [item.sha256 for item in measured]
         + [payload.format for payload in manifest.payloads]
-        + [part.name for part in parts],
+        + [part.name for part in parts]
+        + [*manifest.target.values(), *manifest.documents.values()],
         int: [manifest.serial, manifest.bytes, manifest.files, manifest.checks.timeout]
         + [item.size for item in measured],
-        dict: [manifest.inputs, manifest.requirements, *manifest.packages],
+        dict: [manifest.inputs, *manifest.packages],
     }
     for kind, values in typed.items():
-        for value in values:
-            # bool is an int to isinstance, but no size.
-            if not isinstance(value, kind) or isinstance(value, bool):
-                raise TypeError(f"{value!r} is no {kind.__name__}")
+        _require_type(kind, values)
+
+
+def _require_type(kind: type, values: Iterable[Any]) -> None:
+    for value in values:
+        # bool is an int to isinstance, but no size.
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise TypeError(f"{value!r} is no {kind.__name__}")
 
 
 def _check_values(manifest: Manifest, where: str) -> None:
@@ -174,6 +262,7 @@ def _check_values(manifest: Manifest, where: str) -> None:
         "size": min([manifest.bytes, manifest.files, *(part.size for part in parts)]) < 0 and "negative",
         "sha256": not SHA256.fullmatch(manifest.files_sha256) and manifest.files_sha256,
         "timeout": manifest.checks.timeout < 1 and manifest.checks.timeout,
+        "documents": next((item for item in manifest.documents.items() if not _is_document(*item)), False),
     }
     for name, value in faults.items():
         if value is not False:
@@ -182,6 +271,11 @@ def _check_values(manifest: Manifest, where: str) -> None:
 
 def _is_prefix(prefix: str, end: str) -> bool:
     return prefix.startswith("/") and posixpath.normpath(prefix) == prefix and prefix.endswith(end)
+
+
+def _is_document(name: str, sha256: str) -> bool:
+    reserved = name in (MANIFEST, SIGNATURE, FILES) or PART_NAME.fullmatch(name)
+    return bool(DOCUMENT_NAME.fullmatch(name) and SHA256.fullmatch(sha256) and not reserved)
 
 
 def _is_whole(payload: Payload) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ansible_collections.airgap.conda.plugins.module_utils._doctor_catalogue import ALLOWABLE
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._release import Checks
 from ansible_collections.airgap.conda.plugins.module_utils._spec_yaml import Node, parse_yaml, refuse_credentials
@@ -42,7 +43,10 @@ class Target:
 
 @dataclass(frozen=True)
 class ReleaseSpec:
-    """release.yml in types. ``copies`` are (from, to) pairs, relative to the prefix."""
+    """release.yml in types.
+
+    ``copies`` are (from, to) pairs, relative to the prefix; ``allow`` has the reason for each finding let pass.
+    """
 
     target: Target = field(default_factory=Target)
     formats: tuple[str, ...] = ("tar.zst",)
@@ -50,6 +54,7 @@ class ReleaseSpec:
     checks: Checks = field(default_factory=Checks)
     activation_variables: dict[str, str] = field(default_factory=dict)
     copies: tuple[tuple[str, str], ...] = ()
+    allow: dict[str, str] = field(default_factory=dict)
 
 
 def read_release_spec(root: Node | None, taken_variables: Collection[str] = ()) -> ReleaseSpec:
@@ -59,7 +64,7 @@ def read_release_spec(root: Node | None, taken_variables: Collection[str] = ()) 
     """
     if root is None:
         return ReleaseSpec()
-    keys = root.mapping(["target", "formats", "gpu", "checks", "activation", "copies"])
+    keys = root.mapping(["target", "formats", "gpu", "checks", "activation", "copies", "allow"])
     values: dict[str, Any] = {}
     if "target" in keys:
         values["target"] = _target(keys["target"], Target())
@@ -73,6 +78,8 @@ def read_release_spec(root: Node | None, taken_variables: Collection[str] = ()) 
         values["activation_variables"] = _activation(keys["activation"], taken_variables)
     if "copies" in keys:
         values["copies"] = _copies(keys["copies"])
+    if "allow" in keys:
+        values["allow"] = {name: reason.string() for name, reason in keys["allow"].mapping(ALLOWABLE).items()}
     return ReleaseSpec(**values)
 
 

@@ -141,6 +141,15 @@ class Fleet:
         kinds = ", ".join(f"{counts[verdict]} {verdict}" for verdict in reversed(ORDER[1:]) if counts[verdict])
         return f"{text}; {wrong} {'is' if wrong == 1 else 'are'} not ({kinds})"
 
+    def wrong(self) -> list[str]:
+        """Return a line for each host that is not right, the worst first: its name, its verdict and what is wrong."""
+        hosts = sorted(self.hosts, key=lambda host: -ORDER.index(host.verdict()))
+        return [
+            f"{host.host}: {host.verdict()}: " + ", ".join(f"{item.problem} ({item.found})" for item in host.findings)
+            for host in hosts
+            if host.verdict() != OK
+        ]
+
     def releases(self, env: str) -> list[tuple[str, int]]:
         """Return the current releases of an environment, each with its number of hosts, the most frequent first."""
         found = Counter(item.release for host in self.hosts for item in host.envs if item.env == env and item.release)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -51,6 +52,14 @@ def host_report(host: str, seen: Mapping[str, Any], verified: Mapping[str, Any],
     if not asked:
         findings.append(_garbage("", "nothing", host))
     return HostReport(host, time, True, tuple(envs[env] for env in sorted(envs) if env in asked), tuple(findings))
+
+
+def with_failure(report: HostReport, failure: Mapping[str, Any] | None) -> HostReport:
+    """Return the report with what failed on the host before; the releases that it has may still be right."""
+    if not failure or not report.reachable:
+        return report
+    texts = [clean(str(failure.get(name, ""))) for name in ("problem", "wanted", "found", "where", "remedy")]
+    return replace(report, findings=(*report.findings, Trouble("", DEGRADED, *texts)))
 
 
 def _links(seen: Mapping[str, Any]) -> dict[str, Installed]:

@@ -47,7 +47,8 @@ def write_report(
         # Last: a run that was cut off before counts as changed the next time.
         replace_file(path / "report.json", _encoded(all_of_them.to_json()))
     summary, counts = all_of_them.summary(), all_of_them.counts()
-    return {"changed": changed, "page": str(path / "index.html"), "summary": summary, "counts": counts}
+    page_path, wrong = str(path / "index.html"), all_of_them.wrong()
+    return {"changed": changed, "page": page_path, "summary": summary, "counts": counts, "wrong": wrong}
 
 
 def require_time(text: str) -> str:

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -16,7 +18,11 @@ NAMESPACE = "release@airgap.conda"
 
 
 def sign(manifest: Path, key: Path) -> Path:
-    """Sign ``manifest`` with the private (or, through an agent, public) ``key``; returns <manifest>.sig."""
+    """Sign ``manifest`` and return <manifest>.sig.
+
+    ``key`` is a private key without a passphrase, or a public one whose private half is in an ssh-agent or on a
+    hardware key (types sk-*, for which ssh-keygen waits until the key is touched).
+    """
     if not key.is_file():
         raise AirgapError(
             "The signing key is missing",
@@ -29,14 +35,52 @@ def sign(manifest: Path, key: Path) -> Path:
     signature.unlink(missing_ok=True)
     result = _keygen(["-Y", "sign", "-q", "-f", str(key), "-n", NAMESPACE, str(manifest)], b"")
     if result.returncode != 0 or not signature.is_file():
+        found, remedy = _explain(key, result.stderr)
         raise AirgapError(
             "The release could not be signed",
             wanted="a signature by ssh-keygen -Y sign",
-            found=_last_line(result.stderr),
+            found=found,
             where=str(key),
-            remedy="use a key of mode 0600 without a passphrase, or name its .pub file and load the key into ssh-agent",
+            remedy=remedy,
         )
     return signature
+
+
+def _explain(key: Path, output: bytes) -> tuple[str, str]:
+    """Return why a key did not sign, and what to do; ssh-keygen itself says little more than that it did not."""
+    said = _last_line(output)
+    if re.match(rb"(ssh|ecdsa|sk)-\S+ AAAA", key.read_bytes()):
+        return _explain_agent(key, said)
+    read = _keygen(["-y", "-P", "", "-f", str(key)], b"")
+    if b"UNPROTECTED" in output:
+        return "a private key that other users may read", f"chmod 600 {key}"
+    if b"passphrase" in read.stderr:
+        remedy = f"load it with ssh-add {key} and name {key}.pub as the signing key, or use a key without a passphrase"
+        return "a private key with a passphrase, and nobody to ask for it", remedy
+    if read.returncode != 0:
+        return f"no private key that ssh-keygen can read: {_last_line(read.stderr)}", "name a key that ssh-keygen made"
+    return said, "run the same ssh-keygen by hand; a hardware key must be plugged in, and touched when it blinks"
+
+
+def _explain_agent(key: Path, said: str) -> tuple[str, str]:
+    """Explain why a public key did not lead to a private one."""
+    private = key.with_suffix("")
+    if not os.environ.get("SSH_AUTH_SOCK"):
+        found = "a public key, and no ssh-agent for the private half: SSH_AUTH_SOCK is not set"
+        return found, f"start ssh-agent, run ssh-add {private}, and run the build from the same session"
+    listed = _run("ssh-add", ["-l", "-E", "sha256"], b"")
+    keys = {line.split()[1] for line in listed.stdout.decode(errors="replace").splitlines() if " SHA256:" in line}
+    if listed.returncode not in (0, 1):
+        found = f"a public key, and no ssh-agent that answers at {os.environ['SSH_AUTH_SOCK']}"
+        return found, f"start ssh-agent again, run ssh-add {private}, and run the build from the same session"
+    shown = _keygen(["-l", "-E", "sha256", "-f", str(key)], b"").stdout.decode(errors="replace").split()
+    if keys.isdisjoint(shown):
+        found = f"a public key, and an ssh-agent that is locked or lacks the private half (keys in it: {len(keys)})"
+        return found, f"unlock the agent, or run ssh-add {private}, which for a hardware key is its file on disk"
+    return (
+        f"an agent that has the key and did not use it: {said}",
+        "confirm the use of the key, or touch it, when it asks",
+    )
 
 
 def verify(data: bytes, signature: Path, allowed_signers: Path) -> str:
@@ -57,6 +101,23 @@ def verify(data: bytes, signature: Path, allowed_signers: Path) -> str:
     if result.returncode != 0:
         raise _refused(signature, allowed_signers, _last_line(result.stderr or result.stdout))
     return signer
+
+
+def require_accepted(manifest: Path, signature: Path, key: Path, allowed_signers: Path) -> None:
+    """Refuse a ``key`` that signed what everyone who has the list ``allowed_signers`` would refuse."""
+    try:
+        verify(manifest.read_bytes(), signature, allowed_signers)
+    except AirgapError as error:
+        if not allowed_signers.is_file():
+            raise
+        public = key if key.suffix == ".pub" else f"{key}.pub"
+        raise AirgapError(
+            "The hosts' side does not accept the signing key",
+            wanted=f"a key of {allowed_signers}",
+            found=f"{key}: {error.found}",
+            where=str(allowed_signers),
+            remedy=f"sign with a key of this list, or add a line to it there too: a name, a space, what is in {public}",
+        ) from error
 
 
 def _find_signer(signature: Path, allowed_signers: Path) -> str:
@@ -80,18 +141,29 @@ def _refused(signature: Path, allowed_signers: Path, found: str) -> AirgapError:
 
 
 def _keygen(arguments: list[str], data: bytes) -> subprocess.CompletedProcess[bytes]:
-    program = shutil.which("ssh-keygen")
+    return _run("ssh-keygen", arguments, data)
+
+
+def _run(name: str, arguments: list[str], data: bytes) -> subprocess.CompletedProcess[bytes]:
+    program = shutil.which(name)
     if program is None:
         raise AirgapError(
-            "ssh-keygen is missing",
-            wanted="ssh-keygen of OpenSSH 8.1 or newer",
+            f"{name} is missing",
+            wanted=f"{name} of OpenSSH 8.1 or newer",
             found="no such program on PATH",
             where="this machine",
             remedy="apt-get install openssh-client",
         )
-    # A session of its own has no terminal: ssh-keygen fails where it would ask for a passphrase and wait.
+    # A session of its own has no terminal, and no askpass is allowed: it fails where it would ask and wait.
     # pylint: disable-next=ansible-bad-function  # this library knows no module
-    return subprocess.run([program, *arguments], input=data, capture_output=True, check=False, start_new_session=True)
+    return subprocess.run(
+        [program, *arguments],
+        input=data,
+        capture_output=True,
+        check=False,
+        start_new_session=True,
+        env={**os.environ, "SSH_ASKPASS_REQUIRE": "never", "LC_ALL": "C"},
+    )
 
 
 def _last_line(output: bytes) -> str:

@@ -1,52 +1,25 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Find the conda packages of a spec: its channels, the target's virtual packages, the solver's verdict in words."""
+"""Find the conda packages of a spec with the rattler library, and say in words why there are none."""
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
+from ansible_collections.airgap.conda.plugins.module_utils._channels import DEFAULTS, Channels, virtual_packages
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._rattler import load_rattler, repodata_cache, wait_for
+from ansible_collections.airgap.conda.plugins.module_utils._rattler import (
+    client,
+    load_rattler,
+    repodata_cache,
+    wait_for,
+)
 from ansible_collections.airgap.conda.plugins.module_utils._release_spec import Target
-from ansible_collections.airgap.conda.plugins.module_utils._urls import mask_credentials, without_credentials
-
-# conda's group of channels, below the same alias as every channel that is given by name.
-DEFAULTS = ("main", "r")
-# The kernel of the oldest hosts that still get conda packages (glibc 2.17's own time). Hosts' kernels are newer, and
-# no package in use asks for more.
-OLDEST_KERNEL = "3.10"
-# A channel's server gets this many more chances, in two to three seconds.
-RETRIES = 3
-
-
-@dataclass(frozen=True)
-class Channels:
-    """Where packages come from: addresses, paths or names in order of priority.
-
-    ``alias`` is where channels given by name are. ``only`` forbids any other channel: a spec pinned to one
-    (``other::package``) is refused instead of fetched from there. ``where`` tells in messages where the list stands.
-    """
-
-    names: tuple[str, ...]
-    alias: str
-    where: str
-    only: bool = False
-
-    def address(self, name: str) -> str:
-        """Return a channel's address; a name gets the alias before it, a path becomes a file URL."""
-        if "://" in name:
-            return name.rstrip("/") + "/"
-        if name.startswith(("/", "~")):
-            return Path(name).expanduser().as_uri().rstrip("/") + "/"
-        return f"{self.alias.rstrip('/')}/{name}/"
+from ansible_collections.airgap.conda.plugins.module_utils._urls import mask_credentials
 
 
 def solve(specs: Sequence[str], channels: Channels, target: Target, cache: Path, where: str) -> list[Any]:
@@ -55,71 +28,9 @@ def solve(specs: Sequence[str], channels: Channels, target: Target, cache: Path,
     ``where`` is the file that the specs stand in, for messages. Raises AirgapError for a channel that cannot be read,
     a package that does not exist and a request that cannot be met.
     """
-    names, pinned = _pin(specs, channels, where)
+    names, pinned = channels.pin(specs, where)
     request = _Request(specs, pinned, names, channels, target, cache, where)
     return sorted(wait_for(request.run()), key=lambda record: record.name.normalized)
-
-
-def virtual_packages(target: Target) -> dict[str, tuple[str, str]]:
-    """Return name -> (version, build) of what the hosts have, taken from the target and never from the bastion.
-
-    Only glibc falls back to the bastion's own when the target names none.
-    """
-    system, machine = target.platform.split("-", 1)
-    found = {"__unix": ("0", "0")}
-    if system == "linux":
-        found["__linux"] = (OLDEST_KERNEL, "0")
-        glibc = target.glibc or _own_glibc()
-        if glibc:
-            found["__glibc"] = (glibc, "0")
-    architecture = {"64": "x86_64", "32": "x86"}.get(machine, machine)
-    found["__archspec"] = ("1", (target.cpu or architecture).replace("-", "_"))
-    if target.cuda:
-        found["__cuda"] = (target.cuda, "0")
-    return found
-
-
-def _own_glibc() -> str | None:
-    try:
-        version = os.confstr("CS_GNU_LIBC_VERSION")
-    except (ValueError, OSError):
-        return None
-    return version.split()[-1] if version else None
-
-
-def _pin(specs: Sequence[str], channels: Channels, where: str) -> tuple[list[str], list[str]]:
-    """Return the channels to read and the specs with ``channel::package`` turned into ``address::package``.
-
-    Like conda, a channel that only a pin names is read too, last. The address is needed because a bare name would
-    always mean the public channel, never a mirror of it.
-    """
-    names, pinned = list(channels.names), []
-    for spec in specs:
-        channel, separator, rest = spec.rpartition("::")
-        if not separator or (channel == "defaults" and channel in names):
-            pinned.append(spec)
-            continue
-        match = next((name for name in names if _is_channel(channels.address(name), channel, channels)), None)
-        if match is None:
-            if channels.only:
-                raise AirgapError(
-                    f"The spec takes {rest.split()[0]} from a channel that is not given",
-                    wanted=f"a channel whose address ends in /{mask_credentials(channel)}",
-                    found=mask_credentials(", ".join(names)),
-                    where=where,
-                    remedy=f"add a copy of that channel to {channels.where}, or remove '{mask_credentials(channel)}::' "
-                    "from the spec",
-                )
-            match = channel
-            names.append(channel)
-        pinned.append(spec if match == "defaults" else f"{channels.address(match)}::{rest}")
-    return names, pinned
-
-
-def _is_channel(address: str, name: str, channels: Channels) -> bool:
-    if "://" in name or name.startswith("/"):
-        return without_credentials(address) == without_credentials(channels.address(name))
-    return urlsplit(address).path.rstrip("/").endswith(f"/{name}")
 
 
 class _Request:
@@ -136,7 +47,7 @@ class _Request:
         where: str,
     ) -> None:
         self.rattler, self.specs, self.target, self.where = load_rattler(), specs, target, where
-        self.channels_where = channels.where
+        self.channels_where, self.priority = channels.where, channels.priority
         self.shown = {name: mask_credentials(name) for name in names}
         self.sources = {name: self._source(name, channels) for name in names if name != "nodefaults"}
         self.platforms = [target.platform, "noarch"]
@@ -188,8 +99,7 @@ class _Request:
                 where=str(self.folder),
                 remedy="give another 'cache' or the rights to this one",
             ) from error
-        client = self.rattler.Client.default_client(max_retries=RETRIES)
-        return self.rattler.Gateway(cache_dir=self.folder, client=client, show_progress=False)
+        return self.rattler.Gateway(cache_dir=self.folder, client=client(), show_progress=False)
 
     async def run(self) -> list[Any]:
         rattler = self.rattler
@@ -207,6 +117,7 @@ class _Request:
                     gateway=self.gateway,
                     platforms=self.platforms,
                     virtual_packages=virtual,
+                    channel_priority=getattr(rattler.ChannelPriority, self.priority.capitalize()),
                     # A channel may name others to be read along with it. The spec alone decides where from.
                     channel_relations="disabled",
                 )
@@ -218,8 +129,7 @@ class _Request:
 
     async def _unreachable(self, error: Exception) -> AirgapError:
         """Ask each channel alone, to name the one that failed."""
-        client = self.rattler.Client.default_client(max_retries=0)
-        self.gateway = self.rattler.Gateway(cache_dir=self.folder, client=client)
+        self.gateway = self.rattler.Gateway(cache_dir=self.folder, client=client(max_retries=0))
         shown, cause = "one of " + ", ".join(self.shown.values()), error
         for name, source in self.sources.items():
             try:

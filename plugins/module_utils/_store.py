@@ -11,15 +11,15 @@ release. Whatever lies in ``.staging`` at the start of a run was interrupted and
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 import re
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from ansible_collections.airgap.conda.plugins.module_utils._activate import activate_files
 from ansible_collections.airgap.conda.plugins.module_utils._disk import (
@@ -28,16 +28,18 @@ from ansible_collections.airgap.conda.plugins.module_utils._disk import (
     make_folder,
     os_errors,
     replace_file,
+    replace_link,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._extract import extract
 from ansible_collections.airgap.conda.plugins.module_utils._files import (
+    TOP,
     Difference,
     FileEntry,
     compare_tree,
     read_files,
-    sha256_file,
 )
+from ansible_collections.airgap.conda.plugins.module_utils._in_use import in_use, lock_holder
 from ansible_collections.airgap.conda.plugins.module_utils._release import (
     FILES,
     MANIFEST,
@@ -48,8 +50,10 @@ from ansible_collections.airgap.conda.plugins.module_utils._release import (
     read_manifest,
     serial_of,
 )
+from ansible_collections.airgap.conda.plugins.module_utils._signed import read_signed, require_signed
 
-SEND_AGAIN = "run the deploy again; it sends what is missing"
+# Seconds after which a lock is refused although nobody is seen to hold it: a process of another container does.
+HOLDER_UNSEEN = 1.0
 
 
 @dataclass(frozen=True)
@@ -70,10 +74,14 @@ class Store:
         """Return the folder that holds what is known about ``env``."""
         return self.root / ".state" / env
 
+    def known(self) -> list[str]:
+        """Return the names of the environments that a deploy ever brought here."""
+        folder = self.root / ".state"
+        return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+
     def envs(self) -> list[str]:
         """Return the names of the environments that have a current release here."""
-        folder = self.root / ".state"
-        return sorted(path.name for path in folder.iterdir() if self.current(path.name)) if folder.is_dir() else []
+        return [name for name in self.known() if self.current(name)]
 
     def releases(self, env: str) -> list[str]:
         """Return the ids of the installed releases, oldest serial first."""
@@ -97,12 +105,21 @@ class Store:
 
     def high_water(self, env: str) -> int:
         """Return the highest serial that ever became current here; 0 when none did."""
-        try:
-            recorded = int((self.state(env) / "high-water").read_text(encoding="ascii"))
-        except (OSError, ValueError):
-            recorded = 0
         # The mark is written after the switch; a run that was cut off between the two counts all the same.
-        return max(recorded, serial_of(self.current(env)))
+        return max(self._mark(env), serial_of(self.current(env)))
+
+    def _mark(self, env: str) -> int:
+        try:
+            return int((self.state(env) / "high-water").read_text(encoding="ascii"))
+        except (OSError, ValueError):
+            return 0
+
+    def log(self, env: str) -> list[str]:
+        """Return a line for each switch there was: when, from which release, to which; ``-`` is none."""
+        try:
+            return (self.state(env) / "log").read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError:
+            return []
 
     def manifest(self, env: str, release: str) -> Manifest:
         """Read the manifest of an installed release."""
@@ -112,7 +129,8 @@ class Store:
         """Read the list of files of an installed release; raises when it is not the one that its manifest names."""
         path = self.state(env) / release / FILES
         sha256 = self.manifest(env, release).files_sha256
-        return read_files(_read(path, sha256, "build and deploy a new release; find out who changed this"), str(path))
+        remedy = f"run playbooks/repair.yml with -e env={env}; then look for who changed it"
+        return read_files(read_signed(path, sha256, remedy), str(path))
 
     def require_place(self, env: str, release: str, prefix: str) -> None:
         """Raise AirgapError when a release was packed for another place than this store has for it."""
@@ -138,8 +156,9 @@ class Store:
             )
 
     def differences(self, env: str, release: str, content: bool = True) -> list[Difference]:
-        """Return in what an installed release differs from what the bastion signed."""
-        return list(compare_tree(self.release(env, release), self.files(env, release), content))
+        """Return in what an installed release differs from what the bastion signed; its record has the same owner."""
+        owner = (self.state(env) / release / MANIFEST).stat().st_uid
+        return list(compare_tree(self.release(env, release), (TOP, *self.files(env, release)), content, owner))
 
     @contextmanager
     def lock(self, env: str) -> Iterator[None]:
@@ -148,31 +167,58 @@ class Store:
         with ExitStack() as stack:
             with os_errors(f"Locking {env}", path):
                 make_folder(path.parent)
-                stream = stack.enter_context(open(path, "a+", encoding="utf-8"))
-            try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                stream.seek(0)
-                raise AirgapError(
-                    f"Another run is at work on {env}",
-                    wanted="one run at a time",
-                    found=f"process {stream.read().strip() or '(unknown)'} holds the lock",
-                    where=str(path),
-                    remedy="wait for it to end, then run again",
-                ) from error
-            stream.truncate(0)
-            stream.write(str(os.getpid()))
-            stream.flush()
+                stream = stack.enter_context(open(path, "a", encoding="utf-8"))
+            end = time.monotonic() + HOLDER_UNSEEN
+            while not _lock_now(stream):
+                holder = lock_holder(path)
+                if holder or time.monotonic() > end:
+                    raise AirgapError(
+                        f"Another run is at work on {env}",
+                        wanted="one run at a time",
+                        found=f"process {holder or '(unknown)'} holds the lock",
+                        where=str(path),
+                        remedy="wait for it to end, then run again",
+                    )
+                time.sleep(0.01)  # it ended between the two looks
+            with suppress(OSError):  # a full disk keeps nobody from a rollback
+                os.ftruncate(stream.fileno(), 0)
+                os.write(stream.fileno(), str(os.getpid()).encode())  # for whoever looks into the file
             yield
 
+    def unfinished(self, env: str) -> bool:
+        """Tell whether an interrupted run of ``env`` left something for ``recover``, or another run is at work."""
+        return any(self._left(env)) or self._unrecorded(env)
+
     def recover(self, env: str) -> None:
-        """Delete what an interrupted run left of ``env``; the caller holds the lock."""
+        """Finish or undo what an interrupted run of ``env`` began; the caller holds the lock.
+
+        What stands under its own name was made visible by one rename and is whole. All else is deleted.
+        """
         with os_errors(f"Removing what an interrupted run left of {env}", self.root):
-            self._clear(self.root / ".staging" / env)
-            installed = self.releases(env)
-            for path in self.state(env).iterdir():
-                if serial_of(path.name) and path.name not in installed:
-                    shutil.rmtree(path)  # recorded, but cut off before its tree was in place
+            for path in list(self._left(env)):
+                if path.is_dir() and not path.is_symlink():
+                    self._clear(path)
+                else:
+                    path.unlink()
+            if self._unrecorded(env):
+                self._record_switch(env)
+
+    def _left(self, env: str) -> Iterator[Path]:
+        staging, incoming, state = self.root / ".staging", self.root / ".incoming", self.state(env)
+        installed = self.releases(env)
+        if (staging / env).is_dir():
+            yield staging / env
+        for path in (incoming / env).glob("*"):
+            if path.name in installed:
+                yield path  # it is in place: its parts are not needed any more
+        for path in state.glob("*"):
+            if serial_of(path.name) and path.name not in installed:
+                yield path  # recorded, but cut off before its tree was in place
+        for folder in (state, self.root / env):
+            yield from folder.glob(".*-new")
+        for folder in (incoming / env, incoming, staging, self.root / env):
+            if folder.is_dir() and not any(folder.iterdir()):
+                yield folder
 
     def install(self, env: str, release: str, manifest_sha256: str, format_name: str) -> Manifest:
         """Unpack a release from its incoming folder beside the others; ``current`` is not touched.
@@ -208,7 +254,7 @@ class Store:
     ) -> tuple[Manifest, Payload, list[FileEntry]]:
         """Check all that arrived against the hash that the controller gave, and record it."""
         incoming, state = self.incoming(env, release), self.state(env) / release
-        text = _read(incoming / MANIFEST, manifest_sha256)
+        text = read_signed(incoming / MANIFEST, manifest_sha256)
         manifest = parse_manifest(text.decode("utf-8", "replace"), str(incoming / MANIFEST))
         self.require_place(env, release, manifest.prefix)
         payload = manifest.payload([format_name])
@@ -220,9 +266,9 @@ class Store:
                 where=str(incoming),
                 remedy=f"add {format_name} to formats in release.yml and build again",
             )
-        files = _read(incoming / FILES, manifest.files_sha256)
+        files = read_signed(incoming / FILES, manifest.files_sha256)
         for part in payload.parts:
-            _require_hash(incoming / part.name, part.sha256, _hash_of(incoming / part.name))
+            require_signed(incoming / part.name, part.sha256)
         entries = read_files(files, str(incoming / FILES))
         # The very bytes that were hashed: whoever sent the files may still hold them open.
         make_folder(state)
@@ -232,23 +278,31 @@ class Store:
 
     def switch(self, env: str, release: str) -> None:
         """Make an installed release the current one, by one rename."""
-        before, folder = self.current(env), self.root / env
-        mark = max(self.high_water(env), serial_of(release))
+        folder = self.root / env
         with os_errors(f"Switching {env} to {release}", folder):
+            self._record_switch(env)  # of the one before, if that was cut off
             for name, script in activate_files(env, folder).items():
                 replace_file(folder / name, script.encode())
-            link = folder / ".current-new"
-            link.unlink(missing_ok=True)
-            link.symlink_to(release)
-            os.rename(link, folder / "current")
-            flush_directory(folder)
-            replace_file(self.state(env) / "high-water", f"{mark}\n".encode())
-            with open(self.state(env) / "log", "a", encoding="utf-8") as log:
-                now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-                log.write(f"{now} {before or '-'} -> {release}\n")
+            replace_link(folder / "current", release)
+            with suppress(OSError):  # the switch is done; the next run writes down what this one could not
+                self._record_switch(env)
 
-    def remove(self, env: str, release: str) -> None:
-        """Remove a release that is not current; it disappears from view by one rename."""
+    def _unrecorded(self, env: str) -> bool:
+        return self._mark(env) != self.high_water(env) or _last(self.log(env)) != (self.current(env) or "-")
+
+    def _record_switch(self, env: str) -> None:
+        """Write down what is current: the mark, and a line in the log."""
+        current, log, mark = self.current(env) or "-", self.log(env), self._mark(env)
+        if self.high_water(env) != mark:
+            replace_file(self.state(env) / "high-water", f"{self.high_water(env)}\n".encode())
+        if _last(log) != current:
+            now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+            back = f" (back from serial {mark})" if 0 < serial_of(current) < mark else ""
+            lines = [*log, f"{now} {_last(log)} -> {current}{back}"]
+            replace_file(self.state(env) / "log", "".join(f"{line}\n" for line in lines).encode())
+
+    def require_removable(self, env: str, release: str) -> None:
+        """Raise AirgapError when a release is current."""
         if self.current(env) == release:
             raise AirgapError(
                 "The current release cannot be removed",
@@ -257,8 +311,27 @@ class Store:
                 where=str(self.release(env, release)),
                 remedy="switch to another release first",
             )
+
+    def remove(self, env: str, release: str) -> None:
+        """Remove a release that is not current; it disappears from view by one rename."""
+        self.require_removable(env, release)
         with os_errors(f"Removing {env} {release}", self.release(env, release)):
             self._take_away(env, release)
+
+    def remove_env(self, env: str) -> None:
+        """Remove an environment: first no release of it is current any more, then they go one after another.
+
+        The mark and the log stay, so that an old release that is offered later is still refused.
+        """
+        folder = self.root / env
+        with os_errors(f"Removing {env}", folder):
+            if folder.is_dir():
+                for name in ("current", *activate_files(env, folder)):
+                    (folder / name).unlink(missing_ok=True)
+                flush_directory(folder)
+            self._record_switch(env)
+            for release in self.releases(env):
+                self._take_away(env, release)
 
     def _take_away(self, env: str, release: str) -> None:
         trash = self.root / ".staging" / env / f"remove-{release}"
@@ -289,67 +362,36 @@ class Store:
             except OSError:
                 return
 
+    def pin(self, env: str, release: str, pinned: bool = True) -> None:
+        """Keep an installed release whatever its age, or stop keeping it."""
+        path = self.state(env) / release / "pinned"
+        with os_errors(f"Pinning {env} {release}", path):
+            if pinned:
+                replace_file(path, b"")
+            else:
+                path.unlink(missing_ok=True)
+
+    def pinned(self, env: str) -> list[str]:
+        """Return the installed releases that are kept whatever their age."""
+        return [name for name in self.releases(env) if (self.state(env) / name / "pinned").exists()]
+
     def prunable(self, env: str, keep: int) -> list[str]:
-        """Return the releases that may go: not among the newest ``keep``, not current, not previous, not in use."""
+        """Return the releases that may go: not among the newest ``keep``, not current, previous, pinned or in use."""
         releases = self.releases(env)
-        kept = {self.current(env), self.previous(env), *releases[max(0, len(releases) - keep) :]}
+        kept = {self.current(env), self.previous(env), *self.pinned(env), *releases[max(0, len(releases) - keep) :]}
         old = {name: self.release(env, name) for name in releases if name not in kept}
-        used = _in_use(old.values())
+        used = in_use(old.values())
         return [name for name, prefix in old.items() if prefix not in used]
 
 
-def _in_use(prefixes: Iterable[Path]) -> set[Path]:
-    """Return those prefixes that a running process knows of; without root only the user's own processes are seen."""
-    # /proc shows real paths, the environment of a process shows what its user wrote.
-    names = {name: prefix for prefix in prefixes for name in (str(prefix), os.path.realpath(prefix))}
-    used: set[Path] = set()
-    for process in Path("/proc").glob("[0-9]*") if names else []:
-        seen = _paths_of(process)
-        used.update(p for name, p in names.items() if any(s == name or s.startswith(f"{name}/") for s in seen))
-    return used
+def _lock_now(stream: TextIO) -> bool:
+    with suppress(BlockingIOError):
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    return False
 
 
-def _paths_of(process: Path) -> set[str]:
-    """Return what a process has as program, working directory, open or mapped file, or in a variable."""
-    seen: set[str] = set()
-    # What cannot be read belongs to a kernel thread, to a process that just ended, or to another user.
-    with suppress(OSError):
-        seen.update(os.readlink(link) for link in (process / "exe", process / "cwd"))
-    with suppress(OSError):
-        seen.update((process / "maps").read_text(errors="replace").split())
-    with suppress(OSError):
-        seen.update(re.split("[\0:=]", (process / "environ").read_text(errors="replace")))
-    with suppress(OSError):
-        for link in (process / "fd").iterdir():
-            seen.add(os.readlink(link))
-    return seen
-
-
-def _read(path: Path, sha256: str, remedy: str = SEND_AGAIN) -> bytes:
-    """Return the content of a file, which must have this hash."""
-    content = b""
-    try:
-        content = path.read_bytes()
-        found = hashlib.sha256(content).hexdigest()
-    except OSError as error:
-        found = str(error.strerror)
-    _require_hash(path, sha256, found, remedy)
-    return content
-
-
-def _hash_of(path: Path) -> str:
-    try:
-        return sha256_file(path)
-    except OSError as error:
-        return str(error.strerror)
-
-
-def _require_hash(path: Path, sha256: str, found: str, remedy: str = SEND_AGAIN) -> None:
-    if found != sha256:
-        raise AirgapError(
-            "A file is not as it was signed",
-            wanted=f"sha256 {sha256}",
-            found=found,
-            where=str(path),
-            remedy=remedy,
-        )
+def _last(log: list[str]) -> str:
+    """Return the release that the last line of a log leads to."""
+    leads = [match.group(1) for match in map(re.compile(r"-> (\S+)").search, log) if match]
+    return leads[-1] if leads else "-"

@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 
 # scheme://user:password@host and conda's own https://host/t/<TOKEN>/channel.
-_USER = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)[^/@\s'\"]+(?::[^/\s'\"]*)?@")
+# A password may have a / that nobody wrote as %2F; what looks like a port and a path is none.
+_USER = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)[^/@:\s'\"]+(?::(?:[^/\s'\"]*|(?!\d{1,5}/)[^@\s'\"]*))?@")
 _TOKEN = re.compile(r"(?<=/t/)[^/\s'\"]+(?=/)")
 
 
@@ -19,4 +20,19 @@ def mask_credentials(text: str) -> str:
 
 def without_credentials(url: str) -> str:
     """Return ``url`` without user, password and channel token: the address anyone may read."""
+    if is_local(url):
+        return url
     return re.sub(r"/t/[^/\s]+(?=/)", "", _USER.sub(r"\g<scheme>", url), count=1)
+
+
+def is_local(url: str) -> bool:
+    """Tell whether ``url`` is a path or a file URL: nothing in it is a credential, also where it looks like one."""
+    return url.startswith(("file:", "/", "~"))
+
+
+def secrets_in(url: str) -> set[str]:
+    """Return the user, password and channel token that are in ``url``, each as it stands there."""
+    if is_local(url):
+        return set()
+    users = {match.group()[len(match["scheme"]) : -1] for match in _USER.finditer(url)}
+    return users | {user.partition(":")[2] for user in users if ":" in user} | set(_TOKEN.findall(url))

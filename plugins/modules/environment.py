@@ -15,11 +15,18 @@ author:
 description:
   - Solves and installs the conda packages of a spec, runs its C(pip) section with the environment's own pip, does the
     C(copies), writes the activation variables and compiles what has no byte code yet.
-  - Nothing else has to be installed on the bastion, no conda either. Solver and installer are those of py-rattler.
+  - Nothing else has to be installed on the bastion, no conda either. Solver and installer are those of py-rattler,
+    unless O(backend) names a program that the bastion has.
+  - With a C(conda.lock) beside the spec, and a C(pip.lock) for its C(pip) section, the environment is made of what
+    these name, without solving. The folder of a release in a depot has both. A lock that does not satisfy the spec is
+    refused.
   - What the hosts have (glibc, CUDA driver, CPU) comes from the C(target) in the spec's C(release.yml), never from the
     bastion. A bastion without GPU builds environments for hosts with one.
   - When anything fails, the environment that was there before is put back, and without one nothing stays.
   - A run that was interrupted is put right by the next one.
+  - Passwords and tokens of channels do not belong into the parameters, which are shown in logs. A URL with one is
+    refused. They come from O(credentials), from a C(.netrc), or from the configuration of the program that O(backend)
+    names.
 attributes:
   check_mode:
     description: >-
@@ -27,7 +34,9 @@ attributes:
       packages linked into the cache for a moment, so that their pip can tell what it would install.
     support: full
   diff_mode:
-    description: Shows one line for each package that comes, goes or changes.
+    description: >-
+      Shows one line for each package that comes, goes or changes, with its version, and with its size where the channel
+      tells it.
     support: full
   idempotent:
     description: A prefix that was made from this spec is only looked at, without network.
@@ -36,6 +45,7 @@ requirements:
   - python >= 3.9
   - py-rattler
   - PyYAML
+  - packaging, for a spec with a C(pip.lock)
 options:
   prefix:
     description:
@@ -56,9 +66,44 @@ options:
     type: list
     elements: str
   channel_alias:
-    description: Where channels given by name are, such as the address of a mirror of all of them.
+    description:
+      - Where channels given by name are, such as the address of a mirror of all of them.
+      - Without it, V(https://conda.anaconda.org) for rattler, and what its own configuration says for another
+        O(backend).
     type: str
-    default: https://conda.anaconda.org
+  channel_priority:
+    description:
+      - With V(strict) a package comes from the first channel that has it; with V(disabled) the newest version of all
+        channels is taken.
+    type: str
+    choices: [strict, disabled]
+    default: strict
+  backend:
+    description:
+      - What solves and installs. V(conda), V(mamba) and V(micromamba) are run by their command line with the
+        configuration that they have on the bastion (C(.condarc), mirrors, tokens). V(auto) is the first of micromamba,
+        mamba and conda that is on PATH, else V(rattler).
+      - conda has to be 24.9 or newer, mamba and micromamba 2.1 or newer.
+      - Another backend makes nothing anew that is there.
+    type: str
+    choices: [rattler, conda, mamba, micromamba, auto]
+    default: rattler
+  executable:
+    description: Path of the program that O(backend) names, when it is not on PATH.
+    type: path
+  timeout:
+    description: Seconds that one call of the program may take. After that it is killed.
+    type: int
+    default: 3600
+  credentials:
+    description:
+      - File on the bastion with users, passwords and tokens of channels, for the O(backend) V(rattler). It is JSON, a
+        host (V(*.example.org) for several) and what it wants, in the format of C(pixi auth login).
+      - A value C(${NAME}) is taken from the environment of the module.
+      - Nobody but its owner may be able to read it.
+      - Without it, rattler looks into the file that the variable E(RATTLER_AUTH_FILE) names,
+        C(~/.rattler/credentials.json) and C(.netrc) (E(NETRC)).
+    type: path
   target:
     description:
       - Keys of C(target) in C(release.yml) that are to be others here.
@@ -89,8 +134,30 @@ options:
     description:
       - Ask channels and package index again even when the prefix was made from this very spec, and make the environment
         anew when they have something else to offer.
+      - Locks beside the spec are not used then, but written anew.
     type: bool
     default: false
+  container:
+    description:
+      - Image of the hosts' system, such as V(ubuntu:20.04), in which the environment's own programs run. pip takes the
+        wheels that fit its C library and compiles against it. The image needs no Python; to compile C, it needs a
+        compiler.
+      - Without a C(target) for glibc, that of the image is taken.
+      - pip's configuration and the certificates of this machine hold in the container, as does its network.
+    type: str
+    default: ""
+  container_engine:
+    description: Name or path of podman or docker. When empty, podman if it is there, else docker.
+    type: str
+    default: ""
+  container_options:
+    description: More options of C(podman run) or C(docker run), such as V(--volume=/srv/wheels:/srv/wheels:ro).
+    type: list
+    elements: str
+    default: []
+  progress:
+    description: File in which one line says how far the work is. A task of Ansible shows it every five seconds.
+    type: path
 seealso:
   - module: airgap.conda.pack
 """
@@ -108,6 +175,21 @@ EXAMPLES = r"""
     channel_alias: https://mirror.example.org/conda
     target:
       glibc: "2.27"
+
+- name: Make it with the institution's own conda, which knows the mirrors and has the tokens
+  airgap.conda.environment:
+    prefix: /srv/build/demo
+    spec: "{{ playbook_dir }}/envs/demo"
+    backend: conda
+    executable: /opt/miniforge3/bin/conda
+
+- name: Make it from a private channel
+  airgap.conda.environment:
+    prefix: /srv/build/demo
+    spec: "{{ playbook_dir }}/envs/demo"
+    # {"conda.example.org": {"BasicHTTP": {"username": "bastion", "password": "${CHANNEL_PASSWORD}"}},
+    #  "other.example.org": {"CondaToken": "${CHANNEL_TOKEN}"}}
+    credentials: ~/.config/airgap.conda/credentials.json
 
 - name: See whether newer packages are to be had
   airgap.conda.environment:
@@ -164,6 +246,9 @@ packages:
     sha256:
       description: Hash of the package's archive, empty if its source has none.
       type: str
+    size:
+      description: Bytes of the package's archive, 0 where the source does not tell.
+      type: int
 durations:
   description: >-
     Seconds that the steps V(solve), V(install), V(pip) and V(compile) took. Steps that were not needed are left out.
@@ -172,16 +257,21 @@ durations:
   sample: {solve: 0.02, install: 0.9, pip: 3.1, compile: 2.2}
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.airgap.conda.plugins.module_utils._auth import authenticated, refuse_in_url
+from ansible_collections.airgap.conda.plugins.module_utils._backend import PROGRAMS, RATTLER, backend
+from ansible_collections.airgap.conda.plugins.module_utils._channels import PRIORITIES, Channels
+from ansible_collections.airgap.conda.plugins.module_utils._container import container
 from ansible_collections.airgap.conda.plugins.module_utils._environment import Outcome, Request, make
 from ansible_collections.airgap.conda.plugins.module_utils._locks import package_lines
 from ansible_collections.airgap.conda.plugins.module_utils._module import run_module
+from ansible_collections.airgap.conda.plugins.module_utils._progress import Progress
 from ansible_collections.airgap.conda.plugins.module_utils._release_spec import override_target
-from ansible_collections.airgap.conda.plugins.module_utils._solve import Channels
 from ansible_collections.airgap.conda.plugins.module_utils._spec import ENVIRONMENT, load_spec
 
 TARGET = ("platform", "glibc", "cuda", "driver", "cpu")
@@ -194,31 +284,59 @@ def main() -> None:
             "prefix": {"type": "path", "required": True},
             "spec": {"type": "path", "required": True},
             "channels": {"type": "list", "elements": "str"},
-            "channel_alias": {"type": "str", "default": "https://conda.anaconda.org"},
+            "channel_alias": {"type": "str"},
+            "channel_priority": {"type": "str", "choices": list(PRIORITIES), "default": PRIORITIES[0]},
+            "backend": {"type": "str", "choices": [RATTLER, *PROGRAMS, "auto"], "default": RATTLER},
+            "executable": {"type": "path"},
+            "timeout": {"type": "int", "default": 3600},
+            "credentials": {"type": "path"},
             "target": {"type": "dict", "options": {name: {"type": "str"} for name in TARGET}},
             "cache": {"type": "path", "default": "~/.cache/airgap.conda"},
             "update": {"type": "bool", "default": False},
+            "container": {"type": "str", "default": ""},
+            "container_engine": {"type": "str", "default": ""},
+            "container_options": {"type": "list", "elements": "str", "default": []},
+            "progress": {"type": "path"},
         },
         supports_check_mode=True,
     )
-    run_module(module, lambda: run(module.params, module.check_mode))
+    # Whatever is found to be secret on the way is taken out of all that this module says, its parameters included.
+    run_module(module, lambda: run(module.params, module.check_mode, module.no_log_values))
 
 
-def run(params: dict[str, Any], check: bool) -> dict[str, Any]:
-    """Do what the parameters ask for and return the module's result."""
+def run(params: dict[str, Any], check: bool, secrets: set[str]) -> dict[str, Any]:
+    """Do what the parameters ask for and return the module's result; add what nobody may see to ``secrets``."""
+    for name in ("channels", "channel_alias"):
+        refuse_in_url(params[name] or [], name, secrets)
     spec = load_spec(Path(params["spec"]))
-    target = {key: value for key, value in (params["target"] or {}).items() if value is not None}
-    channels = Channels(spec.channels, params["channel_alias"], str(spec.directory / ENVIRONMENT))
+    cache = Path(params["cache"]).absolute()
+    chosen = backend(params["backend"], params["executable"], cache, params["timeout"])
+    names, where = spec.channels, str(spec.directory / ENVIRONMENT)
     if params["channels"]:
-        channels = Channels(tuple(params["channels"]), params["channel_alias"], "the parameter channels", only=True)
+        names, where = tuple(params["channels"]), "the parameter channels"
+    target = override_target(spec.release.target, _given(params["target"]), "target")
+    image = params["container"]
+    inside = container(image, params["container_engine"], params["container_options"]) if image else None
+    if inside and not target.glibc:
+        target = replace(target, glibc=inside.glibc())
     request = Request(
         prefix=Path(params["prefix"]).absolute(),
         spec=spec,
-        channels=channels,
-        target=override_target(spec.release.target, target, "target"),
-        cache=Path(params["cache"]).absolute(),
+        channels=Channels(
+            names, params["channel_alias"] or chosen.alias, where, bool(params["channels"]), params["channel_priority"]
+        ),
+        target=target,
+        cache=cache,
+        backend=chosen,
+        container=inside,
+        progress=Progress(Path(params["progress"]) if params["progress"] else None),
     )
-    return result(request, make(request, params["update"], check))
+    with authenticated(params["credentials"], chosen.name, secrets):
+        return result(request, make(request, params["update"], check))
+
+
+def _given(target: dict[str, Any] | None) -> dict[str, Any]:
+    return {key: value for key, value in (target or {}).items() if value is not None}
 
 
 def result(request: Request, outcome: Outcome) -> dict[str, Any]:

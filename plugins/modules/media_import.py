@@ -56,6 +56,12 @@ options:
     description: Whether a release may be older than the newest that the depot has.
     type: bool
     default: false
+  newer_only:
+    description:
+      - Whether environments that the drive does not have, or has older than the depot, are left out instead of refused.
+      - For runs without a person. A drive that has none of O(envs) is still refused.
+    type: bool
+    default: false
   require_mount:
     description: Whether O(drive) must be a mount point. Set it to V(false) for a folder of a network share.
     type: bool
@@ -97,7 +103,7 @@ releases:
       type: str
       returned: success
     action:
-      description: V(copied) or V(unchanged).
+      description: V(copied), V(unchanged), or V(older) when it was left out.
       type: str
       returned: success
     files:
@@ -146,6 +152,7 @@ def main() -> None:
             "allowed_signers": {"type": "path", "required": True},
             "allow_downgrade": {"type": "bool", "default": False},
             "require_mount": {"type": "bool", "default": True},
+            "newer_only": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
@@ -161,6 +168,7 @@ def main() -> None:
             Path(params["allowed_signers"]) if params["allowed_signers"] else None,
             params["allow_downgrade"],
             params["require_mount"],
+            params["newer_only"],
         )
         result = wanted.run(module.check_mode)
         return {**result, "seconds": round(time.monotonic() - started, 2)}

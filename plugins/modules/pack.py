@@ -13,11 +13,14 @@ description:
   - Lets conda-pack rewrite the environment's prefix to O(dest_prefix), so that nothing has to be run after unpacking,
     and writes archives that are equal byte for byte when the environment is.
   - Writes C(env.tar.zst) or C(env.tar.gz), cut into parts when they are large, C(files.json.zst) with the hash of every
-    file, and C(pack.json), which is also the result of this module.
+    file, C(sbom.cdx.json) with every package, and C(pack.json), which is also the result of this module.
+  - Takes users, passwords and tokens out of the addresses that conda and pip left in their records and configurations,
+    and tells which files still hold a secret. M(airgap.conda.publish) does not sign those.
 requirements:
   - conda-pack
   - zstandard
   - pyelftools
+  - cyclonedx-python-lib
 author: airgap.conda contributors (@airgap-conda)
 options:
   prefix:
@@ -42,6 +45,17 @@ options:
     description: Largest size of one file, in bytes.
     type: int
     default: 67108864
+  credentials:
+    description: The file of credentials that M(airgap.conda.environment) got. Every file is searched for them.
+    type: path
+  allow:
+    description: Names of findings of M(airgap.conda.doctor) that are let pass. conda-pack would refuse some again.
+    type: list
+    elements: str
+    default: []
+  progress:
+    description: File in which one line says how far the work is. A task of Ansible shows it every five seconds.
+    type: path
 attributes:
   check_mode:
     description: Says what would change without changing it.
@@ -83,9 +97,15 @@ files_sha256:
   returned: when packed
   type: str
 requirements:
-  description: The newest glibc that a file of the tree needs, and that file.
+  description: What the tree needs of a host. The newest glibc with the file and the symbol that need it, the CPU level,
+    the CUDA runtime with the oldest driver for it, what the frameworks were compiled for.
   returned: when packed
   type: dict
+leaks:
+  description: The files that hold a secret, and its kind.
+  returned: when packed
+  type: list
+  elements: dict
 """
 
 from pathlib import Path
@@ -95,6 +115,8 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.airgap.conda.plugins.module_utils._module import run_module
 from ansible_collections.airgap.conda.plugins.module_utils._pack import PackRequest, check_request, pack, packed
+from ansible_collections.airgap.conda.plugins.module_utils._progress import Progress
+from ansible_collections.airgap.conda.plugins.module_utils._secrets import credentials_of
 
 
 def main() -> None:
@@ -111,6 +133,9 @@ def main() -> None:
                 "default": ["tar.zst"],
             },
             "part_size": {"type": "int", "default": 67108864},
+            "credentials": {"type": "path", "no_log": False},
+            "allow": {"type": "list", "elements": "str", "default": []},
+            "progress": {"type": "path"},
         },
         supports_check_mode=True,
     )
@@ -123,7 +148,10 @@ def main() -> None:
             params["dest_prefix"],
             tuple(params["formats"]),
             params["part_size"],
+            credentials_of(params["credentials"]),
+            tuple(params["allow"]),
         )
+        progress = Progress(Path(params["progress"]) if params["progress"] else None)
         check_request(request)
         before = packed(request.dest)
         fingerprint = request.fingerprint()
@@ -132,7 +160,7 @@ def main() -> None:
         diff = {"before": before.get("fingerprint", "") + "\n", "after": fingerprint + "\n"}
         if module.check_mode:
             return {"changed": True, "fingerprint": fingerprint, "diff": diff}
-        return {"changed": True, "diff": diff, **pack(request)}
+        return {"changed": True, "diff": diff, **pack(request, fingerprint, progress)}
 
     run_module(module, step)
 

@@ -11,6 +11,7 @@ short_description: Tell whether an environment needs a new release
 version_added: 0.1.0
 description:
   - Checks C(environment.yml) and C(release.yml) of an environment and compares them with its newest release.
+  - Compares C(conda.lock) and C(pip.lock) with those of the release, when they stand beside C(environment.yml).
   - Reads only; needs no network.
 author: airgap.conda contributors (@airgap-conda)
 options:
@@ -35,6 +36,15 @@ options:
     description: Keys that replace those of C(target) in C(release.yml).
     type: dict
     default: {}
+  channel_priority:
+    description: Priority of the channels, as in M(airgap.conda.environment).
+    type: str
+    choices: [strict, disabled]
+    default: strict
+  container:
+    description: Image in which the environment's programs run, as in M(airgap.conda.environment).
+    type: str
+    default: ""
 attributes:
   check_mode:
     description: Runs in check mode as it does otherwise.
@@ -58,6 +68,11 @@ env:
   returned: success
   type: str
   sample: demo
+target:
+  description: The target, with what takes the place of keys in C(release.yml). Only keys that have a value.
+  returned: success
+  type: dict
+  sample: {platform: linux-64, glibc: "2.31"}
 serial:
   description: Serial that the next release would have.
   returned: success
@@ -92,9 +107,11 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.airgap.conda.plugins.module_utils._channels import PRIORITIES
 from ansible_collections.airgap.conda.plugins.module_utils._depot import Depot
 from ansible_collections.airgap.conda.plugins.module_utils._module import run_module
-from ansible_collections.airgap.conda.plugins.module_utils._publish import plan
+from ansible_collections.airgap.conda.plugins.module_utils._plan import plan
+from ansible_collections.airgap.conda.plugins.module_utils._release_spec import override_target
 from ansible_collections.airgap.conda.plugins.module_utils._spec import load_spec
 
 
@@ -107,6 +124,8 @@ def main() -> None:
             "root": {"type": "path", "default": "/opt/conda-envs"},
             "channels": {"type": "list", "elements": "str", "default": []},
             "target": {"type": "dict", "default": {}},
+            "channel_priority": {"type": "str", "choices": list(PRIORITIES), "default": PRIORITIES[0]},
+            "container": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )
@@ -114,8 +133,17 @@ def main() -> None:
 
     def step() -> dict[str, Any]:
         spec = load_spec(Path(params["spec"]))
-        found = plan(Depot(Path(params["depot"])), spec, params["root"], params["channels"], params["target"])
-        return {"changed": False, "env": spec.name, "formats": list(spec.release.formats), **asdict(found)}
+        depot, priority = Depot(Path(params["depot"])), params["channel_priority"]
+        image = params["container"]
+        found = plan(depot, spec, params["root"], params["channels"], params["target"], priority, image)
+        target = asdict(override_target(spec.release.target, params["target"], "target"))
+        return {
+            "changed": False,
+            "env": spec.name,
+            "target": {key: value for key, value in target.items() if value},
+            "formats": list(spec.release.formats),
+            **asdict(found),
+        }
 
     run_module(module, step)
 

@@ -10,9 +10,12 @@ module: preflight
 short_description: Look at a host and tell what a deploy would have to do there
 version_added: 0.1.0
 description:
-  - Compares each release with the host's glibc, processor, free space, free inodes, permissions and serials, and tells
-    what is missing. Nothing is written and nothing of a release is sent.
+  - Compares each release with the host and tells what is missing. All checks are made, and one message says what speaks
+    against a release here. Nothing is written and nothing of a release is sent.
+  - Looked at are serial, place, platform, glibc, level of the processor, NVIDIA driver, payload format, kernel,
+    permissions, mount options, owners and modes of the folders above the store, free space, free inodes and the clock.
 author: airgap.conda contributors (@airgap-conda)
+extends_documentation_fragment: [airgap.conda.gpu_probe]
 options:
   releases:
     description: The releases that M(airgap.conda.depot_info) verified.
@@ -29,6 +32,14 @@ options:
     default: 2
   allow_downgrade:
     description: Whether a release may be older than one that this host has had.
+    type: bool
+    default: false
+  jupyter_kernels:
+    description: Folder on the host where Jupyter looks for kernels. Empty for none.
+    type: path
+    default: ""
+  facts:
+    description: Whether the host has a program in C(/etc/ansible/facts.d) that gives it C(ansible_local.conda_envs).
     type: bool
     default: false
 attributes:
@@ -57,6 +68,14 @@ steps:
   returned: success
   type: list
   elements: dict
+verdicts:
+  description:
+    - One entry a check, with C(check), C(env) (empty for the whole host), C(verdict) (ok, warning or refused),
+      C(wanted) and C(found), and for those that are not ok C(problem), C(where) and C(remedy).
+    - Empty where nothing is to be installed or switched.
+  returned: always
+  type: list
+  elements: dict
 """
 
 import importlib.util
@@ -66,8 +85,12 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.airgap.conda.plugins.module_utils._cli_facts import has_facts, require_ours
+from ansible_collections.airgap.conda.plugins.module_utils._cli_file import found_command, wanted_command
+from ansible_collections.airgap.conda.plugins.module_utils._gpu import PROBE_SPEC, Tools
 from ansible_collections.airgap.conda.plugins.module_utils._module import run_module
 from ansible_collections.airgap.conda.plugins.module_utils._preflight import Wanted, inspect
+from ansible_collections.airgap.conda.plugins.module_utils._preflight_table import Table
 from ansible_collections.airgap.conda.plugins.module_utils._store import Store
 
 
@@ -79,6 +102,9 @@ def main() -> None:
             "root": {"type": "path", "default": "/opt/conda-envs"},
             "keep": {"type": "int", "default": 2},
             "allow_downgrade": {"type": "bool", "default": False},
+            "jupyter_kernels": {"type": "path", "default": ""},
+            "facts": {"type": "bool", "default": False},
+            "gpu_probe": PROBE_SPEC,
         },
         supports_check_mode=True,
     )
@@ -88,9 +114,20 @@ def main() -> None:
 
     def step() -> dict[str, Any]:
         wanted = [Wanted.from_result(release) for release in params["releases"]]
-        steps = inspect(store, wanted, params["keep"], params["allow_downgrade"], formats)
-        work = any(found.action != "none" for found in steps)
-        return {"changed": False, "work": work, "steps": [asdict(found) for found in steps]}
+        table, tools = Table(), Tools.from_params(params["gpu_probe"])
+        kernels = params["jupyter_kernels"].rstrip("/")
+        steps = inspect(store, wanted, params["keep"], params["allow_downgrade"], formats, kernels, table, tools)
+        for text in table.warnings():
+            module.warn(text)
+        if params["facts"]:
+            require_ours()
+        differs = found_command(store) != wanted_command(store) or has_facts(store) != params["facts"]
+        return {
+            "changed": False,
+            "work": differs or any(found.action != "none" for found in steps),
+            "steps": [asdict(found) for found in steps],
+            "verdicts": table.as_result(),
+        }
 
     run_module(module, step)
 

@@ -12,6 +12,8 @@ version_added: 0.1.0
 description:
   - Writes the manifest, signs it with C(ssh-keygen -Y sign) and moves everything into the depot by one rename.
   - A release that exists is never changed.
+  - Refuses to sign what the target of C(release.yml) cannot run, and what holds a secret. A file that only has the
+    shape of one, such as a key for tests, is let pass with C(allow) in C(release.yml).
 requirements:
   - ssh-keygen of OpenSSH 8.1 or newer
 author: airgap.conda contributors (@airgap-conda)
@@ -45,9 +47,23 @@ options:
     type: dict
     default: {}
   signing_key:
-    description: SSH private key to sign with, or its public half when the key is in an agent.
+    description:
+      - SSH private key to sign with, without a passphrase; or a public key (C(.pub)), whose private half is in the
+        ssh-agent at E(SSH_AUTH_SOCK) or on a hardware key. A hardware key has to be touched while the task waits.
     type: path
     required: true
+  allowed_signers:
+    description:
+      - The list of keys that the hosts' side trusts. When it is given, a key that is not in it is refused here.
+    type: path
+  findings:
+    description: What M(airgap.conda.doctor) found. It is kept in the manifest.
+    type: list
+    elements: dict
+    default: []
+  credentials:
+    description: The file of credentials that M(airgap.conda.environment) got. None of them may be in a document.
+    type: path
 attributes:
   check_mode:
     description: Says what would change without changing it.
@@ -79,8 +95,14 @@ path:
   description: Folder of the release in the depot.
   returned: success
   type: str
+findings:
+  description: What is in the manifest as worth knowing, with what publishing found itself. Warnings are also shown.
+  returned: when published
+  type: list
+  elements: dict
 """
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +110,9 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.airgap.conda.plugins.module_utils._depot import Depot
 from ansible_collections.airgap.conda.plugins.module_utils._module import run_module
-from ansible_collections.airgap.conda.plugins.module_utils._publish import Built, publish
+from ansible_collections.airgap.conda.plugins.module_utils._publish import Built, Signing, publish
+from ansible_collections.airgap.conda.plugins.module_utils._release import Finding
+from ansible_collections.airgap.conda.plugins.module_utils._secrets import credentials_of
 from ansible_collections.airgap.conda.plugins.module_utils._spec import load_spec
 
 
@@ -104,10 +128,14 @@ def main() -> None:
             "request_sha256": {"type": "str", "required": True},
             "target": {"type": "dict", "default": {}},
             "signing_key": {"type": "path", "required": True, "no_log": False},
+            "allowed_signers": {"type": "path"},
+            "findings": {"type": "list", "elements": "dict", "default": []},
+            "credentials": {"type": "path", "no_log": False},
         },
         supports_check_mode=True,
     )
     params = module.params
+    signers = params["allowed_signers"]
 
     def step() -> dict[str, Any]:
         spec = load_spec(Path(params["spec"]))
@@ -121,7 +149,7 @@ def main() -> None:
         if not module.check_mode:
             found = params["environment"]
             built = Built(found["inputs_sha256"], found["conda_lock"], found["pip_lock"], tuple(found["packages"]))
-            publish(
+            manifest = publish(
                 depot,
                 spec,
                 params["release"],
@@ -129,8 +157,13 @@ def main() -> None:
                 built,
                 params["request_sha256"],
                 params["target"],
-                Path(params["signing_key"]),
+                Signing(Path(params["signing_key"]), Path(signers) if signers else None),
+                [Finding.from_dict(finding) for finding in params["findings"]],
+                credentials_of(params["credentials"]),
             )
+            for finding in manifest.findings[len(params["findings"]) :]:
+                module.warn(f"{spec.name} {params['release']}: {finding.what}")
+            result["findings"] = [asdict(finding) for finding in manifest.findings]
         return {"changed": True, **result}
 
     run_module(module, step)

@@ -12,7 +12,9 @@ version_added: 0.1.0
 description:
   - Unpacks each release beside the others, runs its checks and makes it current by one rename. A release whose checks
     fail is removed, and the current one stays. For a release that wants a GPU, that is checked as well.
+  - The Jupyter kernel of each environment is written or removed, as M(airgap.conda.preflight) was told.
   - Old releases are removed, but never the current one, the one before it, or one that a process still uses.
+  - Brings the command C(bin/airgap-envs) below O(root), with which people list, verify and roll back at the host.
 author: airgap.conda contributors (@airgap-conda)
 extends_documentation_fragment: [airgap.conda.gpu_probe]
 options:
@@ -34,6 +36,10 @@ options:
     description: How many releases of an environment stay on the host.
     type: int
     default: 2
+  facts:
+    description: Whether the host has a program in C(/etc/ansible/facts.d) that gives it C(ansible_local.conda_envs).
+    type: bool
+    default: false
 attributes:
   check_mode:
     description: Says what would change without changing it.
@@ -72,7 +78,13 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.airgap.conda.plugins.module_utils._deploy import deploy
+from ansible_collections.airgap.conda.plugins.module_utils._cli_facts import apply_facts, has_facts
+from ansible_collections.airgap.conda.plugins.module_utils._cli_file import (
+    found_command,
+    wanted_command,
+    write_command,
+)
+from ansible_collections.airgap.conda.plugins.module_utils._deploy import deploy, state_line, state_now
 from ansible_collections.airgap.conda.plugins.module_utils._gpu import PROBE_SPEC, Tools
 from ansible_collections.airgap.conda.plugins.module_utils._module import run_module
 from ansible_collections.airgap.conda.plugins.module_utils._store import Store
@@ -86,6 +98,7 @@ def main() -> None:
             "steps": {"type": "list", "elements": "dict", "required": True},
             "root": {"type": "path", "default": "/opt/conda-envs"},
             "keep": {"type": "int", "default": 2},
+            "facts": {"type": "bool", "default": False},
             "gpu_probe": PROBE_SPEC,
         },
         supports_check_mode=True,
@@ -96,30 +109,32 @@ def main() -> None:
     hashes = {release["env"]: release["manifest_sha256"] for release in params["releases"]}
 
     def step() -> dict[str, Any]:
-        before = {item["env"]: store.current(item["env"]) for item in params["steps"]}
-        after = {item["env"]: item["id"] for item in params["steps"]}
+        before = [f"bin/airgap-envs {found_command(store)}\n", f"local facts {has_facts(store)}\n"]
+        after = [f"bin/airgap-envs {wanted_command(store)}\n", f"local facts {params['facts']}\n"]
+        differs = before != after
+        if differs and not module.check_mode:
+            write_command(store)
+            apply_facts(store, params["facts"])
+        before += [state_now(store, item["env"]) for item in params["steps"]]
+        after += [state_line(item["env"], item["id"], item["kernel"]) for item in params["steps"]]
         pruned, seconds = [], {}
         for item in params["steps"]:
             if module.check_mode:
                 continue
-            done = deploy(store, item, hashes[item["env"]], params["keep"], tools)
+            done = deploy(store, item, hashes.get(item["env"], ""), params["keep"], tools)
             for text in done.warnings:
                 module.warn(text)
             seconds[item["env"]] = done.seconds
             pruned += [f"{item['env']} {name}" for name in done.pruned]
         return {
-            "changed": any(item["action"] != "none" for item in params["steps"]),
-            "current": after,
+            "changed": differs or any(item["action"] != "none" for item in params["steps"]),
+            "current": {item["env"]: item["id"] for item in params["steps"] if item["id"]},
             "pruned": pruned,
             "seconds": seconds,
-            "diff": {"before": _lines(before), "after": _lines(after)},
+            "diff": {"before": "".join(before), "after": "".join(after)},
         }
 
     run_module(module, step)
-
-
-def _lines(current: dict[str, str]) -> str:
-    return "".join(f"{env} {release or '-'}\n" for env, release in sorted(current.items()))
 
 
 if __name__ == "__main__":

@@ -37,6 +37,13 @@ options:
     type: list
     elements: dict
     default: []
+  failures:
+    description:
+      - What failed on hosts earlier in this run, by their name, a dictionary with C(problem), C(wanted), C(found),
+        C(where) and C(remedy) each, as the filter P(airgap.conda.deploy_outcomes#filter) gives it.
+      - Such a host has at best the verdict degraded.
+    type: dict
+    default: {}
   time:
     description: UTC time of the report, like C(2026-01-31T12:00:00Z). The present when missing.
     type: str
@@ -73,6 +80,11 @@ counts:
   description: Number of hosts by verdict.
   returned: success
   type: dict
+wrong:
+  description: For each host that is not right, a line with its name, its verdict and what is wrong.
+  returned: success
+  type: list
+  elements: str
 """
 
 from pathlib import Path
@@ -82,7 +94,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.airgap.conda.plugins.module_utils._module import run_module
 from ansible_collections.airgap.conda.plugins.module_utils._report import now
-from ansible_collections.airgap.conda.plugins.module_utils._report_answer import host_report
+from ansible_collections.airgap.conda.plugins.module_utils._report_answer import host_report, with_failure
 from ansible_collections.airgap.conda.plugins.module_utils._report_files import require_time, write_report
 
 
@@ -94,6 +106,7 @@ def main() -> None:
             "hosts": {"type": "list", "elements": "str", "required": True},
             "seen": {"type": "list", "elements": "dict", "default": []},
             "verified": {"type": "list", "elements": "dict", "default": []},
+            "failures": {"type": "dict", "default": {}},
             "time": {"type": "str"},
         },
         supports_check_mode=True,
@@ -103,7 +116,7 @@ def main() -> None:
     def step() -> dict[str, Any]:
         time = require_time(params["time"] or now())
         reports = {
-            host: host_report(host, seen, verified, time)
+            host: with_failure(host_report(host, seen, verified, time), params["failures"].get(host))
             for host, seen, verified in zip(params["hosts"], params["seen"], params["verified"])
         }
         return write_report(Path(params["path"]), params["hosts"], reports, time, module.check_mode)

@@ -11,6 +11,8 @@ short_description: Make an older release that is still on the host the current o
 version_added: 0.1.0
 description:
   - Switches C(current) by one rename. Copies nothing and needs neither depot nor network.
+  - The Jupyter kernel of the environment is written or removed as the release wants it, in the folder that the last
+    deploy was given.
 author: airgap.conda contributors (@airgap-conda)
 options:
   env:
@@ -57,7 +59,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.airgap.conda.plugins.module_utils._deploy import rollback
+from ansible_collections.airgap.conda.plugins.module_utils._deploy import rollback, state_line, state_now
 from ansible_collections.airgap.conda.plugins.module_utils._module import run_module
 from ansible_collections.airgap.conda.plugins.module_utils._store import Store
 
@@ -78,10 +80,13 @@ def main() -> None:
 
     def step() -> dict[str, Any]:
         before = store.current(env)
-        target = rollback(store, env, params["release"], module.check_mode)
-        changed = target != before
-        diff = {"before": f"{env} {before}\n", "after": f"{env} {target}\n"}
-        return {"changed": changed, "before": before, "current": target, "diff": diff}
+        now = state_now(store, env)
+        back = rollback(store, env, params["release"], module.check_mode)
+        for text in back.warnings:
+            module.warn(text)
+        changed = back.release != before
+        diff = {"before": now, "after": state_line(env, back.release, back.kernel) if changed else now}
+        return {"changed": changed, "before": before, "current": back.release, "diff": diff}
 
     run_module(module, step)
 

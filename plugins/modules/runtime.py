@@ -13,12 +13,12 @@ description:
   - Installs the C(runtime) environment with nothing but sh, coreutils, tar and gzip on the host, and makes it current.
     Every other module of this collection then runs on its interpreter.
   - A host that has it already is looked at with one command.
+  - Without O(release) it only looks, and fails on a host that has no runtime that works.
 author: airgap.conda contributors (@airgap-conda)
 options:
   release:
     description: The runtime's release, as M(airgap.conda.depot_info) verified it.
     type: dict
-    required: true
   root:
     description: Root of the store on the host.
     type: path
@@ -40,6 +40,10 @@ EXAMPLES = r"""
 - name: Bring Python to the host
   airgap.conda.runtime:
     release: "{{ depot.releases | selectattr('env', 'equalto', 'runtime') | first }}"
+  register: runtime
+
+- name: Look for the Python of an earlier deploy
+  airgap.conda.runtime:
   register: runtime
 
 - name: Use it

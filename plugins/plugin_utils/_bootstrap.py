@@ -9,6 +9,7 @@ They need sh, coreutils, tar and gzip, which every Debian and Ubuntu image has. 
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,10 +22,17 @@ from ansible_collections.airgap.conda.plugins.module_utils._preflight import (
     PER_FILE,
     PLATFORMS,
 )
+from ansible_collections.airgap.conda.plugins.module_utils._preflight_host import (
+    exchangeable,
+    folder_fault,
+    no_programs,
+)
 from ansible_collections.airgap.conda.plugins.module_utils._release import FILES, MANIFEST, SIGNATURE, serial_of
 from ansible_collections.airgap.conda.plugins.module_utils._requirements import version_key
 from ansible_collections.airgap.conda.plugins.module_utils._store import Store
 
+# Owner, group, mode in hex and path of a folder or link.
+_ABOVE = re.compile(r"(\d+):(\d+):([0-9a-f]+):(.+)")
 LOOK = """\
 current=$(readlink "$root/runtime/current" 2>/dev/null)
 folder=$root
@@ -38,6 +46,22 @@ echo "glibc=$(getconf GNU_LIBC_VERSION 2>/dev/null)"
 echo "folder=$folder"
 if [ -w "$folder" ]; then echo writable=yes; fi
 echo "free_kib=$(df -Pk "$folder" | sed -n '2s/  */ /gp' | cut -d ' ' -f 4)"
+mount=$(df -Pk "$folder" | sed -n '2s/.*% //p')
+while read -r _ point _ options _; do
+  if [ "$point" = "$mount" ]; then found=$options; fi
+done </proc/self/mounts
+echo "mount=$found"
+echo "user=$(id -u)"
+number=0
+for path in "$root" "$(readlink -f "$folder")"; do
+  while [ "$path" != / ]; do
+    if [ -e "$path" ]; then
+      number=$((number + 1))
+      echo "above_$number=$(stat -c '%u:%g:%f:%n' "$path")"
+    fi
+    path=$(dirname "$path")
+  done
+done
 """
 
 INSTALL = """\
@@ -136,6 +160,25 @@ def parse_look(output: str) -> dict[str, str]:
     return {name: value for name, value in pairs if name.isidentifier()}
 
 
+def python_of(root: str, release: str) -> str:
+    """Return the path of the Python of a runtime on a host."""
+    return f"{root}/runtime/{release}/bin/python"
+
+
+def require_runtime(seen: Mapping[str, str], host: str) -> dict[str, str]:
+    """Return the release and the interpreter of the host's runtime; raises AirgapError where none works."""
+    root, current = seen.get("root", ""), seen.get("current", "")
+    if seen.get("works") != "yes":
+        raise AirgapError(
+            "This host has no runtime that works",
+            wanted="a host that a deploy has reached",
+            found=f"runtime {current}, whose Python does not start" if current else "no runtime",
+            where=f"{root}/runtime on {host}",
+            remedy="run airgap.conda.deploy for this host",
+        )
+    return {"release": current, "interpreter": python_of(root, current)}
+
+
 def is_done(seen: Mapping[str, str], release: Mapping[str, Any]) -> bool:
     """Tell whether ``release`` is current on the host and its Python starts."""
     return seen.get("current") == release["id"] and seen.get("works") == "yes"
@@ -169,6 +212,9 @@ def check_host(seen: Mapping[str, str], release: Mapping[str, Any], host: str, a
             where=folder,
             remedy="use become: true, mount it writable, or choose another root",
         )
+    if "noexec" in seen.get("mount", "").split(","):
+        raise no_programs(folder)
+    _check_folders(seen, host)
     need = _payload(release)["size"] + release["bytes"] + release["files"] * PER_FILE + MARGIN
     free = _number(seen, "free_kib") << 10
     if free < need:
@@ -179,6 +225,14 @@ def check_host(seen: Mapping[str, str], release: Mapping[str, Any], host: str, a
             where=folder,
             remedy="free space there, or choose another root",
         )
+
+
+def _check_folders(seen: Mapping[str, str], host: str) -> None:
+    me = _number(seen, "user")
+    for match in (_ABOVE.fullmatch(value) for name, value in seen.items() if name.startswith("above_")):
+        fault = folder_fault(int(match[1]), int(match[2]), int(match[3], 16), me) if match else ""
+        if match and fault and not fault.startswith("group"):
+            raise exchangeable(AirgapError, me, match[4], fault, host)
 
 
 def _check_platform(seen: Mapping[str, str], release: Mapping[str, Any], host: str) -> None:

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from _common import LabError, need, run
 
-# Debian's names for the interpreter and for distutils, which pip and setuptools need on 3.9.
-DEBIAN_PACKAGES = ("python{version}", "python3-distutils")
+# Debian's names for the interpreter, for distutils, which pip and setuptools need on 3.9, and for the headers.
+DEBIAN_PACKAGES = ("python{version}", "python3-distutils", "libpython{version}-dev")
 
 # Not wanted in a lean interpreter: tests, GUIs, the distribution's own hooks.
 DROP = (
@@ -65,11 +65,18 @@ def stage(root: Path, version: str, prefix: Path, placeholder: str) -> str:
     shutil.copytree(
         root / f"usr/lib/python{version}", home, ignore=shutil.ignore_patterns(*DROP), ignore_dangling_symlinks=True
     )
+    _headers(root / "usr/include", prefix / "include", f"python{version}")
     (home / "site-packages").mkdir()
     (home / "site-packages" / "README.txt").write_text("Packages of this environment are installed here.\n")
     _plain_layout(prefix, home, version, placeholder)
     _bring_libraries(root, prefix)
     return _full_version(bindir / f"python{version}", version)
+
+
+def _headers(source: Path, target: Path, name: str) -> None:
+    """Copy what a C extension includes. Debian's pyconfig.h only names the one of the architecture."""
+    shutil.copytree(source / name, target / name)
+    shutil.copy2(source / "x86_64-linux-gnu" / name / "pyconfig.h", target / name)
 
 
 def _replace(path: Path, old: str, new: str) -> None:

@@ -96,10 +96,12 @@ class Image:
     release: str
     pulled: bool = False
     old_python: bool = False
+    controller: bool = False
 
     @property
     def packages(self) -> tuple[str, ...]:
-        return (*PACKAGES, "python2.7-minimal") if self.old_python else PACKAGES
+        more = ("python2.7-minimal",) if self.old_python else ("ansible-core",) if self.controller else ()
+        return (*PACKAGES, *more)
 
     @property
     def setup(self) -> str:
@@ -109,12 +111,15 @@ class Image:
 
     def reference(self, key: str) -> str:
         """Return the image's own name, which changes with all it is made from."""
-        kind = re.sub(r"[^a-z0-9]+", "-", self.release.lower()) + ("-oldpy" if self.old_python else "")
+        kind = re.sub(r"[^a-z0-9]+", "-", self.release.lower())
+        kind += "-oldpy" if self.old_python else "-controller" if self.controller else ""
         recipe = digest(self.release, self.setup, key, *SLIM)
         return f"localhost/{OWNER}/{kind}:{recipe}"
 
 
 OLD_PYTHON = Image("bullseye", old_python=True)
+# Debian 13 has an ansible-core that is new enough for the collection.
+CONTROLLER = Image("trixie", controller=True)
 
 
 def wanted() -> tuple[Image, ...]:

@@ -29,9 +29,11 @@ from _podman import LABEL, OWNER, Podman
 # Seconds that a host has from its start to an ssh answer.
 DEADLINE = 60.0
 GROUP = "workstations"
+CONTROLLERS = "controllers"
 SUDO_HOST = 2
 FIRST_ADDRESS = 10  # host1 is .11, host2 .12, ...
 OLD_PYTHON_ADDRESS = 250
+CONTROLLER_ADDRESS = 251
 MAX_HOSTS = OLD_PYTHON_ADDRESS - FIRST_ADDRESS - 1
 
 
@@ -75,14 +77,21 @@ class Lab:
         return f"{self.network}-{host.name}"
 
 
-def planned(count: int, old_python: bool) -> list[Host]:
-    """Return the hosts of a lab of ``count``."""
+# Hosts beside the numbered ones: what is asked for by an option of `up`.
+EXTRA = {
+    "oldpy": Host("oldpy", OLD_PYTHON_ADDRESS, _images.OLD_PYTHON),
+    "controller": Host("controller", CONTROLLER_ADDRESS, _images.CONTROLLER),
+}
+
+
+def planned(count: int, extra: set[str]) -> list[Host]:
+    """Return the hosts of a lab of ``count``, and those of ``EXTRA`` that are named."""
     kinds = _images.wanted()
     hosts = [
         Host(f"host{n}", FIRST_ADDRESS + n, kinds[(n - 1) % len(kinds)], "ops" if n == SUDO_HOST else "root")
         for n in range(1, count + 1)
     ]
-    return hosts + ([Host("oldpy", OLD_PYTHON_ADDRESS, _images.OLD_PYTHON)] if old_python else [])
+    return hosts + [host for name, host in EXTRA.items() if name in extra]
 
 
 def taken_subnets(podman: Podman) -> list[ipaddress.IPv4Network]:
@@ -160,11 +169,14 @@ def write_files(lab: Lab, hosts: list[Host], subnet: ipaddress.IPv4Network, keys
     lab.known_hosts.write_text("\n".join(known) + "\n")
     options = f"-o UserKnownHostsFile={lab.known_hosts} -o StrictHostKeyChecking=yes -o IdentitiesOnly=yes"
     lines = [
-        "# Written by tests/lab/hosts.py; gone with `hosts.py down`.", "all:", "  children:", f"    {GROUP}:",
-        "      vars:", f"        ansible_ssh_private_key_file: {lab.podman.cache / 'ssh' / 'id_ed25519'}",
-        f"        ansible_ssh_common_args: {options}", "      hosts:",
+        "# Written by tests/lab/hosts.py; gone with `hosts.py down`.", "all:",
+        "  vars:", f"    ansible_ssh_private_key_file: {lab.podman.cache / 'ssh' / 'id_ed25519'}",
+        f"    ansible_ssh_common_args: {options}", "  children:",
     ]  # fmt: skip
-    for host in hosts:
+    group = ""
+    for host in hosts:  # the controller is the last
+        if group != (group := CONTROLLERS if host.image.controller else GROUP):
+            lines += [f"    {group}:", "      hosts:"]
         lines += [f"        {host.name}:", f"          ansible_host: {host.address(subnet)}"]
         lines += [f"          ansible_user: {host.user}", f"          lab_suite: '{host.image.release}'"]
         lines += ["          ansible_become: true"] if host.user != "root" else []
@@ -174,13 +186,13 @@ def write_files(lab: Lab, hosts: list[Host], subnet: ipaddress.IPv4Network, keys
     fresh.rename(lab.inventory)
 
 
-def up(lab: Lab, count: int, old_python: bool) -> None:
-    """Bring the lab to at least ``count`` hosts."""
+def up(lab: Lab, count: int, extra: set[str]) -> None:
+    """Bring the lab to at least ``count`` hosts, and those of ``EXTRA`` that are named."""
     with locked(lab.podman.cache / f".{lab.name}.lock"):
         lab.folder.mkdir(parents=True, exist_ok=True)
         before = {record["Labels"]["airgap.lab.host"]: record for record in lab.podman.containers(lab.name)}
         numbers = [int(name.removeprefix("host")) for name in before if name.startswith("host")]
-        hosts = planned(max([count, *numbers]), old_python or "oldpy" in before)
+        hosts = planned(max([count, *numbers]), extra | (before.keys() & EXTRA.keys()))
         images = _images.ensure(lab.podman, {host.image for host in hosts})
         running = {
             host.name
@@ -246,6 +258,7 @@ def main() -> int:
     verb = verbs.add_parser("up", parents=[common], help="start hosts, or add to those that run")
     verb.add_argument("count", type=int, metavar="N", help=f"how many, 1 to {MAX_HOSTS}")
     verb.add_argument("--old-python", action="store_true", help="one more, `oldpy`, whose python3 is a Python 2.7")
+    verb.add_argument("--controller", action="store_true", help="one more, `controller`, with Ansible")
     verb = verbs.add_parser("down", parents=[common], help="remove the hosts and their network")
     verb.add_argument("--images", action="store_true", help="and the images")
     verbs.add_parser("status", parents=[common], help="say what runs")
@@ -260,7 +273,8 @@ def main() -> int:
         return 0
     if not 1 <= arguments.count <= MAX_HOSTS:
         raise LabError(f"{arguments.count} hosts: a lab has 1 to {MAX_HOSTS}")
-    up(lab, arguments.count, arguments.old_python)
+    chosen = {"oldpy": arguments.old_python, "controller": arguments.controller}
+    up(lab, arguments.count, {name for name, wanted in chosen.items() if wanted})
     return 0
 
 

@@ -221,6 +221,22 @@ def test_the_lock_is_that_of_the_store_and_names_the_shell(host: Host) -> None:
     assert "free" not in done.stdout
 
 
+def test_the_runtime_of_an_earlier_deploy_is_found(host: Host) -> None:
+    with pytest.raises(AirgapError, match="no runtime that works") as caught:
+        _bootstrap.require_runtime(host.look(), "ws1")
+    assert (caught.value.found, caught.value.where) == ("no runtime", f"{host.root}/runtime on ws1")
+    assert (caught.value.wanted, caught.value.remedy) == (
+        "a host that a deploy has reached", "run airgap.conda.deploy for this host",
+    )  # fmt: skip
+    host.bring(1)
+    python = host.store.release("runtime", release_id(1)) / "bin/python"
+    assert _bootstrap.require_runtime(host.look(), "ws1") == {"release": release_id(1), "interpreter": str(python)}
+    python.write_text("#!/bin/sh\nexit 1\n", encoding="ascii")
+    with pytest.raises(AirgapError, match="no runtime that works") as caught:
+        _bootstrap.require_runtime(host.look(), "ws1")
+    assert caught.value.found == f"runtime {release_id(1)}, whose Python does not start"
+
+
 # --- the look, and what is refused after it ------------------------------------------------------------------------
 
 
@@ -232,6 +248,8 @@ def test_the_look_tells_what_there_is(host: Host) -> None:
     assert seen["writable"] == "yes"
     free = shutil.disk_usage(host.folder).free >> 10
     assert abs(int(seen["free_kib"]) - free) < max(free // 10, 200_000)
+    assert seen["user"] == str(os.geteuid())
+    assert seen["mount"].startswith("rw")
 
 
 SEEN = {
@@ -272,6 +290,40 @@ def test_another_platform_or_an_older_glibc_is_refused(wanted: dict[str, Any]) -
 def test_a_place_that_cannot_be_written_is_refused(wanted: dict[str, Any]) -> None:
     error = refused(wanted, writable="")
     assert (error.problem, error.where) == ("The store cannot be written on this host", "/opt on ws1")
+
+
+def test_a_file_system_that_starts_no_programs_is_refused(wanted: dict[str, Any]) -> None:
+    error = refused(wanted, mount="rw,nosuid,noexec,relatime")
+    assert (error.found, error.where) == ("the mount option noexec", "/opt on ws1")
+
+
+@pytest.mark.parametrize(
+    ("above", "found"),
+    [
+        ("1234:0:41ed:/opt", "it belongs to user 1234"),
+        ("0:0:41ff:/opt", "mode 777: everybody can write it"),
+        ("1234:0:a1ff:/opt", "it belongs to user 1234"),
+        ("0:0:81a4:/opt", "no folder"),
+    ],
+)
+def test_a_place_that_others_can_exchange_is_refused(wanted: dict[str, Any], above: str, found: str) -> None:
+    error = refused(wanted, user="0", above_7=above)
+    assert (error.found, error.where) == (found, "/opt on ws1")
+    assert ("remove /opt," if found == "no folder" else "chmod go-w /opt,") in error.remedy
+    _bootstrap.check_host({**SEEN, "user": "1234", "above_7": "1234:0:41ed:/opt"}, wanted, "ws1", allow_downgrade=False)
+    for fine in ("0:0:43ff:/tmp", "0:50:45fd:/usr/local", "0:0:a1ff:/opt", "", "what?"):
+        _bootstrap.check_host({**SEEN, "user": "0", "above_7": fine}, wanted, "ws1", allow_downgrade=False)
+
+
+def test_the_look_goes_up_both_ways_through_a_link(host: Host) -> None:
+    real = host.folder / "re al"
+    (real / "deep").mkdir(parents=True)
+    real.chmod(0o777)
+    host.root.symlink_to(real / "deep")
+    seen = [value for name, value in host.look().items() if name.startswith("above_")]
+    modes = {value.split(":", 3)[3]: value.split(":")[2] for value in seen}
+    assert modes[str(host.root)] == "a1ff"
+    assert modes[str(real)] == "41ff"
 
 
 def test_a_host_without_room_is_refused(wanted: dict[str, Any]) -> None:

@@ -132,16 +132,16 @@ def test_rollback_goes_to_the_release_before(store: Store) -> None:
     for serial in (1, 2, 3):
         bring(store, serial, keep=3)
     before = snapshot(store.root)
-    assert rollback(store, "demo", "", check_mode=True) == release_id(2)
+    assert rollback(store, "demo", "", check_mode=True).release == release_id(2)
     assert snapshot(store.root) == before
-    assert rollback(store, "demo", "", check_mode=False) == release_id(2)
-    assert rollback(store, "demo", "", check_mode=False) == release_id(1)
+    assert rollback(store, "demo", "", check_mode=False).release == release_id(2)
+    assert rollback(store, "demo", "", check_mode=False).release == release_id(1)
     assert store.current("demo") == release_id(1)
     with pytest.raises(AirgapError, match="nothing to roll demo back to") as caught:
         rollback(store, "demo", "", check_mode=False)
     assert caught.value.found == "1-00000001, 2-00000002, 3-00000003, current is 1-00000001"
-    assert rollback(store, "demo", release_id(3), check_mode=False) == release_id(3)
-    assert rollback(store, "demo", release_id(3), check_mode=False) == release_id(3)  # nothing to do
+    assert rollback(store, "demo", release_id(3), check_mode=False).release == release_id(3)
+    assert rollback(store, "demo", release_id(3), check_mode=False).release == release_id(3)  # nothing to do
     assert store.high_water("demo") == 3
 
 
@@ -163,10 +163,10 @@ def test_verify_names_what_differs(store: Store) -> None:
     bring(store, 1)
     path = store.release("demo", release_id(1)) / "lib/data.txt"
     path.write_text("date" * 900, encoding="ascii")
-    with pytest.raises(AirgapError, match="1 paths differ") as caught:
+    with pytest.raises(AirgapError, match="1 path differs") as caught:
         verify(store, "demo")
     assert caught.value.where == str(path)
-    assert caught.value.found == "other content"
+    assert caught.value.found == "lib/data.txt: other content"
 
 
 def test_verify_runs_the_checks(store: Store) -> None:

@@ -180,7 +180,7 @@ def entries(tmp_path: Path) -> list[FileEntry]:
     return write_payloads(tree, tmp_path / "pp", ("tar.gz",))[0]
 
 
-HOSTILE = {
+HOSTILE: dict[str, Callable[[Members], Members]] = {
     "extra member": add("extra", b"x"),
     "missing member": lambda m: [item for item in m if item[0].name != "b"],
     "other content": lambda m: [*m[:2], member("b", b"bbc"), m[3]],
@@ -200,6 +200,10 @@ HOSTILE = {
     "directory instead of a file": lambda m: [*m[:2], member("b", type=tarfile.DIRTYPE), m[3]],
     "file instead of a link": lambda m: [*m[:3], member("l", b"x")],
     "file instead of a directory": lambda m: [member("bin", b"x"), *m[1:]],
+    "extra link": add("other", type=tarfile.SYMTYPE, linkname="/etc"),
+    "extra directory": add("../dir", type=tarfile.DIRTYPE),
+    "directory twice": lambda m: [m[0], *m],
+    "missing link": lambda m: m[:3],
     "pipe": add("pipe", type=tarfile.FIFOTYPE),
     "pipe instead of a file": lambda m: [*m[:2], member("b", type=tarfile.FIFOTYPE), m[3]],
     "device": add("null", type=tarfile.CHRTYPE, devmajor=1, devminor=3),
@@ -238,8 +242,6 @@ def test_hostile_archives_are_refused(
         pytest.param(lambda m: m, id="plain"),
         pytest.param(lambda m: [*m[:2], member("b", b"bbb", mode=0o6777), m[3]], id="setuid"),
         pytest.param(lambda m: [*m[:3], member("l", type=tarfile.SYMTYPE, linkname="/etc/passwd")], id="link out"),
-        pytest.param(add("other", type=tarfile.SYMTYPE, linkname="/etc"), id="extra link"),
-        pytest.param(add("../dir", type=tarfile.DIRTYPE), id="directory out"),
         pytest.param(lambda m: [member("bin", type=tarfile.DIRTYPE, mode=0o7777), *m[1:]], id="sticky directory"),
     ],
 )
@@ -251,3 +253,36 @@ def test_only_files_json_decides_on_modes_links_and_directories(
     unpack([tmp_path / "odd.tar.gz"], "tar.gz", entries, tmp_path / "box/out")
     assert list(compare_tree(tmp_path / "box/out", entries)) == []
     assert [path.name for path in (tmp_path / "box").iterdir()] == ["out"]
+
+
+def test_nothing_that_is_there_already_is_written_to(tmp_path: Path, entries: list[FileEntry]) -> None:
+    write_tar(tmp_path / "good.tar.gz", plain())
+    victim = tmp_path / "victim"
+    for is_link in (True, False):
+        out = tmp_path / "out"
+        out.mkdir()
+        victim.write_bytes(b"mine")
+        if is_link:
+            (out / "b").symlink_to(victim)
+        else:
+            (out / "b").hardlink_to(victim)
+        with pytest.raises(FileExistsError):
+            extract([tmp_path / "good.tar.gz"], "tar.gz", entries, out)
+        assert victim.read_bytes() == b"mine"
+        shutil.rmtree(out)
+
+
+def long_header(size: int) -> bytes:
+    """Return a header that claims a long name of ``size`` bytes, and the name."""
+    info = tarfile.TarInfo("././@LongLink")
+    info.type, info.size = tarfile.GNUTYPE_LONGNAME, size
+    return info.tobuf(tarfile.GNU_FORMAT) + bytes(size + -size % tarfile.BLOCKSIZE)
+
+
+@pytest.mark.parametrize("start", [long_header(1 << 20), long_header(2) * 5000], ids=["long", "many"])
+def test_headers_before_a_member_are_few_and_short(tmp_path: Path, entries: list[FileEntry], start: bytes) -> None:
+    write_tar(tmp_path / "good.tar.gz", plain())
+    data = gzip.decompress((tmp_path / "good.tar.gz").read_bytes())
+    (tmp_path / "evil.tar.gz").write_bytes(gzip.compress(start + data, 1))
+    with pytest.raises(AirgapError, match="an archive that cannot be read"):
+        unpack([tmp_path / "evil.tar.gz"], "tar.gz", entries, tmp_path / "out")

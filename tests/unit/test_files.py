@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import zstandard
 
+from ansible_collections.airgap.conda.plugins.module_utils import _files
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._files import (
     FileEntry,
@@ -206,11 +207,21 @@ def test_only_what_python_and_numba_cache_may_be_added(tree: tuple[Path, list[Fi
     write_tree(root, {"lib/__pycache__/m.cpython-39.pyc": "x", "lib/__pycache__/m.f-1.py39.nbi": "x"})
     assert list(compare_tree(root, entries)) == []
     write_tree(root, {"lib/__pycache__/evil.so": "x", "lib/stray.pyc": "x", "bin/__pycache__": "a file"})
+    write_tree(root, {"lib/__pycache__/evil.cpython-39.pyc": "of no module of the release"})
     (root / "lib/__pycache__/link.pyc").symlink_to("/etc/passwd")
     found = {difference.path for difference in compare_tree(root, entries)}
-    assert found == {"lib/__pycache__/evil.so", "lib/stray.pyc", "bin/__pycache__", "lib/__pycache__/link.pyc"}
+    caches = {f"lib/__pycache__/{name}" for name in ("evil.so", "evil.cpython-39.pyc", "link.pyc")}
+    assert found == {"lib/stray.pyc", "bin/__pycache__", *caches}
 
 
 def test_entries_are_what_the_json_says() -> None:
     entry = FileEntry("a", "file", 0o644, 1, SHA)
     assert read([asdict(entry)]) == [entry]
+
+
+def test_a_list_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = write_files([FileEntry("a", "dir", 0o755)])
+    monkeypatch.setattr(_files, "LONGEST_LIST", 50)
+    with pytest.raises(AirgapError, match="list of files") as caught:
+        read_files(data, "x")
+    assert "more than 50 bytes" in caught.value.found

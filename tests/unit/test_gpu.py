@@ -305,6 +305,22 @@ def test_for_a_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert str(caught.value).startswith(says)
 
 
+def test_a_release_without_a_framework_is_judged_by_what_can_be_seen_unless_it_requires_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    skip_flushes(monkeypatch)
+    manifest = make_release(tmp_path / "depot", tmp_path / "opt").manifest
+    tools = seeds_workstation(tmp_path / "host").tools
+    prefix = tmp_path / "env"
+    prefix.mkdir()
+    optional = require_gpu(prefix, replace(manifest, gpu="optional"), "x", tools)
+    assert optional is not None
+    assert (optional.verdict, optional.warnings(), len(optional.gpus)) == ("ok", [], 1)
+    with pytest.raises(GpuError, match="is unknown") as caught:
+        require_gpu(prefix, replace(manifest, gpu="required"), "x", tools)
+    assert caught.value.found == "neither of them in this environment"
+
+
 # --- the module ---------------------------------------------------------------------------------------------------
 
 

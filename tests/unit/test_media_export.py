@@ -140,7 +140,7 @@ def test_the_signature_comes_last(site: Site, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(os, "rename", noted)
     site.export(envs=["demo"])
     assert names[: len(PARTS)] == list(PARTS)
-    assert names[-6:] == [FILES, "environment.yml", "conda.lock", "pip.lock", MANIFEST, SIGNATURE]
+    assert names[-6:] == [FILES, "conda.lock", "environment.yml", "pip.lock", MANIFEST, SIGNATURE]
 
 
 def test_the_signature_is_gone_before_a_release_is_completed(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

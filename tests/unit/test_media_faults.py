@@ -72,7 +72,6 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for serial in (1, 2):
         made = make_release(folder / "work", Path("/opt"), serial, part_size=150)
         _signature.sign(made.folder / MANIFEST, key)
-        (made.folder / "pip.lock").touch()
         shutil.copytree(made.folder, folder / "bastion/demo" / release_id(serial))
     return folder
 

@@ -66,6 +66,13 @@ def test_everything_that_is_wrong_is_named_and_nothing_is_written(site: Site) ->
     assert site.bring(envs=["runtime"])["changed"]  # the others are as good as ever
 
 
+@pytest.mark.parametrize("name", ["conda.lock", "environment.yml", "pip.lock"])
+def test_a_document_that_is_not_the_one_that_was_signed_is_refused(site: Site, name: str) -> None:
+    site.export()
+    damage(site.on_drive() / name)
+    assert site.refused(site.bring).found == f"demo {TWO}: other content {name}"
+
+
 def test_a_part_that_cannot_be_read_is_named(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     site.export()
     real = os.read
@@ -92,7 +99,7 @@ def test_it_is_the_medium_that_is_read(site: Site, monkeypatch: pytest.MonkeyPat
         dropped.clear()
 
 
-@pytest.mark.parametrize("names", [(SIGNATURE,), (MANIFEST, SIGNATURE), (PARTS[1], FILES, SIGNATURE)])
+@pytest.mark.parametrize("names", [(SIGNATURE,), (MANIFEST, SIGNATURE), (PARTS[1], FILES, "pip.lock", SIGNATURE)])
 def test_a_half_written_release_is_refused(site: Site, names: tuple[str, ...]) -> None:
     site.export()
     for name in names:
@@ -141,6 +148,29 @@ def test_a_release_older_than_what_the_depot_has_is_refused(site: Site) -> None:
     assert Depot(site.inside).releases("demo") == [ONE, TWO]
 
 
+def test_without_a_person_only_what_is_newer_is_taken(site: Site) -> None:
+    site.export(envs=["demo"])
+    site.bring()
+    shutil.rmtree(site.drive / "depot")
+    site.export(releases={"demo": ONE})
+    before = set(Depot(site.inside).releases("demo"))
+    result = site.bring(newer_only=True, envs=["demo", "not-on-the-drive"])
+    assert [(release["id"], release["action"]) for release in result["releases"]] == [(ONE, "older")]
+    assert not result["changed"]
+    assert set(Depot(site.inside).releases("demo")) == before
+    site.export(envs=["demo"])
+    damage(site.on_drive() / FILES)
+    assert not site.bring(newer_only=True, envs=["demo"])["files"]  # the depot has it whole
+    shutil.rmtree(site.inside / "demo" / TWO)
+    assert "damaged" in site.refused(site.bring, newer_only=True, envs=["demo"]).problem
+
+
+def test_a_drive_without_any_of_the_environments_is_refused(site: Site) -> None:
+    site.export(envs=["demo"])
+    error = site.refused(site.bring, newer_only=True, envs=["other", "another"])
+    assert (error.problem, error.wanted) == ("A chosen release is not there", "other")
+
+
 def test_one_serial_means_one_release(site: Site) -> None:
     site.export(envs=["demo"])
     (site.inside / "demo/2-ffffffff").mkdir(parents=True)
@@ -171,7 +201,7 @@ def test_a_damaged_release_in_the_depot_is_not_taken_for_whole(site: Site) -> No
     assert site.bring()["changed"]
 
 
-@pytest.mark.parametrize("name", [PARTS[1], MANIFEST, SIGNATURE])
+@pytest.mark.parametrize("name", [PARTS[1], "conda.lock", MANIFEST, SIGNATURE])
 def test_what_the_drive_gives_the_second_time_counts(site: Site, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     site.export(envs=["demo"])
     real = Depot.new_release

@@ -21,9 +21,12 @@ from ansible_collections.airgap.conda.plugins.module_utils._errors import Airgap
 from ansible_collections.airgap.conda.plugins.module_utils._extract import extract
 from ansible_collections.airgap.conda.plugins.module_utils._files import compare_tree, read_files
 from ansible_collections.airgap.conda.plugins.module_utils._pack import PackRequest, check_request, pack, packed
-from ansible_collections.airgap.conda.plugins.module_utils._publish import Built, plan, publish
-from ansible_collections.airgap.conda.plugins.module_utils._release import FILES
+from ansible_collections.airgap.conda.plugins.module_utils._plan import plan
+from ansible_collections.airgap.conda.plugins.module_utils._publish import Built, Signing, publish
+from ansible_collections.airgap.conda.plugins.module_utils._release import FILES, Finding, Requirements
+from ansible_collections.airgap.conda.plugins.module_utils._sbom import SBOM
 from ansible_collections.airgap.conda.plugins.module_utils._spec import Spec, load_spec
+from ansible_collections.airgap.conda.tests.unit.tiny_elf import make_elf
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_key, skip_flushes, snapshot, write_tree
 
 pytest.importorskip("conda_pack")
@@ -125,11 +128,12 @@ def test_every_change_of_the_request_is_seen(request_: PackRequest) -> None:
         replace(request_, dest_prefix="/srv/demo/1-1c0ffee5"),
         replace(request_, formats=("tar.zst",)),
         replace(request_, part_size=5),
+        replace(request_, credentials=("canary-7f3a9c",)),  # who has other secrets has to be searched again
     ]
-    assert len({item.fingerprint() for item in [request_, *others]}) == 4
+    assert len({item.fingerprint() for item in [request_, *others]}) == 5
 
 
-@pytest.mark.parametrize("name", ["env.tar.zst", FILES, "pack.json"])
+@pytest.mark.parametrize("name", ["env.tar.zst", FILES, SBOM, "pack.json"])
 def test_a_pack_that_is_not_whole_is_none(request_: PackRequest, name: str) -> None:
     pack(request_)
     if name == FILES:
@@ -172,6 +176,44 @@ def test_a_folder_that_is_no_environment_is_refused(tmp_path: Path, request_: Pa
         with pytest.raises(AirgapError, match="no conda environment") as caught:
             check_request(replace(request_, prefix=prefix))
         assert caught.value.found == found
+
+
+def test_a_pack_tells_what_is_in_it(request_: PackRequest) -> None:
+    write_tree(request_.prefix, {"lib/new.so": make_elf(["GLIBC_2.34"], {"dlopen": "GLIBC_2.34"})})
+    result = pack(request_)
+    needs = result["requirements"]
+    assert (needs["glibc"], needs["glibc_file"], needs["glibc_symbol"]) == ("2.34", "lib/new.so", "dlopen")
+    sbom = json.loads((request_.dest / SBOM).read_text(encoding="utf-8"))
+    assert [item["name"] for item in sbom["components"]] == ["tool"]
+    assert (sbom["metadata"]["component"]["name"], sbom["metadata"]["component"]["version"]) == ("demo", RELEASE)
+
+
+def unpacked(folder: Path, request: PackRequest) -> Path:
+    entries = read_files((request.dest / FILES).read_bytes(), "x")
+    folder.mkdir()
+    extract([request.dest / "env.tar.zst"], "tar.zst", entries, folder)
+    return folder
+
+
+def test_what_tools_wrote_down_of_credentials_is_not_packed(tmp_path: Path, request_: PackRequest) -> None:
+    path = request_.prefix / "conda-meta/history"
+    path.write_text("# cmd: conda create -c https://me:geheim@host.example/t/tok-1234/main\n", encoding="ascii")
+    write_tree(request_.prefix, {".condarc": "channels: [https://me:geheim@host.example/main]\n"})
+    before = snapshot(request_.prefix)
+    result = pack(replace(request_, credentials=("geheim", "tok-1234")))
+    assert result["leaks"] == []
+    out = unpacked(tmp_path / "out", request_)
+    assert "https://host.example/main" in (out / "conda-meta/history").read_text(encoding="ascii")
+    assert (out / ".condarc").read_text(encoding="ascii") == "channels: [https://host.example/main]\n"
+    assert snapshot(request_.prefix) == before
+
+
+def test_what_is_left_of_secrets_is_told_and_not_repeated(request_: PackRequest) -> None:
+    write_tree(request_.prefix, {"share/state": "x=canary-7f3a9c", "share/key": "-----BEGIN PRIVATE " + "KEY-----"})
+    result = pack(replace(request_, credentials=("canary-7f3a9c",)))
+    assert {leak["path"] for leak in result["leaks"]} == {"share/state", "share/key"}
+    assert "canary" not in (request_.dest / "pack.json").read_text(encoding="utf-8")
+    assert "canary" not in repr(replace(request_, credentials=("canary-7f3a9c",)))
 
 
 def _overwrite(folder: Path) -> None:
@@ -232,7 +274,7 @@ def spec(tmp_path: Path) -> Spec:
 
 def do_publish(request_: PackRequest, spec: Spec, key: Path, release: str = RELEASE, **target: str) -> Depot:
     depot = Depot(request_.dest.parent / "depot")
-    publish(depot, spec, release, request_.dest, BUILT, "b" * 64, target, key)
+    publish(depot, spec, release, request_.dest, BUILT, "b" * 64, target, Signing(key))
     return depot
 
 
@@ -242,12 +284,13 @@ def test_a_published_release_is_what_was_packed(tmp_path: Path, request_: PackRe
     depot = do_publish(request_, spec, key, cuda="11.8")
     manifest = depot.verify("demo", RELEASE, signers).manifest
     assert manifest.prefix == DEST_PREFIX
-    assert manifest.requirements == {"glibc": "", "glibc_file": "", "driver": "470.42.01", "cuda": "11.8"}
+    assert manifest.requirements == Requirements()
+    assert manifest.target == {"platform": "linux-64", "glibc": "2.27", "driver": "470.42.01", "cuda": "11.8"}
     assert (manifest.checks, manifest.packages) == (spec.release.checks, BUILT.packages)
     assert (manifest.bytes, manifest.files) == (result["bytes"], result["files"])
     assert sorted(path.name for path in depot.folder("demo", RELEASE).iterdir()) == [
         "conda.lock", "env.tar.gz", "env.tar.zst", "environment.yml", "files.json.zst", "manifest.json",
-        "manifest.json.sig", "pip.lock",
+        "manifest.json.sig", "pip.lock", "release.yml", "sbom.cdx.json",
     ]  # fmt: skip
     assert not request_.dest.exists()
     found = plan(depot, spec, "/opt/conda-envs", [], {})
@@ -259,7 +302,7 @@ def test_the_same_request_is_up_to_date(tmp_path: Path, request_: PackRequest, s
     first = plan(depot, spec, "/opt/conda-envs", [], {})
     assert (first.serial, first.latest, first.up_to_date) == (1, "", False)
     pack(request_)
-    publish(depot, spec, RELEASE, request_.dest, BUILT, first.request_sha256, {}, make_key(tmp_path)[0])
+    publish(depot, spec, RELEASE, request_.dest, BUILT, first.request_sha256, {}, Signing(make_key(tmp_path)[0]))
     assert plan(depot, spec, "/opt/conda-envs", [], {}).up_to_date
     root = "/opt/conda-envs"
     for other in (
@@ -285,12 +328,12 @@ def test_a_tree_that_is_too_new_for_its_hosts_is_refused(
     tmp_path: Path,
     request_: PackRequest,
     spec: Spec,
-    monkeypatch: pytest.MonkeyPatch,
     needed: str,
     target: dict[str, str],
     says: str | None,
 ) -> None:
-    monkeypatch.setattr(_pack, "glibc_of_tree", lambda _tree, _paths: (needed, "lib/libnew.so.1"))
+    version = f"GLIBC_{needed}"
+    write_tree(request_.prefix, {"lib/libnew.so.1": make_elf(["GLIBC_2.2.5", version], {"new": version})})
     key, _signers = make_key(tmp_path)
     pack(request_)
     if says is None:
@@ -299,7 +342,7 @@ def test_a_tree_that_is_too_new_for_its_hosts_is_refused(
     with pytest.raises(AirgapError, match="needs a newer glibc than its hosts have") as caught:
         do_publish(request_, spec, key, **target)
     assert caught.value.wanted.startswith(says)
-    assert caught.value.found == f"glibc {needed}, needed by lib/libnew.so.1"
+    assert caught.value.found == f"glibc {needed}, needed by lib/libnew.so.1 for the symbol new"
     assert not (tmp_path / "depot").exists()
     assert packed(request_.dest)
 
@@ -354,3 +397,109 @@ def test_a_serial_is_published_once(tmp_path: Path, request_: PackRequest, spec:
     assert depot.releases("demo") == [RELEASE]
     depot.verify("demo", RELEASE, signers)
     assert packed(other.dest)
+
+
+def test_all_that_a_second_build_needs_is_signed(tmp_path: Path, request_: PackRequest, spec: Spec) -> None:
+    key, signers = make_key(tmp_path)
+    pack(request_)
+    depot = do_publish(request_, spec, key)
+    folder = depot.folder("demo", RELEASE)
+    documents = depot.verify("demo", RELEASE, signers).manifest.documents
+    assert sorted(documents) == ["conda.lock", "environment.yml", "pip.lock", "release.yml", "sbom.cdx.json"]
+    for name in ("environment.yml", "release.yml"):
+        assert (folder / name).read_bytes() == (spec.directory / name).read_bytes()
+    for name in documents:
+        content = (folder / name).read_bytes()
+        (folder / name).write_bytes(content + b"#")
+        with pytest.raises(AirgapError, match="damaged or missing") as caught:
+            depot.verify("demo", RELEASE, signers)
+        assert caught.value.where == str(folder / name)
+        (folder / name).write_bytes(content)
+
+
+def test_requirements_files_are_written_into_environment_yml(tmp_path: Path, request_: PackRequest) -> None:
+    write_tree(
+        tmp_path,
+        {
+            "envs/common.txt": "six==1.17.0  # for all\n-r more/extra.txt\n",
+            "envs/more/extra.txt": "tqdm>=4\n",
+            "envs/demo/environment.yml": "channels: [a, b]\ndependencies:\n  - python=3.11\n"
+            "  - pip:\n      - -r ../common.txt\n      - rich; python_version>'3.8'\nvariables: {A: '007'}\n",
+        },
+    )
+    spec = load_spec(tmp_path / "envs/demo")
+    pack(request_)
+    depot = do_publish(request_, spec, make_key(tmp_path)[0])
+    alone = tmp_path / "alone/demo"
+    alone.mkdir(parents=True)
+    shutil.copy(depot.folder("demo", RELEASE) / "environment.yml", alone)
+    again = load_spec(alone)
+    assert again.pip == ("six==1.17.0", "tqdm>=4", "rich; python_version>'3.8'")
+    assert again.sha256 == spec.sha256
+
+
+def refused_publish(request: PackRequest, spec: Spec, key: Path, **options: Any) -> AirgapError:
+    """Want a refusal that leaves no release and the pack as it was."""
+    before = snapshot(request.dest)
+    depot = Depot(request.dest.parent / "depot")
+    with pytest.raises(AirgapError) as caught:
+        publish(depot, spec, RELEASE, request.dest, BUILT, "b" * 64, {}, **{"signing": Signing(key), **options})
+    assert depot.releases("demo") == []
+    assert snapshot(request.dest) == before
+    return caught.value
+
+
+def test_a_key_that_the_hosts_do_not_trust_is_refused_at_the_build(
+    tmp_path: Path, request_: PackRequest, spec: Spec
+) -> None:
+    key, signers = make_key(tmp_path)
+    _other, others = make_key(tmp_path, "other")
+    pack(request_)
+    error = refused_publish(request_, spec, key, signing=Signing(key, others))
+    assert error.problem == "The hosts' side does not accept the signing key"
+    assert (error.wanted, error.where) == (f"a key of {others}", str(others))
+    assert f"{key}.pub" in error.remedy
+    error = refused_publish(request_, spec, key, signing=Signing(key, tmp_path / "no-list"))
+    assert (error.problem, error.where) == ("The list of allowed signers is missing", str(tmp_path / "no-list"))
+    publish(Depot(tmp_path / "depot"), spec, RELEASE, request_.dest, BUILT, "b" * 64, {}, Signing(key, signers))
+
+
+def test_nothing_is_signed_while_a_canary_is_in_the_tree(tmp_path: Path, request_: PackRequest, spec: Spec) -> None:
+    key, _signers = make_key(tmp_path)
+    write_tree(request_.prefix, {"share/deep/state": "x=canary-7f3a9c"})
+    pack(replace(request_, credentials=("canary-7f3a9c",)))
+    spec = replace(spec, release=replace(spec.release, allow={"secret-in-release": "for tests"}))
+    error = refused_publish(request_, spec, key)
+    assert error.problem == f"demo {RELEASE} would carry secrets to every host"
+    assert error.found == "share/deep/state (a credential that this build used)"
+
+
+def test_nothing_is_signed_while_a_canary_is_in_a_document(tmp_path: Path, request_: PackRequest, spec: Spec) -> None:
+    key, _signers = make_key(tmp_path)
+    pack(request_)
+    path = spec.directory / "environment.yml"
+    path.write_text(path.read_text(encoding="ascii") + "# canary-7f3a9c\n", encoding="ascii")
+    error = refused_publish(request_, spec, key, credentials=("canary-7f3a9c",))
+    assert error.found == "environment.yml (a credential that this build used)"
+    leaky = replace(BUILT, packages=({"name": "tool", "version": "canary-7f3a9c"},))
+    path.write_text("channels: [a]\ndependencies: [python]\n", encoding="ascii")
+    depot = Depot(tmp_path / "depot")
+    with pytest.raises(AirgapError) as caught:
+        publish(depot, spec, RELEASE, request_.dest, leaky, "b" * 64, {}, Signing(key), credentials=("canary-7f3a9c",))
+    assert caught.value.found == "manifest.json (a credential that this build used)"
+    assert depot.releases("demo") == []
+
+
+def test_a_key_for_tests_is_signed_with_its_reason(tmp_path: Path, request_: PackRequest, spec: Spec) -> None:
+    key, signers = make_key(tmp_path)
+    write_tree(request_.prefix, {"share/key": "-----BEGIN PRIVATE " + "KEY-----"})
+    pack(request_)
+    assert "allow" in refused_publish(request_, spec, key).remedy
+    spec = replace(spec, release=replace(spec.release, allow={"secret-in-release": "only for tests"}))
+    known = Finding("mixed-channels", "warning", "two channels")
+    depot = Depot(tmp_path / "depot")
+    publish(depot, spec, RELEASE, request_.dest, BUILT, "b" * 64, {}, Signing(key), findings=[known])
+    first, second = depot.verify("demo", RELEASE, signers).manifest.findings
+    assert first == known
+    assert (second.name, second.allowed) == ("secret-in-release", "only for tests")
+    assert second.what == "a private key in share/key"

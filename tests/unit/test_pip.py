@@ -32,13 +32,16 @@ def test_report_and_lock() -> None:
         "install": [
             item("Zope.Interface", "2.0", "https://h/z.whl", **archive),
             item("older", "1.0", "https://h/o.whl", **old_archive),
-            item("fromgit", "3", "https://me:secret@h/r", **vcs),
+            item("fromgit", "3", "https://me:secret@h/r", **vcs) | {"is_direct": True},
+            item("fromurl", "4", "https://me:secret@h/u-4.tar.gz", **archive) | {"is_direct": True},
         ]
     }
     packages = read_report(report)
-    assert [package.name for package in packages] == ["fromgit", "older", "zope-interface"]
+    assert [package.name for package in packages] == ["fromgit", "fromurl", "older", "zope-interface"]
     assert pip_lock(packages) == (
-        f"fromgit @ git+https://h/r@abc\nolder==1.0 --hash=sha256:{HASH}\nzope-interface==2.0 --hash=sha256:{HASH}\n"
+        "fromgit @ git+https://h/r@abc  # 3\n"
+        f"fromurl @ https://h/u-4.tar.gz --hash=sha256:{HASH}  # 4\n"
+        f"older==1.0 --hash=sha256:{HASH}\nzope-interface==2.0 --hash=sha256:{HASH}\n"
     )
 
 

@@ -179,7 +179,7 @@ def test_a_place_that_cannot_be_written_is_refused(
     store: Store, monkeypatch: pytest.MonkeyPatch, flag: int, found: str
 ) -> None:
     monkeypatch.setattr(os, "access", lambda _path, _mode: False)
-    monkeypatch.setattr(os, "statvfs", lambda _path: SimpleNamespace(f_flag=flag))
+    disk(monkeypatch, 1 << 40, flag=flag)
     error = refused(store, make(store))
     assert found in error.found
     assert error.where == str(store.root.parent)
@@ -193,8 +193,8 @@ def need(wanted: Wanted, sent: int = 0) -> int:
     return wanted.payloads[0].size - sent + wanted.bytes + wanted.files * PER_FILE
 
 
-def disk(monkeypatch: pytest.MonkeyPatch, free: int, inodes: int = 10_000, total: int = 1 << 20) -> None:
-    status = SimpleNamespace(f_bavail=free, f_frsize=1, f_files=total, f_favail=inodes, f_flag=0)
+def disk(monkeypatch: pytest.MonkeyPatch, free: int, inodes: int = 10_000, total: int = 1 << 20, flag: int = 0) -> None:
+    status = SimpleNamespace(f_bavail=free, f_frsize=1, f_files=total, f_favail=inodes, f_flag=flag)
     monkeypatch.setattr(os, "statvfs", lambda _path: status)
 
 

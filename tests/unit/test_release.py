@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._release import (
+    Finding,
     Manifest,
+    Requirements,
     parse_manifest,
     read_manifest,
     serial_of,
@@ -30,6 +33,13 @@ def manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Manifest:
 
 
 def test_a_manifest_comes_back_as_it_was_written(manifest: Manifest) -> None:
+    package = {"manager": "conda", "name": "six", "version": "1.17", "channel": "main"}
+    manifest = replace(
+        manifest,
+        requirements=Requirements(glibc="2.31", gpu_architectures={"torch": ["sm_80"]}),
+        target={"platform": "linux-64", "glibc": "2.31"},
+        findings=(Finding("x", "error", "y", (package,), "it is known"), Finding("z", "warning", "y")),
+    )
     assert parse_manifest(manifest.to_json(), "x") == manifest
     assert manifest.root == "/opt/conda-envs"
     chosen = manifest.payload(["squashfs", "tar.gz", "tar.zst"])
@@ -77,6 +87,17 @@ def change(data: dict[str, Any], path: str, value: Any) -> None:
         ("checks.timeout", 0), ("checks.timeout", "1"), ("checks.imports", [1]), ("checks", None),
         ("checks.timeout", KeyError), ("packages", [1]), ("packages", 1), ("inputs", []), ("requirements", None),
         ("created", KeyError), ("more", 1), ("env", KeyError),
+        ("requirements.glibc", 2.31), ("requirements.more", "x"), ("requirements.gpu_architectures", []),
+        ("requirements.gpu_architectures", {"torch": "sm_80"}), ("requirements.gpu_architectures", {"torch": [80]}),
+        ("target", []), ("target", {"glibc": 2.31}), ("target", KeyError),
+        ("findings", [1]), ("findings", [{"name": "x"}]), ("findings", KeyError), ("findings", None),
+        ("findings", [{"name": "x", "level": "fatal", "what": "y"}]),
+        ("findings", [{"name": "x", "level": "error", "what": "y", "packages": [1]}]),
+        ("findings", [{"name": "x", "level": "error", "what": "y", "packages": [{"name": 1}]}]),
+        ("documents", []), ("documents", {"conda.lock": "x"}), ("documents", {"conda.lock": None}),
+        ("documents", {"../conda.lock": SHA}), ("documents", {"a/b": SHA}), ("documents", {".hidden": SHA}),
+        ("documents", {"manifest.json": SHA}), ("documents", {"manifest.json.sig": SHA}),
+        ("documents", {"env.tar.zst": SHA}), ("documents", {"files.json.zst": SHA}), ("documents", {"": SHA}),
     ],
 )  # fmt: skip
 def test_a_manifest_that_contradicts_itself_is_refused(manifest: Manifest, path: str, value: Any) -> None:
@@ -93,7 +114,7 @@ def test_garbage_is_refused(text: str) -> None:
         parse_manifest(text, "x")
 
 
-@pytest.mark.parametrize("schema", [0, 2, "1", None])
+@pytest.mark.parametrize("schema", [0, 1, "2", None])
 def test_another_schema_is_refused_as_such(manifest: Manifest, schema: Any) -> None:
     data = {**json.loads(manifest.to_json()), "schema": schema}
     with pytest.raises(AirgapError, match="another version"):

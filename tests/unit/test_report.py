@@ -17,7 +17,7 @@ import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._report import Fleet, HostReport, fleet, parse_host
-from ansible_collections.airgap.conda.plugins.module_utils._report_answer import host_report
+from ansible_collections.airgap.conda.plugins.module_utils._report_answer import host_report, with_failure
 from ansible_collections.airgap.conda.plugins.module_utils._report_files import require_time, write_report
 from ansible_collections.airgap.conda.plugins.module_utils._report_page import page
 
@@ -290,6 +290,22 @@ def test_what_was_there_may_be_garbage(tmp_path: Path) -> None:
     for text in ("", "[]", "{", '{"hosts": 5, "time": ""}', "[" * 100_000):
         (tmp_path / "report.json").write_text(text)
         assert write(tmp_path, good("ws"))["changed"]
+
+
+def test_a_deploy_that_failed_before_is_shown_and_named(tmp_path: Path) -> None:
+    failure = {"problem": "A check failed", "wanted": "w", "found": "exit status 1", "where": "/p", "remedy": "mend it"}
+    kept = with_failure(good("ws-1"), failure)
+    assert [item.env for item in kept.envs] == ["demo", "runtime"]
+    assert with_failure(good("ws-2"), None) == good("ws-2")
+    off = report(listing={"unreachable": True, "msg": "no route"}, host="ws-3")
+    assert with_failure(off, failure) == off  # its own reason says more
+    result = write(tmp_path, kept, good("ws-2"), off, with_failure(broken("ws-4"), failure))
+    assert result["counts"] == {"ok": 1, "degraded": 1, "unknown": 1, "broken": 1}
+    assert result["wrong"] == [
+        "ws-4: broken: demo is not as it was signed (other content), A check failed (exit status 1)",
+        "ws-3: unknown: The host cannot be reached (no route)",
+        "ws-1: degraded: A check failed (exit status 1)",
+    ]
 
 
 def test_a_time_that_is_none_is_refused() -> None:

@@ -6,7 +6,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -100,9 +104,14 @@ def test_a_missing_key_is_named_with_the_command_that_makes_one(tmp_path: Path) 
     assert str(tmp_path / "no-key") in caught.value.remedy
 
 
-def test_a_key_with_a_passphrase_fails_instead_of_asking(tmp_path: Path) -> None:
-    key = tmp_path / "key"
+def make_encrypted(folder: Path) -> Path:
+    key = folder / "locked"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "secret", "-f", str(key)], check=True)
+    return key
+
+
+def test_a_key_with_a_passphrase_fails_instead_of_asking(tmp_path: Path) -> None:
+    key = make_encrypted(tmp_path)
     (tmp_path / "m").touch()
     # Under a terminal ssh-keygen would ask there and wait for ever.
     process, terminal = os.forkpty()
@@ -110,13 +119,98 @@ def test_a_key_with_a_passphrase_fails_instead_of_asking(tmp_path: Path) -> None
         try:
             _signature.sign(tmp_path / "m", key)
         except AirgapError as error:
-            os._exit(7 if "could not be signed" in str(error) else 1)
+            os._exit(7 if "with a passphrase" in error.found else 1)
         os._exit(0)
     try:
         assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 7
     finally:
         os.close(terminal)
     assert not (tmp_path / "m.sig").exists()
+
+
+def not_signed(manifest: Path, key: Path) -> AirgapError:
+    with pytest.raises(AirgapError, match="could not be signed") as caught:
+        _signature.sign(manifest, key)
+    assert caught.value.where == str(key)
+    assert not manifest.with_name(manifest.name + ".sig").exists()
+    return caught.value
+
+
+@pytest.fixture
+def agent(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A real ssh-agent without keys."""
+    with tempfile.TemporaryDirectory() as folder:  # a path of pytest's is too long for a socket
+        socket = f"{folder}/agent"
+        with subprocess.Popen(["ssh-agent", "-D", "-a", socket], stdout=subprocess.DEVNULL) as process:
+            while not os.path.exists(socket):
+                time.sleep(0.01)
+            monkeypatch.setenv("SSH_AUTH_SOCK", socket)
+            yield
+            process.terminate()
+
+
+def add_to_agent(key: Path) -> None:
+    subprocess.run(["ssh-add", "-q", str(key)], check=True)
+
+
+def public_only(folder: Path, key: Path) -> Path:
+    """Return a public key that lies alone: beside a private one, ssh-keygen takes that."""
+    (folder / "public").mkdir()
+    return Path(shutil.copy(key.with_suffix(".pub"), folder / "public/key.pub"))
+
+
+@pytest.mark.usefixtures("agent")
+def test_an_agent_signs_for_a_public_key(tmp_path: Path, signed: tuple[Path, Path, Path]) -> None:
+    manifest, signature, signers = signed
+    public = public_only(tmp_path, tmp_path / "key")
+    signature.unlink()
+    add_to_agent(tmp_path / "key")
+    _signature.sign(manifest, public)
+    assert _signature.verify(manifest.read_bytes(), signature, signers) == "key@bastion"
+
+
+@pytest.mark.usefixtures("agent")
+def test_an_agent_without_the_key_is_told(tmp_path: Path) -> None:
+    key, other = make_key(tmp_path)[0], make_key(tmp_path, "other")[0]
+    (tmp_path / "m").touch()
+    public = public_only(tmp_path, key)
+    assert "(keys in it: 0)" in not_signed(tmp_path / "m", public).found
+    add_to_agent(other)
+    error = not_signed(tmp_path / "m", public)
+    assert "(keys in it: 1)" in error.found
+    assert f"ssh-add {public.with_suffix('')}" in error.remedy
+
+
+def test_a_public_key_without_an_agent_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    public = public_only(tmp_path, make_key(tmp_path)[0])
+    (tmp_path / "m").touch()
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    assert "SSH_AUTH_SOCK is not set" in not_signed(tmp_path / "m", public).found
+    monkeypatch.setenv("SSH_AUTH_SOCK", str(tmp_path / "gone"))
+    assert f"no ssh-agent that answers at {tmp_path / 'gone'}" in not_signed(tmp_path / "m", public).found
+
+
+def test_a_hardware_key_without_its_device_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    key = tmp_path / "sk.pub"
+    blob = "AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29tAAAAIIeIoYWW0VZrp1zUSwl4BMVHxH4BZ9Yt1yJRjDgiVMmXAAAABHNzaDo="
+    key.write_text(f"sk-ssh-ed25519@openssh.com {blob} x\n", encoding="ascii")
+    (tmp_path / "m").touch()
+    assert "no ssh-agent" in not_signed(tmp_path / "m", key).found
+
+
+def test_what_is_no_key_of_ones_own_is_told(tmp_path: Path) -> None:
+    (tmp_path / "m").touch()
+    key = make_key(tmp_path)[0]
+    key.chmod(0o644)
+    error = not_signed(tmp_path / "m", key)
+    assert (error.found, error.remedy) == ("a private key that other users may read", f"chmod 600 {key}")
+    for content in ("", "junk\n"):
+        (tmp_path / "junk").write_text(content, encoding="ascii")
+        (tmp_path / "junk").chmod(0o600)
+        assert "no private key that ssh-keygen can read" in not_signed(tmp_path / "m", tmp_path / "junk").found
+    locked = make_encrypted(tmp_path)
+    assert f"ssh-add {locked}" in not_signed(tmp_path / "m", locked).remedy
 
 
 def test_a_missing_ssh_keygen_is_named(signed: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:

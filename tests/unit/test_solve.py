@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils import _solve
+from ansible_collections.airgap.conda.plugins.module_utils import _rattler
+from ansible_collections.airgap.conda.plugins.module_utils._channels import Channels, virtual_packages
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._release_spec import Target
-from ansible_collections.airgap.conda.plugins.module_utils._solve import Channels, solve, virtual_packages
+from ansible_collections.airgap.conda.plugins.module_utils._solve import solve
 from ansible_collections.airgap.conda.tests.unit.tiny_channel import TinyChannel
 
 pytest.importorskip("rattler")
@@ -191,7 +192,7 @@ def test_a_channel_that_is_not_there(channel: TinyChannel, tmp_path: Path) -> No
 def test_an_unreachable_channel_is_named_without_its_credentials(
     channel: TinyChannel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_solve, "RETRIES", 0)
+    monkeypatch.setattr(_rattler, "RETRIES", 0)
     error = refusal(["tool"], [channel, "http://me:secret@127.0.0.1:9/t/tk-123/chan"], tmp_path)
     assert error.problem == "The channel http://***@127.0.0.1:9/t/***/chan cannot be read"
     assert "refused" in error.found

@@ -221,7 +221,7 @@ def test_the_mark_rises_after_the_switch_and_never_falls(store: Store) -> None:
     assert store.high_water("demo") == 3
     log = (store.state("demo") / "log").read_text(encoding="ascii").splitlines()
     assert log[0].endswith(f" - -> {release_id(1)}")
-    assert log[-1].endswith(f" {release_id(3)} -> {release_id(1)}")
+    assert log[-1].endswith(f" {release_id(3)} -> {release_id(1)} (back from serial 3)")
 
 
 def _hold(root: Path, ready: Any, done: Any) -> None:

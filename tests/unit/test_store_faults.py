@@ -80,7 +80,8 @@ def test_all_is_on_disk_before_it_can_be_seen(store: Store, monkeypatch: pytest.
         return noted
 
     monkeypatch.setattr(_store, "flush_file_system", note("flush all", lambda _folder: None))
-    monkeypatch.setattr(_store, "flush_directory", note("flush names", lambda _folder: None))
+    for module in (_disk, _store):
+        monkeypatch.setattr(module, "flush_directory", note("flush names", lambda _folder: None))
     monkeypatch.setattr(_store, "replace_file", note("replace", lambda _path, _content: None))
     monkeypatch.setattr(os, "rename", note("rename", os.rename))
     install(store, make(store, 1))
@@ -94,6 +95,7 @@ def test_all_is_on_disk_before_it_can_be_seen(store: Store, monkeypatch: pytest.
         ("rename", "current"),
         ("flush names", "demo"),
         ("replace", "high-water"),
+        ("replace", "log"),
     ]
 
 

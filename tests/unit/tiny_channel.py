@@ -17,6 +17,8 @@ from pathlib import Path
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 SITE_PACKAGES = f"lib/python{PYTHON}/site-packages"
+# Stands in a file for the prefix it will be installed in.
+PLACEHOLDER = "/placehold_" * 9
 # A file's bytes, or ("->", target) for a link.
 Content = bytes | tuple[str, str]
 
@@ -39,15 +41,19 @@ class TinyChannel:
         depends: Sequence[str] = (),
         files: Mapping[str, Content] | None = None,
         sha256: str | None = None,
+        noarch: str = "generic",
     ) -> Path:
         content = {f"share/{name}": f"{name} {version}\n".encode()} if files is None else files
         index = {"name": name, "version": version, "build": "0", "build_number": 0, "depends": list(depends)}
-        index |= {"subdir": "noarch", "noarch": "generic"}
+        index |= {"subdir": "noarch", "noarch": noarch}
         path = self.folder / "noarch" / f"{name}-{version}-0.tar.bz2"
         with tarfile.open(path, "w:bz2", compresslevel=1) as archive:
             for member, data in content.items():
                 _add(archive, member, data)
             _add(archive, "info/index.json", json.dumps(index).encode())
+            if noarch == "python":
+                link = {"noarch": {"type": "python"}, "package_metadata_version": 1}
+                _add(archive, "info/link.json", json.dumps(link).encode())
             paths = [_path(member, data) for member, data in content.items()]
             _add(archive, "info/paths.json", json.dumps({"paths": paths, "paths_version": 1}).encode())
         raw = path.read_bytes()
@@ -75,17 +81,19 @@ class TinyChannel:
         path.write_text(json.dumps({"info": {"subdir": subdir}, "packages": packages, "packages.conda": {}}))
 
 
-def make_wheel(folder: Path, name: str, version: str, files: Mapping[str, str]) -> Path:
-    """Write a wheel of plain Python files, which pip finds with --find-links."""
+def make_wheel(
+    folder: Path, name: str, version: str, files: Mapping[str, str], metadata: str = "", tag: str = "py3-none-any"
+) -> Path:
+    """Write a wheel of text files, which pip finds with --find-links; ``metadata`` are more lines of its METADATA."""
     info = f"{name}-{version}.dist-info"
     content = {
         **files,
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{metadata}",
+        f"{info}/WHEEL": f"Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: {tag}\n",
     }
     record = "".join(f"{path},sha256={_base64(text)},{len(text)}\n" for path, text in content.items())
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name}-{version}-py3-none-any.whl"
+    path = folder / f"{name}-{version}-{tag}.whl"
     with zipfile.ZipFile(path, "w") as archive:
         for member, text in (content | {f"{info}/RECORD": record + f"{info}/RECORD,,\n"}).items():
             archive.writestr(member, text)
@@ -117,7 +125,8 @@ def _add(archive: tarfile.TarFile, path: str, data: Content) -> None:
 def _path(path: str, data: Content) -> dict[str, object]:
     if isinstance(data, tuple):
         return {"_path": path, "path_type": "softlink"}
-    return {
+    entry: dict[str, object] = {"prefix_placeholder": PLACEHOLDER, "file_mode": "text"}
+    return (entry if PLACEHOLDER.encode() in data else {}) | {
         "_path": path,
         "path_type": "hardlink",
         "sha256": hashlib.sha256(data).hexdigest(),

@@ -27,6 +27,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._release import (
     SIGNATURE,
     Checks,
     Manifest,
+    Requirements,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._store import Store
 
@@ -75,12 +76,13 @@ class Made:
     def wanted(self) -> Wanted:
         return Wanted.from_result(self.result)
 
-    def step(self, action: str = "install") -> dict[str, Any]:
+    def step(self, action: str = "install", kernels: str = "") -> dict[str, Any]:
         return {
             "env": self.manifest.env,
             "id": self.manifest.id,
             "action": action,
             "format": self.manifest.payloads[0].format,
+            "kernels": kernels,
         }
 
     def send(self, store: Store) -> Path:
@@ -107,6 +109,7 @@ def make_release(
     glibc: str = "",
     platform: str = "linux-64",
     gpu: str = "none",
+    packages: tuple[str, ...] = (),
 ) -> Made:
     """Make release ``serial`` of ``env`` for the store at ``root`` below ``folder``, not signed."""
     release = release_id(serial)
@@ -115,6 +118,10 @@ def make_release(
     content = {**(TREE if tree is None else tree), "serial": str(serial)}
     entries, payloads = write_payloads(write_tree(folder / f"tree-{env}-{serial}", content), place, formats, part_size)
     (place / FILES).write_bytes(write_files(entries))
+    documents = {}
+    for name in ("conda.lock", "environment.yml", "pip.lock"):
+        (place / name).write_text(f"{name} of {env} {serial}", encoding="ascii")
+        documents[name] = hashlib.sha256((place / name).read_bytes()).hexdigest()
     manifest = Manifest(
         env=env,
         id=release,
@@ -123,14 +130,15 @@ def make_release(
         platform=platform,
         created="2026-01-01T00:00:00Z",
         inputs={"request_sha256": "", "inputs_sha256": ""},
-        requirements={"glibc": glibc, "glibc_file": "lib/libneedy.so" if glibc else ""},
-        packages=(),
+        requirements=Requirements(glibc=glibc, glibc_file="lib/libneedy.so" if glibc else ""),
+        packages=tuple(dict(zip(("name", "version", "build"), text.split())) for text in packages),
         payloads=tuple(payloads),
         bytes=sum(entry.size for entry in entries),
         files=len(entries),
         files_sha256=hashlib.sha256((place / FILES).read_bytes()).hexdigest(),
         checks=checks or Checks(imports=("json",), timeout=20),
         gpu=gpu,
+        documents=documents,
     )
     assert sum(entry.type == FILE for entry in entries) == len(
         [c for c in content.values() if isinstance(c, (str, bytes))]

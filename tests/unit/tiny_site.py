@@ -88,8 +88,6 @@ def make_site(folder: Path) -> None:
     for env, serial in (("demo", 1), ("demo", 2), ("runtime", 1)):
         made = make_release(folder / "bastion", ROOT, serial, env=env)
         _signature.sign(made.folder / MANIFEST, key)
-        for name in ("conda.lock", "pip.lock", "environment.yml"):
-            (made.folder / name).write_text(f"{name} of {env} {serial}", encoding="ascii")
         (made.folder / "notes-of-a-person").touch()
     for tree in folder.glob("bastion/tree-*"):
         shutil.rmtree(tree)

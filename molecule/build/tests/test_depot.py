@@ -21,8 +21,8 @@ RELEASES = sorted(path.parent for path in WORK.glob("depot/*/*/manifest.json"))
 
 
 def test_every_build_made_a_release():
-    assert [path.relative_to(WORK / "depot").parts[0] for path in RELEASES] == ["hello", "hello", "runtime"]
-    assert [path.name.split("-")[0] for path in RELEASES] == ["1", "2", "1"]
+    assert [path.relative_to(WORK / "depot").parts[0] for path in RELEASES] == ["hello", "hello", "hello-new", "runtime"]
+    assert [path.name.split("-")[0] for path in RELEASES] == ["1", "2", "1", "1"]
 
 
 @pytest.mark.parametrize("release", RELEASES, ids=lambda path: path.name)
@@ -34,10 +34,11 @@ def test_the_signature_covers_the_manifest_and_the_manifest_every_file(release):
     manifest = json.loads(text)
     hashes = {part["name"]: part["sha256"] for payload in manifest["payloads"] for part in payload["parts"]}
     hashes["files.json.zst"] = manifest["files_sha256"]
+    hashes.update(manifest["documents"])
     for name, sha256 in hashes.items():
         assert hashlib.sha256((release / name).read_bytes()).hexdigest() == sha256, name
-    others = {"manifest.json", "manifest.json.sig", "environment.yml", "conda.lock", "pip.lock"}
-    assert {path.name for path in release.iterdir()} == others | set(hashes)
+    assert set(manifest["documents"]) >= {"environment.yml", "conda.lock", "pip.lock", "sbom.cdx.json"}
+    assert {path.name for path in release.iterdir()} == {"manifest.json", "manifest.json.sig", *hashes}
 
 
 @pytest.mark.parametrize("release", RELEASES, ids=lambda path: path.name)

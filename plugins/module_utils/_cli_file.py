@@ -1,0 +1,134 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Make the one file ``<root>/bin/airgap-envs``: a few lines of sh, then the sources of ``_cli`` and all it imports.
+
+The sh chooses a runtime whose Python starts, so that the command also works, and can go back, when the current runtime
+is broken. Equal sources give equal bytes.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import importlib.util
+import io
+import os
+import re
+import shlex
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.airgap.conda.plugins.module_utils import _cli
+from ansible_collections.airgap.conda.plugins.module_utils._disk import make_folder, os_errors, replace_file
+from ansible_collections.airgap.conda.plugins.module_utils._store import Store
+
+PACKAGE = _cli.__name__.rpartition(".")[0]
+# "from <package>._store import Store" and "from <package> import _cuda, _probe".
+_IMPORT = re.compile(rf"^ *from {re.escape(PACKAGE)}(?:\.(\w+) import|(?: import )([\w, ]+)$)", re.MULTILINE)
+
+MODE = 0o755
+PREAMBLE = """\
+#!/bin/sh
+# {name}: shows, checks and switches the environments of this host. Generated; the program follows as a zip.
+root={root}
+skipped=
+for python in "$root"/runtime/current/bin/python "$root"/runtime/[0-9]*/bin/python; do
+  if "$python" -IBc 'import argparse, json, zstandard' >/dev/null 2>&1; then
+    if [ -n "$skipped" ]; then
+      echo "{name}: the current runtime does not start; $python takes its place" >&2
+      echo "  remedy:  deploy again, or go back: $root/bin/{name} rollback runtime" >&2
+    fi
+    exec "$python" -IB "$root/bin/{name}" "$@"
+  fi
+  skipped=yes
+done
+cat >&2 <<END
+{name}: No runtime on this host starts
+  wanted:  a release of runtime whose Python starts
+  found:   $("$root/runtime/current/bin/python" -IBc 'import argparse, json, zstandard' 2>&1 | tail -n 1)
+  where:   $root/runtime/current
+  remedy:  run playbooks/deploy.yml for this host; the environments themselves need no runtime: . $root/ENV/activate
+END
+exit 1
+"""
+START = f"""\
+import sys
+from pathlib import Path
+
+from {PACKAGE}._cli import main
+
+sys.exit(main(Path(sys.argv[0]).parent.parent, sys.argv[1:]))
+"""
+
+
+def command_file(store: Store) -> bytes:
+    """Return the content of the command for this store."""
+    files = {"__main__.py": START}
+    parts = PACKAGE.split(".")
+    files.update({"/".join([*parts[:count], "__init__.py"]): "" for count in range(1, len(parts) + 1)})
+    files.update({f"{name.replace('.', '/')}.py": text for name, text in _sources(_cli.__name__).items()})
+    stream = io.BytesIO(PREAMBLE.format(name=_cli.NAME, root=shlex.quote(str(store.root))).encode())
+    stream.seek(0, io.SEEK_END)
+    # Not compressed: the bytes of zlib differ from version to version.
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+        for name, text in sorted(files.items()):
+            archive.writestr(zipfile.ZipInfo(name), text)
+    return stream.getvalue()
+
+
+def _sources(start: str) -> dict[str, str]:
+    """Return name -> source of a module of this collection and of all those of them that it imports.
+
+    The loader is asked, because a module that Ansible sent to a host has its module_utils in a zip.
+    """
+    found: dict[str, str] = {}
+    todo = [start]
+    while todo:
+        name = todo.pop()
+        if name in found:
+            continue
+        loader: Any = getattr(importlib.util.find_spec(name), "loader", None)
+        found[name] = loader.get_source(name)
+        for module, modules in _IMPORT.findall(found[name]):
+            todo += [f"{PACKAGE}.{item.strip()}" for item in (module or modules).split(",")]
+    return found
+
+
+def command_path(store: Store) -> Path:
+    """Return where the command stands."""
+    return store.root / "bin" / _cli.NAME
+
+
+def found_command(store: Store) -> str:
+    """Return the first 8 digits of the sha256 of the command that is on this host; ``-`` for none."""
+    try:
+        status = command_path(store).lstat()
+        if status.st_mode & 0o777 != MODE or status.st_uid not in (0, os.geteuid()):
+            return "-"
+        return _short(command_path(store).read_bytes())
+    except OSError:
+        return "-"
+
+
+def wanted_command(store: Store) -> str:
+    """Return the same of the command that this version of the collection brings."""
+    return _short(command_file(store))
+
+
+def write_command(store: Store) -> None:
+    """Bring the command to this host, by one rename; runs that come at the same time wait for each other."""
+    path = command_path(store)
+    with os_errors(f"Writing {_cli.NAME}", path):
+        make_folder(path.parent)
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            replace_file(path, command_file(store), MODE)
+        finally:
+            os.close(folder)
+
+
+def _short(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:8]

@@ -1,0 +1,110 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The doctor: look at a built environment before it is packed, and say what will break, why, and what to write instead.
+
+It only reads. What it looks at is the tree that conda and pip left (``_doctor_tree``); each complaint of
+``_doctor_catalogue`` has one function here that finds it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ansible_collections.airgap.conda.plugins.module_utils import (
+    _doctor_channels,
+    _doctor_files,
+    _doctor_prefix,
+    _doctor_python,
+)
+from ansible_collections.airgap.conda.plugins.module_utils._doctor_catalogue import ALLOWABLE, ERROR, complaint
+from ansible_collections.airgap.conda.plugins.module_utils._doctor_finding import Case, Finding
+from ansible_collections.airgap.conda.plugins.module_utils._doctor_tree import Tree
+from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._spec import Spec
+
+FINDERS: dict[str, Callable[[Case], Iterator[Finding]]] = {
+    "pip-replaced-conda-files": _doctor_files.pip_replaced_conda_files,
+    "conda-files-changed": _doctor_files.conda_files_changed,
+    "conda-files-owned-twice": _doctor_files.conda_files_owned_twice,
+    "distribution-from-conda-and-pip": _doctor_python.distribution_from_conda_and_pip,
+    "two-dist-infos": _doctor_python.two_dist_infos,
+    "editable-install": _doctor_python.editable_install,
+    "link-leads-out": _doctor_prefix.link_leads_out,
+    "prefix-too-long": _doctor_prefix.prefix_too_long,
+    "package-cache-missing": _doctor_files.package_cache_missing,
+    "pip-files-owned-twice": _doctor_files.pip_files_owned_twice,
+    "pip-built-from-source": _doctor_python.pip_built_from_source,
+    "prefix-in-binary": _doctor_prefix.prefix_in_binary,
+    "mixed-channels": _doctor_channels.mixed_channels,
+    "cuda-from-conda-and-pip": _doctor_channels.cuda_from_conda_and_pip,
+    "defaults-terms": _doctor_channels.defaults_terms,
+}
+
+
+class Complaints(AirgapError):
+    """Everything that stops a build in one error; its text has one paragraph for each."""
+
+    def __init__(self, errors: Sequence[AirgapError]) -> None:
+        super().__init__(
+            f"{len(errors)} complaints stop the build",
+            wanted="; ".join(error.wanted for error in errors),
+            found="; ".join(error.found for error in errors),
+            where="; ".join(error.where for error in errors),
+            remedy="; ".join(error.remedy for error in errors),
+        )
+        self.errors = tuple(errors)
+
+    def __str__(self) -> str:
+        return "\n".join([f"{self.problem}.", *(f"{number}. {error}" for number, error in enumerate(self.errors, 1))])
+
+
+def diagnose(prefix: Path, spec: Spec, dest_prefix: str = "", allow: Mapping[str, str] | None = None) -> list[Finding]:
+    """Return what is wrong with the environment at ``prefix``, errors first, those that are allowed with their reason.
+
+    ``dest_prefix`` is the path on the hosts; without it nobody can say whether that is too long. ``allow`` adds to what
+    the spec allows: a finding's name and the reason. Raises AirgapError when the prefix holds no environment.
+    """
+    allowed = {**spec.release.allow, **_checked(allow or {})}
+    _need_packaging()
+    case = Case(Tree(prefix), spec, dest_prefix)
+    found = [replace(finding, allowed=allowed.get(name, "")) for name in FINDERS for finding in FINDERS[name](case)]
+    return sorted(found, key=lambda finding: complaint(finding.name).level != ERROR)
+
+
+def require_sound(findings: Sequence[Finding]) -> None:
+    """Raise AirgapError for the errors among the findings that are not allowed, all of them in one."""
+    errors = [finding.as_error() for finding in findings if finding.stops]
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        raise Complaints(errors)
+
+
+def _checked(allow: Mapping[str, str]) -> Mapping[str, str]:
+    for name, reason in allow.items():
+        if name not in ALLOWABLE or not str(reason or "").strip():
+            raise AirgapError(
+                "A finding cannot be allowed like this",
+                wanted=f"the reason for one of {', '.join(ALLOWABLE)}",
+                found=f"no reason for {name}" if name in ALLOWABLE else repr(name),
+                where="allow",
+                remedy="write name: reason, with a name of the list",
+            )
+    return allow
+
+
+def _need_packaging() -> None:
+    try:
+        import packaging.requirements  # noqa: F401  # the finders import it where they use it
+    except ImportError as error:
+        raise AirgapError(
+            "The Python library packaging is missing",
+            wanted="packaging, to read the versions and requirements of pip's packages",
+            found=str(error),
+            where=sys.executable,
+            remedy="pip install packaging, for the Python that runs this module",
+        ) from error

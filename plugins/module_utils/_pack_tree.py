@@ -1,0 +1,106 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The tree that a release is packed from: conda-pack decides what is in it and rewrites the prefix, links do the rest.
+
+conda-pack 0.9.2 can make a tree itself, but copies every file that pip installed, which costs a second tree and makes
+byte code older than its source; and it drops every error on the way, with the files after it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import warnings
+from collections.abc import Collection
+from pathlib import Path
+
+from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+
+
+class LinkTree:
+    """What conda-pack takes for an archive: hard links to files that stay as they are, new files for the others."""
+
+    def __init__(self, tree: Path) -> None:
+        self._tree = str(tree)
+        self._folders: set[str] = set()
+
+    def add(self, source: str, target: str) -> None:
+        """Take the file, link or empty folder ``source`` as it is."""
+        if os.path.isdir(source) and not os.path.islink(source):
+            os.makedirs(f"{self._tree}/{target}", exist_ok=True)
+            return
+        place = self._place(target)
+        try:
+            os.link(source, place, follow_symlinks=False)
+        except OSError:  # conda-pack's own scripts may be on another file system
+            shutil.copy2(source, place, follow_symlinks=False)
+
+    def add_bytes(self, source: str, data: bytes, target: str) -> None:
+        """Take ``source`` with the content ``data``."""
+        if os.path.getsize(source) == len(data) and Path(source).read_bytes() == data:
+            self.add(source, target)
+            return
+        place = self._place(target)
+        with open(place, "wb") as stream:
+            stream.write(data)
+        shutil.copymode(source, place)
+
+    def _place(self, target: str) -> str:
+        place = f"{self._tree}/{target}"
+        folder = os.path.dirname(place)
+        if folder not in self._folders:
+            os.makedirs(folder, exist_ok=True)
+            self._folders.add(folder)
+        # What is there may be a link to the environment's file: never write into it.
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(place)
+        return place
+
+
+def make_tree(prefix: Path, tree: Path, dest_prefix: str, allow: Collection[str] = ()) -> None:
+    """Make ``tree`` out of the environment at ``prefix``, for its place ``dest_prefix`` on the hosts.
+
+    Raises AirgapError when files of conda's packages are gone or other ones, when there are editable installs, or when
+    the package cache is gone, unless the doctor's finding of that is among those to ``allow``.
+    """
+    import conda_pack
+    from conda_pack.core import Packer
+
+    options = {
+        "ignore_missing_files": not {"pip-replaced-conda-files", "conda-files-changed"}.isdisjoint(allow),
+        "ignore_editable_packages": "editable-install" in allow,
+        "on_missing_cache": "ignore" if "package-cache-missing" in allow else "warn",
+    }
+
+    try:
+        with warnings.catch_warnings():
+            # Its one warning says that the package cache is gone; it would then miss prefixes in binary files.
+            warnings.simplefilter("error", UserWarning)
+            # One for each path, though two packages may have it.
+            files = {file.target: file for file in conda_pack.CondaEnv.from_prefix(str(prefix), **options)}
+    except (conda_pack.CondaPackException, UserWarning) as error:
+        raise AirgapError(
+            "conda-pack could not pack the environment",
+            wanted="an environment whose files belong to one package each, and the cache it was installed from",
+            found=" ".join(str(error).split()),
+            where=str(prefix),
+            remedy="let conda alone, or pip alone, install the packages named here; if the cache is gone, remove the "
+            "environment, so that it is made again",
+        ) from error
+    packer = Packer(str(prefix), LinkTree(tree), dest_prefix)
+    for file in files.values():
+        if file.file_mode is None:
+            file.source = str(prefix / file.target)  # what was built and tried; conda-pack would take the cache's
+        try:
+            packer.add(file)
+        except ValueError as error:
+            raise AirgapError(
+                "A file cannot be rewritten for its place on the hosts",
+                wanted=f"a path in it that can be replaced by {dest_prefix}",
+                found=str(error),
+                where=str(prefix / file.target),
+                remedy="choose a shorter root on the hosts",
+            ) from error
+    packer.finish()

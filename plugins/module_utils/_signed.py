@@ -1,0 +1,46 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Take a file only when it has the hash that a signature covers."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._files import sha256_file
+
+SEND_AGAIN = "run the deploy again; it sends what is missing"
+
+
+def read_signed(path: Path, sha256: str, remedy: str = SEND_AGAIN) -> bytes:
+    """Return the content of a file, which must have this hash; raises AirgapError when it cannot be read or has not."""
+    content = b""
+    try:
+        content = path.read_bytes()
+        found = hashlib.sha256(content).hexdigest()
+    except OSError as error:
+        found = str(error.strerror)
+    _require(path, sha256, found, remedy)
+    return content
+
+
+def require_signed(path: Path, sha256: str, remedy: str = SEND_AGAIN) -> None:
+    """Raise AirgapError when a file cannot be read or has another hash."""
+    try:
+        found = sha256_file(path)
+    except OSError as error:
+        found = str(error.strerror)
+    _require(path, sha256, found, remedy)
+
+
+def _require(path: Path, sha256: str, found: str, remedy: str) -> None:
+    if found != sha256:
+        raise AirgapError(
+            "A file is not as it was signed",
+            wanted=f"sha256 {sha256}",
+            found=found,
+            where=str(path),
+            remedy=remedy,
+        )

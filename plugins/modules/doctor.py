@@ -1,0 +1,145 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Module airgap.conda.doctor: what is wrong with a built environment, before it is packed."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: doctor
+short_description: Tell what will break when a conda environment is packed
+version_added: 0.1.0
+author:
+  - airgap.conda contributors (@airgap-conda)
+description:
+  - Looks at an environment and the spec it was made from, and finds what makes packing fail or the environment break
+    on another machine. Among it are files of conda packages that pip replaced, packages that came twice, editable
+    installs, channels that do not go together and paths that cannot be rewritten.
+  - Errors fail the task, all of them in one message, each with the line of C(environment.yml) to change. Warnings are
+    shown and returned.
+  - Any environment will do, no matter which program made it. Nothing is written.
+attributes:
+  check_mode:
+    description: The module only reads.
+    support: full
+  diff_mode:
+    description: There is nothing that changes.
+    support: none
+requirements:
+  - python >= 3.9
+  - packaging
+  - PyYAML
+options:
+  prefix:
+    description: Directory of the environment.
+    type: path
+    required: true
+  spec:
+    description: Directory with the C(environment.yml), and the C(release.yml) if there is one, that it was made from.
+    type: path
+    required: true
+  dest_prefix:
+    description:
+      - Absolute path of the environment on the hosts. Without it, whether that path fits into binary files is not
+        looked at.
+    type: path
+  allow:
+    description:
+      - Findings to let pass, in addition to those under C(allow) in the spec's C(release.yml). Each key is the name of
+        a finding, each value the reason, which is kept with the release.
+    type: dict
+    default: {}
+seealso:
+  - module: airgap.conda.environment
+  - module: airgap.conda.pack
+"""
+
+EXAMPLES = r"""
+- name: Look at an environment before it is packed
+  airgap.conda.doctor:
+    prefix: /srv/build/demo
+    spec: "{{ playbook_dir }}/envs/demo"
+    dest_prefix: /opt/conda-envs/demo/1-1c0ffee5
+
+- name: Let one finding pass
+  airgap.conda.doctor:
+    prefix: /srv/build/demo
+    spec: "{{ playbook_dir }}/envs/demo"
+    allow:
+      defaults-terms: we have a licence, see contract 42
+"""
+
+RETURN = r"""
+findings:
+  description: Everything that was found, errors first. Also returned when the module fails because of them.
+  type: list
+  elements: dict
+  returned: when the environment could be read
+  contains:
+    name:
+      description: Name of the finding, as O(allow) takes it.
+      type: str
+    level:
+      description: V(error) or V(warning).
+      type: str
+    what:
+      description: What was found, in one sentence.
+      type: str
+    packages:
+      description: The packages concerned, each with C(manager), C(name), C(version) and C(channel).
+      type: list
+      elements: dict
+    allowed:
+      description: The reason given for letting it pass, empty without one.
+      type: str
+  sample:
+    - name: defaults-terms
+      level: warning
+      what: openssl 1.1.1t (conda, channel defaults)
+      packages: [{manager: conda, name: openssl, version: 1.1.1t, channel: defaults}]
+      allowed: ""
+"""
+
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.airgap.conda.plugins.module_utils._doctor import diagnose, require_sound
+from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._module import run_module
+from ansible_collections.airgap.conda.plugins.module_utils._spec import load_spec
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "prefix": {"type": "path", "required": True},
+            "spec": {"type": "path", "required": True},
+            "dest_prefix": {"type": "path"},
+            "allow": {"type": "dict", "default": {}},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+
+    def step() -> dict[str, Any]:
+        prefix, spec = Path(params["prefix"]).absolute(), load_spec(Path(params["spec"]))
+        findings = diagnose(prefix, spec, params["dest_prefix"] or "", params["allow"])
+        result = [finding.as_dict() for finding in findings]
+        for finding in findings:
+            if not finding.stops and not finding.allowed:
+                module.warn(str(finding.as_error()))
+        try:
+            require_sound(findings)
+        except AirgapError as error:
+            module.fail_json(msg=str(error), findings=result, **error.as_result())
+        return {"changed": False, "findings": result}
+
+    run_module(module, step)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: remove
+short_description: Remove a release or a whole environment from a host
+version_added: 0.1.0
+description:
+  - Removes one release that is not current, or an environment with all its releases, its activate scripts and its
+    Jupyter kernel. What is removed disappears from view by one rename.
+  - Refuses while a process uses what would go.
+  - The highest serial that the environment had here stays known, so that an old release is still refused later.
+author: airgap.conda contributors (@airgap-conda)
+options:
+  env:
+    description: Environment to remove, or to remove a release of. The runtime as a whole is refused.
+    type: str
+    required: true
+  release:
+    description: Release to remove. Without it, the whole environment.
+    type: str
+    default: ""
+  root:
+    description: Root of the store on the host.
+    type: path
+    default: /opt/conda-envs
+attributes:
+  check_mode:
+    description: Says what would change without changing it.
+    support: full
+  diff_mode:
+    description: Shows what changes.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Remove an environment that nobody needs any more
+  airgap.conda.remove:
+    env: demo
+"""
+
+RETURN = r"""
+removed:
+  description: The releases that were removed.
+  returned: success
+  type: list
+  elements: str
+"""
+
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.airgap.conda.plugins.module_utils._module import run_module
+from ansible_collections.airgap.conda.plugins.module_utils._store import Store
+from ansible_collections.airgap.conda.plugins.module_utils._uninstall import uninstall
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "env": {"type": "str", "required": True},
+            "release": {"type": "str", "default": ""},
+            "root": {"type": "path", "default": "/opt/conda-envs"},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    env, store = params["env"], Store(Path(params["root"]))
+
+    def step() -> dict[str, Any]:
+        before = store.releases(env)
+        removed = uninstall(store, env, params["release"], module.check_mode)
+        left = [release for release in before if release not in removed]
+        diff = {"before": "".join(f"{env} {r}\n" for r in before), "after": "".join(f"{env} {r}\n" for r in left)}
+        return {"changed": bool(removed), "removed": removed, "diff": diff}
+
+    run_module(module, step)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: repair
+short_description: Put damaged releases on a host right again, path by path
+version_added: 0.1.0
+description:
+  - Compares every file of each current release with what the bastion signed, and puts right what differs. A file comes
+    from where another release on the host has the same content, else from the payload, once M(airgap.conda.fetch) has
+    sent it again.
+  - Each file is hashed beside the release and takes its place by one rename. What is right already is not touched, and
+    programs that run keep what they have open. What does not belong to the release is removed.
+author: airgap.conda contributors (@airgap-conda)
+options:
+  envs:
+    description: Environments to repair. All that are on the host when empty.
+    type: list
+    elements: str
+    default: []
+  releases:
+    description:
+      - The damaged releases, as M(airgap.conda.depot_info) verified them, when M(airgap.conda.fetch) has sent what
+        RV(steps) asked for. Then it is a failure if anything is left to repair.
+    type: list
+    elements: dict
+    default: []
+  root:
+    description: Root of the store on the host.
+    type: path
+    default: /opt/conda-envs
+attributes:
+  check_mode:
+    description: Says what would change without changing it.
+    support: full
+  diff_mode:
+    description: Shows what changes.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Repair with what is on the host
+  airgap.conda.repair:
+    envs: [demo]
+  register: repair
+"""
+
+RETURN = r"""
+faults:
+  description: What was found, with environment, release, path, the package that it belongs to, and what was wrong.
+  returned: success
+  type: list
+  elements: dict
+steps:
+  description: What M(airgap.conda.fetch) has to send for the rest, if the host itself does not have it.
+  returned: success
+  type: list
+  elements: dict
+damaged:
+  description: The releases that need it, by the name of their environment.
+  returned: success
+  type: dict
+  sample: {demo: 2-1c0ffee5}
+"""
+
+import importlib.util
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.airgap.conda.plugins.module_utils._module import run_module
+from ansible_collections.airgap.conda.plugins.module_utils._repair import Repaired, repair, require_repaired
+from ansible_collections.airgap.conda.plugins.module_utils._store import Store
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "envs": {"type": "list", "elements": "str", "default": []},
+            "releases": {"type": "list", "elements": "dict", "default": []},
+            "root": {"type": "path", "default": "/opt/conda-envs"},
+        },
+        supports_check_mode=True,
+    )
+    store = Store(Path(module.params["root"]))
+    formats = ["tar.zst", "tar.gz"] if importlib.util.find_spec("zstandard") else ["tar.gz"]
+    sent = {release["env"]: release for release in module.params["releases"]}
+
+    def step() -> dict[str, Any]:
+        done = []
+        for env in module.params["envs"] or list(sent) or store.envs():
+            done.append(repair(store, env, formats, sent.get(env), module.check_mode))
+            if env in sent and not module.check_mode:
+                require_repaired(store, done[-1])
+        steps = [item.step for item in done if item.step]
+        return {
+            "changed": any(item.changed for item in done),
+            "faults": [{"env": item.env, "release": item.release, **asdict(f)} for item in done for f in item.faults],
+            "steps": steps,
+            "damaged": {item["env"]: item["id"] for item in steps},
+            "diff": {
+                "before": "".join(_lines(item, [str(fault) for fault in item.faults]) for item in done),
+                "after": "".join(_lines(item, [str(f) for f in item.faults if f.path in item.left]) for item in done),
+            },
+        }
+
+    run_module(module, step)
+
+
+def _lines(item: Repaired, faults: list[str]) -> str:
+    return "".join(f"{item.env} {item.release} {fault}\n" for fault in faults)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Take each defence of defences.yml away in turn, in a copy of the checkout, and see a test turn red."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+from scenes import Share, World
+from tally import Tally
+
+PROMISE = "every defence has a test: taken away in a copy of the checkout, that test turns red"
+CHECKOUT = Path(__file__).resolve().parents[2]
+LIST = Path(__file__).with_name("defences.yml")
+CODE, TESTS = Path("plugins/module_utils"), Path("tests/unit")
+# What pytest returns when tests failed, and not something else went wrong.
+GREEN, RED = 0, 1
+
+
+def run(world: World, share: Share) -> Tally:
+    """Take away every defence of this worker's share."""
+    tally = Tally("defences", PROMISE)
+    copy = world.base / "checkout"
+    for name in ("plugins", "tests/unit"):
+        shutil.copytree(CHECKOUT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+    for name in ("pyproject.toml", "galaxy.yml"):
+        shutil.copyfile(CHECKOUT / name, copy / name)
+    defences: list[dict[str, Any]] = yaml.safe_load(LIST.read_text(encoding="utf-8"))
+    mine = share.of(defences)
+    tests = sorted({defence["test"] for defence in mine})
+    code, said = _pytest(copy, tests)
+    if code != GREEN:
+        tally.case("with all defences", f"the tests are red before anything is taken away: {said}")
+        return tally
+    for defence in mine:
+        tally.case(f"{defence['file']}: {defence['threat']}", _without(copy, defence))
+    return tally
+
+
+def _without(copy: Path, defence: dict[str, Any]) -> str:
+    path = copy / CODE / defence["file"]
+    text = path.read_text(encoding="utf-8")
+    if text.count(defence["take"]) != 1:
+        return f"{text.count(defence['take'])} times in the file, and not once: {defence['take']!r}"
+    path.write_text(text.replace(defence["take"], defence["leave"]), encoding="utf-8")
+    try:
+        code, said = _pytest(copy, [defence["test"]])
+    finally:
+        path.write_text(text, encoding="utf-8")
+    return {GREEN: f"{defence['test']} is green without it", RED: ""}.get(code, f"pytest ended with {code}: {said}")
+
+
+def _pytest(copy: Path, tests: list[str]) -> tuple[int, str]:
+    command = [sys.executable, "-Bm", "pytest", "-qx", "-o", "cache_dir=.cache/pytest", "-p", "no:xdist"]
+    names = [str(TESTS / test) for test in tests]
+    env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    temp = ["--basetemp", str(copy.parent / "pytest")]
+    done = subprocess.run([*command, *temp, *names], cwd=copy, env=env, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout[-600:]

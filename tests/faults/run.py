@@ -1,0 +1,146 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""./dev faults: try to break a host in every way that reliability asks for, and count."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import shutil
+import sys
+import time
+import traceback
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(CHECKOUT / ".cache/collections"))
+
+from scenes import Share, make_world  # noqa: E402
+from tally import Tally  # noqa: E402
+
+RESULT = CHECKOUT / ".cache/faults/result.json"
+PAGE = CHECKOUT / "docs/guide/promises.md"
+BEGIN, END = "<!-- figures: ./dev faults --write -->\n", "<!-- end of figures -->\n"
+# Each is a file here with a PROMISE and a function run(world, share).
+PARTS = ("kill", "errors", "hostile", "flips", "racers", "in_use", "clock", "hung")
+# These take longer, or want a virtual machine, and run when they are asked for.
+MORE = ("defences", "power")
+
+
+def main() -> int:
+    """Run the parts that were asked for and return the exit status."""
+    options = _options()
+    if options.write:
+        write_page()
+        return 0
+    result = read_result()
+    broken = False
+    for name in options.parts:
+        tally = run_part(name, Share(0, 1 if name == "power" else options.workers, options.long))
+        print(line(tally), flush=True)
+        for fault in tally.faults:
+            print(f"    {fault[:1000]}")
+        result[name] = {"long": options.long, "date": time.strftime("%Y-%m-%d"), **tally.as_result()}
+        RESULT.parent.mkdir(parents=True, exist_ok=True)
+        RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        broken |= bool(tally.broken) or not tally.tried
+    print(f"\n{table({name: result[name] for name in options.parts})}\n{RESULT.relative_to(CHECKOUT)} has the details.")
+    return int(broken)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="./dev faults", description="Try to break a host in many ways, and count.")
+    known = (*PARTS, *MORE)
+    parser.add_argument(
+        "parts", nargs="*", metavar="PART", help=f"of {', '.join(known)}; default: all but the last two"
+    )
+    parser.add_argument("--long", action="store_true", help="the big figures: an hour and more")
+    parser.add_argument("--defences", action="store_true", help="take every defence away in turn: a test must turn red")
+    parser.add_argument("--power", type=int, metavar="N", help="cut the power of a virtual machine N times")
+    parser.add_argument("--write", action="store_true", help=f"write the figures of the last runs into {PAGE.name}")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="default: %(default)s")
+    options = parser.parse_args()
+    unknown = sorted({*options.parts} - {*known})
+    if unknown:
+        parser.error(f"there is no part {unknown[0]}; there are {', '.join(known)}")
+    if options.power is not None:
+        os.environ["FAULTS_POWER"] = str(options.power)
+    asked = [*options.parts, *["defences"] * options.defences, *["power"] * (options.power is not None)]
+    options.parts = asked or PARTS
+    return options
+
+
+def line(tally: Tally) -> str:
+    """Return one line on a part."""
+    seconds = time.monotonic() - tally.started
+    return f"{tally.name:10} {tally.tried:8} tried {tally.broken:6} broken {seconds:6.0f} s   {tally.promise}"
+
+
+def run_part(name: str, whole: Share) -> Tally:
+    """Run one part, shared by several processes."""
+    module = import_module(name)
+    total = Tally(name, module.PROMISE)
+    context = multiprocessing.get_context("fork")
+    results: multiprocessing.Queue[Tally | str] = context.Queue()
+    shares = [Share(number, whole.workers, whole.long) for number in range(whole.workers)]
+    processes = [context.Process(target=_work, args=(module, share, results)) for share in shares]
+    for process in processes:
+        process.start()
+    for _process in processes:
+        part = results.get()
+        if isinstance(part, str):
+            total.case(name, part)
+        else:
+            total.add(part)
+    for process in processes:
+        process.join()
+    return total
+
+
+def _work(module: Any, share: Share, results: multiprocessing.Queue[Tally | str]) -> None:
+    world = make_world(str(share.number))
+    try:
+        results.put(module.run(world, share))
+    except Exception:  # noqa: BLE001 - a part that cannot run is a fault
+        results.put(traceback.format_exc())
+    finally:
+        shutil.rmtree(world.base.parent, ignore_errors=True)
+
+
+def read_result() -> dict[str, Any]:
+    """Return what the last runs found, by part."""
+    try:
+        return dict(json.loads(RESULT.read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return {}
+
+
+def table(result: dict[str, Any]) -> str:
+    """Return the figures as a table of Markdown."""
+    rows = [(name, part["promise"], f"{part['tried']:,}", str(part["broken"])) for name, part in result.items()]
+    lines = [("part", "what was tried", "cases", "broken"), ("---", "---", "---:", "---:"), *rows]
+    return "".join(f"| {' | '.join(row)} |\n" for row in lines)
+
+
+def write_page() -> None:
+    """Put the figures of the last runs between the markers of the page."""
+    result = {name: part for name, part in read_result().items() if name in (*PARTS, *MORE)}
+    text = PAGE.read_text(encoding="utf-8")
+    start, end = text.index(BEGIN) + len(BEGIN), text.index(END)
+    notes = sorted({note for part in result.values() for note in part["notes"]})
+    details = [
+        f"- **{name}**, {part['date']}{', long form' if part['long'] else ''}: "
+        + (", ".join(f"{what} {count:,}" for what, count in part["counts"].items()) or f"{part['tried']:,} cases")
+        for name, part in result.items()
+    ]
+    figures = [table(result), "", *details, "", *[f"- Not tried: {note}" for note in notes], ""]
+    PAGE.write_text(text[:start] + "\n" + "\n".join(figures) + text[end:], encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,229 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A small host on a tmpfs, what is done to it, and what must hold afterwards."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ansible_collections.airgap.conda.plugins.module_utils._deploy import deploy, rollback
+from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._preflight import inspect
+from ansible_collections.airgap.conda.plugins.module_utils._release import FILES, MANIFEST, SIGNATURE, Checks
+from ansible_collections.airgap.conda.plugins.module_utils._store import Store
+from ansible_collections.airgap.conda.plugins.module_utils._uninstall import uninstall
+from ansible_collections.airgap.conda.tests.unit.tiny_release import Made, make_release, release_id, snapshot
+
+ENV = "demo"
+KEEP = 2
+# A release whose check fails, and the others.
+BAD = 9
+SERIALS = (1, 2, 3, 4, BAD)
+# The lock names its last holder, the log says when: these two may differ from run to run.
+VOLATILE = (f".state/{ENV}/lock", f".state/{ENV}/log")
+
+State = dict[str, tuple[int, str]]
+Step = dict[str, Any]
+Case = TypeVar("Case")
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one of ``workers`` does of all there is: every ``workers``-th case from ``number`` on."""
+
+    number: int = 0
+    workers: int = 1
+    long: bool = False
+
+    def of(self, cases: Sequence[Case]) -> Sequence[Case]:
+        """Return this worker's cases."""
+        return cases[self.number :: self.workers]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One thing done to a host that had ``installed`` releases, with ``current`` (0: the last) as the current one.
+
+    ``sends`` is the release that a play would bring, ``act`` what one task of it then does on the host with the step
+    that preflight found. ``may`` are the serials that may be current afterwards (0: none).
+    """
+
+    name: str
+    installed: tuple[int, ...]
+    act: Callable[[World, Step], None]
+    may: tuple[int, ...]
+    sends: int = 0
+    current: int = 0
+    refused: bool = False
+
+    def step(self, world: World) -> Step:
+        """Look at the host as a play does, send what it lacks, and return the step that is to be done."""
+        return send(world, self.sends) if self.sends else {}
+
+
+@dataclass
+class World:
+    """A place for one worker: a store, its depot, and a copy of how each scene begins and ends."""
+
+    base: Path
+    made: dict[int, Made] = field(default_factory=dict)
+    ends: dict[str, State] = field(default_factory=dict)
+    begins: dict[str, State] = field(default_factory=dict)
+
+    @property
+    def store(self) -> Store:
+        return Store(self.base / "opt")
+
+    @property
+    def tmp(self) -> Path:
+        return self.base / "tmp"
+
+    def build(self) -> None:
+        """Make the releases, and each scene's beginning and end."""
+        self.tmp.mkdir(parents=True)
+        tempfile.tempdir = str(self.tmp)
+        for serial in SERIALS:
+            checks = Checks(commands=("echo this check fails; false",), timeout=20) if serial == BAD else Checks()
+            depot = self.base / "depot"
+            self.made[serial] = make_release(depot, self.store.root, serial, checks=checks, part_size=400)
+        for scene in SCENES:
+            self._empty(self.store.root)
+            self.store.root.mkdir()
+            for serial in scene.installed:
+                deploy_release(self, send(self, serial), keep=9)
+            if scene.current:
+                rollback(self.store, ENV, release_id(scene.current), False)
+            shutil.copytree(self.store.root, self._template(scene), symlinks=True)
+            self.begins[scene.name] = self.state()
+            run(self, scene)
+            self.ends[scene.name] = self.state()
+
+    def reset(self, scene: Scene) -> None:
+        """Put the host back to how ``scene`` begins, with the parts it needs already sent."""
+        self._empty(self.store.root)
+        self._empty(self.tmp)
+        self.tmp.mkdir()
+        shutil.copytree(self._template(scene), self.store.root, symlinks=True)
+
+    def state(self) -> State:
+        """Return all that lies below the root, but for what may differ from run to run."""
+        found = snapshot(self.store.root)
+        return {name: (mode, "" if name in VOLATILE else content) for name, (mode, content) in found.items()}
+
+    def _template(self, scene: Scene) -> Path:
+        return self.base / "begin" / scene.name
+
+    @staticmethod
+    def _empty(folder: Path) -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def send(world: World, serial: int) -> Step:
+    """Look at the host as a play does and send what it lacks; returns the step that is to be done."""
+    made, store = world.made[serial], world.store
+    step = asdict(inspect(store, [made.wanted], KEEP, False, ["tar.zst"])[0])
+    if step["action"] == "install":
+        incoming = store.incoming(ENV, made.manifest.id)
+        incoming.mkdir(parents=True, exist_ok=True)
+        for name in (*step["missing"], MANIFEST, SIGNATURE, FILES):
+            shutil.copyfile(made.folder / name, incoming / name)
+    return step
+
+
+def deploy_release(world: World, step: Step, keep: int = KEEP) -> None:
+    """Do the step that preflight found for a release."""
+    made = next(made for made in world.made.values() if made.manifest.id == step["id"])
+    deploy(world.store, step, made.sha256, keep)
+
+
+def _rollback(world: World, _step: Step) -> None:
+    rollback(world.store, ENV, release_id(1), False)
+
+
+def _uninstall(world: World, _step: Step) -> None:
+    uninstall(world.store, ENV, release_id(1))
+
+
+def _uninstall_all(world: World, _step: Step) -> None:
+    uninstall(world.store, ENV)
+
+
+SCENES = (
+    Scene("install", (), deploy_release, (0, 1), sends=1),
+    Scene("update", (1,), deploy_release, (1, 2), sends=2),
+    Scene("switch", (2, 3), deploy_release, (2, 3), sends=3, current=2),
+    Scene("prune", (1, 2, 3, 4), deploy_release, (4,), sends=4),
+    Scene("rollback", (1, 2), _rollback, (1, 2)),
+    Scene("uninstall a release", (1, 2), _uninstall, (2,)),
+    Scene("uninstall", (1, 2), _uninstall_all, (0, 2)),
+    Scene("failing check", (1, 2), deploy_release, (2,), sends=BAD, refused=True),
+)
+
+
+def named(name: str) -> Scene:
+    """Return the scene of that name."""
+    return next(scene for scene in SCENES if scene.name == name)
+
+
+def run(world: World, scene: Scene) -> None:
+    """Do what a scene does; a refusal that belongs to it is none."""
+    try:
+        scene.act(world, scene.step(world))
+    except AirgapError:
+        if not scene.refused:
+            raise
+    else:
+        if scene.refused:
+            raise AssertionError(f"{scene.name}: this should have been refused")
+
+
+def is_whole(world: World, scene: Scene) -> list[str]:
+    """Say what is wrong with a host that was interrupted: current must be whole, and one that may be; the lock free."""
+    store, faults = world.store, []
+    current = store.current(ENV)
+    if current not in [release_id(serial) if serial else "" for serial in scene.may]:
+        faults.append(f"current is {current or 'missing'}")
+    if current:
+        faults += [f"{current}/{d.path}: {d.found}" for d in store.differences(ENV, current)]
+        if not (store.root / ENV / "activate").is_file():
+            faults.append("no activate")
+    try:
+        if (store.root / ".state").is_dir():
+            with store.lock(ENV):
+                pass
+    except AirgapError as error:
+        faults.append(f"lock: {error.found}")
+    return faults
+
+
+def converges(world: World, scene: Scene) -> list[str]:
+    """Run the scene once more and say in what its end differs from that of a run that nothing disturbed."""
+    try:
+        run(world, scene)
+    except Exception as error:  # noqa: BLE001 - each is a fault of the product
+        return [f"the next run failed: {error!r}"]
+    return differ(world.state(), world.ends[scene.name])
+
+
+def differ(found: State, wanted: State) -> list[str]:
+    """Say in which paths two states differ."""
+    missing = [f"{name} is missing" for name in sorted(wanted.keys() - found.keys())]
+    extra = [f"{name} is left" for name in sorted(found.keys() - wanted.keys())]
+    other = [f"{name} is another" for name in sorted(found.keys() & wanted.keys()) if found[name] != wanted[name]]
+    return [*missing, *extra, *other]
+
+
+def make_world(name: str) -> World:
+    """Build a world in memory; killing a process loses nothing that it wrote, whatever the file system."""
+    shm = Path("/dev/shm")  # noqa: S108 - a tmpfs, the folder below it is ours alone
+    parent = shm if os.access(shm, os.W_OK) else Path(tempfile.gettempdir())
+    world = World(Path(tempfile.mkdtemp(prefix=f"airgap-faults-{name}-", dir=parent)) / "world")
+    world.build()
+    return world

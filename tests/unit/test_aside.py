@@ -1,0 +1,55 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Work beside other work: its result, its errors, and that nothing of it stays."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+
+from ansible_collections.airgap.conda.plugins.module_utils._aside import aside
+from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+
+
+def alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_the_result_comes_from_another_process() -> None:
+    with aside(lambda: (os.getpid(), "x" * (4 << 20))) as result:
+        process, text = result()
+    assert process != os.getpid()
+    assert len(text) == 4 << 20  # more than a pipe holds
+    assert not alive(process)
+
+
+def test_errors_arrive_whole() -> None:
+    wanted = AirgapError("It is wrong", wanted="a", found="b", where="c", remedy="d")
+
+    def fail() -> None:
+        raise wanted
+
+    with pytest.raises(AirgapError) as caught, aside(fail) as result:
+        result()
+    assert str(caught.value) == str(wanted)
+    assert caught.value.as_result() == wanted.as_result()
+
+
+def test_work_that_nobody_waits_for_is_stopped() -> None:
+    clock = time.monotonic()
+    with pytest.raises(ValueError, match="other"), aside(lambda: time.sleep(60)):
+        raise ValueError("other")
+    assert time.monotonic() - clock < 10
+
+
+def test_a_process_that_dies_is_an_error_and_no_wait() -> None:
+    with pytest.raises(OSError, match="ended early"), aside(lambda: os.kill(os.getpid(), signal.SIGKILL)) as result:
+        result()

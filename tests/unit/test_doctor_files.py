@@ -1,0 +1,206 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The doctor on files: each finding on a small real environment, beside one of the same kind that has nothing."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.airgap.conda.tests.unit.tiny_channel import SITE_PACKAGES
+from ansible_collections.airgap.conda.tests.unit.tiny_doctor import Patient, only
+
+pytest.importorskip("rattler")
+pytest.importorskip("packaging")
+
+# Spec lines: a conda package "arrow", and a pip package "flow" that wants another version of it.
+MIXED = "- python\n- arrow\n- pip:\n    - flow==1.0\n"
+
+
+@pytest.fixture
+def patient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Patient:
+    return Patient(tmp_path, monkeypatch)
+
+
+# --- pip-replaced-conda-files ---------------------------------------------------------------------------------------
+
+
+def test_pip_replacing_a_conda_package_is_found_with_both_versions_and_the_line_to_write(patient: Patient) -> None:
+    patient.conda("arrow", "14.0.2")
+    patient.wheel("arrow", "11.0.0")
+    patient.wheel("flow", requires="arrow (<12,>=4.0.0)")
+    finding = only(patient.build(MIXED), "pip-replaced-conda-files")
+    assert [str(package) for package in finding.packages] == [
+        "arrow 14.0.2 (conda, channel near)",
+        "arrow 11.0.0 (pip)",
+    ]
+    # Deleted are the module that only conda's version has and three files of its metadata.
+    assert "4 deleted and 1 overwritten by arrow 11.0.0 (pip)" in finding.what
+    assert "which flow 1.0 (pip) asks for (arrow<12,>=4.0.0)" in finding.what
+    assert f"{SITE_PACKAGES}/arrow/__init__.py" in finding.what
+    assert finding.where == f"{patient.folder}/demo/environment.yml:4"
+    assert finding.change.startswith("write `- arrow=11.*` in place of `- arrow`")
+    assert finding.as_dict()["level"] == "error"
+
+
+def test_the_suggested_line_builds_and_has_no_finding(patient: Patient) -> None:
+    patient.conda("arrow", "14.0.2")
+    patient.conda("arrow", "11.3.0")
+    patient.wheel("arrow", "11.0.0")
+    patient.wheel("flow", requires="arrow (<12,>=4.0.0)")
+    assert patient.build(MIXED) != []
+    assert patient.build(MIXED.replace("- arrow\n", "- arrow=11.*\n")) == []
+    assert "11.3.0" in patient.site("arrow/__init__.py").read_text()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "line"),
+    [("<12", "arrow=11.*"), ("<11.4", "arrow=11.3.*"), ("<=11.3.0", "arrow=11.3.0"), ("!=11.9,<12", "arrow=11.3.*")],
+)
+def test_the_line_accepts_no_version_that_pip_would_replace_again(patient: Patient, wanted: str, line: str) -> None:
+    patient.conda("arrow", "14.0.2")
+    patient.wheel("arrow", "11.3.0")
+    patient.wheel("flow", requires=f"arrow ({wanted})")
+    assert f"`- {line}`" in only(patient.build(MIXED), "pip-replaced-conda-files").change
+
+
+def test_a_version_that_the_pip_list_asks_for_itself_moves_to_conda(patient: Patient) -> None:
+    patient.conda("arrow", "14.0.2")
+    patient.wheel("arrow", "11.0.0")
+    finding = only(
+        patient.build("- python\n- near::arrow>=4\n- pip:\n    - arrow==11.0.0\n"), "pip-replaced-conda-files"
+    )
+    assert finding.where.endswith("environment.yml:6")
+    assert finding.change == (
+        "remove `- arrow==11.0.0` (line 6) from the pip list, "
+        "and write `- near::arrow=11.0.0` in place of `- near::arrow>=4`"
+    )
+
+
+def test_a_package_that_the_spec_does_not_name_gets_a_line(patient: Patient) -> None:
+    patient.channel().add("base", "1.0", ["arrow"], files={})
+    patient.conda("arrow", "14.0.2")
+    patient.wheel("arrow", "11.0.0")
+    patient.wheel("flow", requires="arrow<12")
+    finding = only(patient.build(MIXED.replace("- arrow", "- base")), "pip-replaced-conda-files")
+    assert finding.change.startswith("add the line `- arrow=11.*` to the dependencies")
+
+
+def test_a_foreign_pip_package_that_overwrites_one_file_is_named(patient: Patient) -> None:
+    patient.conda("arrow", files={f"{SITE_PACKAGES}/tests/__init__.py": b"# of arrow\n"})
+    patient.wheel("flow", files={"tests/__init__.py": "# of flow\n", "flow.py": ""})
+    finding = only(patient.build(MIXED), "pip-replaced-conda-files")
+    assert [str(package) for package in finding.packages] == ["arrow 1.0 (conda, channel near)", "flow 1.0 (pip)"]
+    assert "1 overwritten by flow 1.0 (pip)" in finding.what
+    assert finding.change.startswith("remove `- flow==1.0` (line 6) from the pip list, and add the line `- flow=1.0`")
+
+
+def test_a_file_of_the_same_size_and_time_does_not_hide_the_overwriting(patient: Patient) -> None:
+    patient.conda("arrow", files={f"{SITE_PACKAGES}/shared.py": b"A = 1\n"})
+    patient.wheel("flow", files={"shared.py": "A = 2\n"})
+    assert only(patient.build(MIXED), "pip-replaced-conda-files").packages[1].name == "flow"
+
+
+def test_pip_beside_conda_without_touching_it_is_nothing(patient: Patient) -> None:
+    patient.conda("arrow", "14.0.2")
+    patient.wheel("flow", requires="arrow (>=4.0.0)")
+    assert patient.build(MIXED) == []
+
+
+def test_the_same_file_with_the_same_content_is_nothing(patient: Patient) -> None:
+    patient.conda("arrow", files={f"{SITE_PACKAGES}/tests/__init__.py": b""})
+    patient.wheel("flow", files={"tests/__init__.py": "", "flow.py": ""})
+    assert patient.build(MIXED) == []
+
+
+# --- conda-files-changed --------------------------------------------------------------------------------------------
+
+
+def test_a_copy_over_a_conda_file_is_found_in_release_yml(patient: Patient) -> None:
+    patient.conda("tool", files={"etc/tool.cfg": b"theirs\n", "share/mine.cfg": b"mine\n"})
+    finding = only(
+        patient.build("- tool\n", "copies: [{from: share/mine.cfg, to: etc/tool.cfg}]\n"), "conda-files-changed"
+    )
+    assert finding.what == "tool 1.0 (conda, channel near): changed by the copies to etc/tool.cfg: etc/tool.cfg"
+    assert finding.where.endswith("release.yml")
+    assert patient.build("- tool\n", "copies: [{from: share/mine.cfg, to: etc/conf.d/mine.cfg}]\n") == []
+
+
+def test_files_deleted_or_edited_by_hand_are_found(patient: Patient) -> None:
+    patient.conda("tool", files={"bin/tool": b"#!/bin/sh\n", "lib/data": b"data\n", "lib/link": ("->", "data")})
+    assert patient.build("- tool\n") == []
+    (patient.prefix / "bin/tool").unlink()
+    assert "gone" in only(patient.ask(), "conda-files-changed").what
+    (patient.prefix / "bin/tool").write_text("#!/bin/sh\n")
+    assert patient.ask() == []
+    with (patient.prefix / "lib/data").open("r+") as stream:  # in place: inode and size stay
+        stream.write("DATA")
+    assert "changed: lib/data" in only(patient.ask(), "conda-files-changed").what
+    shutil.copy(patient.prefix / "bin/tool", patient.prefix / "lib/new")
+    (patient.prefix / "lib/link").unlink()
+    (patient.prefix / "lib/new").rename(patient.prefix / "lib/link")
+    assert "lib/data, lib/link" in only(patient.ask(), "conda-files-changed").what
+
+
+def test_byte_code_made_anew_is_nothing(patient: Patient) -> None:
+    code = f"{SITE_PACKAGES}/__pycache__/a.cpython.pyc"
+    patient.conda("tool", files={f"{SITE_PACKAGES}/a.py": b"", code: b"old"})
+    assert patient.build("- tool\n") == []
+    (patient.prefix / code).unlink()
+    (patient.prefix / code).write_bytes(b"new")
+    assert patient.ask() == []
+    (patient.prefix / code).unlink()  # conda-pack refuses that
+    assert only(patient.ask(), "conda-files-changed")
+
+
+# --- conda-files-owned-twice ----------------------------------------------------------------------------------------
+
+
+def test_two_conda_packages_with_one_file_are_found(patient: Patient) -> None:
+    patient.conda("one", files={"lib/same": b"s", "lib/other": b"1"})
+    patient.conda("two", files={"lib/same": b"s", "lib/other": b"2"})
+    finding = only(patient.build("- one\n- two\n"), "conda-files-owned-twice")
+    assert [package.name for package in finding.packages] == ["one", "two"]
+    assert finding.what == "one 1.0 (conda, channel near), two 1.0 (conda, channel near) bring lib/other"
+    assert finding.change == "keep one of them: remove `- two` (line 4)"
+    assert finding.where.endswith("environment.yml:4")
+
+
+def test_two_conda_packages_with_one_equal_file_are_nothing(patient: Patient) -> None:
+    patient.conda("one", files={"lib/same": b"s", "lib/one": b"1"})
+    patient.conda("two", files={"lib/same": b"s", "lib/two": b"2"})
+    assert patient.build("- one\n- two\n") == []
+
+
+# --- pip-files-owned-twice ------------------------------------------------------------------------------------------
+
+TWO_PIPS = "- python\n- pip:\n    - one\n    - two\n"
+
+
+def test_two_pip_packages_with_one_file_are_a_warning(patient: Patient) -> None:
+    patient.wheel("one", files={"cv/__init__.py": "A = 1\n"})
+    patient.wheel("two", files={"cv/__init__.py": "A = 2\n"})
+    finding = only(patient.build(TWO_PIPS), "pip-files-owned-twice")
+    assert finding.what == f"one 1.0 (pip), two 1.0 (pip) bring {SITE_PACKAGES}/cv/__init__.py"
+    assert finding.as_dict()["level"] == "warning"
+    assert finding.change == "keep one of them: remove `- two` (line 6)"
+
+
+def test_two_pip_packages_of_one_namespace_are_nothing(patient: Patient) -> None:
+    patient.wheel("one", files={"space/__init__.py": "", "space/a.py": ""})
+    patient.wheel("two", files={"space/__init__.py": "", "space/b.py": ""})
+    assert patient.build(TWO_PIPS) == []
+
+
+# --- package-cache-missing ------------------------------------------------------------------------------------------
+
+
+def test_a_cleaned_package_cache_is_found(patient: Patient) -> None:
+    patient.conda("tool", files={"lib/data": b"data\n"})
+    assert patient.build("- tool\n") == []
+    shutil.rmtree(patient.folder / "cache/pkgs/tool-1.0-0")
+    finding = only(patient.ask(), "package-cache-missing")
+    assert finding.what == f"tool 1.0 (conda, channel near) not in {patient.folder}/cache/pkgs"

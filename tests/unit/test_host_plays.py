@@ -1,0 +1,174 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Roles, playbooks and modules as users run them, on a store made for the occasion."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.airgap.conda.plugins.module_utils._deploy import deploy
+from ansible_collections.airgap.conda.plugins.module_utils._store import Store
+from ansible_collections.airgap.conda.tests.unit.conftest import COLLECTIONS
+from ansible_collections.airgap.conda.tests.unit.tiny_gpu import bare
+from ansible_collections.airgap.conda.tests.unit.tiny_release import TREE, Made, make_release, release_id, skip_flushes
+
+PLAYBOOK = Path(sys.executable).parent / "ansible-playbook"
+FOUR_PARTS = r"Wanted: .+\. Found: .+\. Where: .+\. Remedy: .+\."
+# A runtime whose Python is that of the tests, which has what the modules need.
+RUNTIME = {**TREE, "bin/python": f'#!/bin/sh\nexec {sys.executable} "$@"\n'}
+DEADLINE = 2
+
+
+@dataclass(frozen=True)
+class Host:
+    """A host on this machine, and the way of Ansible to it."""
+
+    folder: Path
+
+    @property
+    def store(self) -> Store:
+        return Store(self.folder / "opt")
+
+    def make(self, serial: int, **options: Any) -> Made:
+        return make_release(self.folder / "depot", self.store.root, serial, **options)
+
+    def bring(self, serial: int, **options: Any) -> Made:
+        made = self.make(serial, **options)
+        made.send(self.store)
+        deploy(self.store, made.step(), made.sha256, 2)
+        return made
+
+    def play(self, what: str | list[dict[str, Any]], *options: str, **variables: Any) -> Done:
+        """Run a playbook of the collection, or a play that has these tasks or roles."""
+        inventory = {"workstations": {"hosts": {"ws1": {"ansible_connection": "local"}}}}
+        (self.folder / "hosts.json").write_text(json.dumps(inventory), encoding="ascii")
+        root = str(self.store.root)
+        variables = {"verify_root": root, "deploy_root": root, **variables}
+        if not isinstance(what, str):
+            play = [{"hosts": "workstations", "gather_facts": False, "tasks": what}]
+            (self.folder / "play.json").write_text(json.dumps(play), encoding="ascii")
+            what = str(self.folder / "play.json")
+        command = [str(PLAYBOOK), "-i", str(self.folder / "hosts.json"), "-e", json.dumps(variables), *options, what]
+        environment = {
+            **os.environ, "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_HOME": str(self.folder / "ansible"),
+            "ANSIBLE_NOCOLOR": "1", "ANSIBLE_INJECT_FACT_VARS": "false", "COLUMNS": "9999",
+        }  # fmt: skip
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        print(done.stdout + done.stderr)  # shown when the test fails
+        return Done(done.returncode, done.stdout + done.stderr)
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a play ended."""
+
+    returncode: int
+    output: str
+
+    def count(self, *names: str) -> int:
+        """Return how many tasks of the host ended so (``ok``, ``changed``, ``skipped``, ``failed``)."""
+        recap = self.output[self.output.rindex("PLAY RECAP") :]
+        return sum(int(re.findall(rf"\b{name}=(\d+)", recap)[0]) for name in names)
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
+    skip_flushes(monkeypatch)
+    return Host(tmp_path)
+
+
+def test_verify_takes_three_tasks_at_most_when_nothing_is_wrong(host: Host) -> None:
+    host.bring(1, env="runtime", tree=RUNTIME)
+    host.bring(1)
+    done = host.play("airgap.conda.verify")
+    assert done.returncode == 0
+    assert 2 <= done.count("ok", "skipped") <= 3
+    assert done.count("changed", "failed") == 0
+
+
+@pytest.mark.parametrize("playbook", ["verify", "rollback"])
+def test_a_host_without_a_deploy_gets_a_message_of_ours(host: Host, playbook: str) -> None:
+    done = host.play(f"airgap.conda.{playbook}", env="demo")
+    assert done.count("failed") == 1
+    assert re.search(r"This host has no runtime that works\. " + FOUR_PARTS, done.output)
+    assert f"Where: {host.store.root}/runtime on ws1. Remedy: run airgap.conda.deploy" in done.output
+    assert not host.store.root.exists()
+
+
+def test_a_rollback_by_playbook(host: Host) -> None:
+    host.bring(1, env="runtime", tree=RUNTIME)
+    host.bring(1)
+    host.bring(2)
+    done = host.play("airgap.conda.rollback", "--check", "--diff", env="demo")
+    assert (done.count("changed"), done.count("ok")) == (1, 2)
+    assert f"-demo {release_id(2)}\n+demo {release_id(1)}\n" in done.output
+    assert host.store.current("demo") == release_id(2)
+    assert host.play("airgap.conda.rollback", env="demo").count("changed") == 1
+    assert host.store.current("demo") == release_id(1)
+
+
+@pytest.mark.parametrize("script", ["trap '' TERM INT HUP; while :; do sleep 60; done", "exec yes >&2"])
+def test_a_hung_probe_ends_the_task_by_its_deadline_and_five_seconds(host: Host, script: str) -> None:
+    host.bring(1, env="runtime", tree=RUNTIME)
+    made = host.make(1, gpu="optional")
+    made.send(host.store)
+    gpu = bare(host.folder / "gpu", card=True).with_module("470.256.02")
+    deploy(host.store, made.step(), made.sha256, 2, gpu.with_answer("quadro-p2200-470.xml").tools)
+    gpu.with_smi(script)
+    now = "{{ now(utc=true).timestamp() }}"
+    done = host.play(
+        [
+            {"ansible.builtin.set_fact": {"began": now}},
+            {"ansible.builtin.include_role": {"name": "airgap.conda.verify"}},
+            {"ansible.builtin.debug": {"msg": "took {{ now(utc=true).timestamp() - began | float }} s"}},
+        ],
+        verify_gpu_probe={"deadline": DEADLINE, "nvidia_smi": gpu.tools.nvidia_smi, "proc": str(gpu.tools.proc)},
+    )
+    assert done.returncode == 0
+    assert f"no answer within {DEADLINE} s" in done.output
+    took = float(re.findall(r"took ([\d.]+) s", done.output)[0])
+    assert DEADLINE <= took < DEADLINE + 5
+
+
+def test_a_kernel_in_check_mode_for_real_and_again(host: Host) -> None:
+    host.bring(1, env="runtime", tree=RUNTIME)
+    host.bring(1, packages=("ipykernel",))
+    made = host.make(2, packages=("numpy",))
+    kernels = host.folder / "kernels"
+    file = kernels / "demo/kernel.json"
+
+    def steps(release: Made, folder: str) -> list[dict[str, Any]]:
+        common = {"root": str(host.store.root), "releases": [release.result]}
+        look = {"airgap.conda.preflight": {**common, "jupyter_kernels": folder}, "register": "look"}
+        do = {"airgap.conda.release": {**common, "steps": "{{ look.steps }}"}, "when": "look.work"}
+        return [look, {"airgap.conda.fetch": {**common, "steps": "{{ look.steps }}"}, "when": "look.work"}, do]
+
+    def both(release: Made, folder: str, before: str, after: str) -> None:
+        interpreter = {"ansible_python_interpreter": sys.executable}
+        there = file.exists()
+        checked = host.play(steps(release, folder), "--check", "--diff", **interpreter)
+        assert file.exists() == there
+        for done in (checked, host.play(steps(release, folder), "--diff", **interpreter)):
+            assert done.returncode == 0
+            assert f"\n-demo {before}\n" in done.output
+            assert f"\n+demo {after}\n" in done.output
+            assert done.count("changed") >= 1
+        again = host.play(steps(release, folder), "--diff", **interpreter)
+        assert (again.count("changed"), again.count("skipped")) == (0, 2), again.output
+
+    one, two = release_id(1), release_id(2)
+    first = Made(host.folder / "depot/demo" / one, host.store.manifest("demo", one), "")
+    both(first, f"{kernels}/", one, f"{one}, Jupyter kernel {file}")
+    assert file.exists()
+    both(made, str(kernels), f"{one}, Jupyter kernel {file}", two)
+    assert not file.exists()

@@ -1,0 +1,180 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The tree that is packed: links to what stays as it is, new files for the rest, and no more disk than that."""
+
+from __future__ import annotations
+
+import json
+import os
+import py_compile
+import random
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._files import read_files
+from ansible_collections.airgap.conda.plugins.module_utils._pack import PackRequest, pack
+from ansible_collections.airgap.conda.plugins.module_utils._pack_tree import LinkTree, make_tree
+from ansible_collections.airgap.conda.plugins.module_utils._progress import Progress
+from ansible_collections.airgap.conda.plugins.module_utils._release import FILES
+from ansible_collections.airgap.conda.tests.unit.tiny_release import skip_flushes, snapshot, write_tree
+
+pytest.importorskip("conda_pack")
+
+DEST = "/opt/conda-envs/demo/1-1c0ffee5"
+PLACEHOLDER = "/placeholder" * 10
+SITE = "lib/python3.9/site-packages"
+PYC = f"{SITE}/__pycache__/m.{sys.implementation.cache_tag}.pyc"
+
+
+@pytest.fixture(autouse=True)
+def _quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    skip_flushes(monkeypatch)
+
+
+@pytest.fixture
+def prefix(tmp_path: Path) -> Path:
+    """Make an environment: one conda package with its prefix in a binary file, and what pip left."""
+    prefix, cached = tmp_path / "prefix", tmp_path / "pkgs/tool-1-0"
+    binary = b"\x7fnot text\xff" + PLACEHOLDER.encode() + b"\0end\0"
+    fitting = str(prefix).encode().ljust(len(PLACEHOLDER), b"\0")
+    write_tree(cached, {"bin/tool": binary, "lib/plain": "plain"})
+    path = {"_path": "bin/tool", "path_type": "hardlink", "prefix_placeholder": PLACEHOLDER, "file_mode": "binary"}
+    paths = [path, {"_path": "lib/plain", "path_type": "hardlink"}]
+    write_tree(cached, {"info/paths.json": json.dumps({"paths": paths, "paths_version": 1})})
+    record = {"name": "tool", "version": "1", "url": "", "files": ["bin/tool", "lib/plain"],
+              "link": {"source": str(cached), "type": 1}}  # fmt: skip
+    write_tree(prefix, {"bin/tool": binary.replace(PLACEHOLDER.encode(), fitting), "lib/plain": "plain"})
+    write_tree(prefix, {"conda-meta/tool-1-0.json": json.dumps(record), "conda-meta/history": ""})
+    noise = random.Random(1).randbytes(3 << 20)  # noqa: S311 - what does not compress, the same every time
+    write_tree(prefix, {f"{SITE}/m.py": "VALUE = 42\n", f"{SITE}/big.so": noise})
+    write_tree(prefix, {"bin/script": f"#!{prefix}/bin/python\nprint(1)\n"})
+    os.utime(prefix / SITE / "m.py", (1, 1))
+    py_compile.compile(str(prefix / SITE / "m.py"))
+    return prefix
+
+
+def test_what_stays_as_it_is_is_linked(tmp_path: Path, prefix: Path) -> None:
+    before = snapshot(prefix)
+    tree = tmp_path / "tree"
+    make_tree(prefix, tree, DEST)
+    for name in ("lib/plain", f"{SITE}/m.py", f"{SITE}/big.so", PYC):
+        assert os.path.samefile(tree / name, prefix / name), name
+    assert (tree / "bin/script").read_text(encoding="ascii") == f"#!{DEST}/bin/python\nprint(1)\n"
+    assert (tree / "bin/tool").read_bytes().startswith(b"\x7fnot text\xff" + DEST.encode() + b"\0")
+    assert snapshot(prefix) == before
+    assert {path.name for path in tree.iterdir()} == {"bin", "conda-meta", "lib"}  # and no stray file
+
+
+def test_byte_code_of_what_pip_installed_travels(tmp_path: Path, prefix: Path) -> None:
+    pack(PackRequest(prefix, tmp_path / "pack", DEST))
+    entries = read_files((tmp_path / "pack" / FILES).read_bytes(), "x")
+    assert PYC in {entry.path for entry in entries}
+
+
+def test_a_file_that_stands_in_the_tree_is_replaced_and_its_original_is_not_touched(tmp_path: Path) -> None:
+    source = write_tree(tmp_path / "prefix", {"a": "one", "b": "two"})
+    tree = LinkTree(tmp_path / "tree")
+    tree.add(str(source / "a"), "x")
+    tree.add_bytes(str(source / "b"), b"other", "x")
+    assert (tmp_path / "tree/x").read_bytes() == b"other"
+    tree.add(str(source / "b"), "x")
+    assert (tmp_path / "tree/x").read_bytes() == b"two"
+    assert (source / "a").read_text(encoding="ascii") == "one"
+
+
+def test_another_file_system_gets_copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_link(*_args: object, **_options: object) -> None:
+        raise OSError(18, "Invalid cross-device link")
+
+    source = write_tree(tmp_path / "prefix", {"a": "one", "link": Path("a")})
+    monkeypatch.setattr(os, "link", no_link)
+    tree = LinkTree(tmp_path / "tree")
+    tree.add(str(source / "a"), "lib/a")
+    tree.add(str(source / "link"), "lib/link")
+    assert (tmp_path / "tree/lib/a").read_text(encoding="ascii") == "one"
+    assert os.readlink(tmp_path / "tree/lib/link") == "a"
+
+
+def test_what_was_built_is_packed_and_not_what_the_cache_has(tmp_path: Path, prefix: Path) -> None:
+    (prefix / "lib/plain").unlink()
+    (prefix / "lib/plain").write_text("pip was here", encoding="ascii")
+    make_tree(prefix, tmp_path / "tree", DEST)
+    assert (tmp_path / "tree/lib/plain").read_text(encoding="ascii") == "pip was here"
+
+
+def test_what_the_doctor_let_pass_is_packed(tmp_path: Path, prefix: Path) -> None:
+    def refused(found: str, allow: str, name: str) -> None:
+        with pytest.raises(AirgapError, match="conda-pack could not pack") as caught:
+            make_tree(prefix, tmp_path / f"no-{name}", DEST, ["mixed-channels"])
+        assert found in caught.value.found
+        make_tree(prefix, tmp_path / name, DEST, [allow])
+
+    (prefix / "lib/plain").unlink()
+    refused("tool 1: lib/plain", "pip-replaced-conda-files", "replaced")
+    refused("tool 1: lib/plain", "conda-files-changed", "changed")
+    assert not (tmp_path / "changed/lib/plain").exists()
+    (prefix / "lib/plain").write_text("plain", encoding="ascii")
+    shutil.rmtree(tmp_path / "pkgs")
+    refused("without entries in the package cache", "package-cache-missing", "cache")
+
+
+def test_an_editable_install_that_the_doctor_let_pass_is_packed(tmp_path: Path, prefix: Path) -> None:
+    info = {"url": "file:///srv/project", "dir_info": {"editable": True}}
+    record = {
+        "name": "python",
+        "version": "3.9.2",
+        "url": "",
+        "files": [],
+        "link": {"source": str(tmp_path), "type": 1},
+    }
+    write_tree(tmp_path, {"info/paths.json": json.dumps({"paths": [], "paths_version": 1})})
+    write_tree(prefix, {"conda-meta/python-3.9.2-0.json": json.dumps(record)})
+    write_tree(prefix, {f"{SITE}/p-1.dist-info/direct_url.json": json.dumps(info)})
+    with pytest.raises(AirgapError, match="editable"):
+        make_tree(prefix, tmp_path / "no", DEST)
+    make_tree(prefix, tmp_path / "tree", DEST, ["editable-install"])
+    assert (tmp_path / "tree" / SITE / "p-1.dist-info/direct_url.json").is_file()
+
+
+def test_a_path_that_does_not_fit_is_an_error_that_names_the_file(tmp_path: Path, prefix: Path) -> None:
+    with pytest.raises(AirgapError, match="cannot be rewritten") as caught:
+        make_tree(prefix, tmp_path / "tree", "/long" * 40)
+    assert caught.value.where.endswith("/bin/tool")
+
+
+def test_it_takes_the_disk_of_the_payload_and_of_the_files_that_change(tmp_path: Path, prefix: Path) -> None:
+    """The promise is the payload plus one tree; with links the tree is next to nothing."""
+    peak = 0
+
+    class Watch(Progress):
+        def say(self, text: str) -> None:  # noqa: ARG002 - only the moment counts
+            nonlocal peak
+            peak = max(peak, disk(tmp_path) - before)
+
+    before = disk(tmp_path)
+    result = pack(PackRequest(prefix, tmp_path / "pack", DEST), progress=Watch())
+    payload = sum(item["size"] for item in result["payloads"])
+    assert payload > 3 << 20
+    assert 0 < peak <= payload + (1 << 20)
+    assert disk(tmp_path) - before <= payload + (256 << 10)
+
+
+def disk(folder: Path) -> int:
+    """Return the bytes that the files below ``folder`` take, each counted once however many names it has."""
+    sizes: dict[int, int] = {}
+
+    def walk(place: Path) -> None:
+        with os.scandir(place) as found:
+            for entry in found:
+                status = entry.stat(follow_symlinks=False)
+                sizes[status.st_ino] = status.st_blocks * 512
+                if entry.is_dir(follow_symlinks=False):
+                    walk(Path(entry.path))
+
+    walk(folder)
+    return sum(sizes.values())

@@ -1,0 +1,100 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Small real environments for the doctor: tiny conda packages, tiny wheels, installed by the product itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.airgap.conda.plugins.module_utils._channels import Channels
+from ansible_collections.airgap.conda.plugins.module_utils._doctor import diagnose
+from ansible_collections.airgap.conda.plugins.module_utils._doctor_finding import Finding
+from ansible_collections.airgap.conda.plugins.module_utils._environment import Request, make
+from ansible_collections.airgap.conda.plugins.module_utils._spec import load_spec
+from ansible_collections.airgap.conda.tests.unit.tiny_channel import (
+    SITE_PACKAGES,
+    Content,
+    TinyChannel,
+    make_wheel,
+    write_spec,
+)
+
+
+class Patient:
+    """Channels and wheels in a folder, and the environment that is made from them for the doctor."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder, self.prefix, self.wheels = folder, folder / "prefixes/demo", folder / "wheels"
+        self.wheels.mkdir(parents=True)
+        self._channels: dict[str, TinyChannel] = {}
+        for name, value in {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(self.wheels)}.items():
+            monkeypatch.setenv(name, value)
+        self.channel().add_python()
+
+    def channel(self, name: str = "near") -> TinyChannel:
+        if name not in self._channels:
+            self._channels[name] = TinyChannel(self.folder / name)
+        return self._channels[name]
+
+    def conda(self, name: str, version: str = "1.0", files: Mapping[str, Content] | None = None) -> None:
+        """Add a conda package of a Python module with metadata, as conda-forge has them."""
+        self.channel().add(name, version, ["python"], files=python_files(name, version) if files is None else files)
+
+    def wheel(
+        self,
+        name: str,
+        version: str = "1.0",
+        files: Mapping[str, str] | None = None,
+        requires: str = "",
+        tag: str = "py3-none-any",
+    ) -> None:
+        content = {f"{name}/__init__.py": f"VERSION = '{version} of pip'\n"} if files is None else files
+        make_wheel(self.wheels, name, version, content, f"Requires-Dist: {requires}\n" if requires else "", tag)
+
+    def build(self, dependencies: str, release: str = "", channels: str = "near") -> list[Finding]:
+        """Make the environment and return what the doctor says."""
+        write_spec(self.folder / "demo", f"channels: [{channels}]\ndependencies:\n{dependencies}", release)
+        spec = load_spec(self.folder / "demo")
+        names = Channels(spec.channels, self.folder.as_uri(), str(spec.directory / "environment.yml"))
+        make(Request(self.prefix, spec, names, spec.release.target, self.folder / "cache"), update=True)
+        return self.ask()
+
+    def ask(self, dest_prefix: str = "/opt/conda-envs/demo/1-0123abcd", **allow: str) -> list[Finding]:
+        allowed = {name.replace("_", "-"): reason for name, reason in allow.items()}
+        found = diagnose(self.prefix, load_spec(self.folder / "demo"), dest_prefix, allowed)
+        # The tiny Python and its pip are links to those that run the tests.
+        return [finding for finding in found if not finding.what.startswith(("python 3", "pip 1.0 "))]
+
+    def site(self, path: str) -> Path:
+        return self.prefix / SITE_PACKAGES / path
+
+
+def python_files(name: str, version: str, module: str = "") -> dict[str, Content]:
+    """Return the files of a Python distribution as a conda package brings them."""
+    folder, info = f"{SITE_PACKAGES}/{module or name}", f"{SITE_PACKAGES}/{name}-{version}.dist-info"
+    return {
+        f"{folder}/__init__.py": f"VERSION = '{version}'\n".encode(),
+        f"{folder}/only_in_{version.replace('.', '_')}.py": b"",
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode(),
+        f"{info}/INSTALLER": b"conda\n",
+        f"{info}/RECORD": "".join(
+            f"{path},,\n"
+            for path in (
+                f"{module or name}/__init__.py",
+                f"{module or name}/only_in_{version.replace('.', '_')}.py",
+                f"{name}-{version}.dist-info/METADATA",
+                f"{name}-{version}.dist-info/INSTALLER",
+                f"{name}-{version}.dist-info/RECORD",
+            )
+        ).encode(),
+    }
+
+
+def only(findings: list[Finding], name: str) -> Finding:
+    """Return the one finding there is, which must have that name."""
+    assert [finding.name for finding in findings] == [name], [str(finding.as_error()) for finding in findings]
+    return findings[0]
