@@ -43,8 +43,9 @@ CATALOGUE = (
         ERROR,
         "pip replaced or deleted files of a conda package",
         "each file as the package that owns it brought it",
-        "conda still lists the files of its own package. conda-pack stops when one is gone, and packs conda's old file "
-        "where pip wrote another, so hosts would get a mixture that nobody has tried.",
+        "conda's records, the lock and the manifest name conda's version while another one runs. Files that only "
+        "conda's version has lie beside pip's, files that hold the prefix (scripts) are packed from conda's version, "
+        "and conda-pack stops when a file is gone.",
         "Let conda install a version that suits the pip packages too, then pip leaves it alone. Or remove it from "
         "conda's list and let pip alone install it.",
         before="  - pyarrow\n  - pip:\n      - mlflow==2.3.1       # wants pyarrow<12,>=4.0.0",
@@ -55,12 +56,12 @@ CATALOGUE = (
         ERROR,
         "Files of a conda package were changed or deleted after it was installed",
         "each file as its conda package brought it",
-        "conda-pack stops when such a file is gone, and packs the package's own file in place of the changed one, so "
-        "hosts would not get what was built and checked here.",
+        "conda-pack stops when such a file is gone, and packs the package's own when it holds the prefix. Any other "
+        "goes to the hosts as it is here, but spec and lock do not know of the change: the next build loses it.",
         "Put what you need beside the package's file instead of over it, for example with another 'to' under copies in "
         "release.yml, or into a package of its own.",
-        before="copies:\n  - {from: share/mine.cfg, to: etc/tool/tool.cfg}",
-        after="copies:\n  - {from: share/mine.cfg, to: etc/tool/conf.d/mine.cfg}",
+        before="copies:\n  - {from: share/mine, to: bin/tool}        # a script, its first line holds the prefix",
+        after="copies:\n  - {from: share/mine, to: bin/tool-mine}",
         file="release.yml",
     ),
     Complaint(

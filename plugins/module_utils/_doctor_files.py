@@ -63,12 +63,20 @@ def _take_it_from_conda(case: Case, damage: _Damage) -> tuple[str, str, str]:
 
 
 def conda_files_changed(case: Case) -> Iterator[Finding]:
-    """Find files of conda packages that were changed by something else than pip."""
+    """Find files of conda packages that were changed by something else than pip.
+
+    A copy of release.yml over a file is as good as any, unless the file holds the prefix: then it is not packed.
+    """
+    targets = [to for _source, to in case.spec.release.copies]
     for damage in _damages(case):
-        if not damage.others:
+        rewritten = {file.path for file in damage.package.files if file.placeholder}
+        changed = [
+            path for path in damage.others if path in rewritten or not any(_is_below(path, to) for to in targets)
+        ]
+        if not changed:
             continue
-        copies = [to for _source, to in case.spec.release.copies if any(_is_below(path, to) for path in damage.others)]
-        states = sorted({case.tree.damage[path] for path in damage.others})
+        copies = [to for to in targets if any(_is_below(path, to) for path in changed)]
+        states = sorted({case.tree.damage[path] for path in changed})
         where = str(case.tree.prefix)
         change = "leave the files of conda packages alone, and remove the prefix so that it is built again"
         by = ""
@@ -77,7 +85,7 @@ def conda_files_changed(case: Case) -> Iterator[Finding]:
             change = f"give the copies to {some(copies)} another 'to'"
         yield Finding(
             "conda-files-changed",
-            f"{damage.package.package}: {' or '.join(states)}{by}: {some(damage.others)}",
+            f"{damage.package.package}: {' or '.join(states)}{by}: {some(changed)}",
             (damage.package.package,),
             change,
             where,

@@ -51,7 +51,7 @@ def _placed(package: CondaPackage, channels: Channels, where: str) -> CondaPacka
 
 def _require_conda(text: str, by_name: Mapping[str, CondaPackage], channels: Channels, where: str) -> None:
     rattler = load_rattler()
-    channel, _, rest = text.rpartition("::")
+    channel, _separator, rest = text.rpartition("::")
     try:
         spec = rattler.MatchSpec(rest)
     except rattler.exceptions.InvalidMatchSpecError as error:

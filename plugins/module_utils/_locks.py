@@ -122,7 +122,7 @@ def parse_lock(conda: str, pip: str, where: str = CONDA_LOCK, pip_where: str = P
 
 
 def _conda_line(line: str, where: str) -> CondaPackage:
-    url, _, text = line.partition("#")
+    url, _separator, text = line.partition("#")
     match = _HASH.fullmatch(text)
     package = package_at(url, match["sha256"] or "", match["md5"] or "") if match else None
     if not package:

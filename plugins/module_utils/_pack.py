@@ -27,11 +27,11 @@ from ansible_collections.airgap.conda.plugins.module_utils._aside import aside
 from ansible_collections.airgap.conda.plugins.module_utils._conda_meta import release_records
 from ansible_collections.airgap.conda.plugins.module_utils._disk import os_errors
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._files import FILE, sha256_file, write_files
+from ansible_collections.airgap.conda.plugins.module_utils._files import sha256_file, write_files
 from ansible_collections.airgap.conda.plugins.module_utils._pack_tree import make_tree
 from ansible_collections.airgap.conda.plugins.module_utils._payload import FORMATS, PART_SIZE, walk, write_payloads
 from ansible_collections.airgap.conda.plugins.module_utils._progress import Progress
-from ansible_collections.airgap.conda.plugins.module_utils._release import FILES, Requirements
+from ansible_collections.airgap.conda.plugins.module_utils._release import FILES
 from ansible_collections.airgap.conda.plugins.module_utils._requirements_tree import requirements_of
 
 PACK = "pack.json"
@@ -168,33 +168,33 @@ def _pack_into(
     make_tree(request.prefix, tree, request.dest_prefix, request.allow)
     release_records(tree)
     _secrets.scrub(tree)
-    records = _sbom.read_records(tree)
-
-    def look() -> tuple[Requirements, list[_secrets.Leak]]:
-        paths = [path for path in walk(tree) if stat.S_ISREG(os.lstat(f"{tree}/{path}").st_mode)]
-        leaks = _secrets.find_leaks(tree, paths, records.values(), request.credentials)
-        return requirements_of(tree, request.prefix, paths, records), leaks
-
-    with aside(look) as looked:
+    with aside(lambda: _look(request, tree)) as looked:
         entries, payloads = write_payloads(tree, folder, request.formats, request.part_size, progress)
         if progress:
             progress.say("looking for what the hosts need, and for secrets")
-        requirements, leaks = looked()
-    files = [entry for entry in entries if entry.type == FILE]
-    env, release = request.dest_prefix.split("/")[-2:]
-    sbom = _sbom.write_sbom(env, release, _sbom.packages_of(tree, request.prefix, records))
+        sbom, found = looked()
     (folder / _sbom.SBOM).write_text(sbom, encoding="utf-8")
     (folder / FILES).write_bytes(write_files(entries))
     result = {
         "fingerprint": fingerprint,
         "prefix": request.dest_prefix,
         "payloads": [asdict(payload) for payload in payloads],
-        "bytes": sum(entry.size for entry in files),
+        "bytes": sum(entry.size for entry in entries),
         "files": len(entries),
         "files_sha256": sha256_file(folder / FILES),
         "sbom_sha256": sha256_file(folder / _sbom.SBOM),
-        "requirements": asdict(requirements),
-        "leaks": [asdict(leak) for leak in leaks],
+        **found,
     }
     (folder / PACK).write_text(json.dumps(result, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     return result
+
+
+def _look(request: PackRequest, tree: Path) -> tuple[str, dict[str, Any]]:
+    """Return the text of the SBOM, and what pack.json says of requirements and leaks."""
+    records = _sbom.read_records(tree)
+    paths = [path for path in walk(tree) if stat.S_ISREG(os.lstat(f"{tree}/{path}").st_mode)]
+    leaks = _secrets.find_leaks(tree, paths, records.values(), request.credentials)
+    requirements = requirements_of(tree, request.prefix, paths, records)
+    env, release = request.dest_prefix.split("/")[-2:]
+    sbom = _sbom.write_sbom(env, release, _sbom.packages_of(tree, request.prefix, records))
+    return sbom, {"requirements": asdict(requirements), "leaks": [asdict(leak) for leak in leaks]}

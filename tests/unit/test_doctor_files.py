@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -116,17 +117,30 @@ def test_the_same_file_with_the_same_content_is_nothing(patient: Patient) -> Non
     assert patient.build(MIXED) == []
 
 
+def test_pip_putting_the_same_version_in_place_of_condas_is_found(patient: Patient) -> None:
+    patient.conda("arrow", "1.0")
+    patient.wheel("arrow", "1.0")
+    assert patient.build("- python\n- pip\n- arrow\n") == []
+    command = [patient.prefix / "bin/python", "-m", "pip", "install", "-q", "--force-reinstall", "--no-deps", "arrow"]
+    subprocess.run(command, check=True)
+    finding = only(patient.ask(), "pip-replaced-conda-files")
+    assert [str(package) for package in finding.packages] == ["arrow 1.0 (conda, channel near)", "arrow 1.0 (pip)"]
+
+
 # --- conda-files-changed --------------------------------------------------------------------------------------------
 
 
-def test_a_copy_over_a_conda_file_is_found_in_release_yml(patient: Patient) -> None:
-    patient.conda("tool", files={"etc/tool.cfg": b"theirs\n", "share/mine.cfg": b"mine\n"})
-    finding = only(
-        patient.build("- tool\n", "copies: [{from: share/mine.cfg, to: etc/tool.cfg}]\n"), "conda-files-changed"
-    )
-    assert finding.what == "tool 1.0 (conda, channel near): changed by the copies to etc/tool.cfg: etc/tool.cfg"
+def test_a_copy_over_a_file_that_holds_the_prefix_is_found_in_release_yml(patient: Patient) -> None:
+    patient.conda("tool", files={"bin/tool": b"theirs\n", "share/mine": b"mine\n"})
+    assert patient.build("- tool\n", "copies: [{from: share/mine, to: bin/tool}]\n") == []
+    record = next(patient.prefix.glob("conda-meta/tool-*.json"))
+    known = '"prefix_placeholder": "/opt/placeholder", "file_mode": "text", "_path": "bin/tool"'
+    record.write_text(record.read_text().replace('"_path": "bin/tool"', known))
+    assert patient.ask() == []  # a record without the hash in this prefix cannot tell
+    record.write_text(record.read_text().replace(known, f'"sha256_in_prefix": "{"0" * 64}", {known}'))
+    finding = only(patient.ask(), "conda-files-changed")
+    assert finding.what == "tool 1.0 (conda, channel near): changed by the copies to bin/tool: bin/tool"
     assert finding.where.endswith("release.yml")
-    assert patient.build("- tool\n", "copies: [{from: share/mine.cfg, to: etc/conf.d/mine.cfg}]\n") == []
 
 
 def test_files_deleted_or_edited_by_hand_are_found(patient: Patient) -> None:

@@ -131,7 +131,7 @@ def make_release(
         created="2026-01-01T00:00:00Z",
         inputs={"request_sha256": "", "inputs_sha256": ""},
         requirements=Requirements(glibc=glibc, glibc_file="lib/libneedy.so" if glibc else ""),
-        packages=tuple(dict(zip(("name", "version", "build"), text.split())) for text in packages),
+        packages=tuple(dict(zip(("name", "version", "build"), text.split(), strict=False)) for text in packages),
         payloads=tuple(payloads),
         bytes=sum(entry.size for entry in entries),
         files=len(entries),

@@ -21,7 +21,8 @@ RELEASES = sorted(path.parent for path in WORK.glob("depot/*/*/manifest.json"))
 
 
 def test_every_build_made_a_release():
-    assert [path.relative_to(WORK / "depot").parts[0] for path in RELEASES] == ["hello", "hello", "hello-new", "runtime"]
+    envs = [path.relative_to(WORK / "depot").parts[0] for path in RELEASES]
+    assert envs == ["hello", "hello", "hello-new", "runtime"]
     assert [path.name.split("-")[0] for path in RELEASES] == ["1", "2", "1", "1"]
 
 
