@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from ansible_collections.airgap.conda.plugins.module_utils._deploy import rollback, verify
 from ansible_collections.airgap.conda.plugins.module_utils._disk import os_errors
@@ -78,7 +78,7 @@ def inventory(store: Store) -> dict[str, Any]:
 def _list(store: Store, options: argparse.Namespace) -> int:
     found = inventory(store)
     if options.json:
-        print(json.dumps(found, indent=1, sort_keys=True))
+        _say(json.dumps(found, indent=1, sort_keys=True))
         return 0
     rows = [("ENVIRONMENT", "CURRENT", "ALSO HERE")]
     for env, item in found["envs"].items():
@@ -87,7 +87,7 @@ def _list(store: Store, options: argparse.Namespace) -> int:
         rows.append((env, current, ", ".join(others) or "-"))
     widths = [max(len(row[column]) for row in rows) for column in range(2)]
     for row in rows:
-        print(f"{row[0]:{widths[0]}}  {row[1]:{widths[1]}}  {row[2]}")
+        _say(f"{row[0]:{widths[0]}}  {row[1]:{widths[1]}}  {row[2]}")
     return 0
 
 
@@ -103,14 +103,14 @@ def _verify(store: Store, options: argparse.Namespace) -> int:
             _complain(error)
             continue
         for text in found["warnings"]:
-            print(f"{NAME}: {text}", file=sys.stderr)
-        print(f"{env} {found['release']} is as it was signed, and its checks passed")
+            _say(f"{NAME}: {text}", sys.stderr)
+        _say(f"{env} {found['release']} is as it was signed, and its checks passed")
     return 1 if faults else 0
 
 
 def _activate_path(store: Store, options: argparse.Namespace) -> int:
     _require_env(store, options.env)
-    print(store.root / options.env / "activate")
+    _say(str(store.root / options.env / "activate"))
     return 0
 
 
@@ -121,8 +121,8 @@ def _rollback(store: Store, options: argparse.Namespace) -> int:
     before = store.current(env)
     back = rollback(store, env, options.release, check_mode=False)
     for text in back.warnings:
-        print(f"{NAME}: {text}", file=sys.stderr)
-    print(f"{env}: {before} -> {back.release}" if back.release != before else f"{env}: {before} is current already")
+        _say(f"{NAME}: {text}", sys.stderr)
+    _say(f"{env}: {before} -> {back.release}" if back.release != before else f"{env}: {before} is current already")
     return 0
 
 
@@ -149,7 +149,11 @@ def _require_writable(store: Store, env: str) -> None:
             )
 
 
+def _say(line: str, stream: TextIO | None = None) -> None:
+    (stream or sys.stdout).write(f"{line}\n")
+
+
 def _complain(error: AirgapError) -> None:
-    print(f"{NAME}: {error.problem}", file=sys.stderr)
+    _say(f"{NAME}: {error.problem}", sys.stderr)
     for name in ("wanted", "found", "where", "remedy"):
-        print(f"  {name + ':':8} {getattr(error, name)}", file=sys.stderr)
+        _say(f"  {name + ':':8} {getattr(error, name)}", sys.stderr)

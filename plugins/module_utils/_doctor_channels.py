@@ -44,8 +44,8 @@ def mixed_channels(case: Case) -> Iterator[Finding]:
         if len(addresses) < 2:
             continue
         most = addresses.most_common(1)[0][0]
-        channel = next(package.package.channel for package in members if _channel(case, package) == most)
         strays = [package for package in members if _channel(case, package) != most]
+        channel = next((package.package.channel for package in members if package not in strays), most)
         # The line of a package that the author chose says more than one that a solver brought.
         stray = next((package for package in strays if package.package.name in case.conda_lines), strays[0])
         version = stray.package.version

@@ -104,7 +104,7 @@ def prepare(place: Path) -> None:
 
 def take_step(place: Path, step: str) -> str:
     """Do one step as a play does, and say how it ended."""
-    store, (verb, _, serial) = Store(place / "opt"), step.partition(" ")
+    store, (verb, _space, serial) = Store(place / "opt"), step.partition(" ")
     try:
         if verb == "rollback":
             return rollback(store, ENV, "", False).release

@@ -360,4 +360,4 @@ LISTS: dict[str, bytes] = {
 def _one_frame(count: int) -> bytes:
     compressor = zstandard.ZstdCompressor().compressobj()
     blanks = b" " * (1 << 26)
-    return b"".join(compressor.compress(blanks) for _ in range(count >> 26)) + compressor.flush()
+    return b"".join(compressor.compress(blanks) for _part in range(count >> 26)) + compressor.flush()

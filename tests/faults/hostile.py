@@ -85,7 +85,7 @@ def in_box(box: Path, batch: list[Case]) -> Iterator[tuple[str, str, str]]:
             said = stream.read().splitlines()
         _pid, status = os.waitpid(child, 0)
         for case, text in zip(batch, said, strict=False):
-            how, _, fault = text.partition(" ")
+            how, _space, fault = text.partition(" ")
             yield case.name, fault, how
         batch = batch[len(said) :]
         if batch:

@@ -175,5 +175,5 @@ def _wait(child: int, sock: socket.socket) -> tuple[str, str]:
         pause = min(pause * 1.5, 0.01)
     if os.WIFSIGNALED(status):
         return "killed", f"signal {os.WTERMSIG(status)}"
-    how, _, text = sock.recv(65_536).decode("utf-8", "replace").partition(" ")
+    how, _space, text = sock.recv(65_536).decode("utf-8", "replace").partition(" ")
     return how, text

@@ -90,7 +90,7 @@ def _race(world: World, acts: Sequence[Callable[[], None]], late: float) -> tupl
         faults += _look(world)
         for child, its in sockets.items():
             if child not in outcomes and os.waitpid(child, os.WNOHANG)[0]:
-                how, _, text = its.recv(65_536).decode("utf-8", "replace").partition(" ")
+                how, _space, text = its.recv(65_536).decode("utf-8", "replace").partition(" ")
                 outcomes[child] = Outcome(how, text)
                 its.close()
     return outcomes, faults

@@ -68,8 +68,9 @@ class Host:
 def read_hosts() -> list[Host]:
     if not INVENTORY.exists():
         return []
-    group = yaml.safe_load(INVENTORY.read_text())["all"]["children"][GROUP]
-    return [Host(name, {**group["vars"], **settings}) for name, settings in group["hosts"].items()]
+    everyone = yaml.safe_load(INVENTORY.read_text())["all"]
+    hosts = everyone["children"][GROUP]["hosts"]
+    return [Host(name, {**everyone["vars"], **settings}) for name, settings in hosts.items()]
 
 
 HOSTS = read_hosts()

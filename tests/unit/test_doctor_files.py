@@ -121,8 +121,8 @@ def test_pip_putting_the_same_version_in_place_of_condas_is_found(patient: Patie
     patient.conda("arrow", "1.0")
     patient.wheel("arrow", "1.0")
     assert patient.build("- python\n- pip\n- arrow\n") == []
-    command = [patient.prefix / "bin/python", "-m", "pip", "install", "-q", "--force-reinstall", "--no-deps", "arrow"]
-    subprocess.run(command, check=True)
+    pip = [str(patient.prefix / "bin/python"), "-m", "pip"]
+    subprocess.run([*pip, "install", "-q", "--force-reinstall", "--no-deps", "arrow"], check=True)
     finding = only(patient.ask(), "pip-replaced-conda-files")
     assert [str(package) for package in finding.packages] == ["arrow 1.0 (conda, channel near)", "arrow 1.0 (pip)"]
 

@@ -359,8 +359,8 @@ def test_a_host_where_nothing_is_to_be_done_is_not_looked_at(store: Store) -> No
 
 
 def test_an_unexpected_error_is_no_verdict() -> None:
-    with pytest.raises(ValueError, match="x"):
-        Table().judge("x", "", lambda: (_ for _ in ()).throw(ValueError("x")))
+    with pytest.raises(ValueError, match="invalid literal"):
+        Table().judge("x", "", lambda: (str(int("x")), ""))
 
 
 def test_refused_error_is_an_airgap_error() -> None:

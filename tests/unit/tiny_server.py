@@ -58,8 +58,10 @@ def served(folder: Path) -> Iterator[int]:
     """Serve ``folder`` and give the port."""
     with _Server(("127.0.0.1", 0), functools.partial(Private, directory=str(folder))) as server:
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        yield server.server_port
-        server.shutdown()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
 
 
 def main() -> None:
