@@ -29,6 +29,15 @@ from ansible_collections.airgap.conda.plugins.module_utils._release import (
     serial_of,
 )
 
+# What both modules take; doc_fragments/media.py says what it means.
+SPEC: dict[str, Any] = {
+    "depot": {"type": "path", "required": True},
+    "drive": {"type": "path", "required": True},
+    "folder": {"type": "str", "default": "depot"},
+    "envs": {"type": "list", "elements": "str", "default": []},
+    "releases": {"type": "dict", "default": {}},
+    "require_mount": {"type": "bool", "default": True},
+}
 # In bytes; a manifest names a package in some 200.
 MANIFEST_LIMIT = 64 << 20
 SIGNATURE_LIMIT = 64 << 10

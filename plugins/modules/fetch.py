@@ -13,6 +13,7 @@ description:
   - Copies parts from the depot on the controller into the host's store over Ansible's connection. Parts that arrived
     before are not sent again. Nothing is unpacked.
 author: airgap.conda contributors (@airgap-conda)
+extends_documentation_fragment: [airgap.conda.store]
 options:
   releases:
     description: The releases that M(airgap.conda.depot_info) verified.
@@ -24,10 +25,6 @@ options:
     type: list
     elements: dict
     required: true
-  root:
-    description: Root of the store on the host.
-    type: path
-    default: /opt/conda-envs
 attributes:
   check_mode:
     description: Says what would change without changing it.

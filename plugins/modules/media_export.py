@@ -23,41 +23,13 @@ description:
 requirements:
   - ssh-keygen of OpenSSH 8.1 or newer, for O(allowed_signers)
 author: airgap.conda contributors (@airgap-conda)
+extends_documentation_fragment: [airgap.conda.media]
 options:
-  depot:
-    description: Folder of the depot.
-    type: path
-    required: true
-  drive:
-    description: Folder at which the drive is mounted. Anything that can be mounted will do.
-    type: path
-    required: true
-  folder:
-    description: Folder on the drive for the releases, a path relative to O(drive). The top of the drive when empty.
-    type: str
-    default: depot
-  envs:
-    description: Environments to export. All that are in the depot when empty.
-    type: list
-    elements: str
-    default: []
-  releases:
-    description:
-      - For an environment, by its name, the id of a release, a list of ids, or how many of the newest.
-      - The newest one where none is given.
-    type: dict
-    default: {}
   allowed_signers:
     description:
       - File of trusted keys in the format that C(ssh-keygen) calls allowed signers.
       - Without it the releases are compared with their manifests only.
     type: path
-  require_mount:
-    description:
-      - Whether O(drive) must be a mount point, so that a drive that is not there does not fill the disk below it.
-      - Set it to V(false) for a folder of a network share.
-    type: bool
-    default: true
 attributes:
   check_mode:
     description: Says what would change without changing it.
@@ -136,7 +108,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.airgap.conda.plugins.module_utils._depot import Depot
-from ansible_collections.airgap.conda.plugins.module_utils._media import Drive
+from ansible_collections.airgap.conda.plugins.module_utils._media import SPEC, Drive
 from ansible_collections.airgap.conda.plugins.module_utils._media_export import Export
 from ansible_collections.airgap.conda.plugins.module_utils._module import run_module
 
@@ -145,13 +117,8 @@ def main() -> None:
     """Run the module."""
     module = AnsibleModule(
         argument_spec={
-            "depot": {"type": "path", "required": True},
-            "drive": {"type": "path", "required": True},
-            "folder": {"type": "str", "default": "depot"},
-            "envs": {"type": "list", "elements": "str", "default": []},
-            "releases": {"type": "dict", "default": {}},
+            **SPEC,
             "allowed_signers": {"type": "path"},
-            "require_mount": {"type": "bool", "default": True},
         },
         supports_check_mode=True,
     )

@@ -22,30 +22,8 @@ description:
 requirements:
   - ssh-keygen of OpenSSH 8.1 or newer
 author: airgap.conda contributors (@airgap-conda)
+extends_documentation_fragment: [airgap.conda.media]
 options:
-  depot:
-    description: Folder of the depot. It is made if it is not there.
-    type: path
-    required: true
-  drive:
-    description: Folder at which the drive is mounted. Anything that can be mounted will do.
-    type: path
-    required: true
-  folder:
-    description: Folder on the drive with the releases, a path relative to O(drive). The top of the drive when empty.
-    type: str
-    default: depot
-  envs:
-    description: Environments to import. All that are on the drive when empty.
-    type: list
-    elements: str
-    default: []
-  releases:
-    description:
-      - For an environment, by its name, the id of a release, a list of ids, or how many of the newest.
-      - The newest one where none is given.
-    type: dict
-    default: {}
   allowed_signers:
     description:
       - File of trusted keys in the format that C(ssh-keygen) calls allowed signers.
@@ -62,10 +40,6 @@ options:
       - For runs without a person. A drive that has none of O(envs) is still refused.
     type: bool
     default: false
-  require_mount:
-    description: Whether O(drive) must be a mount point. Set it to V(false) for a folder of a network share.
-    type: bool
-    default: true
 attributes:
   check_mode:
     description: Says what would change without changing it. It verifies as much as it does otherwise.
@@ -135,7 +109,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.airgap.conda.plugins.module_utils._depot import Depot
-from ansible_collections.airgap.conda.plugins.module_utils._media import Drive
+from ansible_collections.airgap.conda.plugins.module_utils._media import SPEC, Drive
 from ansible_collections.airgap.conda.plugins.module_utils._media_import import Import
 from ansible_collections.airgap.conda.plugins.module_utils._module import run_module
 
@@ -144,14 +118,9 @@ def main() -> None:
     """Run the module."""
     module = AnsibleModule(
         argument_spec={
-            "depot": {"type": "path", "required": True},
-            "drive": {"type": "path", "required": True},
-            "folder": {"type": "str", "default": "depot"},
-            "envs": {"type": "list", "elements": "str", "default": []},
-            "releases": {"type": "dict", "default": {}},
+            **SPEC,
             "allowed_signers": {"type": "path", "required": True},
             "allow_downgrade": {"type": "bool", "default": False},
-            "require_mount": {"type": "bool", "default": True},
             "newer_only": {"type": "bool", "default": False},
         },
         supports_check_mode=True,

@@ -15,17 +15,13 @@ description:
   - Looked at are serial, place, platform, glibc, level of the processor, NVIDIA driver, payload format, kernel,
     permissions, mount options, owners and modes of the folders above the store, free space, free inodes and the clock.
 author: airgap.conda contributors (@airgap-conda)
-extends_documentation_fragment: [airgap.conda.gpu_probe]
+extends_documentation_fragment: [airgap.conda.store, airgap.conda.gpu_probe]
 options:
   releases:
     description: The releases that M(airgap.conda.depot_info) verified.
     type: list
     elements: dict
     required: true
-  root:
-    description: Root of the store on the host.
-    type: path
-    default: /opt/conda-envs
   keep:
     description: How many releases of an environment stay on the host.
     type: int

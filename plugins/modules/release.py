@@ -16,7 +16,7 @@ description:
   - Old releases are removed, but never the current one, the one before it, or one that a process still uses.
   - Brings the command C(bin/airgap-envs) below O(root), with which people list, verify and roll back at the host.
 author: airgap.conda contributors (@airgap-conda)
-extends_documentation_fragment: [airgap.conda.gpu_probe]
+extends_documentation_fragment: [airgap.conda.store, airgap.conda.gpu_probe]
 options:
   releases:
     description: The releases that M(airgap.conda.depot_info) verified.
@@ -28,10 +28,6 @@ options:
     type: list
     elements: dict
     required: true
-  root:
-    description: Root of the store on the host.
-    type: path
-    default: /opt/conda-envs
   keep:
     description: How many releases of an environment stay on the host.
     type: int

@@ -15,6 +15,7 @@ description:
   - Refuses while a process uses what would go.
   - The highest serial that the environment had here stays known, so that an old release is still refused later.
 author: airgap.conda contributors (@airgap-conda)
+extends_documentation_fragment: [airgap.conda.store]
 options:
   env:
     description: Environment to remove, or to remove a release of. The runtime as a whole is refused.
@@ -24,10 +25,6 @@ options:
     description: Release to remove. Without it, the whole environment.
     type: str
     default: ""
-  root:
-    description: Root of the store on the host.
-    type: path
-    default: /opt/conda-envs
 attributes:
   check_mode:
     description: Says what would change without changing it.

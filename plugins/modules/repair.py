@@ -16,6 +16,7 @@ description:
   - Each file is hashed beside the release and takes its place by one rename. What is right already is not touched, and
     programs that run keep what they have open. What does not belong to the release is removed.
 author: airgap.conda contributors (@airgap-conda)
+extends_documentation_fragment: [airgap.conda.store]
 options:
   envs:
     description: Environments to repair. All that are on the host when empty.
@@ -29,10 +30,6 @@ options:
     type: list
     elements: dict
     default: []
-  root:
-    description: Root of the store on the host.
-    type: path
-    default: /opt/conda-envs
 attributes:
   check_mode:
     description: Says what would change without changing it.

@@ -14,6 +14,7 @@ description:
   - The Jupyter kernel of the environment is written or removed as the release wants it, in the folder that the last
     deploy was given.
 author: airgap.conda contributors (@airgap-conda)
+extends_documentation_fragment: [airgap.conda.store]
 options:
   env:
     description: Environment to roll back.
@@ -24,10 +25,6 @@ options:
       one release further back.
     type: str
     default: ""
-  root:
-    description: Root of the store on the host.
-    type: path
-    default: /opt/conda-envs
 attributes:
   check_mode:
     description: Says what would change without changing it.

@@ -15,14 +15,11 @@ description:
   - A host that has it already is looked at with one command.
   - Without O(release) it only looks, and fails on a host that has no runtime that works.
 author: airgap.conda contributors (@airgap-conda)
+extends_documentation_fragment: [airgap.conda.store]
 options:
   release:
     description: The runtime's release, as M(airgap.conda.depot_info) verified it.
     type: dict
-  root:
-    description: Root of the store on the host.
-    type: path
-    default: /opt/conda-envs
   allow_downgrade:
     description: Whether the release may be older than one that this host has had.
     type: bool

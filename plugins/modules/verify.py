@@ -14,17 +14,13 @@ description:
     the GPU included for a release that wants one.
   - Reads only.
 author: airgap.conda contributors (@airgap-conda)
-extends_documentation_fragment: [airgap.conda.gpu_probe]
+extends_documentation_fragment: [airgap.conda.store, airgap.conda.gpu_probe]
 options:
   envs:
     description: Environments to look at. All that are on the host when empty.
     type: list
     elements: str
     default: []
-  root:
-    description: Root of the store on the host.
-    type: path
-    default: /opt/conda-envs
 attributes:
   check_mode:
     description: Runs in check mode as it does otherwise.
