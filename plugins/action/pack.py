@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.airgap.conda.plugins.plugin_utils._progress import ProgressAction
+from ansible_collections.airgap.conda.plugins.plugin_utils._progress_action import ProgressAction
 
 
 class ActionModule(ProgressAction):

@@ -42,8 +42,6 @@ _value:
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
-
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 
 FORM = "a name, or a dictionary with a name and an image to build in: {name: imaging, container: 'ubuntu:20.04'}"
@@ -69,15 +67,14 @@ def _item(env: Any, container: str) -> dict[str, str]:
     return {"name": given["name"], "container": given.get("container", container)}
 
 
-def _refused(wanted: str, found: str) -> AnsibleFilterError:
-    error = AirgapError(
+def _refused(wanted: str, found: str) -> AirgapError:
+    return AirgapError(
         "What is to be built is not clear",
         wanted=wanted,
         found=found,
         where="build_envs",
         remedy="correct the variable",
     )
-    return AnsibleFilterError(str(error))
 
 
 class FilterModule:

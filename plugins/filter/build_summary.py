@@ -1,13 +1,13 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Filter airgap.conda.build_summary: one line for each environment that was to be built."""
+"""Filter airgap.conda.build_summary: what came of each environment that was to be built."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: build_summary
-short_description: Say in one line each what came of the environments
+short_description: Say what came of the environments
 version_added: 0.1.0
 author: airgap.conda contributors (@airgap-conda)
 description:
@@ -31,43 +31,49 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: Lines with aligned columns.
+  description: One line for each environment, with aligned columns. Below one that failed, what is wrong and what to do.
   type: list
   elements: str
   sample: ["imaging  glibc 2.31  built 3-1c0ffee5"]
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+# Where the message of an error of ours goes on to its next part.
+PART = re.compile(r" (?=(?:Wanted|Found|Where|Remedy): )")
+
 
 def build_summary(results: Iterable[Mapping[str, Any]], check: bool = False) -> list[str]:
-    """Return one line a result; ``check`` says that nothing was really done."""
-    rows = [(result["env"], _target(result.get("target", {})), _outcome(result, check)) for result in results]
-    widths = [max((len(row[column]) for row in rows), default=0) for column in (0, 1)]
-    return ["  ".join([row[0].ljust(widths[0]), row[1].ljust(widths[1]), row[2]]) for row in rows]
+    """Return one line a result, and the whole message below it if it failed; ``check``: nothing was really done."""
+    outcomes = [(result["env"], _target(result.get("target", {})), *_outcome(result, check)) for result in results]
+    widths = [max((len(outcome[column]) for outcome in outcomes), default=0) for column in (0, 1)]
+    lines = []
+    for env, target, outcome, *more in outcomes:
+        lines.append("  ".join([env.ljust(widths[0]), target.ljust(widths[1]), outcome]))
+        lines += [f"    {line}" for line in more]
+    return lines
 
 
 def _target(target: Mapping[str, Any]) -> str:
     return ", ".join(value if key == "platform" else f"{key} {value}" for key, value in target.items() if value)
 
 
-def _outcome(result: Mapping[str, Any], check: bool) -> str:
+def _outcome(result: Mapping[str, Any], check: bool) -> list[str]:
     failure = result.get("failure")
     if failure is not None:
-        return f"FAILED: {_first_words(failure)}"
+        problem, *more = _message(failure)
+        return [f"FAILED: {problem}", *more]
     if result["new"]:
-        return f"{'would build' if check else 'built'} {result['release']}"
-    return f"nothing new since {result['release']}"
+        return [f"{'would build' if check else 'built'} {result['release']}"]
+    return [f"nothing new since {result['release']}"]
 
 
-def _first_words(failure: Mapping[str, Any]) -> str:
-    """Return what went wrong and what to do, of an error of ours or of anyone's."""
-    lines = str(failure.get("msg", "")).strip().splitlines() or ["no message"]
-    if "remedy" not in failure:
-        return lines[0]
-    problem = lines[0].partition(". Wanted: ")[0]
-    return f"{problem}. Found: {failure['found']}. Remedy: {failure['remedy']}"
+def _message(failure: Mapping[str, Any]) -> list[str]:
+    """Return an error of ours with a line for each of its parts, the first line of anyone else's."""
+    text = str(failure.get("msg", "")).strip() or "no message"
+    return PART.sub("\n", text).splitlines() if "remedy" in failure else text.splitlines()[:1]
 
 
 class FilterModule:

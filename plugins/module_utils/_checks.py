@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import tempfile
 from pathlib import Path
@@ -24,8 +25,12 @@ ENVIRONMENT = {
 }
 
 
-def failed_check(prefix: Path, manifest: Manifest) -> tuple[str, _probe.Outcome] | None:
-    """Run every check of a release; return the first that fails, as its author wrote it, and how it ended."""
+def failed_check(prefix: Path, manifest: Manifest, activate: Path | None = None) -> tuple[str, _probe.Outcome] | None:
+    """Run every check of a release; return the first that fails, as its author wrote it, and how it ended.
+
+    ``activate`` is the script that activates it for users, once it is current.
+    """
+    start = f". {shlex.quote(str(activate))} || exit 1" if activate else activate_script(manifest.env, prefix)
     imports = [(f"import {name}", _import(name)) for name in manifest.checks.imports]
     # Libraries write caches and settings below HOME at their first import.
     with os_errors("Running the checks", Path(tempfile.gettempdir())):
@@ -33,10 +38,10 @@ def failed_check(prefix: Path, manifest: Manifest) -> tuple[str, _probe.Outcome]
     try:
         # All in one process first: mostly they all work, and numpy need not be loaded for each of them again.
         together = _import(", ".join(manifest.checks.imports))
-        if imports and _run(prefix, manifest, together, home).ok:
+        if imports and _run(start, manifest, together, home).ok:
             imports = []
         for name, command in imports + [(command, command) for command in manifest.checks.commands]:
-            outcome = _run(prefix, manifest, command, home)
+            outcome = _run(start, manifest, command, home)
             if not outcome.ok:
                 return name, outcome
     finally:
@@ -48,14 +53,14 @@ def _import(names: str) -> str:
     return f'exec "$CONDA_PREFIX/bin/python" -c "import {names}"'
 
 
-def _run(prefix: Path, manifest: Manifest, command: str, home: str) -> _probe.Outcome:
-    script = ["/bin/sh", "-c", f"{activate_script(manifest.env, prefix)}\n{command}"]
+def _run(start: str, manifest: Manifest, command: str, home: str) -> _probe.Outcome:
+    script = ["/bin/sh", "-c", f"{start}\n{command}"]
     return _probe.run(script, deadline=manifest.checks.timeout, env={**ENVIRONMENT, "HOME": home})
 
 
-def require_checks(prefix: Path, manifest: Manifest, consequence: str) -> None:
+def require_checks(prefix: Path, manifest: Manifest, consequence: str, activate: Path | None = None) -> None:
     """Run the checks of a release and raise AirgapError with the failing check's own output."""
-    failed = failed_check(prefix, manifest)
+    failed = failed_check(prefix, manifest, activate)
     if failed:
         check, outcome = failed
         raise AirgapError(

@@ -49,7 +49,7 @@ cat >&2 <<END
   wanted:  a release of runtime whose Python starts
   found:   $("$root/runtime/current/bin/python" -IBc 'import argparse, json, zstandard' 2>&1 | tail -n 1)
   where:   $root/runtime/current
-  remedy:  run playbooks/deploy.yml for this host; the environments themselves need no runtime: . $root/ENV/activate
+  remedy:  run airgap.conda.deploy for this host; the environments themselves need no runtime: . $root/ENV/activate
 END
 exit 1
 """

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils import _kernelspec
@@ -39,16 +40,20 @@ def deploy(store: Store, step: Mapping[str, Any], manifest_sha256: str, keep: in
         return done
     with store.lock(env):
         _require_unchanged(store, step)
+        # A run was cut off after the switch, before all checks had passed: it is done again from there.
+        cut_off = release in store.releases(env) and store.current(env) == release != store.proved(env)
+        if cut_off:
+            store.undo_switch(env)
         store.recover(env)
         if step["action"] == "install" and release not in store.releases(env):
             clock = time.monotonic()
             store.install(env, release, manifest_sha256, step["format"])
             done.seconds["install"] = round(time.monotonic() - clock, 2)
-        if step["action"] in ("install", "switch"):
+        if cut_off or step["action"] in ("install", "switch"):
             clock = time.monotonic()
             done.warnings = _check(store, env, release, "install" in done.seconds, tools)
+            store.switch(env, release, partial(_check_again, store, env, release, store.current(env)))
             done.seconds["checks"] = round(time.monotonic() - clock, 2)
-            store.switch(env, release)
             store.clear_incoming(env, release)
         _kernelspec.apply(store, env, step["kernels"])
         done.pruned = [] if step["action"] == "kernel" else store.prunable(env, keep)
@@ -86,6 +91,16 @@ def _check(store: Store, env: str, release: str, is_new: bool, tools: Tools | No
             store.remove(env, release)
         raise
     return report.warnings() if report else []
+
+
+def _check_again(store: Store, env: str, release: str, before: str) -> None:
+    """Check a release that has become current, as its users start it; the switch is undone when this raises.
+
+    It is not removed then: somebody may have started it.
+    """
+    consequence = f"{before} is current again" if before in store.releases(env) else "no release is current"
+    prefix, manifest = store.release(env, release), store.manifest(env, release)
+    require_checks(prefix, manifest, consequence, store.root / env / "activate")
 
 
 def state_line(env: str, release: str, kernel: str) -> str:
@@ -155,7 +170,7 @@ def verify(store: Store, env: str, tools: Tools | None = None) -> dict[str, Any]
             wanted=f"a current release of {env}",
             found=f"environments {', '.join(store.envs()) or 'none'}",
             where=str(store.root),
-            remedy="run playbooks/deploy.yml for this host",
+            remedy="run airgap.conda.deploy for this host",
         )
     if current not in store.releases(env):
         raise AirgapError(
@@ -163,7 +178,7 @@ def verify(store: Store, env: str, tools: Tools | None = None) -> dict[str, Any]
             wanted=f"{store.release(env, current)} and its record in {store.state(env)}",
             found=f"releases {', '.join(store.releases(env)) or 'none'}",
             where=str(store.root / env / "current"),
-            remedy=f"run playbooks/repair.yml with -e env={env}, deploy it again, or roll back to one that is there",
+            remedy=f"run airgap.conda.repair with -e env={env}, deploy it again, or roll back to one that is there",
         )
     require_whole(store, env, current)
     prefix, manifest = store.release(env, current), store.manifest(env, current)

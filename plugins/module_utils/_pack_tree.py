@@ -9,6 +9,7 @@ byte code older than its source; and it drops every error on the way, with the f
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import os
 import shutil
@@ -17,6 +18,9 @@ from collections.abc import Collection
 from pathlib import Path
 
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+
+# Bytes of a file that are looked at at a time.
+READ = 256 << 10
 
 
 class LinkTree:
@@ -34,6 +38,9 @@ class LinkTree:
         place = self._place(target)
         try:
             os.link(source, place, follow_symlinks=False)
+        except FileExistsError:
+            os.unlink(place)
+            self.add(source, target)
         except OSError:  # conda-pack's own scripts may be on another file system
             shutil.copy2(source, place, follow_symlinks=False)
 
@@ -43,6 +50,9 @@ class LinkTree:
             self.add(source, target)
             return
         place = self._place(target)
+        # What is there may be a link to the environment's file: never write into it.
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(place)
         with open(place, "wb") as stream:
             stream.write(data)
         shutil.copymode(source, place)
@@ -53,9 +63,6 @@ class LinkTree:
         if folder not in self._folders:
             os.makedirs(folder, exist_ok=True)
             self._folders.add(folder)
-        # What is there may be a link to the environment's file: never write into it.
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(place)
         return place
 
 
@@ -89,8 +96,12 @@ def make_tree(prefix: Path, tree: Path, dest_prefix: str, allow: Collection[str]
             remedy="let conda alone, or pip alone, install the packages named here; if the cache is gone, remove the "
             "environment, so that it is made again",
         ) from error
-    packer = Packer(str(prefix), LinkTree(tree), dest_prefix)
+    links = LinkTree(tree)
+    packer = Packer(str(prefix), links, dest_prefix)
     for file in files.values():
+        if file.file_mode == "unknown" and not _is_text_with(os.fsencode(prefix), file.source):
+            links.add(file.source, file.target)
+            continue
         if file.file_mode is None:
             file.source = str(prefix / file.target)  # what was built and tried; conda-pack would take the cache's
         try:
@@ -104,3 +115,25 @@ def make_tree(prefix: Path, tree: Path, dest_prefix: str, allow: Collection[str]
                 remedy="choose a shorter root on the hosts",
             ) from error
     packer.finish()
+
+
+def _is_text_with(prefix: bytes, path: str) -> bool:
+    """Tell whether ``prefix`` stands in the file and could be replaced there.
+
+    conda-pack looks itself, by reading whole files into memory. It leaves what is not UTF-8 as it is, and nearly all
+    of an environment's bytes are known for that from their first block.
+    """
+    if os.path.islink(path) or os.path.isdir(path):
+        return False
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    before = b""
+    with open(path, "rb", buffering=0) as stream:
+        while block := stream.read(READ):
+            if prefix in before + block:
+                return True
+            try:
+                decoder.decode(block)
+            except UnicodeDecodeError:
+                return False
+            before = block[-len(prefix) :]
+    return False

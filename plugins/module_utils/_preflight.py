@@ -217,7 +217,7 @@ def _serial(store: Store, wanted: Wanted, allow_downgrade: bool) -> tuple[str, s
             wanted=f"serial {high_water} or higher",
             found=f"serial {wanted.serial} ({wanted.id})",
             where=str(store.state(wanted.env) / "high-water"),
-            remedy="bring the newest release to the depot; to go back on purpose, use playbooks/rollback.yml, or set "
+            remedy="bring the newest release to the depot; to go back on purpose, use airgap.conda.rollback, or set "
             "deploy_allow_downgrade: true",
         )
     return f"serial {high_water} or higher" if not allow_downgrade else "any serial", f"serial {wanted.serial}"

@@ -79,7 +79,7 @@ def repair(
             wanted="a current release",
             found=f"current is {release}, which is not there" if release else "none",
             where=str(store.root / env),
-            remedy="run playbooks/deploy.yml for this host",
+            remedy="run airgap.conda.deploy for this host",
         )
     with nullcontext() if check_mode else store.lock(env), os_errors(f"Repairing {env} {release}", store.root):
         done = Repaired(env, release)
@@ -140,6 +140,8 @@ class _Repair:
         """Find the faults, then put right those for which there is content; ``is_sent``: the payload was sent again."""
         done, store = self._done, self._store
         done.faults = faults_of(store, done.env, done.release)
+        if not check_mode:
+            self._clear()  # what a repair left that was cut off at its end
         if not done.faults:
             return
         damaged, extra = self._sort()
@@ -156,7 +158,6 @@ class _Repair:
         if check_mode:
             return
         try:
-            shutil.rmtree(self._staging, ignore_errors=True)
             make_folder(self._staging / "away", 0o700)
             staged = {entry.path: self._staging / str(number) for number, entry in enumerate(damaged)}
             for entry in damaged:
@@ -171,9 +172,12 @@ class _Repair:
                 self._place(entry, staged[entry.path])
             flush_file_system(self._prefix)
         finally:
-            shutil.rmtree(self._staging, ignore_errors=True)
-            with suppress(OSError):
-                self._staging.parent.rmdir()
+            self._clear()
+
+    def _clear(self) -> None:
+        shutil.rmtree(self._staging, ignore_errors=True)
+        with suppress(OSError):
+            self._staging.parent.rmdir()
 
     def _sort(self) -> tuple[list[FileEntry], list[str]]:
         """Return the entries to put right, parents first, and the paths that do not belong to the release."""
@@ -302,5 +306,5 @@ def require_repaired(store: Store, done: Repaired) -> None:
             wanted="its record, and all parts of its payload",
             found=f"not sent yet: {', '.join(done.step['missing'][:NAMED]) or MANIFEST}; left to repair: {found}",
             where=str(store.incoming(done.env, done.release)),
-            remedy="run playbooks/repair.yml again; it sends what is missing",
+            remedy="run airgap.conda.repair again; it sends what is missing",
         )

@@ -57,8 +57,8 @@ class HostReport:
     findings: tuple[Trouble, ...] = ()
 
     def verdict(self, env: str | None = None) -> str:
-        """Return the worst verdict on one environment; without ``env``, on the host."""
-        found = [finding.verdict for finding in self.findings if env is None or finding.env in ("", env)]
+        """Return the worst verdict on one environment; without ``env``, on the host with all that it has."""
+        found = [finding.verdict for finding in self.findings if env in (None, finding.env)]
         return max(found, key=ORDER.index, default=OK)
 
     def to_json(self) -> str:
@@ -93,7 +93,7 @@ def _unusable(found: str, where: str) -> Trouble:
         f"a report of schema {SCHEMA} about this host",
         found,
         where,
-        "run playbooks/report.yml for this host again, with the collection that its other hosts have",
+        "run airgap.conda.report for this host again, with the collection that its other hosts have",
     )
 
 
@@ -162,9 +162,10 @@ class Fleet:
         return json.dumps(data, indent=1) + "\n"
 
     def to_csv(self) -> str:
-        """Return the text of report.csv: a line for each environment of a host, or for a host without one.
+        """Return the text of report.csv: a line for each environment of a host, and one without for the whole host.
 
-        Several findings on one environment are joined by `` | ``.
+        The second is there when a finding concerns the whole host, or when it has no environment. Several findings of
+        a line are joined by `` | ``.
         """
         stream = io.StringIO()
         lines = csv.writer(stream, lineterminator="\n")
@@ -185,17 +186,19 @@ def fleet(hosts: Iterable[HostReport], time: str) -> Fleet:
 
 
 def rows(host: HostReport) -> list[Installed]:
-    """Return the environments of a host and those it should have; a nameless one for a host without any."""
+    """Return the environments of a host and those it should have.
+
+    A nameless one comes first when a finding concerns the whole host, and it is the only one of a host without any.
+    """
     known = {item.env: item for item in host.envs}
     for finding in host.findings:
-        if finding.env:
-            known.setdefault(finding.env, Installed(finding.env))
+        known.setdefault(finding.env, Installed(finding.env))
     return [known[env] for env in sorted(known)] or [Installed("")]
 
 
 def findings_of(host: HostReport, env: str) -> list[Trouble]:
-    """Return the findings on one environment and those on the whole host."""
-    return [finding for finding in host.findings if finding.env in ("", env)]
+    """Return the findings on one environment; those on the whole host when ``env`` is empty."""
+    return [finding for finding in host.findings if finding.env == env]
 
 
 def without_times(report_json: str) -> Any:

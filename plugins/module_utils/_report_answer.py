@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
@@ -26,8 +26,8 @@ from ansible_collections.airgap.conda.plugins.module_utils._report import (
 # when it is there, in seconds since 1970.
 _ROOT = re.compile(r"root\t(/.*)")
 _LINK = re.compile(r"([\w.+-]+)/current\t([\w.+-]+)\t(\d{1,11})(?:\.\d+)?")
-_DEPLOY = "run playbooks/deploy.yml for this host"
-_LOOK = "run playbooks/verify.yml for this host alone, with -vvv; it shows all that the host answers"
+_DEPLOY = "run airgap.conda.deploy for this host"
+_LOOK = "run airgap.conda.verify for this host alone, with -vvv; it shows all that the host answers"
 
 
 def host_report(host: str, seen: Mapping[str, Any], verified: Mapping[str, Any], time: str) -> HostReport:
@@ -39,7 +39,10 @@ def host_report(host: str, seen: Mapping[str, Any], verified: Mapping[str, Any],
     links = _links(seen)
     whole = _whole_host(host, seen, links)
     if whole:
-        return HostReport(host, time, not seen.get("unreachable"), tuple(links.values()), (whole,))
+        return HostReport(host, time, not seen.get("unreachable"), (), (whole,))
+    if "runtime" not in links:
+        envs_there = tuple(links[env] for env in sorted(links))
+        return HostReport(host, time, True, envs_there, tuple(_without_runtime(host, seen, links)))
     envs, findings = dict(links), []
     for result in _results(verified):
         env = str(result.get("item"))
@@ -72,7 +75,7 @@ def _links(seen: Mapping[str, Any]) -> dict[str, Installed]:
 
 
 def _whole_host(host: str, seen: Mapping[str, Any], links: Mapping[str, Installed]) -> Trouble | None:
-    """Return what keeps the whole host from being verified."""
+    """Return what keeps the host from saying what it has."""
     if not seen:
         problem, found = "The host was not asked in this run", "a step before the report failed for it"
         return Trouble("", UNKNOWN, problem, "an answer", found, host, "look at the run's output, then run it again")
@@ -80,18 +83,27 @@ def _whole_host(host: str, seen: Mapping[str, Any], links: Mapping[str, Installe
         found = clean(str(seen.get("msg", "")))
         remedy = "switch it on, look at its network and SSH, or take it out of the inventory"
         return Trouble("", UNKNOWN, "The host cannot be reached", "a host that answers", found, host, remedy)
-    if "runtime" in links:
-        return None
-    lines = str(seen.get("stdout", "")).splitlines()
-    root = next((match[1] for match in map(_ROOT.fullmatch, lines) if match), "")
-    if not root or (seen.get("failed") and not links):
-        return _garbage("", _text_of(seen), host)
-    where = clean(f"{host}:{root}")
     if links:
-        problem, found = "The runtime is not on this host", f"environments {', '.join(sorted(links))}"
-        return Trouble("", BROKEN, problem, "a current release of runtime", found, where, _DEPLOY)
-    problem = "No environment is deployed on this host"
+        return None
+    if not _root(seen) or seen.get("failed"):
+        return _garbage("", _text_of(seen), host)
+    problem, where = "No environment is deployed on this host", clean(f"{host}:{_root(seen)}")
     return Trouble("", BROKEN, problem, "environments with a current release", "none", where, _DEPLOY)
+
+
+def _without_runtime(host: str, seen: Mapping[str, Any], envs: Iterable[str]) -> Iterator[Trouble]:
+    """Yield what is wrong on a host whose environments nothing can verify."""
+    where = clean(f"{host}:{_root(seen)}")
+    problem = "The runtime is not on this host"
+    yield Trouble("runtime", BROKEN, problem, "a current release of runtime", "none", where, _DEPLOY)
+    for env in sorted(envs):
+        problem = f"Nothing is known of {env} on this host"
+        yield Trouble(env, UNKNOWN, problem, "a runtime to verify it with", "none", where, _DEPLOY)
+
+
+def _root(seen: Mapping[str, Any]) -> str:
+    lines = str(seen.get("stdout", "")).splitlines()
+    return next((match[1] for match in map(_ROOT.fullmatch, lines) if match), "")
 
 
 def _results(verified: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -44,11 +44,9 @@ td.degraded { background: #fff4d6; } td.unknown { background: #ececf4; } td.brok
   font-weight: 600; }
 .verdict.ok { background: #d9f0dd; color: #145c26; } .verdict.degraded { background: #ffdf8c; color: #5c4300; }
 .verdict.unknown { background: #cfcfe2; color: #2f2f5a; } .verdict.broken { background: #c0271b; color: #fff; }
-.finding { margin-top: .35rem; max-width: 34rem; overflow-wrap: anywhere; }
+.finding { margin-top: .35rem; max-width: 34rem; min-width: 14rem; overflow-wrap: anywhere; }
 .state { white-space: nowrap; }
-.finding p { margin: 0; } summary { cursor: pointer; color: #5b6673; font-size: .87em; }
-dl { margin: .2rem 0; font-size: .87em; display: grid; grid-template-columns: max-content 1fr; gap: 0 .6rem; }
-dt { font-weight: 600; } dd { margin: 0; }
+.finding p { margin: 0; }
 code { font: .93em ui-monospace, "DejaVu Sans Mono", monospace; white-space: nowrap; }
 @media print { form { display: none; } }
 """
@@ -92,6 +90,7 @@ def page(fleet: Fleet) -> str:
     """Return the HTML text; the same fleet always gives the same text."""
     # What someone has to look at comes first; the order of the hosts with the same verdict is that of their names.
     worst_first = sorted(fleet.hosts, key=lambda host: -ORDER.index(host.verdict()))
+    time = fleet.time.replace("T", " ").replace("Z", " UTC")
     policy = f"default-src 'none'; style-src '{_hash(_STYLE)}'; script-src '{_hash(_SCRIPT)}'; form-action 'none'"
     return f"""<!DOCTYPE html>
 <html lang="en">
@@ -104,7 +103,7 @@ def page(fleet: Fleet) -> str:
 </head>
 <body>
 <h1>{escape(fleet.summary())}</h1>
-<div class="muted">Conda environments of the workstations, as of {escape(fleet.time)} (UTC)</div>
+<div class="muted">Conda environments of the workstations, as of {escape(time)}</div>
 <ul>
 {_releases(fleet)}</ul>
 <form>
@@ -147,10 +146,14 @@ def _hosts(count: int) -> str:
 def _line(fleet: Fleet, host: HostReport) -> str:
     verdict = host.verdict()
     cells = [f'<th scope="row" data-sort="{escape(host.host)}">{escape(host.host)}</th>']
-    cells.append(f'<td data-sort="{ORDER.index(verdict)}">{_verdict(verdict)}</td>')
     found = {item.env: item for item in rows(host)}
-    if "" in found:
-        cells.append(_cell(fleet, host, found[""], max(1, len(fleet.envs))))
+    whole = found.pop("", None)
+    # What concerns the whole host is said once: beside its environments, or in their place when it has none.
+    findings = _findings(host, "") if whole and found else ""
+    colour = f' class="{verdict}"' if findings else ""
+    cells.append(f'<td{colour} data-sort="{ORDER.index(verdict)}">{_verdict(verdict)}{findings}</td>')
+    if whole and not found:
+        cells.append(_cell(fleet, host, whole, max(1, len(fleet.envs))))
     else:
         missing = '<td class="muted" data-sort="9">-</td>'
         cells += [_cell(fleet, host, found[env]) if env in found else missing for env in fleet.envs]
@@ -169,24 +172,24 @@ def _cell(fleet: Fleet, host: HostReport, item: Installed, span: int = 1) -> str
         parts.append(f'<span class="muted" title="{escape(title)}">{_age(days)}</span>')
     if item.gpu:
         parts.append(f'<span class="muted">GPU {escape(item.gpu)}</span>')
-    findings = "".join(_finding(finding) for finding in findings_of(host, item.env))
     over = f' colspan="{span}"' if span > 1 else ""
-    return f'<td class="{verdict}" data-sort="{key}"{over}><div class="state">{" ".join(parts)}</div>{findings}</td>'
+    state = f'<div class="state">{" ".join(parts)}</div>'
+    return f'<td class="{verdict}" data-sort="{key}"{over}>{state}{_findings(host, item.env)}</td>'
 
 
 def _verdict(verdict: str) -> str:
     return f'<span class="verdict {verdict}">{verdict}</span>'
 
 
+def _findings(host: HostReport, env: str) -> str:
+    return "".join(_finding(finding) for finding in findings_of(host, env))
+
+
 def _finding(finding: Trouble) -> str:
-    terms = "".join(
-        f"<dt>{name}</dt><dd>{escape(value)}</dd>"
-        for name, value in (("Wanted", finding.wanted), ("Where", finding.where))
-    )
     return (
-        f'<div class="finding"><p><b>{escape(finding.problem)}.</b> Found: {escape(finding.found)}.</p>'
-        f"<p>Remedy: {escape(finding.remedy)}.</p>"
-        f"<details><summary>wanted, where</summary><dl>{terms}</dl></details></div>"
+        f'<div class="finding"><p><b>{escape(finding.problem)}.</b></p>'
+        f"<p>Wanted: {escape(finding.wanted)}. Found: {escape(finding.found)}.</p>"
+        f'<p><b>Remedy:</b> {escape(finding.remedy)}.</p><p class="muted">{escape(finding.where)}</p></div>'
     )
 
 

@@ -10,16 +10,14 @@ release. Whatever lies in ``.staging`` at the start of a run was interrupted and
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
 
 from ansible_collections.airgap.conda.plugins.module_utils._activate import activate_files
 from ansible_collections.airgap.conda.plugins.module_utils._disk import (
@@ -39,7 +37,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._files import (
     compare_tree,
     read_files,
 )
-from ansible_collections.airgap.conda.plugins.module_utils._in_use import in_use, lock_holder
+from ansible_collections.airgap.conda.plugins.module_utils._in_use import in_use
 from ansible_collections.airgap.conda.plugins.module_utils._release import (
     FILES,
     MANIFEST,
@@ -51,9 +49,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._release import (
     serial_of,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._signed import read_signed, require_signed
-
-# Seconds after which a lock is refused although nobody is seen to hold it: a process of another container does.
-HOLDER_UNSEEN = 1.0
+from ansible_collections.airgap.conda.plugins.module_utils._store_lock import locked
 
 
 @dataclass(frozen=True)
@@ -129,7 +125,7 @@ class Store:
         """Read the list of files of an installed release; raises when it is not the one that its manifest names."""
         path = self.state(env) / release / FILES
         sha256 = self.manifest(env, release).files_sha256
-        remedy = f"run playbooks/repair.yml with -e env={env}; then look for who changed it"
+        remedy = f"run airgap.conda.repair with -e env={env}; then look for who changed it"
         return read_files(read_signed(path, sha256, remedy), str(path))
 
     def require_place(self, env: str, release: str, prefix: str) -> None:
@@ -163,26 +159,7 @@ class Store:
     @contextmanager
     def lock(self, env: str) -> Iterator[None]:
         """Hold the environment's lock, or fail at once naming the process that holds it."""
-        path = self.state(env) / "lock"
-        with ExitStack() as stack:
-            with os_errors(f"Locking {env}", path):
-                make_folder(path.parent)
-                stream = stack.enter_context(open(path, "a", encoding="utf-8"))
-            end = time.monotonic() + HOLDER_UNSEEN
-            while not _lock_now(stream):
-                holder = lock_holder(path)
-                if holder or time.monotonic() > end:
-                    raise AirgapError(
-                        f"Another run is at work on {env}",
-                        wanted="one run at a time",
-                        found=f"process {holder or '(unknown)'} holds the lock",
-                        where=str(path),
-                        remedy="wait for it to end, then run again",
-                    )
-                time.sleep(0.01)  # it ended between the two looks
-            with suppress(OSError):  # a full disk keeps nobody from a rollback
-                os.ftruncate(stream.fileno(), 0)
-                os.write(stream.fileno(), str(os.getpid()).encode())  # for whoever looks into the file
+        with locked(self.state(env) / "lock", env):
             yield
 
     def unfinished(self, env: str) -> bool:
@@ -276,16 +253,38 @@ class Store:
             replace_file(state / name, content)
         return manifest, payload, entries
 
-    def switch(self, env: str, release: str) -> None:
-        """Make an installed release the current one, by one rename."""
+    def switch(self, env: str, release: str, prove: Callable[[], object] = lambda: None) -> None:
+        """Make an installed release the current one, by one rename.
+
+        The one before comes back when ``prove``, which is called then, raises AirgapError. Only after it is the switch
+        written down: the log leads to the last release that was proved.
+        """
         folder = self.root / env
         with os_errors(f"Switching {env} to {release}", folder):
             self._record_switch(env)  # of the one before, if that was cut off
             for name, script in activate_files(env, folder).items():
                 replace_file(folder / name, script.encode())
             replace_link(folder / "current", release)
-            with suppress(OSError):  # the switch is done; the next run writes down what this one could not
-                self._record_switch(env)
+        try:
+            prove()
+        except AirgapError:
+            self.undo_switch(env)
+            raise
+        with suppress(OSError):  # the switch is done; the next run writes down what this one could not
+            self._record_switch(env)
+
+    def undo_switch(self, env: str) -> None:
+        """Make that release current again that the log leads to, if it is still here."""
+        proved, folder = self.proved(env), self.root / env
+        with os_errors(f"Going back to {env} {proved}", folder):
+            if proved in self.releases(env):
+                replace_link(folder / "current", proved)
+            elif proved == "-" and (self.log(env) or not self._mark(env)):  # not one whose log was lost
+                self._hide(env)
+
+    def proved(self, env: str) -> str:
+        """Return the release that the log leads to, ``-`` for none; another one is current when a run was cut off."""
+        return _last(self.log(env))
 
     def _unrecorded(self, env: str) -> bool:
         return self._mark(env) != self.high_water(env) or _last(self.log(env)) != (self.current(env) or "-")
@@ -323,15 +322,18 @@ class Store:
 
         The mark and the log stay, so that an old release that is offered later is still refused.
         """
-        folder = self.root / env
-        with os_errors(f"Removing {env}", folder):
-            if folder.is_dir():
-                for name in ("current", *activate_files(env, folder)):
-                    (folder / name).unlink(missing_ok=True)
-                flush_directory(folder)
+        with os_errors(f"Removing {env}", self.root / env):
+            self._hide(env)
             self._record_switch(env)
             for release in self.releases(env):
                 self._take_away(env, release)
+
+    def _hide(self, env: str) -> None:
+        folder = self.root / env
+        if folder.is_dir():
+            for name in ("current", *activate_files(env, folder)):
+                (folder / name).unlink(missing_ok=True)
+            flush_directory(folder)
 
     def _take_away(self, env: str, release: str) -> None:
         trash = self.root / ".staging" / env / f"remove-{release}"
@@ -382,13 +384,6 @@ class Store:
         old = {name: self.release(env, name) for name in releases if name not in kept}
         used = in_use(old.values())
         return [name for name, prefix in old.items() if prefix not in used]
-
-
-def _lock_now(stream: TextIO) -> bool:
-    with suppress(BlockingIOError):
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return True
-    return False
 
 
 def _last(log: list[str]) -> str:

@@ -17,8 +17,8 @@ description:
     unfinished; the next run completes it.
   - The drive has the layout of a depot, in one folder. Nothing outside of that folder is touched, and nothing in it but
     the chosen releases. Files stay below the limit of FAT32 and have names that it keeps.
-  - C(environment.yml), C(release.yml), C(conda.lock), C(pip.lock) and C(sbom.cdx.json) travel too. The signature does
-    not cover them; they are for people to read, no host uses them.
+  - C(environment.yml), C(release.yml), C(conda.lock), C(pip.lock) and C(sbom.cdx.json) travel too. The
+    manifest has their hashes, so the signature covers them. They are for people and the next build, no host uses them.
   - Unmount the drive before you pull it.
 requirements:
   - ssh-keygen of OpenSSH 8.1 or newer, for O(allowed_signers)

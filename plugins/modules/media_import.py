@@ -17,8 +17,8 @@ description:
   - A release that the depot has already is verified there and left alone. One of the same name with another manifest,
     or with a serial that is not newer than what the depot has, is refused.
   - Writes nothing to the drive, which may be mounted read-only.
-  - C(environment.yml), C(release.yml), C(conda.lock), C(pip.lock) and C(sbom.cdx.json) travel too. The signature does
-    not cover them; they are for people to read, no host uses them.
+  - C(environment.yml), C(release.yml), C(conda.lock), C(pip.lock) and C(sbom.cdx.json) travel too. The
+    manifest has their hashes, so the signature covers them. They are for people and the next build, no host uses them.
 requirements:
   - ssh-keygen of OpenSSH 8.1 or newer
 author: airgap.conda contributors (@airgap-conda)

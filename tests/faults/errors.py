@@ -66,8 +66,8 @@ def judge(world: World, scene: Scene, outcome: Outcome, gives_back: bool) -> lis
     if gives_back and outcome.how == "refused":
         root = world.store.root
         patterns = [".staging/*/*", "*/.*-new", ".state/*/.*-new"]
-        # Without the lock nothing is touched: the parts are there for the next run.
-        patterns += [] if outcome.text.startswith("Locking") else [".incoming/*/*"]
+        # Without the lock nothing is touched, and a repair keeps what was sent: the parts are there for the next run.
+        patterns += [] if scene.damaged or outcome.text.startswith("Locking") else [".incoming/*/*"]
         left = [path for pattern in patterns for path in root.glob(pattern)]
         faults += [f"space is not given back: {path.relative_to(root)}" for path in left]
     return faults

@@ -27,9 +27,11 @@ RESULT = CHECKOUT / ".cache/faults/result.json"
 PAGE = CHECKOUT / "docs/guide/promises.md"
 BEGIN, END = "<!-- figures: ./dev faults --write -->\n", "<!-- end of figures -->\n"
 # Each is a file here with a PROMISE and a function run(world, share).
-PARTS = ("kill", "errors", "hostile", "flips", "racers", "in_use", "clock", "hung")
+PARTS = ("kill", "errors", "hostile", "flips", "racers", "in_use", "clock", "hung", "fleet")
 # These take longer, or want a virtual machine, and run when they are asked for.
 MORE = ("defences", "power")
+# One worker runs these: they are one thing on many hosts, or on one machine.
+ALONE = ("fleet", "power")
 
 
 def main() -> int:
@@ -38,18 +40,19 @@ def main() -> int:
     if options.write:
         write_page()
         return 0
-    result = read_result()
-    broken = False
+    broken, tables = False, {}
     for name in options.parts:
-        tally = run_part(name, Share(0, 1 if name == "power" else options.workers, options.long))
+        tally = run_part(name, Share(0, 1 if name in ALONE else options.workers, options.long))
         print(line(tally), flush=True)
         for fault in tally.faults:
             print(f"    {fault[:1000]}")
-        result[name] = {"long": options.long, "date": time.strftime("%Y-%m-%d"), **tally.as_result()}
+        key = f"{name} --long" if options.long else name
+        tables[key] = {"date": time.strftime("%Y-%m-%d"), **tally.as_result()}
         RESULT.parent.mkdir(parents=True, exist_ok=True)
-        RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        # Read again: another part may have ended meanwhile.
+        RESULT.write_text(json.dumps({**read_result(), key: tables[key]}, indent=1) + "\n", encoding="utf-8")
         broken |= bool(tally.broken) or not tally.tried
-    print(f"\n{table({name: result[name] for name in options.parts})}\n{RESULT.relative_to(CHECKOUT)} has the details.")
+    print(f"\n{table(tables)}\n{RESULT.relative_to(CHECKOUT)} has the details.")
     return int(broken)
 
 
@@ -129,12 +132,14 @@ def table(result: dict[str, Any]) -> str:
 
 def write_page() -> None:
     """Put the figures of the last runs between the markers of the page."""
-    result = {name: part for name, part in read_result().items() if name in (*PARTS, *MORE)}
+    found = read_result()
+    names = [f"{name}{form}" for name in (*PARTS, *MORE) for form in ("", " --long")]
+    result = {name: found[name] for name in names if name in found}
     text = PAGE.read_text(encoding="utf-8")
     start, end = text.index(BEGIN) + len(BEGIN), text.index(END)
     notes = sorted({note for part in result.values() for note in part["notes"]})
     details = [
-        f"- **{name}**, {part['date']}{', long form' if part['long'] else ''}: "
+        f"- **{name}**, {part['date']}, {part['seconds']:.0f} s: "
         + (", ".join(f"{what} {count:,}" for what, count in part["counts"].items()) or f"{part['tried']:,} cases")
         for name, part in result.items()
     ]

@@ -5,27 +5,35 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ansible_collections.airgap.conda.plugins.module_utils._cli import main as command
 from ansible_collections.airgap.conda.plugins.module_utils._deploy import deploy, rollback
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._preflight import inspect
 from ansible_collections.airgap.conda.plugins.module_utils._release import FILES, MANIFEST, SIGNATURE, Checks
+from ansible_collections.airgap.conda.plugins.module_utils._repair import repair, require_repaired
 from ansible_collections.airgap.conda.plugins.module_utils._store import Store
 from ansible_collections.airgap.conda.plugins.module_utils._uninstall import uninstall
 from ansible_collections.airgap.conda.tests.unit.tiny_release import Made, make_release, release_id, snapshot
 
 ENV = "demo"
 KEEP = 2
-# A release whose check fails, and the others.
-BAD = 9
-SERIALS = (1, 2, 3, 4, BAD)
+# A release whose check fails after the switch, one whose check fails at once, and the others.
+LATE, BAD = 8, 9
+SERIALS = (1, 2, 3, 4, LATE, BAD)
+CHECKS = {
+    LATE: ('test "$(readlink "$CONDA_PREFIX/../current")" != "${CONDA_PREFIX##*/}"',),
+    BAD: ("echo this check fails; false",),
+}
 # The lock names its last holder, the log says when: these two may differ from run to run.
 VOLATILE = (f".state/{ENV}/lock", f".state/{ENV}/log")
 
@@ -52,7 +60,8 @@ class Scene:
     """One thing done to a host that had ``installed`` releases, with ``current`` (0: the last) as the current one.
 
     ``sends`` is the release that a play would bring, ``act`` what one task of it then does on the host with the step
-    that preflight found. ``may`` are the serials that may be current afterwards (0: none).
+    that preflight found. ``may`` are the serials that may be current afterwards (0: none). ``damaged`` are paths of the
+    current release that are not as they were signed when it begins.
     """
 
     name: str
@@ -62,9 +71,12 @@ class Scene:
     sends: int = 0
     current: int = 0
     refused: bool = False
+    damaged: tuple[str, ...] = ()
 
     def step(self, world: World) -> Step:
         """Look at the host as a play does, send what it lacks, and return the step that is to be done."""
+        if self.sends and self.damaged:
+            return send_again(world, self.sends)
         return send(world, self.sends) if self.sends else {}
 
 
@@ -90,7 +102,7 @@ class World:
         self.tmp.mkdir(parents=True)
         tempfile.tempdir = str(self.tmp)
         for serial in SERIALS:
-            checks = Checks(commands=("echo this check fails; false",), timeout=20) if serial == BAD else Checks()
+            checks = Checks(commands=CHECKS.get(serial, ()), timeout=20)
             depot = self.base / "depot"
             self.made[serial] = make_release(depot, self.store.root, serial, checks=checks, part_size=400)
         for scene in SCENES:
@@ -100,6 +112,7 @@ class World:
                 deploy_release(self, send(self, serial), keep=9)
             if scene.current:
                 rollback(self.store, ENV, release_id(scene.current), False)
+            damage(self.store, scene.damaged)
             shutil.copytree(self.store.root, self._template(scene), symlinks=True)
             self.begins[scene.name] = self.state()
             run(self, scene)
@@ -137,6 +150,26 @@ def send(world: World, serial: int) -> Step:
     return step
 
 
+def send_again(world: World, serial: int) -> Step:
+    """Send all of a release that is on the host already; returns what the controller verified of it."""
+    made = world.made[serial]
+    shutil.copytree(made.folder, world.store.incoming(ENV, made.manifest.id), dirs_exist_ok=True)
+    return made.result
+
+
+def damage(store: Store, paths: Sequence[str]) -> None:
+    """Damage these paths of the current release: other content, another link, gone, or there without a reason."""
+    prefix = store.release(ENV, store.current(ENV))
+    for path in (prefix / path for path in paths):
+        if path.is_symlink():
+            path.unlink()
+            path.symlink_to("elsewhere")
+        elif path.name == "empty":
+            path.unlink()
+        else:
+            path.write_text("x" * 3600, encoding="ascii")
+
+
 def deploy_release(world: World, step: Step, keep: int = KEEP) -> None:
     """Do the step that preflight found for a release."""
     made = next(made for made in world.made.values() if made.manifest.id == step["id"])
@@ -145,6 +178,21 @@ def deploy_release(world: World, step: Step, keep: int = KEEP) -> None:
 
 def _rollback(world: World, _step: Step) -> None:
     rollback(world.store, ENV, release_id(1), False)
+
+
+def _rollback_command(world: World, _step: Step) -> None:
+    """Go back as a person at the host does; its complaint is raised as the error that it was."""
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()) as said:
+        status = command(world.store.root, ["rollback", ENV, release_id(1)])
+    if status:
+        problem, *parts = said.getvalue().splitlines()
+        raise AirgapError(problem, **dict(part.strip().split(":", 1) for part in parts))
+
+
+def _repair(world: World, step: Step) -> None:
+    """Repair with what is on the host, or with what was sent."""
+    done = repair(world.store, ENV, ["tar.zst"], step or None)
+    require_repaired(world.store, done)
 
 
 def _uninstall(world: World, _step: Step) -> None:
@@ -161,9 +209,13 @@ SCENES = (
     Scene("switch", (2, 3), deploy_release, (2, 3), sends=3, current=2),
     Scene("prune", (1, 2, 3, 4), deploy_release, (4,), sends=4),
     Scene("rollback", (1, 2), _rollback, (1, 2)),
+    Scene("rollback by the command", (1, 2), _rollback_command, (1, 2)),
+    Scene("repair", (1, 2), _repair, (2,), damaged=("lib/data.txt", "lib/empty", "bin/sh-link", "extra")),
+    Scene("repair from the depot", (1,), _repair, (1,), sends=1, damaged=("lib/data.txt", "serial", "lib/empty")),
     Scene("uninstall a release", (1, 2), _uninstall, (2,)),
     Scene("uninstall", (1, 2), _uninstall_all, (0, 2)),
     Scene("failing check", (1, 2), deploy_release, (2,), sends=BAD, refused=True),
+    Scene("failing after the switch", (1, 2), deploy_release, (2, LATE), sends=LATE, refused=True),
 )
 
 
@@ -191,7 +243,8 @@ def is_whole(world: World, scene: Scene) -> list[str]:
     if current not in [release_id(serial) if serial else "" for serial in scene.may]:
         faults.append(f"current is {current or 'missing'}")
     if current:
-        faults += [f"{current}/{d.path}: {d.found}" for d in store.differences(ENV, current)]
+        different = [d for d in store.differences(ENV, current) if d.path not in scene.damaged]
+        faults += [f"{current}/{d.path}: {d.found}" for d in different]
         if not (store.root / ENV / "activate").is_file():
             faults.append("no activate")
     try:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible.errors import AnsibleFilterError
 
 from ansible_collections.airgap.conda.plugins.filter.build_items import build_items
 from ansible_collections.airgap.conda.plugins.filter.build_summary import build_summary
+from ansible_collections.airgap.conda.plugins.module_utils._doctor import Complaints
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 
 
@@ -39,14 +39,14 @@ def test_a_name_stands_for_the_container_of_all() -> None:
     ],
 )
 def test_what_is_not_clear_is_refused(envs: Any, found: str) -> None:
-    with pytest.raises(AnsibleFilterError) as caught:
+    with pytest.raises(AirgapError) as caught:
         build_items(envs)
     message = str(caught.value)
     assert found in message
     assert message.index("Wanted") < message.index("Found") < message.index("Where: build_envs") < message.index("Rem")
 
 
-def test_the_summary_has_a_line_for_each() -> None:
+def test_the_summary_says_what_came_of_each_and_all_of_what_is_wrong() -> None:
     error = AirgapError("It cannot be solved", wanted="a", found="b", where="c", remedy="write d.")
     results = [
         {"env": "runtime", "target": {"platform": "linux-64", "glibc": "2.17"}, "new": False, "release": "4-aa"},
@@ -58,9 +58,27 @@ def test_the_summary_has_a_line_for_each() -> None:
     assert build_summary(results) == [
         "runtime       linux-64, glibc 2.17  nothing new since 4-aa",
         "imaging-2004  linux-64, cuda 11.8   built 1-bb",
-        "broken                              FAILED: It cannot be solved. Found: b. Remedy: write d",
+        "broken                              FAILED: It cannot be solved.",
+        "    Wanted: a.",
+        "    Found: b.",
+        "    Where: c.",
+        "    Remedy: write d.",
         "odd                                 FAILED: MODULE FAILURE",
         "mute                                FAILED: no message",
     ]
     assert build_summary(results[1:2], check=True) == ["imaging-2004  linux-64, cuda 11.8  would build 1-bb"]
     assert build_summary([]) == []
+
+
+def test_each_of_several_complaints_is_told() -> None:
+    errors = [AirgapError(f"Bad {name}", wanted="a", found="b", where="c", remedy="d") for name in ("one", "two")]
+    several = Complaints(errors)
+    results = [{"env": "sick", "target": {}, "failure": {"msg": str(several), **several.as_result()}}]
+    parts = ["    Wanted: a.", "    Found: b.", "    Where: c.", "    Remedy: d."]
+    assert build_summary(results) == [
+        "sick    FAILED: 2 complaints stop the build.",
+        "    1. Bad one.",
+        *parts,
+        "    2. Bad two.",
+        *parts,
+    ]

@@ -140,7 +140,7 @@ def test_verify_names_the_fault_and_goes_on_to_the_next(store: Store) -> None:
     found = complaint(errors)
     assert found["found"] == "lib/data.txt: 3 bytes"
     assert found["where"] == f"{store.root}/demo/{THREE}/lib/data.txt"
-    assert "playbooks/repair.yml" in found["remedy"]
+    assert "airgap.conda.repair" in found["remedy"]
     run(store, "verify", "runtime")
 
 
@@ -235,7 +235,7 @@ def test_without_any_runtime_it_says_so(store: Store) -> None:
     found = complaint(run(store, "list", status=1)[1])
     assert "No runtime on this host starts" in found["problem"]
     assert found["found"] == "No module named 'zlib'"
-    assert "playbooks/deploy.yml" in found["remedy"]
+    assert "airgap.conda.deploy" in found["remedy"]
 
 
 # --- the file --------------------------------------------------------------------------------------------------------

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,10 @@ import pytest
 from ansible_collections.airgap.conda.plugins.module_utils._deploy import deploy, rollback, verify
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._gpu import GpuError
+from ansible_collections.airgap.conda.plugins.module_utils._preflight import inspect
 from ansible_collections.airgap.conda.plugins.module_utils._release import Checks
 from ansible_collections.airgap.conda.plugins.module_utils._store import Store
+from ansible_collections.airgap.conda.plugins.module_utils._uninstall import uninstall
 from ansible_collections.airgap.conda.tests.unit.tiny_gpu import bare
 from ansible_collections.airgap.conda.tests.unit.tiny_release import (
     TREE,
@@ -123,6 +127,64 @@ def test_old_parts_of_interrupted_transfers_go(store: Store) -> None:
     make(store, 1).send(store)
     bring(store, 2)
     assert not (store.root / ".incoming").exists()
+
+
+# --- back by itself --------------------------------------------------------------------------------------------------
+
+# Passes beside the current release, and fails when it is the current one.
+NOT_CURRENT = Checks(commands=('test "$(readlink "$CONDA_PREFIX/../current")" != "${CONDA_PREFIX##*/}"',), timeout=20)
+
+
+def test_a_check_that_fails_after_the_switch_brings_the_old_release_back(store: Store) -> None:
+    bring(store, 1)
+    log = store.log("demo")
+    with pytest.raises(AirgapError, match="A check of demo 2-00000002 failed; 1-00000001 is current again") as caught:
+        bring(store, 2, checks=NOT_CURRENT)
+    assert "exit status 1" in caught.value.found
+    assert (store.current("demo"), store.high_water("demo"), store.log("demo")) == (release_id(1), 1, log)
+    assert verify(store, "demo")["release"] == release_id(1)
+    assert store.releases("demo") == [release_id(1), release_id(2)]  # somebody may have started it
+    bring(store, 3)
+    assert store.log("demo")[-1].endswith(f" {release_id(1)} -> {release_id(3)}")
+
+
+@pytest.mark.parametrize("uninstalled", [False, True], ids=["first", "after an uninstall"])
+def test_without_an_old_release_none_is_current_again(store: Store, uninstalled: bool) -> None:
+    if uninstalled:
+        bring(store, 1)
+        uninstall(store, "demo")
+    with pytest.raises(AirgapError, match="no release is current"):
+        bring(store, 2, checks=NOT_CURRENT)
+    assert store.current("demo") == ""
+    assert [path.name for path in (store.root / "demo").iterdir()] == [release_id(2)]
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_a_run_that_was_cut_off_after_the_switch_is_checked_by_the_next(store: Store, works: bool) -> None:
+    bring(store, 1)
+    made = make(store, 2, checks=Checks() if works else NOT_CURRENT)
+    made.send(store)
+    with store.lock("demo"):
+        store.install("demo", made.manifest.id, made.sha256, "tar.zst")
+        with pytest.raises(KeyboardInterrupt):
+            store.switch("demo", made.manifest.id, interrupt)
+    assert (store.current("demo"), store.proved("demo")) == (release_id(2), release_id(1))
+    step = asdict(inspect(store, [made.wanted], 2, False, ["tar.zst"])[0])
+    with nullcontext() if works else pytest.raises(AirgapError, match="1-00000001 is current again"):
+        deploy(store, step, made.sha256, 2)
+    assert store.current("demo") == store.proved("demo") == release_id(2 if works else 1)
+
+
+def interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_log_that_was_lost_takes_no_environment_away(store: Store) -> None:
+    bring(store, 1)
+    (store.state("demo") / "log").unlink()
+    with store.lock("demo"):
+        store.undo_switch("demo")
+    assert store.current("demo") == release_id(1)
 
 
 # --- rollback --------------------------------------------------------------------------------------------------------

@@ -189,6 +189,15 @@ def test_two_conda_packages_with_one_equal_file_are_nothing(patient: Patient) ->
     assert patient.build("- one\n- two\n") == []
 
 
+def test_byte_code_of_an_equal_source_is_nothing(patient: Patient) -> None:
+    """It differs by the time of its source, and hosts get it made anew."""
+    tests = f"{SITE_PACKAGES}/tests/__init__.py"
+    code = f"{SITE_PACKAGES}/tests/__pycache__/__init__.cpython-39.pyc"
+    patient.conda("one", files={tests: b"", code: b"of Monday"})
+    patient.conda("two", files={tests: b"", code: b"of Tuesday"})
+    assert patient.build("- one\n- two\n") == []
+
+
 # --- pip-files-owned-twice ------------------------------------------------------------------------------------------
 
 TWO_PIPS = "- python\n- pip:\n    - one\n    - two\n"

@@ -110,6 +110,7 @@ def test_the_fixtures_are_the_ones_of_the_readme() -> None:
             "power supply",
         ),
         ("rtx-a4000-narrow-535.xml", [], "degraded", "PCIe width 4 of 16", "reseat"),
+        ("rtx-a4000-narrow-535.xml", [("width>4x", "width>8x")], "ok", "", ""),
         ("quadro-p2200-470.xml", [("width>16x", "width>N/A")], "ok", "", ""),
         (
             "rtx-a4000-535.xml",

@@ -15,7 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.airgap.conda.plugins.module_utils import _pack_tree
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._extract import extract
 from ansible_collections.airgap.conda.plugins.module_utils._files import read_files
 from ansible_collections.airgap.conda.plugins.module_utils._pack import PackRequest, pack
 from ansible_collections.airgap.conda.plugins.module_utils._pack_tree import LinkTree, make_tree
@@ -85,6 +87,35 @@ def test_a_file_that_stands_in_the_tree_is_replaced_and_its_original_is_not_touc
     tree.add(str(source / "b"), "x")
     assert (tmp_path / "tree/x").read_bytes() == b"two"
     assert (source / "a").read_text(encoding="ascii") == "one"
+
+
+@pytest.mark.parametrize("length", range(6))
+def test_a_text_that_is_longer_than_what_is_looked_at_at_a_time(
+    tmp_path: Path, prefix: Path, monkeypatch: pytest.MonkeyPatch, length: int
+) -> None:
+    """The prefix, and a letter of two bytes, wherever they are cut; and a file that is no text further on."""
+    monkeypatch.setattr(_pack_tree, "READ", len(str(prefix)) + 3)
+    text = f"{'ä' * length}{'.' * length}{prefix}/bin/python {'ä' * length}{prefix}\n"
+    binary = f"{'.' * 300}".encode() + b"\xff" + str(prefix).encode()
+    write_tree(prefix, {"share/text": text, "share/binary": binary})
+    make_tree(prefix, tmp_path / "tree", DEST)
+    assert (tmp_path / "tree/share/text").read_text(encoding="utf-8") == text.replace(str(prefix), DEST)
+    assert os.path.samefile(tmp_path / "tree/share/binary", prefix / "share/binary")
+
+
+def test_links_and_the_right_to_execute_are_kept(tmp_path: Path, prefix: Path) -> None:
+    write_tree(prefix, {"bin/one": "1", "lib/up": Path("../bin/one"), "lib/folder": Path("../bin")})
+    (prefix / "bin/one").chmod(0o700)
+    (prefix / "bin/script").chmod(0o555)
+    os.link(prefix / "bin/one", prefix / "bin/two")
+    pack(PackRequest(prefix, tmp_path / "pack", DEST))
+    entries = read_files((tmp_path / "pack" / FILES).read_bytes(), "x")
+    (tmp_path / "out").mkdir()
+    extract([tmp_path / "pack/env.tar.zst"], "tar.zst", entries, tmp_path / "out")
+    out = {name: tmp_path / "out" / name for name in ("bin/one", "bin/two", "bin/script", "lib/plain")}
+    assert [os.readlink(tmp_path / "out/lib" / name) for name in ("up", "folder")] == ["../bin/one", "../bin"]
+    assert [path.stat().st_mode & 0o7777 for path in out.values()] == [0o755, 0o755, 0o755, 0o644]
+    assert out["bin/one"].read_text(encoding="ascii") == out["bin/two"].read_text(encoding="ascii") == "1"
 
 
 def test_another_file_system_gets_copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils import _disk, _store
+from ansible_collections.airgap.conda.plugins.module_utils import _disk, _store, _store_lock
 from ansible_collections.airgap.conda.plugins.module_utils._deploy import deploy, rollback
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._in_use import in_use
@@ -172,8 +172,8 @@ def test_a_run_stops_when_another_switched_since_it_looked(store: Store) -> None
 
 
 def test_a_lock_whose_holder_is_not_seen_is_refused_all_the_same(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_store, "lock_holder", lambda _path: "")
-    monkeypatch.setattr(_store, "HOLDER_UNSEEN", 0.05)
+    monkeypatch.setattr(_store_lock, "lock_holder", lambda _path: "")
+    monkeypatch.setattr(_store_lock, "HOLDER_UNSEEN", 0.05)
     bring(store, 1)
     with open(store.state("demo") / "lock", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -191,7 +191,7 @@ def test_a_lock_that_becomes_free_is_taken(store: Store, monkeypatch: pytest.Mon
         return ""
 
     fcntl.flock(lock, fcntl.LOCK_EX)
-    monkeypatch.setattr(_store, "lock_holder", gone)
+    monkeypatch.setattr(_store_lock, "lock_holder", gone)
     with store.lock("demo"):
         assert (store.state("demo") / "lock").read_text(encoding="ascii") == str(os.getpid())
 
@@ -225,6 +225,31 @@ def test_a_release_that_is_an_argument_only_is_in_use(store: Store) -> None:
     while in_use([prefix]) and time.monotonic() < end:
         time.sleep(0.01)
     assert not in_use([prefix])
+
+
+def test_a_release_that_is_only_mapped_is_in_use(store: Store) -> None:
+    bring(store, 1)
+    prefix = store.release("demo", IDS[1])
+    program = (
+        "import mmap, os, sys, time\n"
+        "handle = os.open(sys.stdin.readline().strip(), os.O_RDONLY)\n"
+        "area = mmap.mmap(handle, 0, access=mmap.ACCESS_READ)\n"
+        "os.close(handle)\n"
+        "print(flush=True); time.sleep(30)"
+    )
+    # mmap keeps a copy of the descriptor, a library that was loaded does not: so it is closed below Python.
+    program = program.replace("print(", "os.closerange(3, 99); print(")
+    user = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert user.stdin is not None
+        assert user.stdout is not None
+        user.stdin.write(f"{prefix}/lib/data.txt\n")
+        user.stdin.flush()
+        user.stdout.readline()
+        assert list(in_use([prefix])) == [prefix]
+    finally:
+        user.kill()
+        user.communicate()
 
 
 def test_a_release_is_uninstalled(store: Store) -> None:

@@ -293,6 +293,7 @@ def test_a_repair_that_is_killed_anywhere_is_finished_by_the_next(
         assert odd <= {"share", "share/doc"}
         assert repair(store, "demo", FORMATS).left == []
         assert snapshot(prefix_of(made)) == right
+        assert not (store.root / ".staging").exists()
     assert 15 < killed < 39, "kills at every call, and at last none"
 
 

@@ -110,7 +110,6 @@ def test_a_gpu_that_passed_with_a_warning_is_degraded() -> None:
         ({}, "unknown", True, "not asked"),
         ({"unreachable": True, "msg": "Connection refused"}, "unknown", False, "cannot be reached"),
         (seen(ROOT), "broken", True, "No environment is deployed"),
-        (seen(ROOT + "demo/current\t12-1c0ffee5\t1.0\n"), "broken", True, "runtime is not on this host"),
         (seen("Welcome!\n\0\1"), "unknown", True, "no report"),
         (seen(ROOT, failed=True, rc=1, msg="sudo: a password is required"), "unknown", True, "no report"),
         (seen(""), "unknown", True, "no report"),
@@ -201,8 +200,40 @@ def test_the_page_shows_reason_and_remedy_and_can_be_sorted() -> None:
     assert [key for key, _text in rows["ws-1"]] == ["ws-1", "0", "0 12 29", "0 1 29"]
     assert [key for key, _text in rows["ws-3"]] == ["ws-3", "2", "2 0 0"]
     assert "12-1c0ffee5 for 29 days" in rows["ws-1"][2][1]
-    assert f"demo is not as it was signed. Found: {EVIL}.Remedy: roll back." in rows["ws-10"][2][1]
+    assert f"demo is not as it was signed.Wanted: w. Found: {EVIL}.Remedy: roll back./f" in rows["ws-10"][2][1]
     assert rows["ws-10"][2][0] == "3 12 29"
+
+
+def test_what_concerns_the_whole_host_is_said_once() -> None:
+    failure = {"problem": "No room for demo 13", "wanted": "5 GiB", "found": "1 GiB", "where": "/opt", "remedy": "free"}
+    host = with_failure(good("ws"), failure)
+    assert (host.verdict(), host.verdict("demo"), host.verdict("runtime")) == ("degraded", "ok", "ok")
+    text = page(fleet([host], TIME))
+    ((_name, verdict, *envs),) = Reader(text).cells
+    assert text.count("No room for demo 13") == 1
+    assert verdict == ("1", "degradedNo room for demo 13.Wanted: 5 GiB. Found: 1 GiB.Remedy: free./opt")
+    assert [cell[1][:2] for cell in envs] == ["ok", "ok"]
+    lines = csv.DictReader(io.StringIO(fleet([host], TIME).to_csv()))
+    assert [(line["env"], line["verdict"], line["problem"]) for line in lines] == [
+        ("", "degraded", "No room for demo 13"),
+        ("demo", "ok", ""),
+        ("runtime", "ok", ""),
+    ]
+
+
+def test_without_a_runtime_nothing_is_called_right() -> None:
+    host = report(listing=seen(ROOT + "demo/current\t12-1c0ffee5\t1.0\n"))
+    assert [(item.env, item.verdict, item.where, item.remedy) for item in host.findings] == [
+        ("runtime", "broken", "ws:/opt/conda-envs", "run airgap.conda.deploy for this host"),
+        ("demo", "unknown", "ws:/opt/conda-envs", "run airgap.conda.deploy for this host"),
+    ]
+    assert [(item.env, item.release) for item in host.envs] == [("demo", "12-1c0ffee5")]
+    assert [cell[1].split(".")[0] for cell in Reader(page(fleet([host], TIME))).cells[0]] == [
+        "ws",
+        "broken",
+        "unknown 12-1c0ffee5 for 20543 daysNothing is known of demo on this host",
+        "brokenThe runtime is not on this host",
+    ]
 
 
 def test_nothing_of_a_host_becomes_markup() -> None:
@@ -269,7 +300,7 @@ def test_check_do_check_do(tmp_path: Path) -> None:
 def test_another_time_is_no_change_but_is_written(tmp_path: Path) -> None:
     write(tmp_path, good("ws"))
     assert not write(tmp_path, good("ws"), time="2026-04-01T12:00:00Z")["changed"]
-    assert "2026-04-01T12:00:00Z" in (tmp_path / "index.html").read_text()
+    assert "as of 2026-04-01 12:00:00 UTC" in (tmp_path / "index.html").read_text()
 
 
 def test_only_the_hosts_of_the_run_are_shown(tmp_path: Path) -> None:

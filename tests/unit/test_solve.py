@@ -131,6 +131,12 @@ def test_the_first_channel_that_has_a_package_wins(channel: TinyChannel, far: Ti
     assert found(["tool", "other"], [channel, far], Target(glibc="2.36")) == {"tool": "2.0", "other": "1.0"}
 
 
+def test_without_priority_the_newest_of_all_channels_wins(channel: TinyChannel, far: TinyChannel) -> None:
+    channels = Channels((str(channel), str(far)), ALIAS, "channels", priority="disabled")
+    records = solve(["tool", "other"], channels, Target(glibc="2.36"), channel.folder.parent / "cache", WHERE)
+    assert {record.name.normalized: str(record.version) for record in records} == {"tool": "9.0", "other": "1.0"}
+
+
 @pytest.mark.parametrize("only", [False, True])
 def test_a_pinned_channel_beats_the_order(channel: TinyChannel, far: TinyChannel, only: bool) -> None:
     assert found(["far::tool"], [channel, far], only=only) == {"tool": "9.0"}

@@ -180,6 +180,21 @@ def test_the_record_is_what_was_hashed(store: Store, monkeypatch: pytest.MonkeyP
     assert store.differences("demo", made.manifest.id) == []
 
 
+def test_what_is_half_unpacked_is_for_its_owner_only(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = make(store, 1)
+    made.send(store)
+    real, modes = extract, []
+
+    def look(parts: Any, format_name: Any, entries: Any, tree: Path) -> None:
+        modes.extend(path.stat().st_mode & 0o777 for path in (tree, tree.parent))
+        real(parts, format_name, entries, tree)
+
+    monkeypatch.setattr(_store, "extract", look)
+    with store.lock("demo"):
+        store.install("demo", made.manifest.id, made.sha256, "tar.zst")
+    assert modes == [0o700, 0o700]
+
+
 def test_a_changed_record_is_noticed(store: Store) -> None:
     made = make(store, 1)
     install(store, made)

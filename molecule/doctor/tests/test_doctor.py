@@ -11,7 +11,13 @@ import subprocess
 from pathlib import Path
 
 WORK = Path(os.environ["MOLECULE_PROJECT_DIRECTORY"], ".cache/molecule", os.environ["MOLECULE_SCENARIO_NAME"])
-MANIFESTS = [json.loads(path.read_text()) for path in WORK.glob("depot/tracking/*/manifest.json")]
+
+
+def manifests(env):
+    return [json.loads(path.read_text()) for path in WORK.glob(f"depot/{env}/*/manifest.json")]
+
+
+MANIFESTS = manifests("tracking")
 
 
 def test_only_the_second_build_made_a_release():
@@ -35,3 +41,11 @@ def test_both_can_be_imported():
     code = "import mlflow.pyfunc, pyarrow.parquet; print(mlflow.__version__, pyarrow.__version__)"
     done = subprocess.run([python, "-I", "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.split() == ["2.3.1", "11.0.0"]
+
+
+def test_what_was_allowed_by_name_is_in_the_manifest_with_its_reason():
+    (manifest,) = manifests("allowed")
+    (finding,) = (item for item in manifest["findings"] if item["name"] == "pip-replaced-conda-files")
+    assert (finding["level"], finding["allowed"]) == ("error", "only mlflow uses pyarrow here")
+    owners = {(package["manager"], package["name"], package["version"]) for package in finding["packages"]}
+    assert owners >= {("conda", "pyarrow", "14.0.2"), ("pip", "pyarrow", "11.0.0")}

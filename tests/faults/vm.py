@@ -1,0 +1,272 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One start of the virtual machine, and talking to it over its serial line."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import random
+import shlex
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from scenes import ENV
+from vm_disk import Disk
+from vm_image import CHECKOUT, pack
+
+from ansible_collections.airgap.conda.plugins.module_utils._release import serial_of
+from ansible_collections.airgap.conda.tests.unit.tiny_release import TREE, make_release, release_id
+
+# Seconds that a machine gets for one answer.
+PATIENCE = 120
+# Read-only drives beside the disk: the program and the releases of one start.
+DRIVES = ("program", "releases")
+# New releases for each start, and the files of each.
+NEW, FILES = 3, 120
+# Bytes of the drive that brings them, always the same.
+RELEASES_SIZE = 32 << 20
+# Where the store is in the machine.
+ROOT = Path("/disk/opt")
+# KVM where it works: there are machines with a /dev/kvm in which no kernel starts.
+KVM, KVM_PATIENCE = ("kvm", "-cpu", "host"), 20
+EMULATED = ("tcg,thread=multi", "-cpu", "max")
+
+Message = dict[str, Any]
+
+
+class PowerCut(Exception):
+    """The disk lost its power."""
+
+
+class VmError(Exception):
+    """The machine does not do as it should; no fault of what is tested."""
+
+
+class Machine:
+    """A machine that runs from ``__init__`` to ``kill``; ``folder`` holds its drives and the end of its serial line."""
+
+    def __init__(self, folder: Path, log: Path, system: Path, accel: tuple[str, ...], *options: str) -> None:
+        self._events: queue.Queue[Message] = queue.Queue()
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        address = folder / "line"
+        address.unlink(missing_ok=True)
+        self._listener.bind(str(address))
+        self._listener.listen()
+        self._log = open(log, "ab", buffering=0)  # noqa: SIM115 - until kill
+        command = [
+            *("qemu-system-x86_64", "-nodefaults", "-display", "none", "-no-reboot", "-m", "768", "-accel", *accel),
+            *("-kernel", str(system / "vmlinuz"), "-initrd", str(system / "initrd")),
+            *("-append", "console=ttyS0 panic=-1 quiet mitigations=off"),
+            *("-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"),
+            *("-chardev", f"socket,id=line,path={address}", "-serial", "chardev:line"),
+            *("-blockdev", f"driver=nbd,node-name=disk,server.type=unix,server.path={folder / 'disk'}"),
+            *("-device", "virtio-blk-pci,drive=disk,write-cache=on"),
+        ]
+        command += ["-qmp", f"unix:{folder / 'monitor'},server=on,wait=off", *options]
+        for name in DRIVES:
+            command += ["-blockdev", f"driver=file,node-name={name},filename={folder / name}.tar,read-only=on"]
+            command += ["-device", f"virtio-blk-pci,drive={name}"]
+        self._qemu = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log)
+        self._listener.settimeout(20)
+        try:
+            self._line, _address = self._listener.accept()
+        except OSError as error:
+            self.kill()
+            raise VmError(f"qemu did not start: {error}") from error
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self._monitor_at = folder / "monitor"
+
+    def trip(self) -> None:
+        """Tell, from any thread, that the power went."""
+        self._events.put({"cut": True})
+
+    def _read(self) -> None:
+        with self._line.makefile("rb") as stream:
+            for line in stream:
+                self._note("<", line)
+                try:
+                    self._events.put(json.loads(line))
+                except ValueError:  # cut off in the middle
+                    break
+        self._events.put({"gone": True})
+
+    def _note(self, way: str, line: bytes) -> None:
+        self._log.write(f"{time.strftime('%H:%M:%S')} {way} ".encode() + line)
+
+    def receive(self, patience: float = PATIENCE) -> Message:
+        """Return the machine's next message; raises PowerCut, or VmError when none comes."""
+        try:
+            message = self._events.get(timeout=patience)
+        except queue.Empty:
+            raise VmError(f"no word for {patience:.0f} s") from None
+        if "cut" in message:
+            raise PowerCut
+        if "gone" in message:
+            raise VmError("the machine stopped by itself")
+        return message
+
+    def send(self, **message: Any) -> None:
+        """Send a message."""
+        line = f"{json.dumps(message)}\n".encode()
+        self._note(">", line)
+        self._line.sendall(line)
+
+    def ask(self, do: str, on_step: Callable[[Message], None] = lambda _message: None, **arguments: Any) -> Message:
+        """Let the machine do something and return its answer; ``on_step`` is told each step, and may raise PowerCut."""
+        self.send(do=do, **arguments)
+        while True:
+            message = self.receive()
+            if "answer" in message:
+                return dict(message["answer"])
+            on_step(message)
+            self.send(go=True)
+
+    def save(self, path: Path) -> None:
+        """Stop the machine and write its memory to ``path``."""
+        with self._monitor() as tell:
+            tell("stop")
+            tell("migrate-set-parameters", {"max-bandwidth": 1 << 40})
+            tell("migrate", {"uri": f"exec:cat > {shlex.quote(str(path))}"})
+            _wait(lambda: tell("query-migrate")["status"] == "completed")
+
+    def resume(self) -> None:
+        """Go on once the memory is read; before, what is sent would be lost."""
+        with self._monitor() as tell:
+            _wait(lambda: tell("query-status")["status"] == "paused")
+            tell("cont")
+
+    @contextmanager
+    def _monitor(self) -> Iterator[Callable[..., Any]]:
+        """Yield a function that gives qemu a command and returns its answer."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as monitor:
+            monitor.settimeout(PATIENCE)
+            monitor.connect(str(self._monitor_at))
+            with monitor.makefile("rb") as stream:
+
+                def tell(command: str, arguments: Mapping[str, Any] | None = None) -> Any:
+                    monitor.sendall(json.dumps({"execute": command, "arguments": arguments or {}}).encode())
+                    for line in stream:
+                        answer = json.loads(line)
+                        if "return" in answer:
+                            return answer["return"]
+                        if "error" in answer:
+                            raise VmError(f"{command}: {answer['error']}")
+                    raise VmError(f"{command}: qemu ended")
+
+                tell("qmp_capabilities")
+                yield tell
+
+    def kill(self) -> list[Message]:
+        """End it at once; returns the messages that had been sent and not been read."""
+        self._qemu.kill()
+        self._qemu.wait()
+        left: list[Message] = []
+        if hasattr(self, "_reader"):
+            self._reader.join()
+            self._line.close()
+        self._listener.close()
+        self._log.close()
+        while not self._events.empty():
+            left.append(self._events.get())
+        return left
+
+
+def _wait(done: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not done():
+        if time.monotonic() > end:
+            raise VmError(f"not done after {PATIENCE} s")
+        time.sleep(0.05)
+
+
+class Host:
+    """The virtual machine and its disk, from start to cut to start.
+
+    It boots once. Its memory is saved before it looks at the disk, and each start goes on from there: a fresh machine
+    in a few seconds, also where the processor is emulated.
+    """
+
+    def __init__(self, folder: Path, log: Path, system: Path, image: bytes, numbers: random.Random) -> None:
+        folder.mkdir()
+        self.numbers, self.new = numbers, [""] * NEW
+        self.disk = Disk(image, folder / "disk", self._trip)
+        self.machine: Machine
+        self._folder, self._log, self._system, self._serial = folder, log, system, 0
+        self._accel = KVM if os.access("/dev/kvm", os.R_OK | os.W_OK) else EMULATED
+        code = "plugins/module_utils"
+        program = {f"collections/ansible_collections/airgap/conda/{code}": CHECKOUT / code}
+        pack(folder / "program.tar", {**program, "vm_guest.py": Path(__file__).with_name("vm_guest.py")})
+
+    def __enter__(self) -> Host:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if hasattr(self, "machine"):
+            self.machine.kill()
+        self.disk.close()
+        shutil.rmtree(self._folder)
+
+    def _trip(self) -> None:
+        self.machine.trip()
+
+    def start(self) -> list[str]:
+        """Start the machine with new releases at hand; returns what is wrong with its file system."""
+        self.new = [release_id(self._serial + number) for number in range(1, NEW + 1)]
+        self._serial += NEW
+        self._pack()
+        self._power_on()
+        found = self.machine.ask("mount")
+        return [text for text in (found.get("failed"), found.get("e2fsck")) if text]
+
+    def _power_on(self) -> None:
+        memory = self._folder / "memory"
+        if not memory.exists():
+            self._boot(memory)
+        self._switch_on("-incoming", f"exec:cat {shlex.quote(str(memory))}")
+        self.machine.resume()
+
+    def _boot(self, memory: Path) -> None:
+        try:
+            self._switch_on()
+            self.machine.receive(KVM_PATIENCE if self._accel is KVM else PATIENCE)
+            self.machine.save(memory)
+            self.cut()
+        except VmError:
+            if self._accel is EMULATED:
+                raise
+            self.cut()
+            self._accel = EMULATED
+            self._boot(memory)
+
+    def _switch_on(self, *options: str) -> None:
+        self.disk.power_on()
+        self.machine = Machine(self._folder, self._log, self._system, self._accel, *options)
+
+    def _pack(self) -> None:
+        depot, results = self._folder / "depot", {}
+        numbers = random.Random(self._serial)  # noqa: S311 - the content of files
+        for release in self.new:
+            content = {f"lib/d{n % 8}/file{n}": numbers.randbytes(numbers.randrange(24_000)) for n in range(FILES)}
+            made = make_release(depot, ROOT, serial_of(release), env=ENV, tree={**TREE, **content}, part_size=300_000)
+            results[release] = made.result
+        (depot / "releases.json").write_text(json.dumps(results), encoding="utf-8")
+        pack(self._folder / "releases.tar", {name: depot / name for name in ("releases.json", ENV)})
+        shutil.rmtree(depot)
+        os.truncate(self._folder / "releases.tar", RELEASES_SIZE)
+
+    def cut(self) -> tuple[list[Message], dict[str, int]]:
+        """Take the power away; returns what the machine had still said, and what was in the disk's cache."""
+        self.disk.cut()
+        said = self.machine.kill()
+        return said, self.disk.power_off(self.numbers)
