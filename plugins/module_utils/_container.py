@@ -93,10 +93,13 @@ class Container:
         done = _run(command)
         version = re.fullmatch(r"glibc (\d+(?:\.\d+)+)", done.stdout.strip())
         if done.returncode != 0 or not version:
+            lines = [line for line in done.stderr.splitlines() if line.strip()]
+            # docker ends with a line on its help, podman begins with its attempts.
+            said = [line for line in lines if "error" in line.lower()] or lines
             raise AirgapError(
                 "The image to build in cannot be used",
                 wanted="an image of the hosts' system, with its glibc, here or to be fetched",
-                found="".join(done.stderr.strip().splitlines()[-1:]) or f"status {done.returncode}: {done.stdout!r}",
+                found=said[-1] if said else f"status {done.returncode}: {done.stdout!r}",
                 where=self.image,
                 remedy=f"correct build_container; to see more, run: {' '.join(command)}",
             )

@@ -13,7 +13,7 @@ import posixpath
 import re
 import stat
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
@@ -96,7 +96,8 @@ def read_files(data: bytes, where: str) -> list[FileEntry]:
 
 def _fault(entry: FileEntry, seen: Mapping[str, FileEntry]) -> str:
     """Say in what an entry is not as ``write_payloads`` makes them; the empty string when it is."""
-    if [type(value) for value in astuple(entry)] != [str, str, int, int, str, str]:
+    values = (entry.path, entry.type, entry.mode, entry.size, entry.sha256, entry.target)
+    if [type(value) for value in values] != [str, str, int, int, str, str]:
         return "fields of other types"
     if not is_plain(entry.path):
         return "no path that stays inside the release"

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import json
 import os
+import re
 import shutil
 import warnings
 from collections.abc import Collection
@@ -21,6 +23,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._errors import Airgap
 
 # Bytes of a file that are looked at at a time.
 READ = 256 << 10
+RECORD = re.compile(r"conda-meta/[^/]+\.json")
 
 
 class LinkTree:
@@ -69,6 +72,8 @@ class LinkTree:
 def make_tree(prefix: Path, tree: Path, dest_prefix: str, allow: Collection[str] = ()) -> None:
     """Make ``tree`` out of the environment at ``prefix``, for its place ``dest_prefix`` on the hosts.
 
+    The records in conda-meta are those of the environment, and still tell of it.
+
     Raises AirgapError when files of conda's packages are gone or other ones, when there are editable installs, or when
     the package cache is gone, unless the doctor's finding of that is among those to ``allow``.
     """
@@ -103,7 +108,12 @@ def make_tree(prefix: Path, tree: Path, dest_prefix: str, allow: Collection[str]
             links.add(file.source, file.target)
             continue
         if file.file_mode is None:
-            file.source = str(prefix / file.target)  # what was built and tried; conda-pack would take the cache's
+            file.source = f"{prefix}/{file.target}"  # what was built and tried; conda-pack would take the cache's
+        if RECORD.fullmatch(file.target):
+            # Whoever packs the tree writes it anew, so conda-pack need not; it wants to know whether conda is there.
+            packer.packages.append(json.loads(Path(file.source).read_text(encoding="utf-8")))
+            links.add(file.source, file.target)
+            continue
         try:
             packer.add(file)
         except ValueError as error:
@@ -127,10 +137,12 @@ def _is_text_with(prefix: bytes, path: str) -> bool:
         return False
     decoder = codecs.getincrementaldecoder("utf-8")()
     before = b""
-    with open(path, "rb", buffering=0) as stream:
+    with open(path, "rb") as stream:
         while block := stream.read(READ):
             if prefix in before + block:
                 return True
+            if len(block) < READ:
+                return False
             try:
                 decoder.decode(block)
             except UnicodeDecodeError:

@@ -15,6 +15,7 @@ import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import zstandard
@@ -49,21 +50,34 @@ class Case:
     files: bytes
 
 
-def cases() -> Iterator[Case]:
-    """Yield every named case."""
+def cases() -> Iterator[Callable[[], Case]]:
+    """Yield what makes each named case; some of them take a second to make."""
     files = write_files(ENTRIES)
     for name, change in HOSTILE.items():
-        yield Case(f"member: {name}", _gz(tar(change(plain()))), "tar.gz", files)
+        yield partial(_made, f"member: {name}", partial(_changed, change), "tar.gz", lambda: files)
     for name, make in ARCHIVES.items():
-        yield Case(f"archive: {name}", _gz(make()), "tar.gz", files)
-    for name, (format_name, wrap) in COMPRESSED.items():
-        yield Case(f"compression: {name}", wrap(), format_name, files)
-    for name, text in LISTS.items():
-        yield Case(f"list: {name}", _gz(tar(plain())), "tar.gz", _zst(text))
-    yield Case("list: of eight gibibytes", _gz(tar(plain())), "tar.gz", _zst(b" " * (1 << 27)) * 64)
-    yield Case("list: of eight gibibytes in one frame", _gz(tar(plain())), "tar.gz", _one_frame(8 * GIB))
-    yield Case("list: not compressed", _gz(tar(plain())), "tar.gz", b"[]")
-    yield Case("list: cut", _gz(tar(plain())), "tar.gz", files[:40])
+        yield partial(_made, f"archive: {name}", partial(_made_gz, make), "tar.gz", lambda: files)
+    for name, (form, wrap) in COMPRESSED.items():
+        yield partial(_made, f"compression: {name}", wrap, form, lambda: files)
+    lists: dict[str, Callable[[], bytes]] = {name: partial(_zst, text) for name, text in LISTS.items()}
+    lists["of eight gibibytes"] = lambda: _zst(b" " * (1 << 27)) * 64
+    lists["of eight gibibytes in one frame"] = lambda: _one_frame(8 * GIB)
+    lists["not compressed"] = lambda: b"[]"
+    lists["cut"] = lambda: files[:40]
+    for name, make in lists.items():
+        yield partial(_made, f"list: {name}", partial(_changed, lambda members: members), "tar.gz", make)
+
+
+def _made(name: str, payload: Callable[[], bytes], form: str, files: Callable[[], bytes]) -> Case:
+    return Case(name, payload(), form, files())
+
+
+def _made_gz(make: Callable[[], bytes]) -> bytes:
+    return _gz(make())
+
+
+def _changed(change: Callable[[Members], Members]) -> bytes:
+    return _gz(tar(change(plain())))
 
 
 def tar(members: Members, tar_format: int = tarfile.GNU_FORMAT) -> bytes:

@@ -18,8 +18,9 @@ from tally import Tally
 
 PROMISE = "ENOSPC, EIO, EROFS at every mutating call, once and for ever: no broken host, one message, space given back"
 ERRORS = ("ENOSPC", "EIO", "EROFS")
-# The short form lets every third call fail for ever, and tries every fourth size of a disk.
-EVER, SIZES = 3, 4
+# The short form lets each call fail with one of these in turn, every fourth one for ever, and tries every tenth size of
+# a disk; the long form lets each call fail with each of them.
+EVER, SIZES = 4, 10
 PARTS = re.compile(r".+\. Wanted: .+\. Found: .+\. Where: .+\. Remedy: .+\.", re.DOTALL)
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -30,7 +31,7 @@ def run(world: World, share: Share) -> Tally:
     for scene in SCENES:
         calls = calls_of(world, scene)
         for number, call in share.of(list(enumerate(calls))):
-            for error in ERRORS:
+            for error in ERRORS if share.long else ERRORS[number % 3 :][:1]:
                 if error == "ENOSPC" and call.name in REMOVES:
                     continue  # a full disk does not keep anybody from removing
                 once = partial(fail_at, call=call, error=error)

@@ -35,7 +35,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._payload import write
 from ansible_collections.airgap.conda.tests.unit.test_extract import plain
 
 PROMISE = "hostile archives and lists: no effect outside, nothing special inside, an end in seconds, real trees pass"
-FUZZED, FUZZED_LONG = 2_000, 1_000_000
+FUZZED, FUZZED_LONG = 20_000, 1_000_000
 # Cases that one child tries one after another.
 BATCH = 100
 MEMORY = 1 << 30
@@ -48,8 +48,8 @@ def run(world: World, share: Share) -> Tally:
     """Try the corpus, then as many cases made from it at random, then trees of this machine that must pass."""
     tally = Tally("hostile", PROMISE)
     box = world.base / "box"
-    for case in islice(cases(), share.number, None, share.workers):
-        for name, fault, how in in_box(box, [case]):
+    for make in islice(cases(), share.number, None, share.workers):
+        for name, fault, how in in_box(box, [make()]):
             tally.case(name, fault)
             tally.counts[f"named, {how}"] += 1
     numbers = random.Random(share.number)  # noqa: S311 - the same cases every time
@@ -60,7 +60,7 @@ def run(world: World, share: Share) -> Tally:
             tally.case(name, fault)
             tally.counts[f"fuzzed, {how}"] += 1
     trees = real_trees()
-    for tree in share.of(trees if share.long else trees[:2] + trees[2::10]):
+    for tree in share.of(trees if share.long else trees[:2] + trees[2::20]):
         tally.case(f"the real tree {tree.name}", _real_tree(world.base / "real", tree))
         tally.counts["real trees"] += 1
     if os.geteuid() != 0:

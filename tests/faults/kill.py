@@ -14,7 +14,7 @@ from tally import Tally
 
 PROMISE = "kill -9 at every mutating system call: current is whole, one more run converges"
 # How many runs are killed at one call, and the run that should put it right at another: all in all.
-TWICE, TWICE_LONG = 120, 5_000
+TWICE, TWICE_LONG = 170, 5_000
 
 
 def run(world: World, share: Share) -> Tally:

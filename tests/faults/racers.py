@@ -101,7 +101,7 @@ def _look(world: World) -> list[str]:
     store, current = world.store, world.store.current(ENV)
     try:
         found = [f"{current}/{d.path}: {d.found}" for d in store.differences(ENV, current)] if current else []
-    except AirgapError as error:
+    except (AirgapError, OSError) as error:
         found = [str(error)]
     return found if store.current(ENV) == current else []
 

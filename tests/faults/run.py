@@ -140,7 +140,7 @@ def write_page() -> None:
     notes = sorted({note for part in result.values() for note in part["notes"]})
     details = [
         f"- **{name}**, {part['date']}, {part['seconds']:.0f} s: "
-        + (", ".join(f"{what} {count:,}" for what, count in part["counts"].items()) or f"{part['tried']:,} cases")
+        + ("; ".join(f"{what} {count:,}" for what, count in part["counts"].items()) or f"{part['tried']:,} cases")
         for name, part in result.items()
     ]
     figures = [table(result), "", *details, "", *[f"- Not tried: {note}" for note in notes], ""]

@@ -15,8 +15,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,35 +56,35 @@ class Machine:
 
     def __init__(self, folder: Path, log: Path, system: Path, accel: tuple[str, ...], *options: str) -> None:
         self._events: queue.Queue[Message] = queue.Queue()
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        address = folder / "line"
-        address.unlink(missing_ok=True)
-        self._listener.bind(str(address))
-        self._listener.listen()
+        line, monitor = _listen(folder / "line"), _listen(folder / "monitor")
         self._log = open(log, "ab", buffering=0)  # noqa: SIM115 - until kill
         command = [
             *("qemu-system-x86_64", "-nodefaults", "-display", "none", "-no-reboot", "-m", "768", "-accel", *accel),
             *("-kernel", str(system / "vmlinuz"), "-initrd", str(system / "initrd")),
             *("-append", "console=ttyS0 panic=-1 quiet mitigations=off"),
             *("-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"),
-            *("-chardev", f"socket,id=line,path={address}", "-serial", "chardev:line"),
+            *("-chardev", f"socket,id=line,path={folder / 'line'}", "-serial", "chardev:line"),
+            *("-chardev", f"socket,id=monitor,path={folder / 'monitor'}", "-mon", "chardev=monitor,mode=control"),
             *("-blockdev", f"driver=nbd,node-name=disk,server.type=unix,server.path={folder / 'disk'}"),
             *("-device", "virtio-blk-pci,drive=disk,write-cache=on"),
         ]
-        command += ["-qmp", f"unix:{folder / 'monitor'},server=on,wait=off", *options]
+        command += options
         for name in DRIVES:
             command += ["-blockdev", f"driver=file,node-name={name},filename={folder / name}.tar,read-only=on"]
             command += ["-device", f"virtio-blk-pci,drive={name}"]
         self._qemu = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log)
-        self._listener.settimeout(20)
         try:
-            self._line, _address = self._listener.accept()
+            self._line, self._monitor = line.accept()[0], monitor.accept()[0]
         except OSError as error:
-            self.kill()
+            self._qemu.kill()
             raise VmError(f"qemu did not start: {error}") from error
+        finally:
+            line.close()
+            monitor.close()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        self._monitor_at = folder / "monitor"
+        self._answers = self._monitor.makefile("rb")
+        self._tell("qmp_capabilities")
 
     def trip(self) -> None:
         """Tell, from any thread, that the power went."""
@@ -134,52 +133,47 @@ class Machine:
 
     def save(self, path: Path) -> None:
         """Stop the machine and write its memory to ``path``."""
-        with self._monitor() as tell:
-            tell("stop")
-            tell("migrate-set-parameters", {"max-bandwidth": 1 << 40})
-            tell("migrate", {"uri": f"exec:cat > {shlex.quote(str(path))}"})
-            _wait(lambda: tell("query-migrate")["status"] == "completed")
+        self._tell("stop")
+        self._tell("migrate-set-parameters", {"max-bandwidth": 1 << 40})
+        self._tell("migrate", {"uri": f"exec:cat > {shlex.quote(str(path))}"})
+        _wait(lambda: self._tell("query-migrate")["status"] == "completed")
 
     def resume(self) -> None:
         """Go on once the memory is read; before, what is sent would be lost."""
-        with self._monitor() as tell:
-            _wait(lambda: tell("query-status")["status"] == "paused")
-            tell("cont")
+        _wait(lambda: self._tell("query-status")["status"] == "paused")
+        self._tell("cont")
 
-    @contextmanager
-    def _monitor(self) -> Iterator[Callable[..., Any]]:
-        """Yield a function that gives qemu a command and returns its answer."""
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as monitor:
-            monitor.settimeout(PATIENCE)
-            monitor.connect(str(self._monitor_at))
-            with monitor.makefile("rb") as stream:
-
-                def tell(command: str, arguments: Mapping[str, Any] | None = None) -> Any:
-                    monitor.sendall(json.dumps({"execute": command, "arguments": arguments or {}}).encode())
-                    for line in stream:
-                        answer = json.loads(line)
-                        if "return" in answer:
-                            return answer["return"]
-                        if "error" in answer:
-                            raise VmError(f"{command}: {answer['error']}")
-                    raise VmError(f"{command}: qemu ended")
-
-                tell("qmp_capabilities")
-                yield tell
+    def _tell(self, command: str, arguments: Mapping[str, Any] | None = None) -> Any:
+        """Give qemu a command and return its answer."""
+        self._monitor.sendall(json.dumps({"execute": command, "arguments": arguments or {}}).encode())
+        for line in self._answers:
+            answer = json.loads(line)
+            if "return" in answer:
+                return answer["return"]
+            if "error" in answer:
+                break
+        raise VmError(f"{command}: {answer}")
 
     def kill(self) -> list[Message]:
         """End it at once; returns the messages that had been sent and not been read."""
         self._qemu.kill()
         self._qemu.wait()
+        self._reader.join()
         left: list[Message] = []
-        if hasattr(self, "_reader"):
-            self._reader.join()
-            self._line.close()
-        self._listener.close()
-        self._log.close()
+        for end in (self._line, self._monitor, self._answers, self._log):
+            end.close()
         while not self._events.empty():
             left.append(self._events.get())
         return left
+
+
+def _listen(path: Path) -> socket.socket:
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.settimeout(PATIENCE)
+    listener.bind(str(path))
+    listener.listen()
+    return listener
 
 
 def _wait(done: Callable[[], bool]) -> None:
@@ -214,7 +208,6 @@ class Host:
     def __exit__(self, *_error: object) -> None:
         if hasattr(self, "machine"):
             self.machine.kill()
-        self.disk.close()
         shutil.rmtree(self._folder)
 
     def _trip(self) -> None:

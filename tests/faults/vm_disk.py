@@ -22,7 +22,7 @@ SECTOR = 512
 CONNECTS = 20
 # How many of the writes that a cut catches in the cache are torn.
 TORN = 0.25
-# The protocol, https://github.com/NetworkBlockDevice/nbd/blob/master/doc/proto.md: newstyle, simple replies.
+# The protocol of network block devices: fixed newstyle, simple replies.
 HELLO, OPTION, OPTION_REPLY = b"NBDMAGICIHAVEOPT", b"IHAVEOPT", 0x3E889045565A9
 REQUEST, REPLY = 0x25609513, 0x67446698
 FIXED_NEWSTYLE, HAS_FLAGS, SEND_FLUSH = 1, 1, 4
@@ -46,20 +46,27 @@ class Disk:
         self._trip = 0
         self._powered = False
         self._lock = threading.Lock()
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._listener.bind(str(address))
-        self._listener.listen()
-        self._listener.settimeout(CONNECTS)
+        self._address = address
         self._thread = threading.Thread()
 
-    def close(self) -> None:
-        """Stop listening."""
-        self._listener.close()
+    def image(self) -> bytes:
+        """Return what is on the disk while no machine runs."""
+        return bytes(self._lasting)
+
+    def fill(self, image: bytes) -> None:
+        """Begin anew with another content, while no machine runs."""
+        self._lasting[:] = self._seen[:] = image
 
     def power_on(self) -> None:
         """Serve the next machine that connects."""
+        # Each time another socket: a machine whose disk was cut off connects again, and is not served any more.
+        self._address.unlink(missing_ok=True)
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listener.settimeout(CONNECTS)
+        listener.bind(str(self._address))
+        listener.listen()
         self._powered = True
-        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread = threading.Thread(target=self._serve, args=(listener,), daemon=True)
         self._thread.start()
 
     def trip_after(self, requests: int) -> None:
@@ -91,13 +98,10 @@ class Disk:
         self._seen[:] = self._lasting
         return {"sectors in the cache": sectors, "sectors lost": lost}
 
-    def image(self) -> bytes:
-        """Return what is on the disk after the power went."""
-        return bytes(self._lasting)
-
-    def _serve(self) -> None:
+    def _serve(self, listener: socket.socket) -> None:
         with suppress(OSError, struct.error):  # the machine is gone
-            connection, _address = self._listener.accept()
+            with listener:
+                connection, _address = listener.accept()
             with connection, connection.makefile("rb") as stream:
                 self._greet(connection, stream.read)
                 while self._answer(connection, stream.read):

@@ -85,16 +85,11 @@ STORE = ToldStore(DISK / "opt")
 
 def do_mount() -> dict[str, Any]:
     """Check the file system as every start does, and mount it; unpack the releases that this start brings."""
-    subprocess.run(["tar", "-xf", RELEASES, "-C", str(CARGO)], check=True)
+    subprocess.run(["tar", "-xmf", RELEASES, "-C", str(CARGO)], check=True)
     done = subprocess.run(["e2fsck", "-p", "-f", DRIVE], capture_output=True, text=True, check=False)
     if done.returncode in CLEAN:
         subprocess.run(["mount", "-t", "ext4", DRIVE, str(DISK)], check=True)
     return {"e2fsck": "" if done.returncode in CLEAN else done.stdout + done.stderr}
-
-
-def do_unmount() -> dict[str, Any]:
-    subprocess.run(["umount", str(DISK)], check=True)
-    return {}
 
 
 def do_careless(without: str) -> dict[str, Any]:

@@ -37,7 +37,7 @@ mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev
 modprobe -a virtio_pci virtio_blk
 mkdir -p /disk /cargo /tmp
-while ! tar -xf /dev/vdb -C /cargo; do sleep 0.1; done
+while ! tar -xmf /dev/vdb -C /cargo; do sleep 0.1; done
 PYTHONPATH=/cargo/collections python3 -B /cargo/vm_guest.py
 poweroff -f
 """

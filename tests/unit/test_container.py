@@ -128,6 +128,11 @@ def test_the_glibc_of_the_image_is_asked_for(tmp_path: Path) -> None:
     ("script", "found"),
     [
         ("echo one >&2; echo 'Error: no such image' >&2; exit 125", "Error: no such image"),
+        (
+            "printf 'docker: Error: no such image\\n\\nRun docker run --help\\n' >&2; exit 125",
+            "docker: Error: no such image",
+        ),
+        ("echo 'exec failed' >&2; exit 127", "exec failed"),
         ("exit 3", "status 3: ''"),
         ("echo musl libc", "status 0: 'musl libc\\n'"),
     ],

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._payload import FORMATS, walk, write_payloads
+from ansible_collections.airgap.conda.plugins.module_utils._payload import FORMATS, _header, walk, write_payloads
 from ansible_collections.airgap.conda.plugins.module_utils._release import Payload
 from ansible_collections.airgap.conda.tests.unit.tiny_release import TREE, skip_flushes, write_tree
 
@@ -125,6 +125,17 @@ def test_pipes_are_not_packed(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "t/pipe")
     with pytest.raises(AirgapError, match="a socket, pipe or device"):
         pack(tmp_path / "t", tmp_path / "p")
+
+
+@pytest.mark.parametrize("name", ["a", "lib/\u00e4\udcff", "x" * 100, "x" * 101, "\u00e4" * 51, "a/" * 150 + "b"])
+@pytest.mark.parametrize("size", [0, 1, (8 << 30) - 1, 8 << 30])
+@pytest.mark.parametrize("mode", [0o644, 0o755])
+def test_headers_are_those_of_tarfile(name: str, size: int, mode: int) -> None:
+    member = tarfile.TarInfo(name)
+    member.size, member.mode = size, mode
+    header = _header(member)
+    assert member.mtime > 0
+    assert header == member.tobuf(tarfile.GNU_FORMAT, "utf-8", "surrogateescape")
 
 
 def test_the_order_depends_on_names_alone(tmp_path: Path) -> None:

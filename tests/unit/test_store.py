@@ -183,7 +183,8 @@ def test_the_record_is_what_was_hashed(store: Store, monkeypatch: pytest.MonkeyP
 def test_what_is_half_unpacked_is_for_its_owner_only(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     made = make(store, 1)
     made.send(store)
-    real, modes = extract, []
+    real = extract
+    modes: list[int] = []
 
     def look(parts: Any, format_name: Any, entries: Any, tree: Path) -> None:
         modes.extend(path.stat().st_mode & 0o777 for path in (tree, tree.parent))

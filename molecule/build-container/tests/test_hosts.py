@@ -20,6 +20,12 @@ def suite(host) -> str:
     return str(host.ansible.get_variables()["lab_suite"])
 
 
+def test_hosts_of_all_three_ages_are_looked_at(request):
+    params = [item.callspec.params for item in request.session.items if hasattr(item, "callspec")]
+    hosts = {param["_testinfra_host"] for param in params if "_testinfra_host" in param}
+    assert sorted(map(suite, hosts)) == sorted(HOST_GLIBC)
+
+
 def test_what_was_compiled_in_the_container_runs_on_every_host(host):
     done = host.run(RUN.format(env="native"))
     assert done.stdout.split() == ["42", "2.31", HOST_GLIBC[suite(host)]], done.stderr
