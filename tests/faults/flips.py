@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import random
 import shutil
@@ -96,14 +97,18 @@ def _verdict(depot: Path, signers: Path, folder: Path, place: Path) -> str:
         Depot(depot).verify(ENV, release_id(1), signers)
     except AirgapError:
         return ""
-    # What differs and is still the same signature: an armour whose lines end another way.
+    # What differs and is still the same signature: its lines end another way, or bits that base64 does not use.
     same = _armour(folder / SIGNATURE) == _armour(place / SIGNATURE)
     return "" if same else "taken"
 
 
 def _armour(path: Path) -> bytes:
-    """Return what a signature says, without the white space that ssh-keygen does not look at."""
-    return b"".join(path.read_bytes().split())
+    """Return the signature itself, which is in base64 between two lines; nothing when there is none."""
+    _before, _begin, rest = path.read_bytes().partition(b"BEGIN SSH SIGNATURE-----")
+    try:
+        return base64.b64decode(rest.partition(b"-----END")[0])
+    except ValueError:
+        return b""
 
 
 def _in_the_tree(tally: Tally, world: World, numbers: random.Random, share: Share) -> None:
