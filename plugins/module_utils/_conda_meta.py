@@ -125,4 +125,4 @@ def _of_package(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _to_bytes(record: Mapping[str, Any]) -> bytes:
-    return (json.dumps(record, indent=1, sort_keys=True) + "\n").encode("utf-8")
+    return (json.dumps(record, sort_keys=True) + "\n").encode("utf-8")  # indent would take the slow encoder

@@ -133,11 +133,12 @@ def _is_text_with(prefix: bytes, path: str) -> bool:
     conda-pack looks itself, by reading whole files into memory. It leaves what is not UTF-8 as it is, and nearly all
     of an environment's bytes are known for that from their first block.
     """
-    if os.path.islink(path) or os.path.isdir(path):
+    # Byte code is no text, and there is as much of it as of everything else.
+    if path.endswith(".pyc") or os.path.islink(path) or os.path.isdir(path):
         return False
     decoder = codecs.getincrementaldecoder("utf-8")()
     before = b""
-    with open(path, "rb") as stream:
+    with open(path, "rb", buffering=0) as stream:
         while block := stream.read(READ):
             if prefix in before + block:
                 return True

@@ -19,7 +19,14 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._payload import FORMATS, _header, walk, write_payloads
+from ansible_collections.airgap.conda.plugins.module_utils._payload import (
+    FORMATS,
+    ZSTD_JOB,
+    _compressor,
+    _header,
+    walk,
+    write_payloads,
+)
 from ansible_collections.airgap.conda.plugins.module_utils._release import Payload
 from ansible_collections.airgap.conda.tests.unit.tiny_release import TREE, skip_flushes, write_tree
 
@@ -63,6 +70,14 @@ def test_equal_trees_give_equal_bytes(tmp_path: Path, monkeypatch: pytest.Monkey
     assert parts == sorted(path.name for path in (tmp_path / "pb").iterdir())
     for name in parts:
         assert (tmp_path / "pa" / name).read_bytes() == (tmp_path / "pb" / name).read_bytes(), name
+
+
+def test_the_number_of_cores_does_not_change_a_byte() -> None:
+    data = b"".join(NOISE[start : start + 5000] for start in range(0, 12_000, 3)) + NOISE
+    data = data[: ZSTD_JOB + (1 << 20)]
+    assert len(data) > ZSTD_JOB
+    first, *others = [_compressor(threads).compress(data) for threads in (1, 2, 3)]
+    assert others == [first, first]
 
 
 @pytest.mark.parametrize("format_name", FORMATS)
