@@ -9,6 +9,7 @@ torch.cuda.get_arch_list() answers only where there is a GPU; the function behin
 
 import importlib
 import json
+import sys
 
 # Stands before the answer: a framework may print what it likes when it is imported.
 MARK = "airgap.conda architectures "
@@ -18,7 +19,7 @@ def main() -> None:
     """Write the list as JSON."""
     torch = importlib.import_module("torch")
     flags = torch._C._cuda_getArchFlags()  # noqa: SLF001 - there is no public name for it
-    print(MARK + json.dumps(flags.split()))
+    sys.stdout.write(f"{MARK}{json.dumps(flags.split())}\n")
 
 
 if __name__ == "__main__":

@@ -113,11 +113,11 @@ def _extract_files(
 class _Member(tarfile.TarInfo):
     """A member whose long name or attributes are short enough: tarfile reads them at once, whatever size they claim."""
 
-    def _proc_member(self, archive: Any) -> Any:
+    def _proc_member(self, tarfile: Any) -> Any:
         is_plain = self.isreg() or self.isdir() or self.issym()
         if not is_plain and self.size > LONGEST_HEADER:
             raise ValueError(f"a header of {self.size} bytes")
-        return super()._proc_member(archive)  # type: ignore[misc]
+        return super()._proc_member(tarfile)  # type: ignore[misc]
 
 
 def _open_tar(stream: Any) -> tarfile.TarFile:

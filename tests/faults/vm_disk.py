@@ -47,7 +47,7 @@ class Disk:
         self._powered = False
         self._lock = threading.Lock()
         self._address = address
-        self._thread = threading.Thread()
+        self._thread: threading.Thread | None = None
 
     def image(self) -> bytes:
         """Return what is on the disk while no machine runs."""
@@ -82,7 +82,8 @@ class Disk:
     def power_off(self, numbers: random.Random) -> dict[str, int]:
         """Lose of the cache what ``numbers`` say, once the machine is gone; returns its sectors, and those lost."""
         self.cut()
-        self._thread.join()
+        if self._thread:
+            self._thread.join()
         self._trip = 0
         share = numbers.uniform(-0.5, 1.5)  # in a quarter of the cuts nothing is kept, in a quarter everything
         sectors = lost = 0
