@@ -15,6 +15,7 @@ import json
 import os
 import re
 import shutil
+import stat
 import warnings
 from collections.abc import Collection
 from pathlib import Path
@@ -35,17 +36,17 @@ class LinkTree:
 
     def add(self, source: str, target: str) -> None:
         """Take the file, link or empty folder ``source`` as it is."""
-        if os.path.isdir(source) and not os.path.islink(source):
-            os.makedirs(f"{self._tree}/{target}", exist_ok=True)
-            return
         place = self._place(target)
         try:
             os.link(source, place, follow_symlinks=False)
-        except FileExistsError:
-            os.unlink(place)
-            self.add(source, target)
-        except OSError:  # conda-pack's own scripts may be on another file system
-            shutil.copy2(source, place, follow_symlinks=False)
+        except OSError as error:
+            if os.path.isdir(source) and not os.path.islink(source):
+                os.makedirs(place, exist_ok=True)
+            elif isinstance(error, FileExistsError):
+                os.unlink(place)
+                self.add(source, target)
+            else:  # conda-pack's own scripts may be on another file system
+                shutil.copy2(source, place, follow_symlinks=False)
 
     def add_bytes(self, source: str, data: bytes, target: str) -> None:
         """Take ``source`` with the content ``data``."""
@@ -61,12 +62,11 @@ class LinkTree:
         shutil.copymode(source, place)
 
     def _place(self, target: str) -> str:
-        place = f"{self._tree}/{target}"
-        folder = os.path.dirname(place)
+        folder = target.rpartition("/")[0]
         if folder not in self._folders:
-            os.makedirs(folder, exist_ok=True)
+            os.makedirs(f"{self._tree}/{folder}", exist_ok=True)
             self._folders.add(folder)
-        return place
+        return f"{self._tree}/{target}"
 
 
 def make_tree(prefix: Path, tree: Path, dest_prefix: str, allow: Collection[str] = ()) -> None:
@@ -101,10 +101,10 @@ def make_tree(prefix: Path, tree: Path, dest_prefix: str, allow: Collection[str]
             remedy="let conda alone, or pip alone, install the packages named here; if the cache is gone, remove the "
             "environment, so that it is made again",
         ) from error
-    links = LinkTree(tree)
+    links, needle = LinkTree(tree), os.fsencode(prefix)
     packer = Packer(str(prefix), links, dest_prefix)
     for file in files.values():
-        if file.file_mode == "unknown" and not _is_text_with(os.fsencode(prefix), file.source):
+        if file.file_mode == "unknown" and not _is_text_with(needle, file.source):
             links.add(file.source, file.target)
             continue
         if file.file_mode is None:
@@ -134,11 +134,11 @@ def _is_text_with(prefix: bytes, path: str) -> bool:
     of an environment's bytes are known for that from their first block.
     """
     # Byte code is no text, and there is as much of it as of everything else.
-    if path.endswith(".pyc") or os.path.islink(path) or os.path.isdir(path):
+    if path.endswith(".pyc") or not stat.S_ISREG(os.lstat(path).st_mode):
         return False
     decoder = codecs.getincrementaldecoder("utf-8")()
     before = b""
-    with open(path, "rb", buffering=0) as stream:
+    with open(path, "rb") as stream:
         while block := stream.read(READ):
             if prefix in before + block:
                 return True

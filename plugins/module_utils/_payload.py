@@ -13,14 +13,12 @@ import os
 import re
 import stat
 import tarfile
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._files import (
-    BLOCK,
     DIRECTORY,
     FILE,
     SYMLINK,
@@ -125,7 +123,7 @@ def write_payloads(
     its source by content instead of by time (``_release_pyc``).
     """
     progress = progress or Progress()
-    paths = list(walk(tree))
+    paths = walk(tree)
     whole = _check_paths(tree, paths)
     parts = {name: _Parts(folder, f"env.{name}", part_size) for name in formats}
     with ExitStack() as stack:
@@ -137,7 +135,8 @@ def write_payloads(
             else:
                 packer = gzip.GzipFile(filename="", mode="wb", compresslevel=GZIP_LEVEL, fileobj=sink, mtime=0)
                 streams.append(stack.enter_context(packer))
-        archive = _Archive(tree, stack.enter_context(io.BufferedWriter(_Tee(streams), BLOCK)))
+        # A buffer smaller than what is read at a time: large files go past it.
+        archive = _Archive(tree, stack.enter_context(io.BufferedWriter(_Tee(streams), READ // 2)))
         for path in paths:
             archive.add(path)
             progress.part(f"packing {whole >> 20} MiB:", archive.size, whole)
@@ -155,20 +154,22 @@ def _compressor(threads: int = -1) -> Any:
     )
 
 
-def walk(tree: Path) -> Iterator[str]:
-    """Yield every path below ``tree``, parents first, in an order that depends on names alone."""
-    return _walk(str(tree), "")
+def walk(tree: Path) -> list[str]:
+    """Return every path below ``tree``, parents first, in an order that depends on names alone."""
+    paths: list[str] = []
+    _walk(str(tree), "", paths)
+    return paths
 
 
-def _walk(folder: str, inside: str) -> Iterator[str]:
+def _walk(folder: str, inside: str, paths: list[str]) -> None:
     with os.scandir(folder) as found:
         kinds = {entry.name: entry.is_dir(follow_symlinks=False) for entry in found}
     names = sorted(kinds)
-    yield from (inside + name for name in names if not kinds[name])
+    paths += [inside + name for name in names if not kinds[name]]
     for name in names:
         if kinds[name]:
-            yield inside + name
-            yield from _walk(f"{folder}/{name}", f"{inside}{name}/")
+            paths.append(inside + name)
+            _walk(f"{folder}/{name}", f"{inside}{name}/", paths)
 
 
 def _check_paths(tree: Path, paths: list[str]) -> int:
