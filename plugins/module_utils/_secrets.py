@@ -39,7 +39,7 @@ _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>\\]+")
 # Not a secret but a place for one: ${TOKEN}, <token>, {token}, ***.
 _PLACE = rb"(?![<${*])"
 SHAPES = {
-    "a password in an address": re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://[^/\s:@'\"]+:" + _PLACE + rb"[^/\s@'\"]+@"),
+    "a password in an address": re.compile(rb"://[^/\s:@'\"]+:" + _PLACE + rb"[^/\s@'\"]+@"),
     "a token in the address of a channel": re.compile(rb"://[^\s/'\"]+/t/" + _PLACE + rb"[^/\s'\"]+/"),
     "a private key": re.compile(rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----"),
     # Those that end in EXAMPLE stand in Amazon's own documents.
@@ -79,6 +79,8 @@ def scrub(tree: Path) -> None:
             if path.is_symlink() or not path.is_file():
                 continue
             data = path.read_bytes()
+            if b"@" not in data and b"/t/" not in data:
+                continue
             clean = _ADDRESS.sub(lambda match: without_credentials(match[0]), data.decode("utf-8", "surrogateescape"))
             new = clean.encode("utf-8", "surrogateescape")
             if new != data:
