@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._packages import CondaPackage
-from ansible_collections.airgap.conda.plugins.module_utils._prefix import MARKER, replace_file
+from ansible_collections.airgap.conda.plugins.module_utils._prefix import MARKER, write_anew
 
 HISTORY = "conda-meta/history"
 # Of a record: what the installer found out on this machine. conda-pack needs it to find the package's own files.
@@ -43,12 +43,12 @@ def adopt(prefix: Path, packages: Sequence[CondaPackage]) -> None:
     for stem, path in records.items():
         record = json.loads(path.read_text(encoding="utf-8"))
         _drop_byte_code(prefix, record)
-        replace_file(path, _to_bytes(_adopted(record, by_stem[stem])))
+        write_anew(path, _to_bytes(_adopted(record, by_stem[stem])))
     for path in (prefix / "conda-meta").iterdir():
         if path.suffix != ".json":
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     # conda takes a directory for an environment when it has a history; what is in it are commands and times.
-    replace_file(prefix / HISTORY, b"")
+    write_anew(prefix / HISTORY, b"")
 
 
 def _drop_byte_code(prefix: Path, record: dict[str, Any]) -> None:
@@ -91,7 +91,7 @@ def own_byte_code(prefix: Path) -> None:
         code = sorted(set(_byte_code(prefix, record["files"])) - set(record["files"]))
         record["files"] += code
         record["paths_data"]["paths"] += [{"_path": name, "path_type": "pyc_file"} for name in code]
-        replace_file(path, _to_bytes(record))
+        write_anew(path, _to_bytes(record))
 
 
 def _byte_code(prefix: Path, files: Sequence[str]) -> Iterator[str]:
@@ -110,7 +110,7 @@ def release_records(tree: Path) -> None:
         paths = record.get("paths_data", {}).get("paths", [])
         kept["files"] = sorted(record["files"])
         kept["paths_data"] = {"paths_version": 1, "paths": sorted(map(_of_package, paths), key=lambda p: p["_path"])}
-        replace_file(path, _to_bytes(kept))
+        write_anew(path, _to_bytes(kept))
     (tree / MARKER).unlink(missing_ok=True)
 
 

@@ -56,10 +56,15 @@ def deploy(store: Store, step: Mapping[str, Any], manifest_sha256: str, keep: in
             done.seconds["checks"] = round(time.monotonic() - clock, 2)
             store.clear_incoming(env, release)
         _kernelspec.apply(store, env, step["kernels"])
-        done.pruned = [] if step["action"] == "kernel" else store.prunable(env, keep)
+        done.pruned = to_prune(store, step, keep)
         for name in done.pruned:
             store.remove(env, name)
     return done
+
+
+def to_prune(store: Store, step: Mapping[str, Any], keep: int) -> list[str]:
+    """Return the releases that a step removes, also before it is done."""
+    return store.prunable(step["env"], keep, step["id"]) if step["action"] in ("install", "switch", "prune") else []
 
 
 def _require_unchanged(store: Store, step: Mapping[str, Any]) -> None:

@@ -9,7 +9,6 @@ It only reads. What it looks at is the tree that conda and pip left (``_doctor_t
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +23,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._doctor_catalogue imp
 from ansible_collections.airgap.conda.plugins.module_utils._doctor_finding import Case, Finding
 from ansible_collections.airgap.conda.plugins.module_utils._doctor_tree import Tree
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._pip import load_packaging
 from ansible_collections.airgap.conda.plugins.module_utils._spec import Spec
 
 FINDERS: dict[str, Callable[[Case], Iterator[Finding]]] = {
@@ -69,7 +69,7 @@ def diagnose(prefix: Path, spec: Spec, dest_prefix: str = "", allow: Mapping[str
     the spec allows: a finding's name and the reason. Raises AirgapError when the prefix holds no environment.
     """
     allowed = {**spec.release.allow, **_checked(allow or {})}
-    _need_packaging()
+    load_packaging()  # the finders import it where they use it
     case = Case(Tree(prefix), spec, dest_prefix)
     found = [replace(finding, allowed=allowed.get(name, "")) for name in FINDERS for finding in FINDERS[name](case)]
     return sorted(found, key=lambda finding: complaint(finding.name).level != ERROR)
@@ -95,16 +95,3 @@ def _checked(allow: Mapping[str, str]) -> Mapping[str, str]:
                 remedy="write name: reason, with a name of the list",
             )
     return allow
-
-
-def _need_packaging() -> None:
-    try:
-        import packaging.requirements  # noqa: F401  # the finders import it where they use it
-    except ImportError as error:
-        raise AirgapError(
-            "The Python library packaging is missing",
-            wanted="packaging, to read the versions and requirements of pip's packages",
-            found=str(error),
-            where=sys.executable,
-            remedy="pip install packaging, for the Python that runs this module",
-        ) from error

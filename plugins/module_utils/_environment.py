@@ -46,8 +46,8 @@ from ansible_collections.airgap.conda.plugins.module_utils._prefix import (
     locked,
     read_marker,
     recover,
-    replace_file,
     replaced,
+    write_anew,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._progress import Progress
 from ansible_collections.airgap.conda.plugins.module_utils._python import compile_missing, python_of
@@ -227,7 +227,7 @@ class _Run:
         for source, target in self.spec.release.copies:
             copy_inside(self.prefix, source, target, str(self.spec.directory / RELEASE))
         for path, script in activation_scripts(self.spec.release.activation_variables, self.spec.variables).items():
-            replace_file(self.prefix / path, script.encode("utf-8"))
+            write_anew(self.prefix / path, script.encode("utf-8"))
         if python_of(self.prefix).exists():
             with self._timed("compile"):
                 compile_missing(self.prefix, self.request.container)

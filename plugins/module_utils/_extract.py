@@ -20,6 +20,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from ansible_collections.airgap.conda.plugins.module_utils._ahead import Ahead
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._files import BLOCK, DIRECTORY, FILE, SYMLINK, FileEntry
 
@@ -60,32 +61,33 @@ def extract(parts: list[Path], format_name: str, entries: list[FileEntry], targe
 
     Raises AirgapError when the payload holds anything else than ``entries``, each once, the files byte for byte.
     """
-    for entry in entries:
+    places = [(entry, f"{target}/{entry.path}") for entry in entries]
+    for entry, place in places:
         if entry.type == DIRECTORY:
-            os.mkdir(target / entry.path, 0o700)
-    _extract_files(parts, format_name, [(entry, target / entry.path) for entry in entries], passing_over=False)
-    for entry in entries:
+            os.mkdir(place, 0o700)
+    _extract_files(parts, format_name, places, passing_over=False)
+    for entry, place in places:
         if entry.type == SYMLINK:
-            os.symlink(entry.target, target / entry.path)
-    for entry in reversed(entries):
+            os.symlink(entry.target, place)
+    for entry, place in reversed(places):
         if entry.type == DIRECTORY:
-            os.chmod(target / entry.path, entry.mode)
+            os.chmod(place, entry.mode)
 
 
-def extract_some(parts: list[Path], format_name: str, files: Iterable[tuple[FileEntry, Path]]) -> None:
+def extract_some(parts: list[Path], format_name: str, files: Iterable[tuple[FileEntry, str]]) -> None:
     """Unpack single files of a payload, each to a path where nothing is; raises AirgapError as ``extract`` does."""
     _extract_files(parts, format_name, files, passing_over=True)
 
 
 def _extract_files(
-    parts: list[Path], format_name: str, files: Iterable[tuple[FileEntry, Path]], passing_over: bool
+    parts: list[Path], format_name: str, files: Iterable[tuple[FileEntry, str]], passing_over: bool
 ) -> None:
     """Write ``files``; what else the payload holds is passed over, or refused."""
     where = str(parts[0])
     wanted = {entry.path: (entry, path) for entry, path in files}
     chain = io.BufferedReader(_Chain(parts), BLOCK)
     try:
-        with chain, _decompress(chain, format_name) as stream, _open_tar(stream) as archive:
+        with chain, _decompress(chain, format_name) as plain, Ahead(plain) as stream, _open_tar(stream) as archive:
             for member in archive:
                 if passing_over and member.name not in wanted:
                     continue
@@ -94,7 +96,7 @@ def _extract_files(
                 if entry is None or path is None or member.size != entry.size or member.isreg() != is_file:
                     raise _damaged(where, f"{member.name!r}, which files.json does not list like that")
                 if is_file:  # all else comes from files.json
-                    _write(archive.extractfile(member), entry, path, where)
+                    _write(stream.blocks(entry.size), entry, path, where)
     # tarfile's own: ValueError for a sparse map that is none, RecursionError for headers that follow each other.
     except (
         tarfile.TarError,
@@ -121,7 +123,8 @@ class _Member(tarfile.TarInfo):
 
 
 def _open_tar(stream: Any) -> tarfile.TarFile:
-    return tarfile.open(fileobj=stream, mode="r|", encoding="utf-8", tarinfo=_Member)
+    # Not "r|": that reads ahead too, and copies everything once more.
+    return tarfile.open(fileobj=stream, mode="r:", encoding="utf-8", tarinfo=_Member)
 
 
 def _decompress(stream: BinaryIO, format_name: str) -> Any:
@@ -140,14 +143,18 @@ def _zstd_error() -> type[Exception]:
     return zstandard.ZstdError
 
 
-def _write(source: Any, entry: FileEntry, path: Path, where: str) -> None:
+def _write(blocks: Iterable[memoryview], entry: FileEntry, path: str, where: str) -> None:
     digest = hashlib.sha256()
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with open(handle, "wb", buffering=0) as stream:
-        for block in iter(lambda: source.read(BLOCK), b""):
+    try:
+        for block in blocks:
             digest.update(block)
-            stream.write(block)
+            left = block
+            while left:  # a disk that is nearly full takes a part, and refuses the next call only
+                left = left[os.write(handle, left) :]
         os.fchmod(handle, entry.mode)
+    finally:
+        os.close(handle)
     if digest.hexdigest() != entry.sha256:
         raise _damaged(where, f"{entry.path!r} with other content than files.json says")
 

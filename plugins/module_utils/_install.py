@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._files import sha256_file
 from ansible_collections.airgap.conda.plugins.module_utils._packages import CondaPackage
-from ansible_collections.airgap.conda.plugins.module_utils._prefix import replace_file
+from ansible_collections.airgap.conda.plugins.module_utils._prefix import write_anew
 from ansible_collections.airgap.conda.plugins.module_utils._rattler import (
     client,
     load_rattler,
@@ -164,4 +164,4 @@ def copy_inside(prefix: Path, source: str, target: str, where: str) -> None:
                     where,
                 )
         return
-    replace_file(goal, origin.read_bytes(), origin.stat().st_mode & 0o777)
+    write_anew(goal, origin.read_bytes(), origin.stat().st_mode & 0o777)

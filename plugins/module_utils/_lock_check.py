@@ -14,7 +14,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._channels import Chan
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._locks import CONDA_LOCK, PIP_LOCK, Lock
 from ansible_collections.airgap.conda.plugins.module_utils._packages import CondaPackage
-from ansible_collections.airgap.conda.plugins.module_utils._pip import PipPackage
+from ansible_collections.airgap.conda.plugins.module_utils._pip import PipPackage, load_packaging
 from ansible_collections.airgap.conda.plugins.module_utils._rattler import load_rattler
 from ansible_collections.airgap.conda.plugins.module_utils._release_spec import Target
 from ansible_collections.airgap.conda.plugins.module_utils._spec import Spec
@@ -91,7 +91,7 @@ def _require_pip(requirements: Sequence[str], lock: Lock, where: str) -> None:
         raise _stale("no pip packages", f"{lock.pip[0].name} and {len(lock.pip) - 1} others", where)
     if not requirements:
         return
-    packaging = _load_packaging()
+    packaging = load_packaging()
     python = next((package.version for package in lock.conda if package.name == "python"), "3")
     known = {
         "python_version": ".".join(python.split(".")[:2]),
@@ -134,23 +134,6 @@ def _pip_fault(
 def _repository(url: str) -> str:
     """Return an address without the commit and without what stands after #."""
     return re.sub(r"(?<=[^/:])@[^/@]*$", "", url.partition("#")[0])
-
-
-def _load_packaging() -> Any:
-    try:
-        import packaging.requirements
-        import packaging.utils
-    except ImportError as error:
-        import sys
-
-        raise AirgapError(
-            "The Python library packaging cannot be loaded on the bastion",
-            wanted="packaging for the Python that runs the modules, to compare pip.lock with the spec",
-            found=str(error),
-            where=sys.executable,
-            remedy="install it with 'python -m pip install packaging'",
-        ) from error
-    return packaging
 
 
 def _stale(wanted: str, found: str, where: str) -> AirgapError:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._packages import CondaPackage, package_at
 from ansible_collections.airgap.conda.plugins.module_utils._pip import PipPackage
-from ansible_collections.airgap.conda.plugins.module_utils._prefix import cannot_write, replace_file
+from ansible_collections.airgap.conda.plugins.module_utils._prefix import cannot_write, write_anew
 from ansible_collections.airgap.conda.plugins.module_utils._spec_yaml import read_text
 
 CONDA_LOCK = "conda.lock"
@@ -91,9 +91,9 @@ def read_lock(folder: Path) -> Lock | None:
 def write_lock(folder: Path, conda: str, pip: str) -> None:
     """Write the locks of an environment beside its spec."""
     try:
-        replace_file(folder / CONDA_LOCK, conda.encode("utf-8"))
+        write_anew(folder / CONDA_LOCK, conda.encode("utf-8"))
         if pip:
-            replace_file(folder / PIP_LOCK, pip.encode("utf-8"))
+            write_anew(folder / PIP_LOCK, pip.encode("utf-8"))
         else:
             (folder / PIP_LOCK).unlink(missing_ok=True)
     except OSError as error:

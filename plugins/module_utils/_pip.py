@@ -11,6 +11,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from urllib.parse import urlsplit
 from ansible_collections.airgap.conda.plugins.module_utils._conda_meta import conda_files
 from ansible_collections.airgap.conda.plugins.module_utils._container import Container
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._prefix import replace_file
+from ansible_collections.airgap.conda.plugins.module_utils._prefix import write_anew
 from ansible_collections.airgap.conda.plugins.module_utils._python import clean_variables, python_of
 from ansible_collections.airgap.conda.plugins.module_utils._urls import mask_credentials, without_credentials
 
@@ -132,7 +133,7 @@ def settle_records(prefix: Path) -> None:
         for path, *rest in sorted(row for row in rows if row):
             if path != f"{record.parent.name}/REQUESTED":
                 writer.writerow([path, "", ""] if path.startswith("../../../bin/") else [path, *rest])
-        replace_file(record, settled.getvalue().encode("utf-8"))
+        write_anew(record, settled.getvalue().encode("utf-8"))
 
 
 def read_report(report: Mapping[str, Any]) -> list[PipPackage]:
@@ -189,3 +190,19 @@ def _failed(requirements: Sequence[str], where: str, found: str) -> AirgapError:
         remedy="correct the requirement, check pip's index and network settings on the bastion, and keep python and "
         "pip 22.2 or newer among the conda dependencies",
     )
+
+
+def load_packaging() -> Any:
+    """Return the library that reads the requirements and versions of pip's packages, or raise AirgapError."""
+    try:
+        import packaging.requirements
+        import packaging.utils
+    except ImportError as error:
+        raise AirgapError(
+            "The Python library packaging is missing",
+            wanted="packaging, to read the versions and requirements of pip's packages",
+            found=str(error),
+            where=sys.executable,
+            remedy="install it with 'python -m pip install packaging', for the Python that runs the modules",
+        ) from error
+    return packaging

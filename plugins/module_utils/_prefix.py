@@ -131,7 +131,7 @@ def replaced(prefix: Path) -> Iterator[None]:
 
 def finish(prefix: Path, marker: str) -> None:
     """Declare the environment whole."""
-    replace_file(prefix / MARKER, marker.encode("utf-8"))
+    write_anew(prefix / MARKER, marker.encode("utf-8"))
 
 
 def read_marker(prefix: Path) -> str | None:
@@ -148,7 +148,7 @@ def remove_tree(path: Path) -> None:
         shutil.rmtree(path)
 
 
-def replace_file(path: Path, content: bytes, mode: int = 0o644) -> None:
+def write_anew(path: Path, content: bytes, mode: int = 0o644) -> None:
     """Write a file as a new one, so that a package cache that shares the old one keeps its content."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=str(path.parent))

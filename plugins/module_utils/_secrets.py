@@ -22,7 +22,7 @@ from urllib.parse import quote, unquote
 from ansible_collections.airgap.conda.plugins.module_utils._auth import known_secrets
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._files import BLOCK
-from ansible_collections.airgap.conda.plugins.module_utils._prefix import replace_file
+from ansible_collections.airgap.conda.plugins.module_utils._prefix import write_anew
 from ansible_collections.airgap.conda.plugins.module_utils._release import ERROR, Finding
 from ansible_collections.airgap.conda.plugins.module_utils._urls import without_credentials
 
@@ -84,7 +84,7 @@ def scrub(tree: Path) -> None:
             clean = _ADDRESS.sub(lambda match: without_credentials(match[0]), data.decode("utf-8", "surrogateescape"))
             new = clean.encode("utf-8", "surrogateescape")
             if new != data:
-                replace_file(path, new, path.stat().st_mode & 0o777)
+                write_anew(path, new, path.stat().st_mode & 0o777)
 
 
 def credentials_of(file: str | None) -> tuple[str, ...]:

@@ -96,8 +96,7 @@ class Store:
 
     def previous(self, env: str) -> str:
         """Return the newest installed release that is older than the current one, or the empty string."""
-        serial = serial_of(self.current(env))
-        return next((name for name in reversed(self.releases(env)) if serial_of(name) < serial), "")
+        return _before(self.current(env), self.releases(env))
 
     def high_water(self, env: str) -> int:
         """Return the highest serial that ever became current here; 0 when none did."""
@@ -377,13 +376,22 @@ class Store:
         """Return the installed releases that are kept whatever their age."""
         return [name for name in self.releases(env) if (self.state(env) / name / "pinned").exists()]
 
-    def prunable(self, env: str, keep: int) -> list[str]:
-        """Return the releases that may go: not among the newest ``keep``, not current, previous, pinned or in use."""
-        releases = self.releases(env)
-        kept = {self.current(env), self.previous(env), *self.pinned(env), *releases[max(0, len(releases) - keep) :]}
+    def prunable(self, env: str, keep: int, then: str = "") -> list[str]:
+        """Return the releases that may go: not among the newest ``keep``, not current, previous, pinned or in use.
+
+        ``then`` is a release that will be installed and current before they go.
+        """
+        releases = sorted({*self.releases(env), then} - {""}, key=serial_of)
+        current = then or self.current(env)
+        kept = {current, _before(current, releases), *self.pinned(env), *releases[max(0, len(releases) - keep) :]}
         old = {name: self.release(env, name) for name in releases if name not in kept}
         used = in_use(old.values())
         return [name for name, prefix in old.items() if prefix not in used]
+
+
+def _before(current: str, releases: list[str]) -> str:
+    """Return the newest of ``releases``, which are sorted, that is older than ``current``, or the empty string."""
+    return next((name for name in reversed(releases) if serial_of(name) < serial_of(current)), "")
 
 
 def _last(log: list[str]) -> str:

@@ -59,7 +59,7 @@ current:
   type: dict
   sample: {demo: 2-1c0ffee5}
 pruned:
-  description: The releases that were removed.
+  description: The releases that were removed, each with its environment before it.
   returned: success
   type: list
   elements: str
@@ -69,6 +69,7 @@ seconds:
   type: dict
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -80,9 +81,10 @@ from ansible_collections.airgap.conda.plugins.module_utils._cli_file import (
     wanted_command,
     write_command,
 )
-from ansible_collections.airgap.conda.plugins.module_utils._deploy import deploy, state_line, state_now
+from ansible_collections.airgap.conda.plugins.module_utils._deploy import deploy, state_line, state_now, to_prune
 from ansible_collections.airgap.conda.plugins.module_utils._gpu import PROBE_SPEC, Tools
 from ansible_collections.airgap.conda.plugins.module_utils._module import run_module
+from ansible_collections.airgap.conda.plugins.module_utils._release import serial_of
 from ansible_collections.airgap.conda.plugins.module_utils._store import Store
 
 
@@ -111,17 +113,19 @@ def main() -> None:
         if differs and not module.check_mode:
             write_command(store)
             apply_facts(store, params["facts"])
-        before += [state_now(store, item["env"]) for item in params["steps"]]
-        after += [state_line(item["env"], item["id"], item["kernel"]) for item in params["steps"]]
         pruned, seconds = [], {}
         for item in params["steps"]:
+            env, there = item["env"], store.releases(item["env"])
+            before += [state_now(store, env), _installed(env, there)]
             if module.check_mode:
-                continue
-            done = deploy(store, item, hashes.get(item["env"], ""), params["keep"], tools)
-            for text in done.warnings:
-                module.warn(text)
-            seconds[item["env"]] = done.seconds
-            pruned += [f"{item['env']} {name}" for name in done.pruned]
+                gone = to_prune(store, item, params["keep"])
+            else:
+                done = deploy(store, item, hashes.get(env, ""), params["keep"], tools)
+                gone, seconds[env] = done.pruned, done.seconds
+                for text in done.warnings:
+                    module.warn(text)
+            after += [state_line(env, item["id"], item["kernel"]), _installed(env, {*there, item["id"]} - {*gone})]
+            pruned += [f"{env} {name}" for name in gone]
         return {
             "changed": differs or any(item["action"] != "none" for item in params["steps"]),
             "current": {item["env"]: item["id"] for item in params["steps"] if item["id"]},
@@ -131,6 +135,10 @@ def main() -> None:
         }
 
     run_module(module, step)
+
+
+def _installed(env: str, releases: Iterable[str]) -> str:
+    return f"{env} installed: {' '.join(sorted(filter(None, releases), key=serial_of)) or '-'}\n"
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._release import FILES
 from ansible_collections.airgap.conda.plugins.module_utils._repair import repair, require_repaired
 from ansible_collections.airgap.conda.plugins.module_utils._store import Store
 from ansible_collections.airgap.conda.plugins.module_utils._uninstall import uninstall
-from ansible_collections.airgap.conda.tests.unit.tiny_release import Made, make_release, release_id, snapshot
+from ansible_collections.airgap.conda.tests.unit.tiny_release import TREE, Made, make_release, release_id, snapshot
 
 ENV = "demo"
 KEEP = 2
@@ -34,6 +34,8 @@ CHECKS = {
     LATE: ('test "$(readlink "$CONDA_PREFIX/../current")" != "${CONDA_PREFIX##*/}"',),
     BAD: ("echo this check fails; false",),
 }
+# The file that is unpacked last needs several pages: a disk that is nearly full takes some of them only.
+PAGES = {**TREE, "share/zeros": "0" * 20_000}
 # The lock names its last holder, the log says when: these two may differ from run to run.
 VOLATILE = (f".state/{ENV}/lock", f".state/{ENV}/log")
 
@@ -104,7 +106,7 @@ class World:
         for serial in SERIALS:
             checks = Checks(commands=CHECKS.get(serial, ()), timeout=20)
             depot = self.base / "depot"
-            self.made[serial] = make_release(depot, self.store.root, serial, checks=checks, part_size=400)
+            self.made[serial] = make_release(depot, self.store.root, serial, tree=PAGES, checks=checks, part_size=400)
         for scene in SCENES:
             self._empty(self.store.root)
             self.store.root.mkdir()

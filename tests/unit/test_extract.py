@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import os
@@ -75,6 +76,27 @@ def test_a_big_sparse_file_comes_back(tmp_path: Path, format_name: str) -> None:
     entries, payloads = write_payloads(tree, tmp_path, (format_name,))
     unpack([tmp_path / part.name for part in payloads[0].parts], format_name, entries, tmp_path / "out")
     assert list(compare_tree(tmp_path / "out", entries)) == []
+
+
+def test_a_disk_that_takes_less_than_it_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tree = write_tree(tmp_path / "t", {"last": "0123456789" * 2000})
+    entries, payloads = write_payloads(tree, tmp_path, ("tar.gz",))
+    parts = [tmp_path / part.name for part in payloads[0].parts]
+    write, room = os.write, [20_000]
+
+    def nearly_full(handle: int, content: bytes) -> int:
+        if not room[0]:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        count = write(handle, content[: min(7000, room[0])])
+        room[0] -= count
+        return count
+
+    monkeypatch.setattr(os, "write", nearly_full)
+    unpack(parts, "tar.gz", entries, tmp_path / "out")
+    assert list(compare_tree(tmp_path / "out", entries)) == []
+    room[0] = 19_999
+    with pytest.raises(OSError, match="No space left"):
+        unpack(parts, "tar.gz", entries, tmp_path / "full")
 
 
 # --- damaged ---------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,12 @@ import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._locks import pip_lock
-from ansible_collections.airgap.conda.plugins.module_utils._pip import decisive_lines, pip_install, read_report
+from ansible_collections.airgap.conda.plugins.module_utils._pip import (
+    decisive_lines,
+    load_packaging,
+    pip_install,
+    read_report,
+)
 from ansible_collections.airgap.conda.plugins.module_utils._python import clean_variables
 
 WHERE = "envs/demo/environment.yml"
@@ -87,3 +93,11 @@ def test_an_environment_without_python(tmp_path: Path) -> None:
         pip_install(tmp_path, ["x==1", "y"], WHERE)
     assert (caught.value.wanted, caught.value.where) == ("x==1, y", WHERE)
     assert "No such file" in caught.value.found
+
+
+@pytest.mark.parametrize("missing", ["packaging", "packaging.utils"])
+def test_a_library_that_is_not_there(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(AirgapError, match="library packaging is missing") as caught:
+        load_packaging()
+    assert (caught.value.where, "pip install packaging" in caught.value.remedy) == (sys.executable, True)

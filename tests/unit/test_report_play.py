@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.airgap.conda.plugins.filter.readable import FilterModule
-from ansible_collections.airgap.conda.tests.unit.test_host_plays import RUNTIME, Host
+from ansible_collections.airgap.conda.tests.unit.tiny_host import RUNTIME, Host
 from ansible_collections.airgap.conda.tests.unit.tiny_release import TREE, release_id, skip_flushes
 
 # A port of this machine that nobody listens on.

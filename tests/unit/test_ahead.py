@@ -1,0 +1,83 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Reading ahead: the same bytes, the source's errors in their place, and that no thread stays."""
+
+from __future__ import annotations
+
+import io
+import random
+import threading
+
+import pytest
+
+from ansible_collections.airgap.conda.plugins.module_utils import _ahead
+from ansible_collections.airgap.conda.plugins.module_utils._ahead import Ahead
+
+
+@pytest.fixture(autouse=True)
+def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_ahead, "BLOCK", 10)
+
+
+class Source:
+    """Endless, until it was read ``count`` times; then it fails."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def read(self, size: int) -> bytes:
+        if not self.count:
+            raise EOFError("cut off")
+        self.count -= 1
+        return b"x" * size
+
+
+def test_it_gives_what_a_file_gives() -> None:
+    numbers = random.Random(1)  # noqa: S311 - the same steps every time
+    data = numbers.randbytes(3000)
+    file = io.BytesIO(data)
+    with Ahead(io.BytesIO(data)) as stream:
+        while file.tell() < len(data):
+            size = numbers.choice([0, 1, 9, 10, 11, 35])
+            step = numbers.choice(["read", "blocks", "seek"])
+            if step == "read":
+                assert stream.read(size) == file.read(size)
+            elif step == "blocks":
+                assert b"".join(stream.blocks(size)) == file.read(size)
+            else:
+                assert stream.seek(stream.tell() + size) == min(file.seek(size, io.SEEK_CUR), len(data))
+            assert stream.tell() == min(file.tell(), len(data))
+        assert (stream.read(5), list(stream.blocks(5)), stream.seek(9999)) == (b"", [], len(data))
+
+
+def test_it_goes_forward_only() -> None:
+    with Ahead(io.BytesIO(b"0123456789")) as stream:
+        stream.read(5)
+        with pytest.raises(ValueError, match="forward only"):
+            stream.seek(4)
+
+
+def test_an_error_of_the_source_comes_after_what_it_gave() -> None:
+    with Ahead(Source(3)) as stream:
+        assert stream.read(30) == b"x" * 30
+        with pytest.raises(EOFError, match="cut off"):
+            stream.read(1)
+        assert stream.read(1) == b""
+
+
+@pytest.mark.parametrize("count", [0, 1, 10**9], ids=["at once", "one block", "endless"])
+def test_no_thread_stays_when_the_caller_stops(count: int) -> None:
+    before = threading.active_count()
+    with pytest.raises(KeyboardInterrupt), Ahead(Source(count)):
+        raise KeyboardInterrupt
+    assert threading.active_count() == before
+
+
+def test_it_reads_ahead_a_few_blocks_only() -> None:
+    source = Source(1000)
+    with Ahead(source) as stream:
+        stream.read(1)
+        for _wait in range(20):
+            threading.Event().wait(0.01)
+        assert 1000 - source.count <= _ahead.BLOCKS + 2

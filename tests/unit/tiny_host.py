@@ -1,0 +1,76 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A host on the machine of the tests, with a store made for the occasion, and Ansible's way to it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.airgap.conda.plugins.module_utils._deploy import deploy
+from ansible_collections.airgap.conda.plugins.module_utils._store import Store
+from ansible_collections.airgap.conda.tests.unit.conftest import COLLECTIONS
+from ansible_collections.airgap.conda.tests.unit.tiny_release import TREE, Made, make_release
+
+PLAYBOOK = Path(sys.executable).parent / "ansible-playbook"
+# A runtime whose Python is that of the tests, which has what the modules need.
+RUNTIME = {**TREE, "bin/python": f'#!/bin/sh\nexec {sys.executable} "$@"\n'}
+
+
+@dataclass(frozen=True)
+class Host:
+    """A host on this machine, and the way of Ansible to it."""
+
+    folder: Path
+
+    @property
+    def store(self) -> Store:
+        return Store(self.folder / "opt")
+
+    def make(self, serial: int, **options: Any) -> Made:
+        return make_release(self.folder / "depot", self.store.root, serial, **options)
+
+    def bring(self, serial: int, keep: int = 2, **options: Any) -> Made:
+        made = self.make(serial, **options)
+        made.send(self.store)
+        deploy(self.store, made.step(), made.sha256, keep)
+        return made
+
+    def play(self, what: str | list[dict[str, Any]], *options: str, **variables: Any) -> Done:
+        """Run a playbook of the collection, or a play that has these tasks or roles."""
+        inventory = {"workstations": {"hosts": {"ws1": {"ansible_connection": "local"}}}}
+        (self.folder / "hosts.json").write_text(json.dumps(inventory), encoding="ascii")
+        root = str(self.store.root)
+        variables = {"verify_root": root, "deploy_root": root, **variables}
+        if not isinstance(what, str):
+            play = [{"hosts": "workstations", "gather_facts": False, "tasks": what}]
+            (self.folder / "play.json").write_text(json.dumps(play), encoding="ascii")
+            what = str(self.folder / "play.json")
+        command = [str(PLAYBOOK), "-i", str(self.folder / "hosts.json"), "-e", json.dumps(variables), *options, what]
+        environment = {
+            **os.environ, "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_HOME": str(self.folder / "ansible"),
+            "ANSIBLE_NOCOLOR": "1", "ANSIBLE_INJECT_FACT_VARS": "false", "COLUMNS": "9999",
+        }  # fmt: skip
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        print(done.stdout + done.stderr)  # shown when the test fails
+        return Done(done.returncode, done.stdout + done.stderr)
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a play ended."""
+
+    returncode: int
+    output: str
+
+    def count(self, *names: str) -> int:
+        """Return how many tasks of the host ended so (``ok``, ``changed``, ``skipped``, ``failed``)."""
+        recap = self.output[self.output.rindex("PLAY RECAP") :]
+        return sum(int(re.findall(rf"\b{name}=(\d+)", recap)[0]) for name in names)
