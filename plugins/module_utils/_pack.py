@@ -192,8 +192,10 @@ def _pack_into(
 def _look(request: PackRequest, tree: Path) -> tuple[str, dict[str, Any]]:
     """Return the text of the SBOM, and what pack.json says of requirements and leaks."""
     records = _sbom.read_records(tree)
-    paths = [path for path in walk(tree) if stat.S_ISREG(os.lstat(f"{tree}/{path}").st_mode)]
+    names = walk(tree)
+    paths = [path for path in names if stat.S_ISREG(os.lstat(f"{tree}/{path}").st_mode)]
     leaks = _secrets.find_leaks(tree, paths, records.values(), request.credentials)
+    leaks += _secrets.find_in_names(tree, names, request.credentials)
     requirements = requirements_of(tree, request.prefix, paths, records)
     env, release = request.dest_prefix.split("/")[-2:]
     sbom = _sbom.write_sbom(env, release, _sbom.packages_of(tree, request.prefix, records))

@@ -21,6 +21,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._urls import mask_credentials
 
 # Bytes of a file that are looked at at a time.
 READ = 256 << 10
@@ -96,7 +97,7 @@ def make_tree(prefix: Path, tree: Path, dest_prefix: str, allow: Collection[str]
         raise AirgapError(
             "conda-pack could not pack the environment",
             wanted="an environment whose files belong to one package each, and the cache it was installed from",
-            found=" ".join(str(error).split()),
+            found=mask_credentials(" ".join(str(error).split())),
             where=str(prefix),
             remedy="let conda alone, or pip alone, install the packages named here; if the cache is gone, remove the "
             "environment, so that it is made again",

@@ -122,6 +122,17 @@ def find_leaks(
     return [*_known(tree, paths, credentials), *shaped]
 
 
+def find_in_names(tree: Path, paths: Iterable[str], credentials: Sequence[str]) -> list[Leak]:
+    """Return those of ``paths`` that have a credential of the build in their name, or where they lead as a link."""
+    wanted, leaks = _forms(credentials), []
+    for path in paths if wanted else ():
+        target = os.readlink(f"{tree}/{path}") if os.path.islink(f"{tree}/{path}") else ""
+        if any(text in os.fsencode(name) for name in (path, target) for text in wanted):
+            shown = re.sub(b"|".join(map(re.escape, wanted)), b"***", os.fsencode(path))
+            leaks.append(Leak(os.fsdecode(shown), CREDENTIAL))
+    return leaks
+
+
 def find_in_documents(folder: Path, names: Iterable[str], credentials: Sequence[str]) -> list[Leak]:
     """Return the secrets in the documents of a release, which people and tools wrote here."""
     names = sorted(names)
@@ -151,12 +162,16 @@ def require_none(leaks: Sequence[Leak], name: str, where: str, allow: Mapping[st
 
 
 def _known(folder: Path, paths: Iterable[str], credentials: Sequence[str]) -> Iterator[Leak]:
-    # In an address, a password has its special characters as %40.
-    wanted = {form.encode() for text in credentials for form in (text, quote(text, safe=""))}
+    wanted = _forms(credentials)
     overlap = max(map(len, wanted), default=1) - 1
     for path in paths if wanted else ():
         if any(block.find(text) >= 0 for block in _blocks(f"{folder}/{path}", overlap) for text in wanted):
             yield Leak(path, CREDENTIAL)
+
+
+def _forms(credentials: Iterable[str]) -> set[bytes]:
+    # In an address, a password has its special characters as %40.
+    return {form.encode() for text in credentials for form in (text, quote(text, safe=""))}
 
 
 def _blocks(path: str, overlap: int) -> Iterator[bytes]:

@@ -27,7 +27,7 @@ RESULT = CHECKOUT / ".cache/faults/result.json"
 PAGE = CHECKOUT / "docs/guide/promises.md"
 BEGIN, END = "<!-- figures: ./dev faults --write -->\n", "<!-- end of figures -->\n"
 # Each is a file here with a PROMISE and a function run(world, share).
-PARTS = ("kill", "errors", "hostile", "flips", "racers", "in_use", "clock", "hung", "fleet")
+PARTS = ("kill", "errors", "hostile", "flips", "racers", "in_use", "clock", "hung", "canaries", "fleet")
 # These take longer, or want a virtual machine, and run when they are asked for.
 MORE = ("defences", "power")
 # One worker runs these: they are one thing on many hosts, or on one machine.

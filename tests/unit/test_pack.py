@@ -184,9 +184,10 @@ def test_what_tools_wrote_down_of_credentials_is_not_packed(tmp_path: Path, requ
 
 
 def test_what_is_left_of_secrets_is_told_and_not_repeated(request_: PackRequest) -> None:
+    (request_.prefix / "share/link").symlink_to("canary-7f3a9c")
     write_tree(request_.prefix, {"share/state": "x=canary-7f3a9c", "share/key": "-----BEGIN PRIVATE " + "KEY-----"})
     result = pack(replace(request_, credentials=("canary-7f3a9c",)))
-    assert {leak["path"] for leak in result["leaks"]} == {"share/state", "share/key"}
+    assert {leak["path"] for leak in result["leaks"]} == {"share/state", "share/key", "share/link"}
     assert "canary" not in (request_.dest / "pack.json").read_text(encoding="utf-8")
     assert "canary" not in repr(replace(request_, credentials=("canary-7f3a9c",)))
 

@@ -154,6 +154,14 @@ def test_what_the_doctor_let_pass_is_packed(tmp_path: Path, prefix: Path) -> Non
     refused("without entries in the package cache", "package-cache-missing", "cache")
 
 
+def test_what_conda_pack_says_is_told_without_passwords(tmp_path: Path, prefix: Path) -> None:
+    record = {"name": "other", "version": "1", "url": "https://me:geheim@host.example/c", "files": [], "link": {}}
+    write_tree(prefix, {"conda-meta/other-1-0.json": json.dumps(record)})
+    with pytest.raises(AirgapError, match="without entries in the package cache") as caught:
+        make_tree(prefix, tmp_path / "tree", DEST)
+    assert "other='1' https://***@host.example/c" in caught.value.found
+
+
 def test_an_editable_install_that_the_doctor_let_pass_is_packed(tmp_path: Path, prefix: Path) -> None:
     info = {"url": "file:///srv/project", "dir_info": {"editable": True}}
     record = {

@@ -21,6 +21,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._secrets import (
     Leak,
     credentials_of,
     find_in_documents,
+    find_in_names,
     find_leaks,
     require_none,
     scrub,
@@ -124,6 +125,14 @@ def test_a_credential_across_two_blocks_is_found(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(_secrets, "BLOCK", 64)
     write_tree(tmp_path, {"data": b"x" * (128 + offset) + CANARY.encode() + b"x" * 100})
     assert leaks(tmp_path, CANARY, "z" * 40) == [Leak("data", CREDENTIAL)]
+
+
+def test_a_credential_is_found_in_names_and_not_repeated(tmp_path: Path) -> None:
+    write_tree(tmp_path, {"a/token-pa%40ss/file": "x", "a/pa@ss": None, "link": Path("/home/pa@ss"), "plain": "pa@ss"})
+    paths = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*"))
+    shown = ["a/***", "a/token-***", "a/token-***/file", "link"]
+    assert find_in_names(tmp_path, paths, ["pa@ss"]) == [Leak(path, CREDENTIAL) for path in shown]
+    assert find_in_names(tmp_path, paths, []) == find_in_names(tmp_path, paths, ["another"]) == []
 
 
 def test_a_credential_is_found_as_addresses_have_it(tmp_path: Path) -> None:
