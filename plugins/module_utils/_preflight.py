@@ -165,7 +165,7 @@ def _judge_host(table: Table, store: Store, news: Sequence[tuple[Wanted, Step]])
     ]
     table.judge("kernel", "", _preflight_host.kernel)
     table.judge("write", "", lambda: _writable(store.root))
-    table.judge("mount", "", lambda: _preflight_host.mount(_existing(store.root)))
+    table.judge("mount", "", lambda: _preflight_host.mount(_existing(store.root), inside))
     table.judge("folders", "", lambda: _preflight_host.folders(store.root, inside))
     installs = [_Install(wanted, wanted.to_send(step)) for wanted, step in news if step.format]
     if installs:

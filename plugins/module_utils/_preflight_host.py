@@ -33,6 +33,7 @@ BASELINE = "x86-64"
 # A clock that is a day wrong is one thing, a time zone that was taken for another is none.
 CLOCK_TOLERANCE = 86_400.0
 LINK, NO_FOLDER = "a link", "no folder"
+MOUNTS = Path("/proc/self/mountinfo")
 
 
 def kernel() -> tuple[str, str]:
@@ -140,11 +141,29 @@ def clock(built: Iterable[str]) -> tuple[str, str]:
     return f"a time after {newest}" if newest else "any time", here
 
 
-def mount(folder: Path) -> tuple[str, str]:
-    """Look whether programs can be started from the file system of ``folder``."""
+def mount(folder: Path, inside: Iterable[Path] = ()) -> tuple[str, str]:
+    """Look whether programs can be started from the file system of ``folder``, and whether that is all of the store's.
+
+    ``inside`` are folders of the store: a release goes from one to another by a rename, which no file system leaves.
+    """
     if os.statvfs(folder).f_flag & os.ST_NOEXEC:
         raise no_programs(str(folder))
-    return "a file system mounted without noexec", "exec"
+    mounts = {re.sub(r"\\([0-7]{3})", _octal, line.split()[4]) for line in _read(MOUNTS).splitlines()}
+    for place in inside:
+        if os.path.realpath(place) in mounts:
+            raise AirgapError(
+                "A folder of the store is a file system of its own on this host",
+                wanted="the whole store on one file system, where one rename brings a release to its place",
+                found="a mount point",
+                where=str(place),
+                remedy=f"unmount it; if the store needs a disk of its own, mount that on {folder}",
+            )
+    return "one file system for the store, mounted without noexec", "exec"
+
+
+def _octal(match: re.Match[str]) -> str:
+    """Return the character that /proc writes as a number, such as a space."""
+    return chr(int(match[1], 8))
 
 
 def no_programs(where: str) -> AirgapError:

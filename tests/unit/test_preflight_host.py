@@ -224,6 +224,22 @@ def test_mount_options(store: Store, monkeypatch: pytest.MonkeyPatch, flag: int,
     assert verdict == OK or mount.where == str(store.root.parent)
 
 
+@pytest.mark.parametrize(("name", "refused"), [("demo", True), (".staging", True), ("", False), ("other", False)])
+def test_the_store_is_one_file_system(
+    store: Store, proc: Path, monkeypatch: pytest.MonkeyPatch, name: str, refused: bool
+) -> None:
+    store = Store(store.root.parent / "with space")
+    place = store.root / name
+    escaped = str(place).replace(" ", r"\040")
+    lines = ("22 1 254:0 / / rw - ext4 /dev/a rw", f"40 22 254:16 / {escaped} rw - ext4 /dev/b rw")
+    write_tree(proc, {"mountinfo": "\n".join(lines)})
+    monkeypatch.setattr(_preflight_host, "MOUNTS", proc / "mountinfo")
+    verdict = found(look(store), "mount")
+    assert verdict.verdict == (REFUSED if refused else OK)
+    assert verdict.where == (str(place) if refused else "")
+    assert ("unmount it" in verdict.remedy) == refused
+
+
 # --- the folders above the store, and in it --------------------------------------------------------------------------
 
 FOLDERS = ["", "srv", "srv/a", "srv/a/opt", "srv/a/opt/demo", "srv/a/opt/.state", "srv/a/opt/.staging"]
