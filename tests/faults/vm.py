@@ -16,6 +16,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +37,10 @@ NEW, FILES = 3, 120
 RELEASES_SIZE = 32 << 20
 # Where the store is in the machine.
 ROOT = Path("/disk/opt")
-# KVM where it works: there are machines with a /dev/kvm in which no kernel starts.
+# KVM where it works: there are machines with a /dev/kvm on which qemu ends at once, or in which no kernel starts.
 KVM, KVM_PATIENCE = ("kvm", "-cpu", "host"), 20
 EMULATED = ("tcg,thread=multi", "-cpu", "max")
+QEMU = "qemu-system-x86_64"
 
 Message = dict[str, Any]
 
@@ -51,6 +53,28 @@ class VmError(Exception):
     """The machine does not do as it should; no fault of what is tested."""
 
 
+def accelerator(say: Callable[[str], None]) -> tuple[str, ...]:
+    """Return what runs a processor here, found by trying; ``say`` is told, in qemu's words, why it is not KVM."""
+    command = [QEMU, "-nodefaults", "-display", "none", "-S", "-accel", *KVM, "-monitor", "stdio"]
+    try:
+        tried = subprocess.run(
+            command, input="quit\n", capture_output=True, text=True, timeout=KVM_PATIENCE, check=False
+        )
+    except subprocess.TimeoutExpired:
+        words = f"qemu did not answer within {KVM_PATIENCE} s"
+    else:
+        if tried.returncode == 0:
+            return KVM
+        words = _first_words(tried.stderr, tried.returncode)
+    say(f"KVM does not work here, so the processor is emulated: {words}")
+    return EMULATED
+
+
+def _first_words(text: str, status: int) -> str:
+    """Return the first line of what a qemu said that ended; the rest follows from it."""
+    return next((line for line in text.splitlines() if line.strip()), f"qemu ended with {status} and said nothing")
+
+
 class Machine:
     """A machine that runs from ``__init__`` to ``kill``; ``folder`` holds its drives and the end of its serial line."""
 
@@ -59,7 +83,7 @@ class Machine:
         line, monitor = _listen(folder / "line"), _listen(folder / "monitor")
         self._log = open(log, "ab", buffering=0)  # noqa: SIM115 - until kill
         command = [
-            *("qemu-system-x86_64", "-nodefaults", "-display", "none", "-no-reboot", "-m", "768", "-accel", *accel),
+            *(QEMU, "-nodefaults", "-display", "none", "-no-reboot", "-m", "768", "-accel", *accel),
             *("-kernel", str(system / "vmlinuz"), "-initrd", str(system / "initrd")),
             *("-append", "console=ttyS0 panic=-1 quiet mitigations=off"),
             *("-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"),
@@ -72,19 +96,31 @@ class Machine:
         for name in DRIVES:
             command += ["-blockdev", f"driver=file,node-name={name},filename={folder / name}.tar,read-only=on"]
             command += ["-device", f"virtio-blk-pci,drive={name}"]
+        said = self._log.tell()
         self._qemu = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log)
         try:
-            self._line, self._monitor = line.accept()[0], monitor.accept()[0]
-        except OSError as error:
+            self._line, self._monitor = self._accept(line), self._accept(monitor)
+            self._answers = self._monitor.makefile("rb")
+            self._tell("qmp_capabilities")
+        except (OSError, VmError) as error:
             self._qemu.kill()
-            raise VmError(f"qemu did not start: {error}") from error
+            self._qemu.wait()
+            self._log.close()
+            words = log.read_bytes()[said:].decode(errors="replace")
+            raise VmError(f"qemu did not start: {error or ''} {_first_words(words, self._qemu.returncode)}") from error
         finally:
             line.close()
             monitor.close()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        self._answers = self._monitor.makefile("rb")
-        self._tell("qmp_capabilities")
+
+    def _accept(self, listener: socket.socket) -> socket.socket:
+        """Wait until qemu connects; a qemu that ended is not waited for."""
+        end = time.monotonic() + PATIENCE
+        while self._qemu.poll() is None and time.monotonic() < end:
+            with suppress(TimeoutError):
+                return listener.accept()[0]
+        raise VmError("it did not connect.")
 
     def trip(self) -> None:
         """Tell, from any thread, that the power went."""
@@ -146,6 +182,7 @@ class Machine:
     def _tell(self, command: str, arguments: Mapping[str, Any] | None = None) -> Any:
         """Give qemu a command and return its answer."""
         self._monitor.sendall(json.dumps({"execute": command, "arguments": arguments or {}}).encode())
+        answer: Any = "qemu hung up."
         for line in self._answers:
             answer = json.loads(line)
             if "return" in answer:
@@ -167,10 +204,14 @@ class Machine:
         return left
 
 
+def _say(text: str) -> None:
+    print(f"power: {text}", flush=True)
+
+
 def _listen(path: Path) -> socket.socket:
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listener.settimeout(PATIENCE)
+    listener.settimeout(0.2)  # then _accept looks whether qemu still runs
     listener.bind(str(path))
     listener.listen()
     return listener
@@ -195,9 +236,9 @@ class Host:
         folder.mkdir()
         self.numbers, self.new = numbers, [""] * NEW
         self.disk = Disk(image, folder / "disk", self._trip)
-        self.machine: Machine
+        self._machine: Machine | None = None
         self._folder, self._log, self._system, self._serial = folder, log, system, 0
-        self._accel = KVM if os.access("/dev/kvm", os.R_OK | os.W_OK) else EMULATED
+        self._accel = accelerator(_say)
         code = "plugins/module_utils"
         program = {f"collections/ansible_collections/airgap/conda/{code}": CHECKOUT / code}
         pack(folder / "program.tar", {**program, "vm_guest.py": Path(__file__).with_name("vm_guest.py")})
@@ -206,9 +247,16 @@ class Host:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        if hasattr(self, "machine"):
-            self.machine.kill()
+        if self._machine:
+            self._machine.kill()
         shutil.rmtree(self._folder)
+
+    @property
+    def machine(self) -> Machine:
+        """The machine as it runs now."""
+        if not self._machine:
+            raise VmError("no machine runs")
+        return self._machine
 
     def _trip(self) -> None:
         self.machine.trip()
@@ -235,16 +283,17 @@ class Host:
             self.machine.receive(KVM_PATIENCE if self._accel is KVM else PATIENCE)
             self.machine.save(memory)
             self.cut()
-        except VmError:
+        except VmError as error:
+            self.cut()
             if self._accel is EMULATED:
                 raise
-            self.cut()
+            _say(f"No kernel starts with KVM here, so the processor is emulated: {error}")
             self._accel = EMULATED
             self._boot(memory)
 
     def _switch_on(self, *options: str) -> None:
         self.disk.power_on()
-        self.machine = Machine(self._folder, self._log, self._system, self._accel, *options)
+        self._machine = Machine(self._folder, self._log, self._system, self._accel, *options)
 
     def _pack(self) -> None:
         depot, results = self._folder / "depot", {}
@@ -261,5 +310,6 @@ class Host:
     def cut(self) -> tuple[list[Message], dict[str, int]]:
         """Take the power away; returns what the machine had still said, and what was in the disk's cache."""
         self.disk.cut()
-        said = self.machine.kill()
+        said = self._machine.kill() if self._machine else []
+        self._machine = None
         return said, self.disk.power_off(self.numbers)

@@ -13,6 +13,7 @@ import random
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -62,7 +63,7 @@ class Disk:
         # Each time another socket: a machine whose disk was cut off connects again, and is not served any more.
         self._address.unlink(missing_ok=True)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        listener.settimeout(CONNECTS)
+        listener.settimeout(CONNECTS / 100)  # then _serve looks whether the power is still on
         listener.bind(str(self._address))
         listener.listen()
         self._powered = True
@@ -101,12 +102,20 @@ class Disk:
 
     def _serve(self, listener: socket.socket) -> None:
         with suppress(OSError, struct.error):  # the machine is gone
-            with listener:
-                connection, _address = listener.accept()
+            connection = self._accept(listener)
             with connection, connection.makefile("rb") as stream:
                 self._greet(connection, stream.read)
                 while self._answer(connection, stream.read):
                     pass
+
+    def _accept(self, listener: socket.socket) -> socket.socket:
+        """Wait for the machine until the power goes."""
+        end = time.monotonic() + CONNECTS
+        with listener:
+            while self._powered and time.monotonic() < end:
+                with suppress(TimeoutError):
+                    return listener.accept()[0]
+        raise TimeoutError
 
     def _greet(self, connection: socket.socket, read: Callable[[int], bytes]) -> None:
         connection.sendall(HELLO + struct.pack(">H", FIXED_NEWSTYLE))

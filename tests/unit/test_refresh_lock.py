@@ -28,7 +28,7 @@ PLAY = """
   tasks:
     - airgap.conda.refresh_lock: {depots: ["{{ depot }}"]}
     - airgap.conda.refresh_lock: {depots: ["{{ depot }}"]}
-    - ansible.builtin.wait_for: {path: "{{ hold }}", timeout: 60, sleep: 1}
+    - ansible.builtin.wait_for: {path: "{{ hold }}", timeout: 600, sleep: 1}
       when: hold is defined
 """
 
@@ -118,13 +118,18 @@ def test_two_runs_for_real(depot: Path, tmp_path: Path) -> None:
         "ANSIBLE_NOCOLOR": "1",
     }
     end = tmp_path / "end"
-    with subprocess.Popen([*command, "-e", f"hold={end}"], env=environment, stdout=subprocess.PIPE) as first:
-        while not (depot / NAME).exists():
-            assert first.poll() is None
-            time.sleep(0.1)
-        second = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        end.touch()
-    assert first.returncode == 0
+    with (
+        open(tmp_path / "first.log", "wb") as log,
+        subprocess.Popen([*command, "-e", f"hold={end}"], env=environment, stdout=log, stderr=log) as first,
+    ):
+        try:
+            while not (depot / NAME).exists():
+                assert first.poll() is None, (tmp_path / "first.log").read_text()
+                time.sleep(0.1)
+            second = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        finally:
+            end.touch()
+    assert first.returncode == 0, (tmp_path / "first.log").read_text()
     assert second.returncode == 2
     assert f"Another refresh is at work. Wanted: one refresh of this depot at a time. Found: process {first.pid} " in (
         second.stdout
