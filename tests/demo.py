@@ -24,13 +24,15 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 CACHE = CHECKOUT / ".cache"
 DEMO = CACHE / "demo"
 LAB = CHECKOUT / "tests" / "lab"
-CHANNEL = CACHE / "lab" / "channel"
+CHANNEL = CACHE / "lab" / "channel-demo"
 NVIDIA = CHECKOUT / "tests" / "unit" / "data" / "nvidia"
 USER_CODE = (
     "import os, sys, numpy, pandas; "
     "print('Python', sys.version.split()[0], '| numpy', numpy.__version__, '| pandas', pandas.__version__, "
     "'| mean of 0..9:', numpy.arange(10).mean(), '| release', os.path.basename(sys.prefix))"
 )
+# The hosts' release: the newest, since the controller is made from it too. The tests have older ones.
+SUITE = "trixie"
 # What the last tasks of a build and of a report say.
 SAID = r'^ +"(?:msg": ")?(\S+ .*(?:built|nothing new since) [\w-]+|\d+ of \d+ hosts? (?:is|are) right)'
 # What a site keeps as a playbook: docs/guide/refresh.md.
@@ -344,7 +346,7 @@ def main() -> int:
     hosts_py = [python, str(LAB / "hosts.py")]
     try:
         story.chapter("A conda channel on this machine")
-        story.say(story.run([python, str(LAB / "channel.py"), str(CHANNEL)]))
+        story.say(story.run([python, str(LAB / "channel.py"), "--small", str(CHANNEL)]))
         if options.local:
             print("\nNo container hosts: everything happens below .cache/demo/opt on this machine.")
             shutil.rmtree(DEMO / "opt", ignore_errors=True)
@@ -355,21 +357,24 @@ def main() -> int:
         else:
             story.chapter("Three airgapped hosts without Python, and a controller")
             story.run([*hosts_py, "down", "--name", "demo"], quiet=True)
-            story.say(story.run([*hosts_py, "up", "3", "--controller", "--name", "demo"]))
+            story.say(story.run([*hosts_py, "up", "3", "--suite", SUITE, "--controller", "--name", "demo"]))
             inventory = CACHE / "lab" / "demo" / "inventory.yml"
             hosts = lab_hosts(inventory)
             controller = hosts.pop("controller")
             lab = Place(inventory, "/opt/conda-envs", hosts, "/srv/gpu")
             variables = prepare(lab)
             tell(story, lab, lambda: by_timer(story, lab, controller, variables))
-            if not options.keep:
-                story.chapter("Clean up")
-                story.run([*hosts_py, "down", "--name", "demo"])
         story.summary()
         print(f"\nThe fleet page: {DEMO / 'report' / 'index.html'}")
     except StepFailed as error:
         print(f"\nThe demo stopped: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("\nThe demo was interrupted; its hosts are taken down.", file=sys.stderr)
+        return 130
+    finally:
+        if not options.keep and not options.local:
+            subprocess.run([*hosts_py, "down", "--name", "demo"], stdout=subprocess.DEVNULL, check=False)
     return 0
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -76,7 +77,6 @@ systemctl set-default multi-user.target
 : > /etc/machine-id
 # The build machine's name servers are nobody's business here.
 : > /etc/resolv.conf || true
-OLD_PYTHON
 """
 MASKED = (
     "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "e2scrub_reap.service",
@@ -91,35 +91,38 @@ MASKED = (
 
 @dataclass(frozen=True)
 class Image:
-    """One kind of host. ``release`` is a Debian suite, or the reference of an image to pull."""
+    """One kind of host. ``release`` is a Debian suite, or the reference of an image to pull.
+
+    ``more`` are packages that only this kind has: they are unpacked over the image without them, not installed.
+    """
 
     release: str
     pulled: bool = False
-    old_python: bool = False
-    controller: bool = False
+    kind: str = ""
+    more: tuple[str, ...] = ()
+    # Links in /usr/bin: name, target.
+    link: tuple[str, str] | None = None
 
     @property
-    def packages(self) -> tuple[str, ...]:
-        more = ("python2.7-minimal",) if self.old_python else ("ansible-core",) if self.controller else ()
-        return (*PACKAGES, *more)
+    def base(self) -> Image | None:
+        """The image that this one is unpacked over."""
+        return Image(self.release, self.pulled) if self.more else None
 
     @property
     def setup(self) -> str:
-        link = "ln -s python2.7 /usr/bin/python3" if self.old_python else ""
-        text = SETUP.replace("PACKAGES", " ".join(self.packages)).replace("MASKED", " ".join(MASKED))
-        return text.replace("OLD_PYTHON", link)
+        return SETUP.replace("PACKAGES", " ".join(PACKAGES)).replace("MASKED", " ".join(MASKED))
 
     def reference(self, key: str) -> str:
         """Return the image's own name, which changes with all it is made from."""
-        kind = re.sub(r"[^a-z0-9]+", "-", self.release.lower())
-        kind += "-oldpy" if self.old_python else "-controller" if self.controller else ""
-        recipe = digest(self.release, self.setup, key, *SLIM)
-        return f"localhost/{OWNER}/{kind}:{recipe}"
+        name = re.sub(r"[^a-z0-9]+", "-", self.release.lower()) + (f"-{self.kind}" if self.kind else "")
+        recipe = digest(self.release, self.setup, key, *SLIM, *self.more, *(self.link or ()))
+        return f"localhost/{OWNER}/{name}:{recipe}"
 
 
-OLD_PYTHON = Image("bullseye", old_python=True)
+# Its python3 is one that no Ansible runs on.
+OLD_PYTHON = Image("bullseye", kind="oldpy", more=("python2.7-minimal",), link=("python3", "python2.7"))
 # Debian 13 has an ansible-core that is new enough for the collection.
-CONTROLLER = Image("trixie", controller=True)
+CONTROLLER = Image("trixie", kind="controller", more=("ansible-core",))
 
 
 def wanted() -> tuple[Image, ...]:
@@ -141,13 +144,19 @@ def ensure(podman: Podman, images: set[Image]) -> dict[Image, str]:
     """Build those of ``images`` that are not there; return the reference of each."""
     with locked(podman.cache / ".images.lock"):
         key = key_pair(podman.cache).with_suffix(".pub").read_text()
+        images = images | {image.base for image in images if image.base}
         references = {image: image.reference(key) for image in images}
         missing = [image for image, name in references.items() if not podman.says("image", "exists", name)]
         if missing:
+            for left in podman.cache.glob(".image-*"):  # of a run that was ended
+                shutil.rmtree(left)
             say(f"building images: {', '.join(sorted(references[image] for image in missing))}")
             with ThreadPoolExecutor(WORKERS) as pool:
-                for job in [pool.submit(_build, podman, image, references[image], key) for image in missing]:
+                trees = {image: pool.submit(_unpack, podman, image) for image in missing if image.more}
+                for job in [pool.submit(_build, podman, image, key) for image in missing if not image.more]:
                     job.result()
+                for image, tree in trees.items():
+                    _build_over(podman, image, tree.result(), key)
             _forget_old(podman, set(references.values()))
     return references
 
@@ -161,7 +170,8 @@ def _forget_old(podman: Podman, current: set[str]) -> None:
             podman.says("rmi", old)
 
 
-def _build(podman: Podman, image: Image, reference: str, key: str) -> None:
+def _build(podman: Podman, image: Image, key: str) -> None:
+    reference = image.reference(key)
     with tempfile.TemporaryDirectory(prefix=".image-", dir=podman.cache) as name:
         folder = Path(name)
         (folder / "lab").mkdir()
@@ -175,8 +185,29 @@ def _build(podman: Podman, image: Image, reference: str, key: str) -> None:
             tar = folder / "root.tar"
             hooks = [f"copy-in {folder}/lab /", 'chroot "$1" sh /lab/setup.sh', 'rm -rf "$1/lab"']
             extra = [*SLIM, *(f"--customize-hook={hook}" for hook in hooks)]
-            _debian.bootstrap(image.release, tar, variant="minbase", packages=image.packages, extra=extra)
+            _debian.bootstrap(image.release, tar, variant="minbase", packages=PACKAGES, extra=extra)
             podman("import", "--change", f"LABEL {LABEL}", tar, reference)
+    say(f"image {reference} built")
+
+
+def _unpack(podman: Podman, image: Image) -> Path:
+    """Return a folder with the packages of ``image.more`` and all that they need, unpacked."""
+
+    def extract(folder: Path) -> None:
+        _debian.bootstrap(image.release, folder / "root", variant="extract", packages=image.more)
+        if image.link:
+            (folder / "root/usr/bin" / image.link[0]).symlink_to(image.link[1])
+        (folder / ".containerignore").write_text("root/usr/share/doc\nroot/usr/share/man\nroot/usr/share/locale\n")
+
+    return make_once(podman.cache / f"unpacked-{image.kind}-{digest(image.release, *image.more)}", extract)
+
+
+def _build_over(podman: Podman, image: Image, folder: Path, key: str) -> None:
+    """Build ``image`` out of its base and what is unpacked in ``folder``; these releases have all of it in /usr."""
+    assert image.base is not None
+    (folder / "Containerfile").write_text(f"FROM {image.base.reference(key)}\nCOPY root/usr /usr\n")
+    reference = image.reference(key)
+    podman("build", "--pull=never", "--label", LABEL, "--tag", reference, folder)
     say(f"image {reference} built")
 
 

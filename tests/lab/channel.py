@@ -54,10 +54,15 @@ PURE = (
 WORKERS = 2
 
 
-def stamp() -> str:
+# What the demo needs: one Python line, and of the compiled packages these.
+SMALL_LINES = LINES[:1]
+SMALL = ("numpy", "pandas", "zstandard")
+
+
+def stamp(small: bool) -> str:
     """Name everything the channel is made from: these scripts and the pins in them."""
     scripts = ("channel.py", "_conda.py", "_cpython.py", "_debian.py", "_hello.py", "_wheels.py")
-    return digest(*(HERE / name for name in scripts))
+    return digest(*(HERE / name for name in scripts), str(small))
 
 
 def interpreter(scratch: Path, line: Line) -> Path:
@@ -108,20 +113,22 @@ def fetch_wheels(pins: tuple[str, ...], line: Line, downloads: Path) -> Path:
     return make_once(target, lambda folder: _wheels.download(pins, line.version, folder))
 
 
-def build(channel: Path, scratch: Path, downloads: Path) -> None:
+def build(channel: Path, scratch: Path, downloads: Path, small: bool) -> None:
     """Fill the empty folder ``channel`` with packages and repodata; their files are laid out in ``scratch`` first."""
-    with ProcessPoolExecutor(WORKERS) as pool, ThreadPoolExecutor(len(LINES) * 2) as fetchers:
-        roots = {line: fetchers.submit(fetch_debian, line, downloads) for line in LINES}
+    lines = SMALL_LINES if small else LINES
+    compiled = tuple(pin for pin in COMPILED if not small or pin.partition("=")[0] in SMALL)
+    with ProcessPoolExecutor(WORKERS) as pool, ThreadPoolExecutor(len(lines) * 2) as fetchers:
+        roots = {line: fetchers.submit(fetch_debian, line, downloads) for line in lines}
         wheels = {
-            line: fetchers.submit(fetch_wheels, COMPILED + (PURE if line == LINES[0] else ()), line, downloads)
-            for line in LINES
+            line: fetchers.submit(fetch_wheels, compiled + (PURE if line == lines[0] else ()), line, downloads)
+            for line in lines
         }
         jobs: list[Future[Path]] = [
-            pool.submit(python_package, roots[ln].result(), ln, scratch, channel) for ln in LINES
+            pool.submit(python_package, roots[ln].result(), ln, scratch, channel) for ln in lines
         ]
         for job in jobs:
             job.result()
-        for line in LINES:
+        for line in lines:
             # The biggest first, so that both workers end at about the same time.
             found = sorted(wheels[line].result().glob("*.whl"), key=lambda path: -path.stat().st_size)
             jobs += [pool.submit(wheel_package, wheel, line, scratch, channel) for wheel in found]
@@ -146,9 +153,9 @@ def _index(channel: Path) -> None:
     shutil.rmtree(channel / ".tmp", ignore_errors=True)
 
 
-def ensure(channel: Path, downloads: Path) -> bool:
+def ensure(channel: Path, downloads: Path, small: bool) -> bool:
     """Bring ``channel`` up to date; True if it was built, False if it was there."""
-    wanted = stamp()
+    wanted = stamp(small)
     mark = channel / "stamp"
     with locked(channel.parent / f".{channel.name}.lock"):
         if mark.exists() and mark.read_text().strip() == wanted:
@@ -158,7 +165,7 @@ def ensure(channel: Path, downloads: Path) -> bool:
         fresh = work / "channel"
         fresh.mkdir(parents=True)
         downloads.mkdir(parents=True, exist_ok=True)
-        build(fresh, work / "scratch", downloads)
+        build(fresh, work / "scratch", downloads, small)
         (fresh / "stamp").write_text(wanted + "\n")
         if channel.exists():
             channel.rename(work / "old")
@@ -171,12 +178,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Build the lab's conda channel from PyPI wheels and Debian packages.")
     parser.add_argument("dir", type=Path, metavar="DIR", help="the channel's folder; it is replaced when out of date")
     parser.add_argument("--downloads", type=Path, help="where downloads are kept (default: DIR/../downloads)")
+    parser.add_argument("--small", action="store_true", help="only what the demo needs")
     arguments = parser.parse_args()
     if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
         raise LabError(f"the channel is built for linux-64 only; this is {platform.system()} {platform.machine()}")
     need("mmdebstrap", "apt-get", "patchelf")
     channel = arguments.dir.resolve()
-    built = ensure(channel, (arguments.downloads or channel.parent / "downloads").resolve())
+    built = ensure(channel, (arguments.downloads or channel.parent / "downloads").resolve(), arguments.small)
     count = len(list(channel.glob("*/*.conda")))
     say(f"channel {'built' if built else 'is up to date'}: {count} packages in {channel}")
     return 0

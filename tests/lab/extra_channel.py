@@ -36,7 +36,7 @@ def build(channel: Path, pins: tuple[str, ...], downloads: Path) -> None:
 
 def ensure(channel: Path, pins: tuple[str, ...], downloads: Path) -> bool:
     """Bring ``channel`` up to date; True if it was built, False if it was there."""
-    wanted = digest(lab.stamp(), *pins)
+    wanted = digest(lab.stamp(small=False), *pins)
     mark = channel / "stamp"
     with locked(channel.parent / f".{channel.name}.lock"):
         if mark.exists() and mark.read_text().strip() == wanted:

@@ -13,12 +13,16 @@ from __future__ import annotations
 import argparse
 import ipaddress
 import json
+import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,9 +88,9 @@ EXTRA = {
 }
 
 
-def planned(count: int, extra: set[str]) -> list[Host]:
-    """Return the hosts of a lab of ``count``, and those of ``EXTRA`` that are named."""
-    kinds = _images.wanted()
+def planned(count: int, extra: set[str], suite: str = "") -> list[Host]:
+    """Return the hosts of a lab of ``count``, of one Debian ``suite`` or of all, and those of ``EXTRA`` named."""
+    kinds = (_images.Image(suite),) if suite else _images.wanted()
     hosts = [
         Host(f"host{n}", FIRST_ADDRESS + n, kinds[(n - 1) % len(kinds)], "ops" if n == SUDO_HOST else "root")
         for n in range(1, count + 1)
@@ -175,24 +179,24 @@ def write_files(lab: Lab, hosts: list[Host], subnet: ipaddress.IPv4Network, keys
     ]  # fmt: skip
     group = ""
     for host in hosts:  # the controller is the last
-        if group != (group := CONTROLLERS if host.image.controller else GROUP):
+        if group != (group := CONTROLLERS if host.image == _images.CONTROLLER else GROUP):
             lines += [f"    {group}:", "      hosts:"]
         lines += [f"        {host.name}:", f"          ansible_host: {host.address(subnet)}"]
         lines += [f"          ansible_user: {host.user}", f"          lab_suite: '{host.image.release}'"]
         lines += ["          ansible_become: true"] if host.user != "root" else []
-        lines += ["          lab_old_python: true"] if host.image.old_python else []
+        lines += ["          lab_old_python: true"] if host.image == _images.OLD_PYTHON else []
     fresh = lab.inventory.with_suffix(".new")
     fresh.write_text("\n".join(lines) + "\n")
     fresh.rename(lab.inventory)
 
 
-def up(lab: Lab, count: int, extra: set[str]) -> None:
+def up(lab: Lab, count: int, extra: set[str], suite: str = "") -> None:
     """Bring the lab to at least ``count`` hosts, and those of ``EXTRA`` that are named."""
     with locked(lab.podman.cache / f".{lab.name}.lock"):
         lab.folder.mkdir(parents=True, exist_ok=True)
         before = {record["Labels"]["airgap.lab.host"]: record for record in lab.podman.containers(lab.name)}
         numbers = [int(name.removeprefix("host")) for name in before if name.startswith("host")]
-        hosts = planned(max([count, *numbers]), extra | (before.keys() & EXTRA.keys()))
+        hosts = planned(max([count, *numbers]), extra | (before.keys() & EXTRA.keys()), suite)
         images = _images.ensure(lab.podman, {host.image for host in hosts})
         running = {
             host.name
@@ -240,6 +244,20 @@ def down(lab: Lab, images: bool) -> None:
             say(f"{_images.remove(lab.podman)} images removed")
 
 
+def make_images(lab: Lab, wanted: set[_images.Image]) -> None:
+    """Build images; when that is ended by SIGTERM, so is all that it started, which then removes what it began."""
+
+    def end(*_signal: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        os.killpg(0, signal.SIGTERM)
+        raise LabError("ended before the images were built")
+
+    with suppress(PermissionError):  # it leads a session, and so a group, already
+        os.setpgid(0, 0)
+    signal.signal(signal.SIGTERM, end)
+    _images.ensure(lab.podman, wanted)
+
+
 def status(lab: Lab) -> int:
     """Print what runs; 0 if every host does, 1 if one does not or there is none."""
     records = sorted(lab.podman.containers(lab.name), key=lambda record: record["Names"][0])
@@ -257,24 +275,38 @@ def main() -> int:
     verbs = parser.add_subparsers(dest="verb", required=True)
     verb = verbs.add_parser("up", parents=[common], help="start hosts, or add to those that run")
     verb.add_argument("count", type=int, metavar="N", help=f"how many, 1 to {MAX_HOSTS}")
+    verb.add_argument(
+        "--suite", default="", choices=_images.SUITES, help="one Debian release for all; else they take turns"
+    )
     verb.add_argument("--old-python", action="store_true", help="one more, `oldpy`, whose python3 is a Python 2.7")
     verb.add_argument("--controller", action="store_true", help="one more, `controller`, with Ansible")
     verb = verbs.add_parser("down", parents=[common], help="remove the hosts and their network")
     verb.add_argument("--images", action="store_true", help="and the images")
     verbs.add_parser("status", parents=[common], help="say what runs")
+    verb = verbs.add_parser("images", parents=[common], help="build the images that hosts are started from")
+    verb.add_argument("--demo", action="store_true", help="those of the demo; else those of the tests")
+    verbs.add_parser("probe", parents=[common], help="try whether a container runs here, in a second")
     arguments = parser.parse_args()
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,19}", arguments.name):
         raise LabError(f"--name {arguments.name}: 1 to 20 of a-z, 0-9 and '-'")
     lab = Lab(arguments.name, Podman(arguments.cache.resolve()))
     if arguments.verb == "status":
         return status(lab)
+    if arguments.verb == "images":
+        demo = {_images.CONTROLLER}  # and what it is made from, a host of the same release
+        make_images(lab, demo if arguments.demo else {*_images.wanted(), _images.OLD_PYTHON})
+        return 0
+    if arguments.verb == "probe":
+        with tempfile.TemporaryDirectory() as cache:
+            Podman(Path(cache)).probe()
+        return 0
     if arguments.verb == "down":
         down(lab, arguments.images)
         return 0
     if not 1 <= arguments.count <= MAX_HOSTS:
         raise LabError(f"{arguments.count} hosts: a lab has 1 to {MAX_HOSTS}")
     chosen = {"oldpy": arguments.old_python, "controller": arguments.controller}
-    up(lab, arguments.count, {name for name, wanted in chosen.items() if wanted})
+    up(lab, arguments.count, {name for name, wanted in chosen.items() if wanted}, arguments.suite)
     return 0
 
 

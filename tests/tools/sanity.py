@@ -4,9 +4,10 @@
 """Run ``ansible-test sanity`` on a copy of the checkout: ``sanity.py CHECKOUT SCRATCH [ansible-test options]``.
 
 ansible-test wants a real directory ``ansible_collections/airgap/conda`` (a link will not do), keeps its virtual
-environments under ``~/.ansible`` and passes no ``PIP_*`` variable on. So it gets a copy of the files that git knows or
-would add, a home directory inside SCRATCH (kept: the second run finds its environments there) and, in that home, the
-pip configuration of the caller. Nothing outside SCRATCH is written.
+environments under ``~/.ansible`` and passes no ``PIP_*`` variable on; it makes one for each of its tests, where one for
+all does, but for the tests of what can be imported without other packages. So it gets a copy of the files that git
+knows or would add (of all, where there is no git), a home directory inside SCRATCH (kept: the second run finds its
+environments there) and, in that home, the pip configuration of the caller. Nothing outside SCRATCH is written.
 """
 
 from __future__ import annotations
@@ -16,12 +17,19 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
+
+ANSIBLE_TEST, ALL = "ansible-test", "all"
 
 
 def tracked_files(checkout: Path) -> list[Path]:
     """Return the files git knows or would add, relative to the checkout; deleted ones are left out."""
+    if not (checkout / ".git").exists():
+        found = (path.relative_to(checkout) for path in checkout.rglob("*") if not path.is_dir())
+        return [name for name in found if name.parts[0] != ".cache" and "__pycache__" not in name.parts]
     command = ["git", "-C", str(checkout), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listing = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     names = [Path(name) for name in listing.split("\0") if name]
@@ -84,10 +92,38 @@ def run(checkout: Path, scratch: Path, options: list[str]) -> int:
     copy_checkout(checkout, copy)
     prepare_home(home, checkout / "tests/tools")
     environment = {**os.environ, "HOME": str(home)}
-    ansible_test = Path(sys.executable).with_name("ansible-test")
-    command = [str(ansible_test), "sanity", "--local", "--python", python_version(), "--color", "no", *options]
+    command = [sys.executable, str(Path(__file__).resolve()), ANSIBLE_TEST, "sanity", "--local"]
+    command += ["--python", python_version(), "--color", "no", *options]
     return subprocess.run(command, cwd=copy, env=environment, check=False).returncode
 
 
+def ansible_test(arguments: list[str]) -> None:
+    """Be ansible-test, with one virtual environment for all of its tests that do not prove something by theirs."""
+    from ansible_test._internal import python_requirements
+    from ansible_test._internal.commands import sanity
+    from ansible_test._util.target.cli.ansible_test_cli_stub import main as run_ansible_test
+
+    make, requirements_of = sanity.create_sanity_virtualenv, python_requirements.collect_sanity_install
+    files = (Path(python_requirements.ANSIBLE_TEST_DATA_ROOT) / "requirements").glob("sanity.*.txt")
+    # What the import test leaves out shows which imports a module can do without.
+    names = sorted(file.name[len("sanity.") : -len(".txt")] for file in files if ".import" not in file.name)
+
+    def merged(name: str) -> list[Any]:
+        if name != ALL:
+            return list(requirements_of(name))
+        (first, *others) = [install for one in names for install in requirements_of(one)]
+        return [replace(first, requirements=[r for install in (first, *others) for r in install.requirements])]
+
+    python_requirements.collect_sanity_install = merged
+    sanity.create_sanity_virtualenv = lambda args, python, name, *more, **options: make(
+        args, python, ALL if name in names else name, *more, **options
+    )
+    sys.argv = [ANSIBLE_TEST, *arguments]
+    run_ansible_test()
+
+
 if __name__ == "__main__":
+    if sys.argv[1] == ANSIBLE_TEST:
+        ansible_test(sys.argv[2:])
+        sys.exit()
     sys.exit(main(Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve(), sys.argv[3:]))

@@ -1,0 +1,188 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What ``./dev test`` runs: its parts side by side, each as a command of ./dev that a person may type too.
+
+A part that this machine cannot run is named with the reason, and the last line counts it apart; with CI=true it counts
+as failed. What a part prints is shown when it has ended, and kept in .cache/log/part-NAME.log.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from machine import ABILITIES
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+DEV, LOGS = CHECKOUT / "dev", CHECKOUT / ".cache/log"
+# Parts at a time: one more than there are cores, since most of them also wait, for hosts, disks or each other's locks.
+LANES = (os.cpu_count() or 1) + 1
+
+
+@dataclass(frozen=True)
+class Part:
+    """One command of ./dev: what this machine must be able to do for it, and which parts make what it uses."""
+
+    command: str
+    needs: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    # It compares times: nothing else runs meanwhile.
+    alone: bool = False
+    quick: bool = False
+
+
+CHANNEL, IMAGES = "lab channel", "lab images"
+HOSTS = ("root", "containers")
+# In the order in which they start when there is room: what others wait for first, then the longest.
+PARTS = (
+    Part(CHANNEL, quick=True),
+    Part(IMAGES, HOSTS, quick=True),
+    Part("lint fast", quick=True),
+    Part("molecule schedule", HOSTS, (CHANNEL, IMAGES)),
+    Part("unit", quick=True),
+    Part("molecule deploy", HOSTS, (CHANNEL, IMAGES)),
+    Part("molecule host", HOSTS, (CHANNEL, IMAGES)),
+    Part("faults", ("root", "traces", "mounts")),
+    Part("molecule media", HOSTS, (CHANNEL, IMAGES)),
+    Part("molecule build", (), (CHANNEL,)),
+    Part("lint sanity"),
+    Part("molecule build-container", HOSTS, (CHANNEL, IMAGES)),
+    Part("faults --power 5", ("root", "mounts")),
+    Part("molecule default", HOSTS, (CHANNEL, IMAGES), quick=True),
+    Part("molecule doctor", (), (CHANNEL,)),
+    Part("lint ansible"),
+    Part("lab test", HOSTS, (IMAGES,)),
+    Part("bench build --short", (), (CHANNEL,), alone=True),
+    Part("bench host --short", (), (CHANNEL,), alone=True),
+)
+
+
+@dataclass
+class Run:
+    """One run of several parts. ``result`` says of each that has ended: ok, FAILED, or why it cannot run here."""
+
+    parts: tuple[Part, ...]
+    strict: bool
+    started: float = field(default_factory=time.monotonic)
+    seconds: dict[str, float] = field(default_factory=dict)
+    result: dict[str, str] = field(default_factory=dict)
+    stopped: bool = False
+    processes: set[subprocess.Popen[bytes]] = field(default_factory=set)
+
+    def stop(self, number: int, _frame: object) -> None:
+        """Start nothing more; what runs ends by the same signal, and is waited for, since it takes its hosts down."""
+        self.stopped = True
+        for process in list(self.processes) if number == signal.SIGTERM else []:  # Ctrl-C reaches all of them by itself
+            process.terminate()
+
+    def go(self) -> int:
+        """Run all parts; returns the exit status."""
+        ended: queue.Queue[tuple[Part, int, float]] = queue.Queue()
+        waiting, running = self._possible(), list[Part]()
+        while waiting or running:
+            for part in list(waiting):
+                if self._may_start(part, waiting, running):
+                    waiting.remove(part)
+                    running.append(part)
+                    threading.Thread(target=self._work, args=(part, ended)).start()
+            part, status, seconds = ended.get()
+            running.remove(part)
+            self._note(part, status, seconds)
+            waiting = [late for late in waiting if not self._is_lost(late)]
+            if self.stopped:
+                self.result.update((late.command, "stopped before it began") for late in waiting)
+                waiting.clear()
+        return self._summary()
+
+    def _possible(self) -> list[Part]:
+        possible = []
+        for part in self.parts:
+            missing = next((said for need in part.needs if (said := ABILITIES[need]())), "")
+            if missing:
+                self.result[part.command] = f"cannot run here: {missing}"
+                self._say(f"{part.command}: cannot run here: {missing}")
+            else:
+                possible.append(part)
+        return possible
+
+    def _may_start(self, part: Part, waiting: list[Part], running: list[Part]) -> bool:
+        if any(self.result.get(name) != "ok" for name in part.after):
+            return False
+        if part.alone or any(other.alone for other in running):
+            return not running and all(other.alone for other in waiting)
+        return len(running) < LANES
+
+    def _is_lost(self, part: Part) -> bool:
+        """Note a part that will not run, since one that makes what it uses has failed."""
+        lost = next((name for name in part.after if self.result.get(name) == "FAILED"), "")
+        if lost:
+            self.result[part.command] = "FAILED"
+            self._say(f"{part.command}: not tried, since '{lost}' failed")
+        return bool(lost)
+
+    def _work(self, part: Part, ended: queue.Queue[tuple[Part, int, float]]) -> None:
+        began = time.monotonic()
+        with log_of(part).open("wb") as log:
+            command = [str(DEV), *part.command.split()]
+            with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log) as process:
+                self.processes.add(process)
+                status = process.wait()
+            self.processes.discard(process)
+        ended.put((part, status, time.monotonic() - began))
+
+    def _note(self, part: Part, status: int, seconds: float) -> None:
+        self.seconds[part.command] = seconds
+        self.result[part.command] = "FAILED" if status else "ok"
+        print(f"\n== {part.command}\n{log_of(part).read_text(encoding='utf-8', errors='replace')}", flush=True)
+        self._say(f"{part.command}: {self.result[part.command]} after {seconds:.0f} s")
+
+    def _say(self, text: str) -> None:
+        print(f"[{time.monotonic() - self.started:4.0f} s] {text}", flush=True)
+
+    def _summary(self) -> int:
+        """Print a line for each part and one for all; returns the exit status."""
+        print("\n== summary")
+        for part in self.parts:
+            took = f"{self.seconds[part.command]:5.0f} s" if part.command in self.seconds else ""
+            print(f"    {part.command:26} {took:>7}  {self.result[part.command]}")
+        counts = {how: [name for name, said in self.result.items() if said == how] for how in ("ok", "FAILED")}
+        apart = [name for name in self.result if name not in counts["ok"] + counts["FAILED"]]
+        said = [f"{len(counts['ok'])} parts passed"]
+        said += [f"{len(counts['FAILED'])} failed: {', '.join(counts['FAILED'])}"] if counts["FAILED"] else []
+        how = "were stopped" if self.stopped else "cannot run here"
+        said += [f"{len(apart)} {how}: {', '.join(apart)}"] if apart else []
+        print(f"{'; '.join(said)} ({time.monotonic() - self.started:.0f} s)")
+        return int(bool(counts["FAILED"]) or self.stopped or (self.strict and bool(apart)))
+
+
+def log_of(part: Part) -> Path:
+    """Return where a part's output is kept."""
+    return LOGS / f"part-{part.command.replace(' ', '-')}.log"
+
+
+def main() -> int:
+    """Run the command line; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="./dev test", description="Run everything, or with --quick what a change needs."
+    )
+    parser.add_argument("--quick", action="store_true", help="the fast lint, the unit tests and one scenario")
+    options = parser.parse_args()
+    LOGS.mkdir(parents=True, exist_ok=True)
+    chosen = tuple(part for part in PARTS if part.quick or not options.quick)
+    run = Run(chosen, strict=os.environ.get("CI") == "true")
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, run.stop)
+    return run.go()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
