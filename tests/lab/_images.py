@@ -91,7 +91,7 @@ MASKED = (
 
 @dataclass(frozen=True)
 class Image:
-    """One kind of host. ``release`` is a Debian suite, or the reference of an image to pull.
+    """One kind of host, or to compile on. ``release`` is a Debian suite, or the reference of an image to pull.
 
     ``more`` are packages that only this kind has: they are unpacked over the image without them, not installed.
     """
@@ -123,6 +123,9 @@ class Image:
 OLD_PYTHON = Image("bullseye", kind="oldpy", more=("python2.7-minimal",), link=("python3", "python2.7"))
 # Debian 13 has an ansible-core that is new enough for the collection.
 CONTROLLER = Image("trixie", kind="controller", more=("ansible-core",))
+
+# What pip compiles in: as old as the oldest host.
+TOOLCHAIN = Image("bullseye", kind="toolchain", more=("gcc", "libc6-dev"))
 
 
 def wanted() -> tuple[Image, ...]:

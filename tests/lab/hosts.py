@@ -87,6 +87,9 @@ EXTRA = {
     "controller": Host("controller", CONTROLLER_ADDRESS, _images.CONTROLLER),
 }
 
+# Images that are used by themselves, too.
+IMAGES = {"bookworm": _images.Image("bookworm"), "toolchain": _images.TOOLCHAIN}
+
 
 def planned(count: int, extra: set[str], suite: str = "") -> list[Host]:
     """Return the hosts of a lab of ``count``, of one Debian ``suite`` or of all, and those of ``EXTRA`` named."""
@@ -285,6 +288,8 @@ def main() -> int:
     verbs.add_parser("status", parents=[common], help="say what runs")
     verb = verbs.add_parser("images", parents=[common], help="build the images that hosts are started from")
     verb.add_argument("--demo", action="store_true", help="those of the demo; else those of the tests")
+    verb = verbs.add_parser("image", parents=[common], help="build one image and print its name in podman, last")
+    verb.add_argument("kind", choices=IMAGES)
     verbs.add_parser("probe", parents=[common], help="try whether a container runs here, in a second")
     arguments = parser.parse_args()
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,19}", arguments.name):
@@ -294,7 +299,11 @@ def main() -> int:
         return status(lab)
     if arguments.verb == "images":
         demo = {_images.CONTROLLER}  # and what it is made from, a host of the same release
-        make_images(lab, demo if arguments.demo else {*_images.wanted(), _images.OLD_PYTHON})
+        make_images(lab, demo if arguments.demo else {*_images.wanted(), *IMAGES.values(), _images.OLD_PYTHON})
+        return 0
+    if arguments.verb == "image":
+        image = IMAGES[arguments.kind]
+        print(_images.ensure(lab.podman, {image})[image])
         return 0
     if arguments.verb == "probe":
         with tempfile.TemporaryDirectory() as cache:
