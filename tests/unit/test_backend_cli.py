@@ -356,10 +356,10 @@ def test_an_answer_after_other_output(bastion: Bastion) -> None:
 
 def test_a_program_that_hangs(bastion: Bastion) -> None:
     bastion.deadline = 0.5
-    bastion.answer("create-dry-run", "30", "sleep")
+    bastion.answer("create-dry-run", "60", "sleep")
     start = time.monotonic()
     error = bastion.refused()
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 50
     assert error.problem == f"{bastion.name} did not come to an end"
     assert "build_backend_timeout" in error.remedy
 

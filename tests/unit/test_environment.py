@@ -263,8 +263,8 @@ def test_an_empty_prefix_is_fine(world: World) -> None:
     assert world.make().changed
 
 
-def test_a_prefix_that_cannot_be_written(world: World) -> None:
-    world.prefix = world.folder / "near/noarch/repodata.json/demo"
+def test_unwritable_prefix(world: World) -> None:
+    world.prefix = world.folder / "demo/environment.yml/x"
     assert world.refused().problem == "The prefix cannot be written"
 
 

@@ -113,19 +113,19 @@ def test_tensorflow_says_nothing_but_finds_no_gpu(tmp_path: Path) -> None:
 
 def test_one_that_hangs_is_left_behind(tmp_path: Path) -> None:
     action = "signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
-    _trials, (finding,) = compute(environment(tmp_path, like={"matmul": action}), deadline=0.4)
+    _trials, (finding,) = compute(environment(tmp_path, like={"matmul": action}), deadline=4)
     assert finding.verdict == "unknown"
-    assert finding.found == "no end within 0.4 s, while computing; it was left behind"
+    assert finding.found == "no end within 4 s, while computing; it was left behind"
 
 
 def test_a_hung_gpu_costs_its_neighbours_nothing(tmp_path: Path) -> None:
     hang = "time.sleep(60)"
     prefix = environment(tmp_path, like={"init on GPU-0": hang, "init on GPU-1": hang})
     start = time.monotonic()
-    _trials, findings = compute(prefix, 3, deadline=0.6)
-    assert time.monotonic() - start < 1.2
+    _trials, findings = compute(prefix, 3, deadline=6)
+    assert time.monotonic() - start < 2 * 6
     assert [(finding.gpu, finding.verdict) for finding in findings] == [(0, "unknown"), (1, "unknown"), (2, "ok")]
-    assert findings[1].found == "no end within 0.6 s, while starting CUDA; it was left behind"
+    assert findings[1].found == "no end within 6 s, while starting CUDA; it was left behind"
 
 
 def test_a_crash_after_the_result_is_no_success(tmp_path: Path) -> None:

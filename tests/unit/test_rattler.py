@@ -9,6 +9,7 @@ import asyncio
 import sys
 import threading
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -19,37 +20,49 @@ from ansible_collections.airgap.conda.plugins.module_utils._rattler import load_
 pytest.importorskip("rattler")
 
 
-def hold(loop: asyncio.AbstractEventLoop, seconds: float) -> None:
-    time.sleep(seconds)
+def hold(loop: asyncio.AbstractEventLoop, until: threading.Event) -> None:
+    until.wait(60)
     assert loop
 
 
-async def held(seconds: float, error: Exception | None = None) -> str:
+async def held(until: threading.Event, error: Exception | None = None) -> str:
     """Return while another thread still has the loop, as rattler's threads do."""
-    threading.Thread(target=hold, args=(asyncio.get_running_loop(), seconds)).start()
+    threading.Thread(target=hold, args=(asyncio.get_running_loop(), until)).start()
     if error:
         raise error
     return "done"
 
 
-def test_it_waits_for_the_threads() -> None:
-    start = time.monotonic()
-    assert wait_for(held(0.1)) == "done"
-    assert time.monotonic() - start >= 0.1
+@pytest.fixture
+def soon() -> Iterator[threading.Event]:
+    """Return an event that comes a moment later; what waits for it takes at least as long."""
+    event = threading.Event()
+    timer = threading.Timer(0.1, event.set)
+    timer.start()
+    yield event
+    timer.join()
 
 
-def test_it_waits_for_the_threads_of_a_failed_call() -> None:
+def test_it_waits_for_the_threads(soon: threading.Event) -> None:
+    assert wait_for(held(soon)) == "done"
+    assert soon.is_set()
+
+
+def test_it_waits_for_the_threads_of_a_failed_call(soon: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_rattler, "LONGEST_RELEASE", 60)
     start = time.monotonic()
     with pytest.raises(ValueError, match="no"):
-        wait_for(held(0.1, ValueError("no")))
-    assert 0.1 <= time.monotonic() - start < 1
+        wait_for(held(soon, ValueError("no")))
+    assert soon.is_set()
+    assert time.monotonic() - start < 50, "it waited for more than the threads"
 
 
 def test_it_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_rattler, "LONGEST_RELEASE", 0.05)
-    start = time.monotonic()
-    wait_for(held(0.4))
-    assert time.monotonic() - start < 0.4
+    never = threading.Event()
+    wait_for(held(never))
+    assert not never.is_set()
+    never.set()
 
 
 def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
