@@ -31,7 +31,7 @@ from _common import DEFAULT_CACHE, LabError, digest, locked, main_guard, run, sa
 from _podman import LABEL, OWNER, Podman
 
 # Seconds that a host has from its start to an ssh answer.
-DEADLINE = 60.0
+DEADLINE = 180.0
 GROUP = "workstations"
 CONTROLLERS = "controllers"
 SUDO_HOST = 2

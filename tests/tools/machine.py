@@ -111,7 +111,7 @@ def room(what: str) -> str:
     )
 
 
-def _addresses() -> list[str]:
+def settings() -> list[str]:
     """Return the settings that decide where packages come from, without user names and passwords."""
     names = ("PIP_INDEX_URL", "UV_INDEX_URL", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "LAB_DEBIAN_MIRROR")
     proxies = [name for stem in ("http", "https", "no") for name in (f"{stem}_proxy", f"{stem}_proxy".upper())]
@@ -137,7 +137,7 @@ def doctor() -> int:
     print(f"apt         {shutil.which('apt-get') or 'missing: the packages in tests/lab/apt.txt are yours to install'}")
     for name, ask in ABILITIES.items():
         print(f"{name:11} {ask() or 'yes'}")
-    for line in [*_addresses()]:
+    for line in settings():
         print(f"setting     {line}")
     for line in filter(None, map(room, ROOM)):
         print(f"room        {line}")

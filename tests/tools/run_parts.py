@@ -17,6 +17,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +27,8 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 DEV, LOGS = CHECKOUT / "dev", CHECKOUT / ".cache/log"
 # Parts at a time: one more than there are cores, since most of them also wait, for hosts, disks or each other's locks.
 LANES = (os.cpu_count() or 1) + 1
+# Seconds in which parts that are to end must have ended.
+PATIENCE = 60
 
 
 @dataclass(frozen=True)
@@ -78,11 +81,18 @@ class Run:
     stopped: bool = False
     processes: set[subprocess.Popen[bytes]] = field(default_factory=set)
 
-    def stop(self, number: int, _frame: object) -> None:
-        """Start nothing more; what runs ends by the same signal, and is waited for, since it takes its hosts down."""
+    def stop(self, _number: int, _frame: object) -> None:
+        """Start nothing more, and end what runs: as by Ctrl-C, so that it clears away; by force after a while."""
         self.stopped = True
-        for process in list(self.processes) if number == signal.SIGTERM else []:  # Ctrl-C reaches all of them by itself
-            process.terminate()
+        self._end_all(signal.SIGINT)
+        killer = threading.Timer(PATIENCE, self._end_all, [signal.SIGKILL])
+        killer.daemon = True
+        killer.start()
+
+    def _end_all(self, number: signal.Signals) -> None:
+        for process in list(self.processes):
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, number)
 
     def go(self) -> int:
         """Run all parts; returns the exit status."""
@@ -133,7 +143,9 @@ class Run:
         began = time.monotonic()
         with log_of(part).open("wb") as log:
             command = [str(DEV), *part.command.split()]
-            with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log) as process:
+            with subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            ) as process:
                 self.processes.add(process)
                 status = process.wait()
             self.processes.discard(process)
