@@ -27,8 +27,8 @@ LAB = CHECKOUT / "tests" / "lab"
 CHANNEL = CACHE / "lab" / "channel-demo"
 NVIDIA = CHECKOUT / "tests" / "unit" / "data" / "nvidia"
 USER_CODE = (
-    "import os, sys, numpy, pandas; "
-    "print('Python', sys.version.split()[0], '| numpy', numpy.__version__, '| pandas', pandas.__version__, "
+    "import os, sys, numpy; "
+    "print('Python', sys.version.split()[0], '| numpy', numpy.__version__, "
     "'| mean of 0..9:', numpy.arange(10).mean(), '| release', os.path.basename(sys.prefix))"
 )
 # The hosts' release: the newest, since the controller is made from it too. The tests have older ones.
@@ -146,9 +146,9 @@ def prepare(place: Place) -> dict[str, object]:
     (DEMO / "drive").mkdir()
     shutil.copytree(CHECKOUT / "envs", DEMO / "envs")
     spec = DEMO / "envs" / "demo"
-    for package in ("scipy", "pyarrow"):  # half of the bytes, and nothing that this story needs
+    for package in ("pandas", "scipy", "pyarrow"):  # three quarters of the bytes, and nothing that this story needs
         edit(spec / "environment.yml", f"  - {package}\n", "")
-    edit(spec / "release.yml", "imports: [numpy, pandas, scipy.stats, pyarrow, tqdm]", "imports: [numpy, pandas, tqdm]")
+    edit(spec / "release.yml", "imports: [numpy, pandas, scipy.stats, pyarrow, tqdm]", "imports: [numpy, tqdm]")
     edit(spec / "release.yml", "checks:\n", "gpu: optional\nchecks:\n")
     key = DEMO / "signing_key"
     if not key.exists():

@@ -56,7 +56,7 @@ WORKERS = 2
 
 # What the demo needs: one Python line, and of the compiled packages these.
 SMALL_LINES = LINES[:1]
-SMALL = ("numpy", "pandas", "zstandard")
+SMALL = ("numpy", "zstandard")
 
 
 def stamp(small: bool) -> str:
