@@ -25,6 +25,8 @@ _ANCHOR = 4
 _WORD_CHAR = rb"[A-Za-z0-9_]"
 
 
+# What belongs to the same base64, but for a slash: that parts folders in a path.
+_AROUND = rb"[A-Za-z0-9+=_-]*"
 # The two alphabets of base64, and one as addresses and JSON have it.
 _BASE64 = {"+": r"(?:[+-]|%2[bB])", "/": r"(?:\\?[/]|_|%2[fF])"}
 
@@ -69,6 +71,7 @@ class Known:
         self._credential = [n for text in weak for n in _needles(text, re.compile(_in_context(text)))]
         self._word = [n for text in weak if len(text) >= 4 for n in _needles(text, re.compile(_as_word(text)))]
         self._all = [written[text] for text in reversed(texts)]
+        self._all += [re.compile(_AROUND + needle.pattern.pattern + _AROUND) for needle in self._base64]
         needles = [*self._plain, *self._base64, *self._wide, *self._credential]
         # Bytes that two blocks have to share for a secret that lies across both.
         self.overlap = max((needle.reach for needle in needles), default=1)

@@ -51,7 +51,8 @@ _HEADER = (
 )
 _VALUE = (
     rb"(?:passw(?:or)?d|passphrase|secret|token|api_?key|secret_?(?:access_?)?key|_auth)[\"']?\s*[:=]\s*[\"']?"
-    rb"(?!(?:none|null|true|false|optional|required|[0-9]{1,5})\b|[\w/+=-]*example)"
+    # No value, a version (tiktoken=0.5.1), or an example.
+    rb"(?!(?:none|null|true|false|optional|required|[0-9]{1,5})\b|[=<>~!^]|[0-9]+(?:\.[0-9a-z*]+)+|[\w/+=-]*example)"
     rb"[^\s\"'#,;(){}\[\]$<*]{4,}[\"']?\s*(?:[,;#}\r\n]|$)"
 )
 _ARMOR = rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----|---- BEGIN SSH2 ENCRYPTED PRIVATE KEY"

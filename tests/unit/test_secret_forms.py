@@ -92,5 +92,7 @@ def test_short_and_plain_ones_are_weak(text: str) -> None:
 def test_masking_leaves_nothing_of_it() -> None:
     known = Known(["pa@ss1", "pa@ss1-longer"])
     assert known.mask(b"a/pa%40ss1-longer/pa@ss1") == b"a/***/***"
+    name = b"a/" + base64.b64encode(b"me:pa@ss1-longer") + b"/file"
+    assert known.mask(name) == b"a/***/file"
     assert not Known([])
     assert Known([]).mask(b"x") == b"x"
