@@ -3,7 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Find known secrets in bytes, in every way in which tools write them: as they are, escaped, as base64, in UTF-16.
 
-A secret is looked for by an anchor, the longest run of letters and digits, which no way of escaping changes, and only
+A secret is looked for by an anchor, the longest run of characters that no way of escaping changes, and only
 where that stands by a pattern of all ways. So one fast search replaces one for each combination of ways.
 """
 
@@ -20,7 +20,9 @@ from urllib.parse import quote
 CREDENTIAL = "a credential that this build used"
 # A short password or a plain word, where chance may have put it. May be allowed, other than the one above.
 WORD = "what may be a short password that this build used"
-# Letters of an anchor that is rare enough; a secret without one is looked for in each of its forms.
+# What tools write as it is: addresses, JSON, HTML and shells leave these alone. In base64, two alphabets have these.
+_SAFE, _SAFE_BASE64 = re.compile(rb"[A-Za-z0-9._~-]+"), re.compile(rb"[A-Za-z0-9]+")
+# Characters of an anchor that is rare enough; a secret without one is looked for in each of its forms.
 _ANCHOR = 4
 _WORD_CHAR = rb"[A-Za-z0-9_]"
 
@@ -67,7 +69,7 @@ class Known:
         self._base64 = [needle for text in strong for needle in _base64_needles(text)]
         self._wide = [needle.widened() for needle in self._plain]
         # Without an anchor, the pattern itself is too slow for more than what no package brought.
-        self._slow = [written[text] for text in strong if not _run(text.encode())]
+        self._slow = [written[text] for text in strong if not _run(text.encode(), _SAFE)]
         self._credential = [n for text in weak for n in _needles(text, re.compile(_in_context(text)))]
         self._word = [n for text in weak if len(text) >= 4 for n in _needles(text, re.compile(_as_word(text)))]
         self._all = [written[text] for text in reversed(texts)]
@@ -109,7 +111,7 @@ def is_weak(text: str) -> bool:
 
 
 def _needles(text: str, pattern: re.Pattern[bytes]) -> list[_Needle]:
-    anchors = _anchors(text.encode(), {text, quote(text, safe=""), _lower(quote(text, safe="")), _json(text)})
+    anchors = _anchors(text.encode(), _SAFE, {text, quote(text, safe=""), _lower(quote(text, safe="")), _json(text)})
     # A character is written in twelve bytes at most, as %2525 and the like; what stands before it is shorter.
     return [_Needle(anchor, pattern, 12 * len(text) + 200) for anchor in anchors]
 
@@ -120,7 +122,9 @@ def _base64_needles(text: str) -> list[_Needle]:
     for core in _base64_cores(text.encode()):
         pattern = re.compile("".join(_BASE64.get(char, char) for char in core).encode())
         safe = quote(core, safe="")
-        anchors = _anchors(core.encode(), {core, core.replace("+", "-").replace("/", "_"), safe, _lower(safe)})
+        anchors = _anchors(
+            core.encode(), _SAFE_BASE64, {core, core.replace("+", "-").replace("/", "_"), safe, _lower(safe)}
+        )
         found += [_Needle(anchor, pattern, 6 * len(core)) for anchor in anchors]
     return found
 
@@ -134,14 +138,14 @@ def _base64_cores(data: bytes) -> set[str]:
     return cores
 
 
-def _anchors(data: bytes, forms: Iterable[str]) -> list[bytes]:
-    run = _run(data)
+def _anchors(data: bytes, safe: re.Pattern[bytes], forms: Iterable[str]) -> list[bytes]:
+    run = _run(data, safe)
     return [run] if run else sorted({form.encode() for form in forms})
 
 
-def _run(data: bytes) -> bytes:
-    """Return the longest run of letters and digits, empty when none is rare enough."""
-    longest = max(re.findall(rb"[A-Za-z0-9]+", data), key=len, default=b"")
+def _run(data: bytes, safe: re.Pattern[bytes]) -> bytes:
+    """Return the longest run of safe characters, empty when none is rare enough."""
+    longest: bytes = max(safe.findall(data), key=len, default=b"")
     return longest if len(longest) >= _ANCHOR else b""
 
 

@@ -52,18 +52,19 @@ class _Watched:
         # One step of unpacking at a time: what precedes a break is shown, not lost with it.
         self._more = getattr(stream, "read1", stream.read)
         self._look, self._spend = look, spend
-        self.head = self._rest = b""
+        self.head, self._at = b"", 0
         with contextlib.suppress(*_broken()):  # shows again when more is read
             while len(self.head) < _HEAD and (piece := self._show(self._more(BLOCK))):
                 self.head += piece
-        self._rest = self.head
+        self._block = self.head
 
     def read(self, size: int | None = -1) -> bytes:
-        wanted = BLOCK if size is None or size < 0 else size
-        if self._rest:
-            piece, self._rest = self._rest[:wanted], self._rest[wanted:]
-            return piece
-        return self._show(self._more(wanted))
+        """Return what is left of the last piece, however short: some read byte by byte."""
+        if self._at == len(self._block):
+            self._block, self._at = self._show(self._more(BLOCK)), 0
+        end = len(self._block) if size is None or size < 0 else min(self._at + size, len(self._block))
+        piece, self._at = self._block[self._at : end], end
+        return piece
 
     def drain(self) -> None:
         """Read what is left."""

@@ -161,7 +161,7 @@ def _search(folder: Path, path: str, known: Known, own: bool, shapes: bool) -> l
     with open(f"{folder}/{path}", "rb", buffering=0) as stream:
         if not own:
             # Most files of a tree are small and plain: one look, without what the others need.
-            data = stream.read(BLOCK)
+            data = stream.read(min(BLOCK, os.fstat(stream.fileno()).st_size + 1))
             if len(data) < BLOCK and not _secret_members.kind_of(data):
                 kind = known.kind_in(data, own, data.startswith(_ELF))
                 return [Leak(_masked(path, known), kind)] if kind else []

@@ -31,7 +31,7 @@ WAYS: dict[str, Callable[[str], bytes]] = {
     "in YAML, single quotes": lambda text: text.replace("'", "''").encode(),
     "in HTML": lambda text: html.escape(text).encode(),
     "in a shell": lambda text: ("'" + text.replace("'", "'\\''") + "'").encode(),
-    "in a shell, backslashes": lambda text: re.sub(r"([^A-Za-z0-9])", r"\\\1", text).encode(),
+    "in a shell, backslashes": lambda text: re.sub(r"([^A-Za-z0-9._~-])", r"\\\1", text).encode(),
     "in an INI file": lambda text: text.replace("%", "%%").encode(),
     "UTF-16, little end": lambda text: text.encode("utf-16-le"),
     "UTF-16, big end": lambda text: text.encode("utf-16-be"),

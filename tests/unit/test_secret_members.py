@@ -97,7 +97,12 @@ def test_a_zip_behind_a_program_is_found() -> None:
 @pytest.mark.parametrize("name", PACKINGS)
 def test_what_is_broken_is_shown_to_its_break_and_as_it_is(name: str) -> None:
     packed = PACKINGS[name](TEXT)
-    for data in (packed[: len(packed) // 2], packed[:10] + b"\xff" * 8 + packed[10:], packed[:6] + TEXT, packed + TEXT):
+    for data in (
+        packed[: len(packed) // 2],
+        packed[:10] + b"\xff" * 8 + packed[10:],
+        packed[:6] + TEXT,
+        packed + TEXT * 30,
+    ):
         assert seen(data)[""] == data
     in_a_tar = in_tar(packed[:6] + TEXT)
     assert any(TEXT in content for part, content in seen(in_a_tar).items() if part)
