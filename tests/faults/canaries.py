@@ -88,8 +88,8 @@ def run(world: World, share: Share) -> Tally:
     for place, form, file in share.of(plants):
         path, text = (part.format(forms[form]) for part in PLACES[place])
         is_link = text.startswith("->")
-        content = text if is_link else FILES[file](text.encode())
-        fault = _planted(world.base / "plant", key, {path: content}, must_be_refused=place == "a log")
+        planted = text if is_link else FILES[file](text.encode())
+        fault = _planted(world.base / "plant", key, {path: planted}, must_be_refused=place == "a log")
         tally.case(f"{place}, {form}, {file}", fault)
         tally.counts["planted"] += 1
     numbers = random.Random(share.number)  # noqa: S311 - the same places every time
