@@ -74,8 +74,8 @@ def authenticated(path: str | None, backend: str, secrets: set[str]) -> Iterator
 
 
 def known_secrets(path: str | None) -> set[str]:
-    """Return what must not be shown or packed of the credentials that ``authenticated`` takes from ``path``."""
-    return _secrets(_values(path))
+    """Return the passwords and tokens that ``authenticated`` takes from ``path``, and base64 of them as it is sent."""
+    return _plain_secrets(_values(path))
 
 
 def _values(path: str | None) -> dict[str, dict[str, Any]]:
@@ -137,8 +137,14 @@ def _resolved(value: Any, where: str) -> Any:
 
 
 def _secrets(values: dict[str, dict[str, Any]]) -> set[str]:
-    """Return each secret in the forms in which it is sent or could be printed. A user's name is none."""
-    found = set()
+    """Return each secret in the forms in which it is sent or could be printed."""
+    found = _plain_secrets(values)
+    return found | {quote(secret, safe="") for secret in found}
+
+
+def _plain_secrets(values: dict[str, dict[str, Any]]) -> set[str]:
+    """Return each secret as it is sent. A user's name is none."""
+    found: set[str] = set()
     for entry in values.values():
         for kind, value in entry.items():
             if kind == "BasicHTTP":
@@ -146,7 +152,7 @@ def _secrets(values: dict[str, dict[str, Any]]) -> set[str]:
                 found |= {value["password"], base64.b64encode(pair.encode()).decode()}
             else:
                 found |= {text for text in (value.values() if isinstance(value, dict) else [value]) if text}
-    return found | {quote(secret, safe="") for secret in found}
+    return found
 
 
 def _refused(path: Path, found: str, remedy: str) -> AirgapError:

@@ -116,7 +116,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.conda.plugins.module_utils._module import run_module
 from ansible_collections.airgap.conda.plugins.module_utils._pack import PackRequest, check_request, pack, packed
 from ansible_collections.airgap.conda.plugins.module_utils._progress import Progress
-from ansible_collections.airgap.conda.plugins.module_utils._secrets import credentials_of
+from ansible_collections.airgap.conda.plugins.module_utils._secret_places import credentials_of
 
 
 def main() -> None:

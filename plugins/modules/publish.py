@@ -112,7 +112,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._depot import Depot
 from ansible_collections.airgap.conda.plugins.module_utils._module import run_module
 from ansible_collections.airgap.conda.plugins.module_utils._publish import Built, Signing, publish
 from ansible_collections.airgap.conda.plugins.module_utils._release import Finding
-from ansible_collections.airgap.conda.plugins.module_utils._secrets import credentials_of
+from ansible_collections.airgap.conda.plugins.module_utils._secret_places import credentials_of
 from ansible_collections.airgap.conda.plugins.module_utils._spec import load_spec
 
 

@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import io
 import json
+import lzma
 import os
 import random
 import shutil
@@ -15,7 +17,8 @@ import subprocess
 import sys
 import tarfile
 import threading
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -65,6 +68,11 @@ PLACES: dict[str, tuple[str, str]] = {
     "the name of a file": ("share/{}", "nothing"),
     "the name of a folder": ("share/{}/file", "nothing"),
     "where a link leads": ("share/link", "->{}"),
+    "twine's configuration": ("home/.pypirc", "[pypi]\nusername = me\npassword = {}\n"),
+    "npm's configuration": ("home/.npmrc", "//registry.example/:_authToken={}\n"),
+    "git's configuration": ("src/.git/config", '[url "https://{}@git.example/"]\n\tinsteadOf = https://git.example/\n'),
+    "uv's configuration": ("uv.toml", 'index-url = "https://{}@host.example/simple"\n'),
+    "a proxy": ("etc/environment", "https_proxy=http://me:{}@proxy.example:3128\n"),
 }
 
 
@@ -74,11 +82,15 @@ def run(world: World, share: Share) -> Tally:
     if share.number == 0:
         _a_build(tally, world.base / "bastion")
     key, _signers = make_key(world.base)
-    forms = {"as it is": SECRET, "as in an address": quote(SECRET, safe="")}
-    plants = [(place, form) for place in PLACES for form in forms]
-    for place, form in share.of(plants):
+    forms = {name: write(SECRET) for name, write in FORMS.items()}
+    plants = [(place, form, "as it is") for place in PLACES for form in forms]
+    plants += [("a log", form, file) for form in forms for file in FILES]
+    for place, form, file in share.of(plants):
         path, text = (part.format(forms[form]) for part in PLACES[place])
-        tally.case(f"{place}, {form}", _planted(world.base / "plant", key, {path: text}))
+        is_link = text.startswith("->")
+        planted = text if is_link else FILES[file](text.encode())
+        fault = _planted(world.base / "plant", key, {path: planted}, must_be_refused=place == "a log")
+        tally.case(f"{place}, {form}, {file}", fault)
         tally.counts["planted"] += 1
     numbers = random.Random(share.number)  # noqa: S311 - the same places every time
     for _round in share.of(range(RANDOM_LONG if share.long else RANDOM)):
@@ -91,6 +103,40 @@ def run(world: World, share: Share) -> Tally:
         )
         tally.counts["planted at random"] += 1
     return tally
+
+
+def _zipped(content: bytes) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("etc/file", content)
+    return stream.getvalue()
+
+
+def _in_tar(content: bytes) -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        member = tarfile.TarInfo("etc/file")
+        member.size = len(content)
+        archive.addfile(member, io.BytesIO(content))
+    return stream.getvalue()
+
+
+# How a secret is written where it is planted.
+FORMS: dict[str, Callable[[str], str]] = {
+    "as it is": str,
+    "as in an address": lambda secret: quote(secret, safe=""),
+    "as in an address, lower case": lambda secret: quote(secret, safe="").lower(),
+    "as it is sent": lambda secret: base64.b64encode(f"me:{secret}".encode()).decode(),
+}
+# What the file is that it is planted in.
+FILES: dict[str, Callable[[bytes], bytes]] = {
+    "as it is": bytes,
+    "UTF-16": lambda content: content.decode().encode("utf-16"),
+    "gzip": gzip.compress,
+    "zip": _zipped,
+    "tar in xz": lambda content: lzma.compress(_in_tar(content)),
+    "behind nine megabytes": lambda content: b"\xff" * (9 << 20) + content,
+}
 
 
 # --- a build ---------------------------------------------------------------------------------------------------------
@@ -120,12 +166,21 @@ class Bastion:
             "a password of pip": "canary-pip-conf",
             "a password in a variable": "canary-variable",
             "a password of a netrc": "canary-netrc",
+            "a token of an address": "canary-addre55",
+            "a token of rattler": "canary-rattler",
+            "a token of npm": "canary-npm",
+            "a password of git": "canary-git",
+            "a password of a proxy": "canary-proxy",
             "the signing key": key.read_text(encoding="ascii").splitlines()[2],
         }
         home = {
             ".condarc": f"channels: ['https://conda.example/t/{self.canaries['a token of conda']}/c']\n",
             ".pip/pip.conf": f"[global]\nindex-url = https://me:{self.canaries['a password of pip']}@h.example/\n",
-            ".netrc": f"machine h.example login me password {self.canaries['a password of a netrc']}\n",
+            ".netrc": f'machine h.example login me password "{self.canaries["a password of a netrc"]}"\n',
+            ".conda/.condarc": f"channels: ['https://{self.canaries['a token of an address']}@h.example/c']\n",
+            ".rattler/credentials.json": json.dumps({"h": {"BearerToken": self.canaries["a token of rattler"]}}),
+            ".npmrc": f"//h.example/:_authToken={self.canaries['a token of npm']}\n",
+            ".git-credentials": f"https://me:{self.canaries['a password of git']}@h.example\n",
         }
         write_tree(self.folder / "home", home)
         basic = {"BasicHTTP": {"username": USER, "password": "${CHANNEL_PASSWORD}"}}
@@ -156,6 +211,7 @@ class Bastion:
             "ANSIBLE_REMOTE_TMP": str(self.folder / "ansible/remote"),
             "ANSIBLE_NOCOLOR": "true",
             "CHANNEL_PASSWORD": PASSWORD,
+            "PIP_PROXY": f"me:{self.canaries['a password of a proxy']}@proxy.example:3128",
             "PIP_EXTRA_INDEX_URL": f"https://me:{self.canaries['a password in a variable']}@pip.example/simple",
         }
         command = ["ansible-playbook", "-vvvv", "-i", "localhost,", "-c", "local", "-e", json.dumps(variables)]
@@ -248,8 +304,9 @@ def _unpacked(content: bytes) -> bytes:
 # --- planted ---------------------------------------------------------------------------------------------------------
 
 
-def _planted(folder: Path, key: Path, tree: dict[str, Any]) -> list[str]:
+def _planted(folder: Path, key: Path, tree: dict[str, Any], must_be_refused: bool = False) -> list[str]:
     """Pack and publish an environment with a canary in it: it is refused without a word of it, or gone."""
+    forms = [write(SECRET) for write in FORMS.values()]
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     request = make_request(folder)
@@ -265,7 +322,8 @@ def _planted(folder: Path, key: Path, tree: dict[str, Any]) -> list[str]:
         publish(depot, spec, RELEASE, request.dest, built, "b" * 64, {}, Signing(key), credentials=secrets)
     except AirgapError as error:
         said = f"{error} {error.as_result()}"
-        faults = ["the error repeats it"] if SECRET in said or quote(SECRET, safe="") in said else []
+        faults = ["the error repeats it"] if any(form in said for form in forms) else []
         return [*faults, *(["something was published"] if depot.releases("demo") else [])]
     content = _contents(depot.path)
-    return ["it is in the release"] if SECRET.encode() in content or quote(SECRET, safe="").encode() in content else []
+    found = must_be_refused or any(form.encode() in content for form in forms)
+    return ["it is in the release"] if found else []

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import os
 from pathlib import Path
@@ -12,15 +14,13 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils import _secrets
+from ansible_collections.airgap.conda.plugins.module_utils import _secret_members
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._secret_forms import CREDENTIAL, WORD
 from ansible_collections.airgap.conda.plugins.module_utils._secrets import (
-    CREDENTIAL,
     SECRET,
-    SHORTEST,
+    UNSEARCHED,
     Leak,
-    credentials_of,
-    find_in_documents,
     find_in_names,
     find_leaks,
     require_none,
@@ -32,54 +32,11 @@ SITE = "lib/python3.11/site-packages"
 CANARY = "canary-7f3a9c"
 # Each is put together here, so that no scanner of this repository takes it for real.
 KEY = "-----BEGIN OPENSSH " + "PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAA\n"
-EXAMPLES = {
-    "a password in an address": "https://me:" + "pa55word@host.example/simple",
-    "a token in the address of a channel": "https://host.example/t/" + "ab-1234/private",
-    "a private key": KEY,
-    "an AWS access key": "AKIA" + "Z2J4QK7MXTRVN3PD",
-    "a GitHub token": "ghp_" + "a1B2" * 9,
-    "a PyPI token": "pypi-Ag" + "EIcHlwaS5vcmcCJ" * 3,
-    "an Anaconda token": "ab-" + "01234567-89ab-cdef-0123-456789abcdef",
-    "a Hugging Face token": "hf_" + "aB" * 17,
-}
 
 
 def leaks(tree: Path, *credentials: str, records: Any = ()) -> list[Leak]:
     paths = sorted(str(path.relative_to(tree)) for path in tree.rglob("*") if path.is_file() and not path.is_symlink())
     return find_leaks(tree, paths, records, credentials)
-
-
-def test_every_kind_has_an_example() -> None:
-    assert list(EXAMPLES) == list(_secrets.SHAPES)
-
-
-@pytest.mark.parametrize("kind", EXAMPLES)
-def test_the_shape_of_a_secret_is_found_where_no_package_put_it(tmp_path: Path, kind: str) -> None:
-    write_tree(tmp_path, {"etc/own.cfg": f"setting = {EXAMPLES[kind]}\n", "etc/plain": "nothing"})
-    assert leaks(tmp_path) == [Leak("etc/own.cfg", kind)]
-    assert leaks(tmp_path, records=[{"files": ["etc/own.cfg"]}]) == []  # a package's test key is no secret of ours
-    assert find_in_documents(tmp_path, ["etc/own.cfg", "etc/plain"], ()) == [Leak("etc/own.cfg", kind)]
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "https://user:${PASSWORD}@host/simple",
-        "https://user:<password>@host/simple",
-        "https://user:***@host/simple",
-        "https://host/t/<TOKEN>/channel",
-        "https://host/t/{token}/channel",
-        "https://host.example/simple/",
-        "git+ssh://git@host/repository",
-        "AKIAIOSFODNN7EXAMPLE",
-        "-----BEGIN PUBLIC KEY-----",
-        "ghp_short",
-        "a@b.example: c",
-    ],
-)
-def test_a_place_for_a_secret_is_none(tmp_path: Path, text: str) -> None:
-    write_tree(tmp_path, {"etc/own.cfg": text})
-    assert leaks(tmp_path) == []
 
 
 @pytest.mark.parametrize("name", [".netrc", "etc/_netrc"])
@@ -90,7 +47,7 @@ def test_a_netrc_has_passwords(tmp_path: Path, name: str) -> None:
 
 def test_what_pip_installed_is_owned_but_for_what_was_written_here(tmp_path: Path) -> None:
     info = f"{SITE}/tool-1.0.dist-info"
-    secret = EXAMPLES["a password in an address"]
+    secret = "https://me:" + "pa55word@host.example/simple"
     listed = (
         'tool/key.py,sha256=x,3\r\n../../../bin/tool,,\r\n"tool/a,b.py",,\r\ntool-1.0.dist-info/direct_url.json,,\r\n'
     )
@@ -122,16 +79,17 @@ def test_a_credential_of_the_build_is_found_in_every_file(tmp_path: Path, place:
 
 @pytest.mark.parametrize("offset", [-20, -13, -7, -1, 0, 1])
 def test_a_credential_across_two_blocks_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, offset: int) -> None:
-    monkeypatch.setattr(_secrets, "BLOCK", 64)
+    monkeypatch.setattr(_secret_members, "BLOCK", 64)
     write_tree(tmp_path, {"data": b"x" * (128 + offset) + CANARY.encode() + b"x" * 100})
     assert leaks(tmp_path, CANARY, "z" * 40) == [Leak("data", CREDENTIAL)]
 
 
 def test_a_credential_is_found_in_names_and_not_repeated(tmp_path: Path) -> None:
-    write_tree(tmp_path, {"a/token-pa%40ss/file": "x", "a/pa@ss": None, "link": Path("/home/pa@ss"), "plain": "pa@ss"})
+    tree = {"a/token-pa%40ss1/file": "x", "a/pa@ss1": None, "link": Path("/home/pa@ss1"), "plain": "pa@ss1"}
+    write_tree(tmp_path, tree)
     paths = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*"))
     shown = ["a/***", "a/token-***", "a/token-***/file", "link"]
-    assert find_in_names(tmp_path, paths, ["pa@ss"]) == [Leak(path, CREDENTIAL) for path in shown]
+    assert find_in_names(tmp_path, paths, ["pa@ss1"]) == [Leak(path, CREDENTIAL) for path in shown]
     assert find_in_names(tmp_path, paths, []) == find_in_names(tmp_path, paths, ["another"]) == []
 
 
@@ -140,47 +98,86 @@ def test_a_credential_is_found_as_addresses_have_it(tmp_path: Path) -> None:
     assert leaks(tmp_path, "pa@ss/word") == [Leak("data", CREDENTIAL)]
 
 
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A user with an empty home and none of the variables."""
-    for name in (*_secrets.ADDRESSES, *_secrets.NAMED, "NETRC", "RATTLER_AUTH_FILE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(_secrets, "CONFIGURATIONS", [name for name in _secrets.CONFIGURATIONS if name[0] == "~"])
-    return tmp_path / "home"
+def test_a_credential_is_masked_in_the_name_of_the_file_that_has_it(tmp_path: Path) -> None:
+    write_tree(tmp_path, {f"etc/{CANARY}.txt": f"x={CANARY}"})
+    assert leaks(tmp_path, CANARY) == [Leak("etc/***.txt", CREDENTIAL)]
 
 
-def test_credentials_come_from_the_file(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TOKEN", "from-environment")
-    data = {
-        "a.example": {"BasicHTTP": {"username": "somebody-special", "password": "from/file"}},
-        "b.example": {"BearerToken": "${TOKEN}"},
-        "c.example": {"CondaToken": "short"},
-    }
-    assert not home.exists()
-    (tmp_path / "auth.json").write_text(json.dumps(data), encoding="ascii")
-    (tmp_path / "auth.json").chmod(0o600)
-    found = set(credentials_of(str(tmp_path / "auth.json")))
-    assert {"from/file", "from-environment"} <= found
-    assert not {"somebody-special", "short"} & found
-    assert len("short") < SHORTEST
-    (tmp_path / "auth.json").write_text("{", encoding="ascii")
-    with pytest.raises(AirgapError, match="cannot be used"):
-        credentials_of(str(tmp_path / "auth.json"))
+@pytest.mark.parametrize("password", ["geh3m", "hello", "abc", "1234"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://me:{}@host.example/simple", "proxy = me:{}@proxy.example:3128", "password = {}\n", "PASSWD='{}'",
+        '{{"password": "{}"}}', "machine a login me password {}", '_authToken: "{}"', "https://host.example/t/{}/main",
+        "https://{}@host.example/simple",
+    ],
+)  # fmt: skip
+def test_a_short_password_is_found_where_passwords_stand(tmp_path: Path, text: str, password: str) -> None:
+    write_tree(tmp_path, {"share/state": text.format(password)})
+    assert Leak("share/state", CREDENTIAL) in leaks(tmp_path, password)
+    # A package may have the same example in its documents: that may be allowed.
+    assert leaks(tmp_path, password, records=[{"files": ["share/state"]}]) == [Leak("share/state", WORD)]
 
 
-def test_credentials_come_from_what_conda_and_pip_read(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert credentials_of(None) == ()
-    tree = {
-        ".condarc": "channels:\n  - https://conda.example/t/from-condarc/main\n",
-        ".config/pip/pip.conf": "[global]\nindex-url = https://me:from-pip%2Fconf@pip.example/simple\n",
-        ".netrc": "machine a.example\n  login me\n  password from-netrc\n",
-        "named": "https://me:from-named@pip.example/",
-    }
-    write_tree(home, tree)
-    monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "https://me:from-variable@pip.example/simple https://pip.example/x")
-    monkeypatch.setenv("PIP_CONFIG_FILE", str(home / "named"))
-    assert credentials_of(None) == ("from-condarc", "from-named", "from-netrc", "from-pip/conf", "from-variable")
+def test_a_short_password_is_a_word_elsewhere_and_may_be_allowed(tmp_path: Path) -> None:
+    write_tree(tmp_path, {"own": "say hello, friend", "package": "say hello, friend", "part": "othello", "h": "ello"})
+    found = leaks(tmp_path, "hello", "h", records=[{"files": ["package"]}])
+    assert found == [Leak("own", WORD)]
+    assert require_none(found, "demo 1", "the tree", {SECRET: "an ordinary word"})[0].allowed == "an ordinary word"
+    with pytest.raises(AirgapError, match="would carry secrets"):
+        require_none(found, "demo 1", "the tree", {})
+
+
+def test_the_shape_of_a_secret_is_found_in_text_of_sixteen_bits(tmp_path: Path) -> None:
+    write_tree(tmp_path, {"own": KEY.encode("utf-16"), "package": KEY.encode("utf-16")})
+    assert leaks(tmp_path, records=[{"files": ["package"]}]) == [Leak("own", "a private key")]
+
+
+def test_byte_code_is_looked_at_when_its_source_is_not_there(tmp_path: Path) -> None:
+    tree = {f"a/__pycache__/{name}.cpython-311.pyc": KEY for name in ("with", "without")}
+    write_tree(tmp_path, tree | {"a/with.py": ""})
+    assert leaks(tmp_path) == [Leak("a/__pycache__/without.cpython-311.pyc", "a private key")]
+
+
+@pytest.mark.parametrize("form", ["as it is", "base64", "UTF-16", "gzip"])
+def test_a_library_of_a_package_is_searched_for_credentials_as_they_are(tmp_path: Path, form: str) -> None:
+    content = {
+        "as it is": CANARY.encode(),
+        "base64": base64.b64encode(CANARY.encode()),
+        "UTF-16": CANARY.encode("utf-16-le"),
+        "gzip": gzip.compress(CANARY.encode()),
+    }[form]
+    files = {"lib/a.so": b"\x7fELF" + content, "lib/a.dat": b"x" + content, "lib/own.so": b"\x7fELF" + content}
+    write_tree(tmp_path, files)
+    found = {leak.path for leak in leaks(tmp_path, CANARY, records=[{"files": ["lib/a.so", "lib/a.dat"]}])}
+    wanted = {"as it is": set(files), "gzip": set()}.get(form, {"lib/a.dat", "lib/own.so"})
+    assert found == wanted
+
+
+# --- packed files ----------------------------------------------------------------------------------------------------
+
+
+def test_what_is_packed_in_a_file_is_searched_for_all(tmp_path: Path) -> None:
+    tree = {"own.gz": gzip.compress(KEY.encode()), "package.gz": gzip.compress(f"x {CANARY}".encode())}
+    write_tree(tmp_path, tree)
+    assert leaks(tmp_path, CANARY, records=[{"files": ["package.gz"]}]) == [
+        Leak("own.gz", "a private key"),
+        Leak("package.gz", CREDENTIAL),
+    ]
+
+
+def test_what_is_too_much_to_search_is_told_of_files_that_no_package_brought(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_secret_members, "LARGEST", 100_000)
+    write_tree(tmp_path, {name: gzip.compress(bytes(200_000)) + CANARY.encode() for name in ("own", "package")})
+    found = leaks(tmp_path, CANARY, records=[{"files": ["package"]}])
+    assert found == [Leak("own", CREDENTIAL), Leak("own", UNSEARCHED), Leak("package", CREDENTIAL)]
+
+
+def test_a_key_behind_megabytes_is_found(tmp_path: Path) -> None:
+    write_tree(tmp_path, {"own": b"x" * (9 << 20) + KEY.encode()})
+    assert leaks(tmp_path) == [Leak("own", "a private key")]
 
 
 # --- scrubbing -------------------------------------------------------------------------------------------------------
