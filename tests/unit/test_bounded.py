@@ -81,7 +81,8 @@ def test_a_sparse_file_is_refused_by_its_size(tmp_path: Path, monkeypatch: pytes
 
 def test_a_file_that_grows_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "x").write_bytes(b"data")
-    monkeypatch.setattr(_bounded.os, "read", lambda _handle, _size: b"data")
+    grown = iter([b"data"] * 1000)
+    monkeypatch.setattr(_bounded.os, "read", lambda _handle, _size: next(grown, b""))
     for read in (lambda: measure(tmp_path / "x", 4), lambda: read_small(tmp_path / "x", 100)):
         with pytest.raises(FileFault, match="more than"):
             read()
