@@ -24,7 +24,7 @@ from ansible_collections.airgap.conda.plugins.module_utils import _limits
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 
 # Bytes read at a time.
-BLOCK = 1 << 20
+READ = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def blocks(path: Path, limit: int, cached: bool = True) -> Iterator[bytes]:
             os.fsync(handle)  # dirty pages cannot be dropped
             os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
         while True:
-            block = os.read(handle, BLOCK)
+            block = os.read(handle, READ)
             left -= len(block)
             if left < 0:  # it may grow while it is read
                 raise FileFault(f"more than {limit} bytes")

@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.airgap.conda.plugins.module_utils import _limits
-from ansible_collections.airgap.conda.plugins.module_utils._bounded import BLOCK, parse_json
+from ansible_collections.airgap.conda.plugins.module_utils._bounded import parse_json
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 
 FILE, DIRECTORY, SYMLINK = "file", "dir", "symlink"
+BLOCK = 1 << 20
 # The only permission bits of a release: nothing special, nothing that others may write, and the owner can always remove
 # it again. A link has none of its own.
 MODES = {FILE: (0o644, 0o755), DIRECTORY: (0o755,), SYMLINK: (0,)}

@@ -30,6 +30,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._media import (
     summary,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._media_files import copy_file, is_there, temporary_name
+from ansible_collections.airgap.conda.plugins.module_utils._media_kit import Kit
 from ansible_collections.airgap.conda.plugins.module_utils._release import MANIFEST, SIGNATURE
 
 FAT_LIMIT = (4 << 30) - 1
@@ -55,7 +56,7 @@ class _Work:
 
 @dataclass(frozen=True)
 class Export:
-    """What is to be exported: see ``choose`` for ``envs`` and ``releases``."""
+    """What is to be exported: see ``choose`` for ``envs`` and ``releases``; ``signing_key`` signs the kit."""
 
     depot: Depot
     drive: Drive
@@ -63,6 +64,7 @@ class Export:
     releases: Mapping[str, Any]
     allowed_signers: Path | None = None
     require_mount: bool = True
+    signing_key: Path | None = None
 
     def run(self, check: bool) -> dict[str, Any]:
         """Bring the drive up to date and return what was copied; with ``check`` only look and say.
@@ -85,10 +87,13 @@ class Export:
             if not check:
                 for item in work:
                     self._write(item)
+            kit = Kit(self.drive, self.depot, self.signing_key, self.allowed_signers).run(check)
         notes = {
             one.release.header.key: f" ({len(one.missing)} files missing or different)" for one in work if one.started
         }
-        return summary([one.result for one in todo], listing(before, notes), listing([*before, *chosen]))
+        result = summary([one.result for one in todo], listing(before, notes), listing([*before, *chosen]))
+        changed = result["changed"] or kit["action"] == "signed"
+        return {**result, "changed": changed, "kit": kit, "warnings": kit.pop("warnings")}
 
     def _look(self, release: Contents) -> _Work:
         target = self.drive.depot.folder(release.header.manifest.env, release.header.manifest.id)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import io
+import os
 import random
 import threading
 from collections.abc import Callable
@@ -136,7 +137,7 @@ def test_threads_that_are_not_to_be_had_are_one_message(
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
-    monkeypatch.setattr(_payload.os, "fork", no_fork)
+    monkeypatch.setattr(os, "fork", no_fork)
     monkeypatch.setattr(zstandard, "ZstdCompressor", Refusing)
     with pytest.raises(AirgapError, match="Something failed") as caught, os_errors("Something", tmp_path):
         work(tmp_path)

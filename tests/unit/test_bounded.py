@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils import _bounded, _limits
+from ansible_collections.airgap.conda.plugins.module_utils import _limits
 from ansible_collections.airgap.conda.plugins.module_utils._bounded import (
     FileFault,
     list_names,
@@ -29,7 +29,7 @@ PAGE = Path(__file__).parents[2] / "docs/guide/limits.md"
 def forbid(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     """Let no call of these functions of os pass."""
     for name in names:
-        monkeypatch.setattr(_bounded.os, name, lambda *_args, _name=name: pytest.fail(f"os.{_name}"))
+        monkeypatch.setattr(os, name, lambda *_args, _name=name: pytest.fail(f"os.{_name}"))
 
 
 @pytest.mark.parametrize("kind", ["pipe", "socket", "device", "link", "folder"])
@@ -62,7 +62,7 @@ def test_a_file_that_becomes_a_pipe_is_not_waited_for(tmp_path: Path, monkeypatc
         os.mkfifo(path)
         return real(path, flags)
 
-    monkeypatch.setattr(_bounded.os, "open", swap)
+    monkeypatch.setattr(os, "open", swap)
     with pytest.raises(FileFault, match="Not a regular file"):
         measure(tmp_path / "x")
 
@@ -82,7 +82,7 @@ def test_a_sparse_file_is_refused_by_its_size(tmp_path: Path, monkeypatch: pytes
 def test_a_file_that_grows_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "x").write_bytes(b"data")
     grown = iter([b"data"] * 1000)
-    monkeypatch.setattr(_bounded.os, "read", lambda _handle, _size: next(grown, b""))
+    monkeypatch.setattr(os, "read", lambda _handle, _size: next(grown, b""))
     for read in (lambda: measure(tmp_path / "x", 4), lambda: read_small(tmp_path / "x", 100)):
         with pytest.raises(FileFault, match="more than"):
             read()

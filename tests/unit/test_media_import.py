@@ -128,7 +128,12 @@ def test_work_does_not_obey_a_drive_without_a_signature(site: Site, monkeypatch:
         with open(folder / name, "wb") as stream:
             stream.truncate(4 << 40)
     real, opened = os.open, []
-    monkeypatch.setattr(os, "open", lambda path, *args, **more: opened.append(str(path)) or real(path, *args, **more))
+
+    def noted(path: Any, *args: Any, **more: Any) -> int:
+        opened.append(str(path))
+        return real(path, *args, **more)
+
+    monkeypatch.setattr(os, "open", noted)
     with pytest.raises(AirgapError) as caught:  # nothing here may look at the content of these files, this test neither
         site.bring(envs=["demo"])
     assert caught.value.found == f"demo {TWO}: missing {SIGNATURE}"
@@ -149,7 +154,7 @@ def test_files_that_are_too_large_for_what_was_signed_are_not_read(site: Site, m
             stream.truncate(4 << 40)
     real = os.open
 
-    def watched(path: object, *args: Any, **more: Any) -> int:
+    def watched(path: Any, *args: Any, **more: Any) -> int:
         assert Path(str(path)).name not in names
         return real(path, *args, **more)
 

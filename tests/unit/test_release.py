@@ -117,7 +117,7 @@ def test_garbage_is_refused(text: str) -> None:
 
 def test_a_manifest_has_an_end(manifest: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = json.loads(manifest.to_json())
-    payload = {"format": "tar.zst", "size": 20_000, "sha256": SHA}
+    payload: dict[str, Any] = {"format": "tar.zst", "size": 20_000, "sha256": SHA}
     payload["parts"] = [{"name": f"env.tar.zst.{n:03d}", "size": 2, "sha256": SHA} for n in range(10_000)]
     documents = {f"d{number}": SHA for number in range(100)}
     parse_manifest(json.dumps({**data, "payloads": [payload], "documents": documents}), "x")
