@@ -27,8 +27,10 @@ PART = 1 << 40
 TEXT = 1_000
 # Digits of a number: what a 64-bit integer holds, a sign included.
 DIGITS = 20
-# Names in a folder of releases. A release a day for 27 years.
-NAMES = 10_000
+# Names in a depot, and in the folder of an environment: a release a week for 77 years. To list all takes their product.
+NAMES = 4_000
+# Releases in a depot or on a drive, of all environments: a diff lists them.
+RELEASES = 20_000
 # Files on a drive beside its depot, and bytes of each: ansible-core and its wheels are 10 files with 10 MB.
 KIT_FILES = 10_000
 KIT_FILE = 1 << 30

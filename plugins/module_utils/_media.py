@@ -193,12 +193,23 @@ def _choose_of(depot: Depot, env: str, wanted: Any) -> list[str]:
 
 def list_envs(depot: Depot) -> list[str]:
     """Return the environments that have releases in a depot."""
-    return [name for name in list_names(depot.path) if ENV_NAME.fullmatch(name) and depot.releases(name)]
+    return list(dict.fromkeys(env for env, _release in list_releases(depot)))
 
 
 def list_releases(depot: Depot) -> list[tuple[str, str]]:
-    """Return env and id of each release in a depot, whole or not."""
-    return [(env, release) for env in list_envs(depot) for release in depot.releases(env)]
+    """Return env and id of each release in a depot, whole or not; raises AirgapError for more than anybody has."""
+    found: list[tuple[str, str]] = []
+    for env in filter(ENV_NAME.fullmatch, list_names(depot.path)):
+        found += [(env, release) for release in depot.releases(env)]
+        if len(found) > _limits.RELEASES:
+            raise AirgapError(
+                "There are too many releases",
+                wanted=f"at most {_limits.RELEASES} of all environments",
+                found="more",
+                where=str(depot.path),
+                remedy="remove old ones, or name another folder",
+            )
+    return found
 
 
 def listing(releases: Iterable[tuple[str, str]], notes: Mapping[tuple[str, str], str] | None = None) -> str:
@@ -223,7 +234,7 @@ def read_headers(
     that was not written to its end, nothing vouches for what else there should be: only these two are named. It is one
     error for them and for what the other releases lack.
     """
-    read: list[tuple[Path, bytes]] = []
+    headers: list[Header] = []
     faults: dict[str, dict[str, str]] = {}
     for env, release in chosen:
         folder, data, wrong = depot.folder(env, release), {}, {}
@@ -235,8 +246,8 @@ def read_headers(
         if wrong:
             faults[f"{env} {release}"] = wrong
         else:
-            read.append((folder, data[MANIFEST]))
-    headers = [_header(folder, data, allowed_signers, remedy) for folder, data in read]
+            # One after the other: there may be thousands that nobody signed.
+            headers.append(_header(folder, data[MANIFEST], allowed_signers, remedy))
     if faults:
         for header in headers:
             damaged = _look(header, cached=False)[1]

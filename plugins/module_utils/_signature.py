@@ -9,7 +9,8 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ansible_collections.airgap.conda.plugins.module_utils import _limits
@@ -106,15 +107,14 @@ def verify(data: bytes, signature: Path, allowed_signers: Path, namespace: str =
             where=str(signature),
             remedy="copy the release again from the depot that built it",
         ) from fault
-    with tempfile.TemporaryDirectory(prefix="airgap-conda-") as folder:
-        copy, line_alone = Path(folder, "signature"), Path(folder, "line")
-        copy.write_bytes(content)
-        signer, refusal = _try(data, copy, allowed_signers, namespace)
+    # What was read is what is verified: ssh-keygen gets a copy, which lies in memory.
+    with _in_memory(content) as copy:
+        signer, refusal = _try(data, copy, str(allowed_signers), namespace)
         if signer and refusal:
             # ssh-keygen names the first line that has the key. A key may be listed for git first, then for releases.
             for line in allowed_signers.read_bytes().splitlines():
-                line_alone.write_bytes(line + b"\n")
-                another, said = _try(data, copy, line_alone, namespace)
+                with _in_memory(line + b"\n") as alone:
+                    another, said = _try(data, copy, alone, namespace)
                 if another and not said:
                     return another
         if refusal:
@@ -122,14 +122,23 @@ def verify(data: bytes, signature: Path, allowed_signers: Path, namespace: str =
     return signer
 
 
-def _try(data: bytes, signature: Path, allowed_signers: Path, namespace: str) -> tuple[str, str]:
+@contextmanager
+def _in_memory(content: bytes) -> Iterator[str]:
+    """Give the name of a file with this content, for programs that this one starts; it is on no disk."""
+    handle = os.memfd_create("airgap-conda", 0)  # 0: programs inherit it
+    with os.fdopen(handle, "wb") as stream:
+        stream.write(content)
+        stream.flush()
+        yield f"/proc/self/fd/{handle}"
+
+
+def _try(data: bytes, signature: str, allowed_signers: str, namespace: str) -> tuple[str, str]:
     """Return the first name whose key made ``signature``, empty if there is none, and why it is refused, if it is."""
-    result = _keygen(["-Y", "find-principals", "-f", str(allowed_signers), "-s", str(signature)], b"")
+    result = _keygen(["-Y", "find-principals", "-f", allowed_signers, "-s", signature], b"")
     signer = result.stdout.decode(errors="replace").split("\n")[0].split(",")[0]
     if result.returncode != 0 or not signer:
         return "", _last_line(result.stderr)
-    arguments = ["-Y", "verify", "-f", str(allowed_signers), "-I", signer, "-n", namespace, "-s", str(signature)]
-    result = _keygen(arguments, data)
+    result = _keygen(["-Y", "verify", "-f", allowed_signers, "-I", signer, "-n", namespace, "-s", signature], data)
     return signer, _last_line(result.stderr or result.stdout) if result.returncode != 0 else ""
 
 
@@ -183,6 +192,7 @@ def _run(name: str, arguments: list[str], data: bytes) -> subprocess.CompletedPr
         capture_output=True,
         check=False,
         start_new_session=True,
+        close_fds=False,
         env={**os.environ, "SSH_ASKPASS_REQUIRE": "never", "LC_ALL": "C"},
     )
 

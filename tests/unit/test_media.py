@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.airgap.conda.plugins.module_utils import _limits
 from ansible_collections.airgap.conda.plugins.module_utils._bounded import (
     FileFault,
     Item,
@@ -119,6 +120,15 @@ def test_what_is_not_there_is_named(depot: Depot, envs: list[str], releases: dic
     assert says in str(caught.value)
     with pytest.raises(AirgapError, match="environments none"):
         choose(Depot(depot.path / "nowhere"), [], {})
+
+
+def test_too_many_releases_are_refused(depot: Depot, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_limits, "RELEASES", 4)
+    assert choose(depot, ["demo"], {})
+    monkeypatch.setattr(_limits, "RELEASES", 3)
+    with pytest.raises(AirgapError, match="too many releases") as caught:
+        choose(depot, ["demo"], {})
+    assert caught.value.where == str(depot.path)
 
 
 def test_a_listing_is_in_the_order_of_serials() -> None:

@@ -146,6 +146,22 @@ def test_work_does_not_obey_a_drive_without_a_signature(site: Site, monkeypatch:
     assert {Path(path).name for path in opened if path.startswith(str(folder))} <= {MANIFEST, SIGNATURE}
 
 
+def test_one_release_without_a_right_signature_ends_the_reading(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.export()
+    damage(site.on_drive() / MANIFEST)
+    real, opened = os.open, []
+
+    def noted(path: Any, *args: Any, **more: Any) -> int:
+        opened.append(Path(str(path)))
+        return real(path, *args, **more)
+
+    monkeypatch.setattr(os, "open", noted)
+    with pytest.raises(AirgapError, match="not accepted"):
+        site.bring()
+    assert site.on_drive() / MANIFEST in opened
+    assert not [path for path in opened if path.is_relative_to(site.on_drive(ONE, "runtime"))]
+
+
 def test_files_that_are_too_large_for_what_was_signed_are_not_read(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     site.export()
     names = (PARTS[0], FILES, "conda.lock")
