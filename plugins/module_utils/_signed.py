@@ -27,10 +27,10 @@ def read_signed(path: Path, sha256: str, remedy: str = SEND_AGAIN) -> bytes:
     return content
 
 
-def require_signed(path: Path, sha256: str, remedy: str = SEND_AGAIN) -> None:
-    """Raise AirgapError when a file cannot be read or has another hash."""
+def require_signed(path: Path, sha256: str, size: int, remedy: str = SEND_AGAIN) -> None:
+    """Raise AirgapError when a file cannot be read, is not of ``size`` bytes or has another hash."""
     try:
-        found = measure(path).sha256
+        found = measure(path, size).sha256
     except FileFault as fault:
         found = str(fault)
     _require(path, sha256, found, remedy)
