@@ -165,6 +165,8 @@ def main() -> None:
             Path(params["signing_key"]) if params["signing_key"] else None,
         )
         result = export.run(module.check_mode)
+        for text in result.pop("warnings"):
+            module.warn(text)
         return {**result, "seconds": round(time.monotonic() - started, 2)}
 
     run_module(module, step)
