@@ -22,6 +22,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._bounded import (
     read_small,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._spec_yaml import read_text
 
 PAGE = Path(__file__).parents[2] / "docs/guide/limits.md"
 
@@ -86,6 +87,14 @@ def test_a_file_that_grows_has_an_end(tmp_path: Path, monkeypatch: pytest.Monkey
     for read in (lambda: measure(tmp_path / "x", 4), lambda: read_small(tmp_path / "x", 100)):
         with pytest.raises(FileFault, match="more than"):
             read()
+
+
+def test_a_spec_or_a_lock_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "conda.lock").write_text("@EXPLICIT\n", encoding="ascii")
+    assert read_text(tmp_path / "conda.lock") == "@EXPLICIT\n"
+    monkeypatch.setattr(_limits, "DOCUMENT", 9)
+    with pytest.raises(AirgapError, match="more than 9 bytes"):
+        read_text(tmp_path / "conda.lock")
 
 
 def test_a_folder_has_an_end(tmp_path: Path) -> None:

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils import _limits
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._spec import load_spec
 
@@ -373,11 +372,6 @@ def test_the_ending_yaml_does_not_go_unread(write: Write, name: str) -> None:
     (folder / f"{name}.yaml").write_text(MINIMAL, encoding="utf-8")
     error = refusal(folder)
     assert (error.wanted, error.found, error.remedy) == (f"{name}.yml", f"{name}.yaml", f"rename it to {name}.yml")
-
-
-def test_a_file_has_an_end(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_limits, "DOCUMENT", 9)
-    assert refusal(write()).found == "more than 9 bytes"
 
 
 def test_not_utf8(write: Write) -> None:
