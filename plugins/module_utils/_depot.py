@@ -16,10 +16,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.airgap.conda.plugins.module_utils import _signature
+from ansible_collections.airgap.conda.plugins.module_utils import _limits, _signature
+from ansible_collections.airgap.conda.plugins.module_utils._bounded import FileFault, list_names, measure, read_small
 from ansible_collections.airgap.conda.plugins.module_utils._disk import flush_directory, os_errors
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._files import sha256_file
 from ansible_collections.airgap.conda.plugins.module_utils._release import (
     FILES,
     MANIFEST,
@@ -68,9 +68,7 @@ class Depot:
 
     def releases(self, env: str) -> list[str]:
         """Return the ids of the releases of ``env``, oldest serial first."""
-        folder = self.path / env
-        names = os.listdir(folder) if folder.is_dir() else []
-        return sorted((name for name in names if serial_of(name)), key=serial_of)
+        return sorted((name for name in list_names(self.path / env) if serial_of(name)), key=serial_of)
 
     def latest(self, env: str) -> Manifest | None:
         """Return the manifest of the newest release of ``env``, or None. Its signature is not looked at."""
@@ -85,7 +83,7 @@ class Depot:
         """Return the id ``release``, or that of the newest release when it is empty; raises when there is none."""
         releases = self.releases(env)
         if not releases or (release and release not in releases):
-            envs = sorted(p.name for p in self.path.iterdir() if self.releases(p.name)) if self.path.is_dir() else []
+            envs = [name for name in list_names(self.path) if self.releases(name)]
             raise AirgapError(
                 "The depot does not have this release",
                 wanted=f"{env} {release or '(the newest)'}",
@@ -103,15 +101,15 @@ class Depot:
         folder = self.folder(env, release)
         path = folder / MANIFEST
         try:
-            data = path.read_bytes()
-        except OSError as error:
+            data = read_small(path, _limits.MANIFEST)
+        except FileFault as fault:
             raise AirgapError(
                 "A file of this release is damaged or missing",
                 wanted="a manifest",
-                found=str(error.strerror),
+                found=str(fault),
                 where=str(path),
                 remedy="copy the release to this depot again",
-            ) from error
+            ) from fault
         signer = _signature.verify(data, folder / SIGNATURE, allowed_signers)
         manifest = parse_manifest(data.decode("utf-8", "replace"), str(path))
         if (manifest.env, manifest.id) != (env, release):
@@ -168,25 +166,22 @@ class Depot:
 
 def check_files(folder: Path, manifest: Manifest) -> None:
     """Compare the list of files, every document and every part of every payload in ``folder`` with the manifest."""
-    for name, sha256 in {FILES: manifest.files_sha256, **manifest.documents}.items():
-        _check_file(folder / name, None, sha256)
+    _check_file(folder / FILES, None, manifest.files_sha256, _limits.FILES_PACKED)
+    for name, sha256 in manifest.documents.items():
+        _check_file(folder / name, None, sha256, _limits.DOCUMENT)
     for payload in manifest.payloads:
         for part in payload.parts:
-            _check_file(folder / part.name, part.size, part.sha256)
+            _check_file(folder / part.name, part.size, part.sha256, _limits.PART)
 
 
-def _check_file(path: Path, size: int | None, sha256: str) -> None:
+def _check_file(path: Path, size: int | None, sha256: str, limit: int) -> None:
     found = ""
     try:
-        actual = path.stat().st_size
-        if size not in (None, actual):
-            found = f"{actual} bytes"
-        else:
-            actual_sha256 = sha256_file(path)
-            if actual_sha256 != sha256:
-                found = f"sha256 {actual_sha256}"
-    except OSError as error:
-        found = str(error.strerror)
+        actual_sha256 = measure(path, size, limit=limit).sha256
+        if actual_sha256 != sha256:
+            found = f"sha256 {actual_sha256}"
+    except FileFault as fault:
+        found = str(fault)
     if found:
         raise AirgapError(
             "A file of this release is damaged or missing",

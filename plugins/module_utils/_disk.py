@@ -20,7 +20,13 @@ def os_errors(what: str, where: Path) -> Iterator[None]:
     """Turn an error of the operating system into an AirgapError: ``what`` failed."""
     try:
         yield
+    except RuntimeError as error:
+        if "start new thread" not in str(error):  # Python has no type of its own for it
+            raise
+        raise _no_process(what, where, str(error)) from error
     except OSError as error:
+        if error.errno == errno.EAGAIN:
+            raise _no_process(what, where, str(error.strerror or error)) from error
         remedy = "look at the file system and its mount options, then run again"
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             remedy = "free space on this file system, then run again; nothing was left behind"
@@ -33,6 +39,16 @@ def os_errors(what: str, where: Path) -> Iterator[None]:
             where=str(error.filename or where),
             remedy=remedy,
         ) from error
+
+
+def _no_process(what: str, where: Path, found: str) -> AirgapError:
+    return AirgapError(
+        f"{what} failed",
+        wanted="a system that starts one more process or thread for this user",
+        found=found,
+        where=str(where),
+        remedy="end other processes, or raise the limit (ulimit -u, TasksMax of the service), then run again",
+    )
 
 
 def make_folder(path: Path, mode: int = 0o755) -> None:

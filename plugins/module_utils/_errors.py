@@ -8,21 +8,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from ansible_collections.airgap.conda.plugins.module_utils import _limits
+
 
 class AirgapError(Exception):
     """Something the user can act on.
 
     ``problem`` is one short sentence. The four others answer what was expected, what was there
-    instead, in which file, package or host path, and what to do about it.
+    instead, in which file, package or host path, and what to do about it. Each is cut at
+    ``_limits.MESSAGE`` characters.
     """
 
     def __init__(self, problem: str, *, wanted: str, found: str, where: str, remedy: str) -> None:
         super().__init__(problem)
-        self.problem = problem.rstrip(".")
-        self.wanted = _without_stop(wanted)
-        self.found = _without_stop(found)
-        self.where = where
-        self.remedy = _without_stop(remedy)
+        self.problem = _short(problem.rstrip("."))
+        self.wanted = _short(_without_stop(wanted))
+        self.found = _short(_without_stop(found))
+        self.where = _short(where)
+        self.remedy = _short(_without_stop(remedy))
 
     def __str__(self) -> str:
         return (
@@ -41,3 +44,9 @@ class AirgapError(Exception):
 def _without_stop(text: str) -> str:
     """Texts of other programs end in a full stop as often as not; a path that ends in ``..`` stays as it is."""
     return text[:-1] if text.endswith(".") and not text.endswith("..") else text
+
+
+def _short(text: str) -> str:
+    """What was found may be as long as whoever made it likes, and a message is for a person."""
+    more = len(text) - _limits.MESSAGE
+    return text if more <= 0 else f"{text[: _limits.MESSAGE]} … and {more} characters more"

@@ -16,6 +16,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ansible_collections.airgap.conda.plugins.module_utils import _limits
+from ansible_collections.airgap.conda.plugins.module_utils._bounded import parse_json
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 
 FILE, DIRECTORY, SYMLINK = "file", "dir", "symlink"
@@ -24,8 +26,6 @@ BLOCK = 1 << 20
 # it again. A link has none of its own.
 MODES = {FILE: (0o644, 0o755), DIRECTORY: (0o755,), SYMLINK: (0,)}
 SHA256 = re.compile(r"[0-9a-f]{64}")
-# Bytes of a list, about a million files: a few kilobytes can hold gigabytes.
-LONGEST_LIST = 256 << 20
 # What a kernel follows before it gives up on a chain of links.
 MAX_LINKS = 40
 
@@ -75,11 +75,11 @@ def read_files(data: bytes, where: str) -> list[FileEntry]:
     import zstandard
 
     try:
-        text = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(data)).read(LONGEST_LIST + 1)
-        if len(text) > LONGEST_LIST:
-            raise ValueError(f"more than {LONGEST_LIST} bytes")
-        entries = [FileEntry(**item) for item in json.loads(text.decode("utf-8", "surrogateescape"))]
-    except (zstandard.ZstdError, ValueError, TypeError, RecursionError) as error:
+        text = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(data)).read(_limits.FILES + 1)
+        if len(text) > _limits.FILES:
+            raise ValueError(f"more than {_limits.FILES} bytes")
+        entries = [FileEntry(**item) for item in parse_json(text.decode("utf-8", "surrogateescape"))]
+    except (zstandard.ZstdError, ValueError, TypeError) as error:
         raise _refused(where, f"an unreadable list: {error}") from error
     seen: dict[str, FileEntry] = {}
     for entry in entries:

@@ -9,16 +9,23 @@ import fcntl
 import hashlib
 import os
 import re
+import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.airgap.conda.plugins.module_utils import _signature
+from ansible_collections.airgap.conda.plugins.module_utils import _limits, _signature
+from ansible_collections.airgap.conda.plugins.module_utils._bounded import (
+    FileFault,
+    Item,
+    list_names,
+    measure,
+    read_small,
+)
 from ansible_collections.airgap.conda.plugins.module_utils._depot import Depot
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._media_files import FileFault, Item, measure, read_small
 from ansible_collections.airgap.conda.plugins.module_utils._release import (
     ENV_NAME,
     FILES,
@@ -38,9 +45,6 @@ SPEC: dict[str, Any] = {
     "releases": {"type": "dict", "default": {}},
     "require_mount": {"type": "bool", "default": True},
 }
-# In bytes; a manifest names a package in some 200.
-MANIFEST_LIMIT = 64 << 20
-SIGNATURE_LIMIT = 64 << 10
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,24 @@ class Drive:
             raise _not_usable(
                 self.depot.path, "two different depots", "the same folder", "name the drive or the depot anew"
             )
+
+    def folders(self, target: Path) -> list[Path]:
+        """Return the folders from the drive down to ``target``; raises AirgapError when one is something else.
+
+        A link there would lead to a place that the drive's maker chose.
+        """
+        names = target.relative_to(self.path).parts
+        folders = [self.path.joinpath(*names[: depth + 1]) for depth in range(len(names))]
+        for folder in folders:
+            if os.path.lexists(folder) and not stat.S_ISDIR(folder.lstat().st_mode):
+                raise AirgapError(
+                    "The drive has something else in the place of a folder",
+                    wanted="a folder, or nothing",
+                    found="a link" if folder.is_symlink() else "a file",
+                    where=str(folder),
+                    remedy="move it away, or name another folder on the drive",
+                )
+        return folders
 
     @contextmanager
     def in_use(self, writing: bool) -> Iterator[None]:
@@ -171,13 +193,23 @@ def _choose_of(depot: Depot, env: str, wanted: Any) -> list[str]:
 
 def list_envs(depot: Depot) -> list[str]:
     """Return the environments that have releases in a depot."""
-    names = os.listdir(depot.path) if depot.path.is_dir() else []
-    return sorted(name for name in names if ENV_NAME.fullmatch(name) and depot.releases(name))
+    return list(dict.fromkeys(env for env, _release in list_releases(depot)))
 
 
 def list_releases(depot: Depot) -> list[tuple[str, str]]:
-    """Return env and id of each release in a depot, whole or not."""
-    return [(env, release) for env in list_envs(depot) for release in depot.releases(env)]
+    """Return env and id of each release in a depot, whole or not; raises AirgapError for more than anybody has."""
+    found: list[tuple[str, str]] = []
+    for env in filter(ENV_NAME.fullmatch, list_names(depot.path)):
+        found += [(env, release) for release in depot.releases(env)]
+        if len(found) > _limits.RELEASES:
+            raise AirgapError(
+                "There are too many releases",
+                wanted=f"at most {_limits.RELEASES} of all environments",
+                found="more",
+                where=str(depot.path),
+                remedy="remove old ones, or name another folder",
+            )
+    return found
 
 
 def listing(releases: Iterable[tuple[str, str]], notes: Mapping[tuple[str, str], str] | None = None) -> str:
@@ -198,28 +230,31 @@ def read_headers(
 ) -> list[Header]:
     """Read the manifests of the releases, and verify their signatures when ``allowed_signers`` is given.
 
-    Raises AirgapError for the first that is not accepted. When a manifest or signature is missing, as of a release that
-    was not written to its end, it is one error for all files of all these releases that are missing or damaged.
+    Raises AirgapError for the first that is not accepted. Where a manifest or signature is missing, as of a release
+    that was not written to its end, nothing vouches for what else there should be: only these two are named. It is one
+    error for them and for what the other releases lack.
     """
-    read: list[tuple[str, str, bytes]] = []
+    headers: list[Header] = []
     faults: dict[str, dict[str, str]] = {}
     for env, release in chosen:
-        data = {}
-        for name, limit in ((MANIFEST, MANIFEST_LIMIT), (SIGNATURE, SIGNATURE_LIMIT)):
+        folder, data, wrong = depot.folder(env, release), {}, {}
+        for name, limit in ((MANIFEST, _limits.MANIFEST), (SIGNATURE, _limits.SIGNATURE)):
             try:
-                data[name] = read_small(depot.folder(env, release) / name, limit)
+                data[name] = read_small(folder / name, limit, cached=False)
             except FileFault as fault:
-                faults.setdefault(f"{env} {release}", {})[name] = str(fault)
-        read.append((env, release, data.get(MANIFEST, b"")))
+                wrong[name] = str(fault)
+        if wrong:
+            faults[f"{env} {release}"] = wrong
+        else:
+            # One after the other: there may be thousands that nobody signed.
+            headers.append(_header(folder, data[MANIFEST], allowed_signers, remedy))
     if faults:
-        for env, release, content in read:
-            # Nothing vouches for these manifests, but they can tell what else there should be.
-            with suppress(AirgapError):
-                wrong = _look(_header(depot.folder(env, release), content, None, remedy), cached=False)[1]
-                if wrong:
-                    faults[f"{env} {release}"] = {**wrong, **faults.get(f"{env} {release}", {})}
+        for header in headers:
+            damaged = _look(header, cached=False)[1]
+            if damaged:
+                faults[header.name] = damaged
         raise _not_whole(depot, faults, remedy)
-    return [_header(depot.folder(env, release), data, allowed_signers, remedy) for env, release, data in read]
+    return headers
 
 
 def _header(folder: Path, data: bytes, allowed_signers: Path | None, remedy: str) -> Header:
@@ -256,17 +291,17 @@ def read_contents(depot: Depot, headers: Iterable[Header], cached: bool, remedy:
 def _look(header: Header, cached: bool) -> tuple[list[Item], dict[str, str]]:
     """Return the files of a release, and for each that is not as its manifest says what is wrong with it."""
     manifest = header.manifest
-    wanted: list[tuple[str, int | None, str]] = [
-        *((part.name, part.size, part.sha256) for payload in manifest.payloads for part in payload.parts),
-        (FILES, None, manifest.files_sha256),
-        *((name, None, sha256) for name, sha256 in sorted(manifest.documents.items())),
-        (MANIFEST, len(header.data), header.sha256),
-        (SIGNATURE, None, ""),
+    wanted: list[tuple[str, int | None, str, int]] = [
+        *((part.name, part.size, part.sha256, _limits.PART) for payload in manifest.payloads for part in payload.parts),
+        (FILES, None, manifest.files_sha256, _limits.FILES_PACKED),
+        *((name, None, sha256, _limits.DOCUMENT) for name, sha256 in sorted(manifest.documents.items())),
+        (MANIFEST, len(header.data), header.sha256, _limits.MANIFEST),
+        (SIGNATURE, None, "", _limits.SIGNATURE),
     ]
     items, faults = [], {}
-    for name, size, sha256 in wanted:
+    for name, size, sha256, limit in wanted:
         try:
-            item = measure(header.folder / name, size, cached)
+            item = measure(header.folder / name, size, cached, limit)
             if sha256 not in ("", item.sha256):
                 raise FileFault("other content")
             items.append(item)

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.airgap.conda.plugins.module_utils._bounded import Item
 from ansible_collections.airgap.conda.plugins.module_utils._depot import Depot
 from ansible_collections.airgap.conda.plugins.module_utils._disk import flush_directory
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
@@ -29,12 +29,8 @@ from ansible_collections.airgap.conda.plugins.module_utils._media import (
     require_room,
     summary,
 )
-from ansible_collections.airgap.conda.plugins.module_utils._media_files import (
-    Item,
-    copy_file,
-    is_there,
-    temporary_name,
-)
+from ansible_collections.airgap.conda.plugins.module_utils._media_files import copy_file, is_there, temporary_name
+from ansible_collections.airgap.conda.plugins.module_utils._media_kit import Kit
 from ansible_collections.airgap.conda.plugins.module_utils._release import MANIFEST, SIGNATURE
 
 FAT_LIMIT = (4 << 30) - 1
@@ -60,7 +56,7 @@ class _Work:
 
 @dataclass(frozen=True)
 class Export:
-    """What is to be exported: see ``choose`` for ``envs`` and ``releases``."""
+    """What is to be exported: see ``choose`` for ``envs`` and ``releases``; ``signing_key`` signs the kit."""
 
     depot: Depot
     drive: Drive
@@ -68,6 +64,7 @@ class Export:
     releases: Mapping[str, Any]
     allowed_signers: Path | None = None
     require_mount: bool = True
+    signing_key: Path | None = None
 
     def run(self, check: bool) -> dict[str, Any]:
         """Bring the drive up to date and return what was copied; with ``check`` only look and say.
@@ -90,14 +87,17 @@ class Export:
             if not check:
                 for item in work:
                     self._write(item)
+            kit = Kit(self.drive, self.depot, self.signing_key, self.allowed_signers).run(check)
         notes = {
             one.release.header.key: f" ({len(one.missing)} files missing or different)" for one in work if one.started
         }
-        return summary([one.result for one in todo], listing(before, notes), listing([*before, *chosen]))
+        result = summary([one.result for one in todo], listing(before, notes), listing([*before, *chosen]))
+        changed = result["changed"] or kit["action"] == "signed"
+        return {**result, "changed": changed, "kit": kit, "warnings": kit.pop("warnings")}
 
     def _look(self, release: Contents) -> _Work:
         target = self.drive.depot.folder(release.header.manifest.env, release.header.manifest.id)
-        if not self._folders(target)[-1].is_dir():
+        if not self.drive.folders(target)[-1].is_dir():
             return _Work(release, target, release.items, started=False)
         missing = tuple(item for item in release.items if not is_there(target, item))
         names = [item.name for item in missing]
@@ -113,27 +113,9 @@ class Export:
             missing += release.items[-1:]  # it goes while the release is not whole, and comes back last
         return _Work(release, target, missing, started=True)
 
-    def _folders(self, target: Path) -> list[Path]:
-        """Return the folders from the drive down to ``target``; raises AirgapError when one is something else.
-
-        A link there would lead the files of a release to a place that its maker chose.
-        """
-        names = target.relative_to(self.drive.path).parts
-        folders = [self.drive.path.joinpath(*names[: depth + 1]) for depth in range(len(names))]
-        for folder in folders:
-            if os.path.lexists(folder) and not stat.S_ISDIR(folder.lstat().st_mode):
-                raise AirgapError(
-                    "The drive has something else in the place of a folder",
-                    wanted="a folder, or nothing",
-                    found="a link" if folder.is_symlink() else "a file",
-                    where=str(folder),
-                    remedy="move it away, or name another folder on the drive",
-                )
-        return folders
-
     def _write(self, work: _Work) -> None:
         try:
-            for folder in self._folders(work.target):
+            for folder in self.drive.folders(work.target):
                 if not folder.is_dir():
                     folder.mkdir()
                     with suppress(OSError):  # FAT has no modes; elsewhere others shall read, whatever the umask is

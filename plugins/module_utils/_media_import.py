@@ -114,7 +114,10 @@ class Import:
         self.drive.require(self.require_mount, target.path)
         with self.drive.in_use(writing=False):
             before = list_releases(target)
+            self.drive.folders(source.path)
             chosen = choose(source, self._envs(source), self.releases)
+            for name in chosen:
+                self.drive.folders(source.folder(*name))
             headers = read_headers(source, chosen, signers, EXPORT_AGAIN)
             older = {header.key for header in headers if self.newer_only and target.is_older(header)}
             news = [header for header in headers if header.key not in older and target.is_news(header, signers)]

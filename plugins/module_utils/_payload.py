@@ -13,7 +13,8 @@ import os
 import re
 import stat
 import tarfile
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -126,7 +127,7 @@ def write_payloads(
     paths = walk(tree)
     whole = _check_paths(tree, paths)
     parts = {name: _Parts(folder, f"env.{name}", part_size) for name in formats}
-    with ExitStack() as stack:
+    with _zstd_errors(), ExitStack() as stack:
         streams: list[Any] = []
         sink: Any
         for name, sink in parts.items():
@@ -142,6 +143,17 @@ def write_payloads(
             progress.part(f"packing {whole >> 20} MiB:", archive.size, whole)
         archive.finish()
     return archive.entries, [sink.finish(name) for name, sink in parts.items()]
+
+
+@contextmanager
+def _zstd_errors() -> Iterator[None]:
+    """Tell that zstd got no thread, or no memory, as what it is: an error of the operating system."""
+    import zstandard
+
+    try:
+        yield
+    except zstandard.ZstdError as error:
+        raise OSError(errno.EAGAIN, f"{error} (zstd wants a thread for each core)") from error
 
 
 def _compressor(threads: int = -1) -> Any:

@@ -44,12 +44,12 @@ def plan(
     request = json.dumps([spec.sha256, root, channels, dict(target), priority, *filter(None, [image])], sort_keys=True)
     request_sha256 = hashlib.sha256(request.encode()).hexdigest()
     latest = depot.latest(spec.name)
-    same = latest is not None and latest.inputs["request_sha256"] == request_sha256
+    same = latest is not None and latest.inputs.get("request_sha256") == request_sha256
     return Plan(
         serial=latest.serial + 1 if latest else 1,
         request_sha256=request_sha256,
         latest=latest.id if latest else "",
-        latest_inputs_sha256=latest.inputs["inputs_sha256"] if latest else "",
+        latest_inputs_sha256=latest.inputs.get("inputs_sha256", "") if latest else "",
         up_to_date=same and latest is not None and _has_locked(depot, spec, latest.id),
     )
 

@@ -17,6 +17,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.airgap.conda.plugins.module_utils import _limits
+from ansible_collections.airgap.conda.plugins.module_utils._bounded import FileFault, parse_json, read_small
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 
 SCHEMA = 2
@@ -186,8 +188,8 @@ def serial_of(release_id: str) -> int:
 def read_manifest(path: Path) -> Manifest:
     """Read and check one manifest.json; raises AirgapError naming the file and the field."""
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_small(path, _limits.MANIFEST).decode("utf-8")
+    except (FileFault, UnicodeDecodeError) as error:
         raise _unreadable(path, str(error)) from error
     return parse_manifest(text, str(path))
 
@@ -195,7 +197,7 @@ def read_manifest(path: Path) -> Manifest:
 def parse_manifest(text: str, where: str) -> Manifest:
     """Turn the text of a manifest.json into a Manifest; the same checks as read_manifest."""
     try:
-        data = json.loads(text)
+        data = parse_json(text)
         schema = data.pop("schema")
         if schema != SCHEMA:
             raise AirgapError(
@@ -217,7 +219,7 @@ def parse_manifest(text: str, where: str) -> Manifest:
             **data,
         )
         _check_types(manifest)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _unreadable(where, f"{type(error).__name__}: {error}") from error
     _check_values(manifest, where)
     return manifest
@@ -252,13 +254,18 @@ def _check_values(manifest: Manifest, where: str) -> None:
     """Refuse a manifest whose names could lead out of its folder, or whose fields disagree with each other."""
     parts = [part for payload in manifest.payloads for part in payload.parts]
     prefix = manifest.prefix
+    texts = (manifest.env, manifest.id, prefix, manifest.platform, manifest.created, manifest.gpu)
     faults = {
+        "text": max(map(len, texts)) > _limits.TEXT and f"one of more than {_limits.TEXT} characters",
         "env": not ENV_NAME.fullmatch(manifest.env) and manifest.env,
         "id": (serial_of(manifest.id) or -1) != manifest.serial and manifest.id,
         "prefix": not _is_prefix(prefix, f"/{manifest.env}/{manifest.id}") and prefix,
         "payload": next((payload.format for payload in manifest.payloads if not _is_whole(payload)), False),
         "payloads": not manifest.payloads and "an empty list",
         "parts": len({part.name for part in parts}) != len(parts) and "a list with a name twice",
+        "number of parts": len(parts) > _limits.PARTS and f"{len(parts)}, more than {_limits.PARTS}",
+        "part": next((part.name for part in parts if part.size > _limits.PART), False),
+        "number of documents": len(manifest.documents) > _limits.DOCUMENTS and len(manifest.documents),
         "size": min([manifest.bytes, manifest.files, *(part.size for part in parts)]) < 0 and "negative",
         "sha256": not SHA256.fullmatch(manifest.files_sha256) and manifest.files_sha256,
         "timeout": manifest.checks.timeout < 1 and manifest.checks.timeout,

@@ -9,16 +9,20 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from ansible_collections.airgap.conda.plugins.module_utils import _limits
+from ansible_collections.airgap.conda.plugins.module_utils._bounded import FileFault, read_small
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 
 # A signature made for another purpose with the same key (git, a file) must not pass for a release.
 NAMESPACE = "release@airgap.conda"
 
 
-def sign(manifest: Path, key: Path) -> Path:
-    """Sign ``manifest`` and return <manifest>.sig.
+def sign(manifest: Path, key: Path, namespace: str = NAMESPACE) -> Path:
+    """Sign ``manifest``, or another file for another purpose, and return <manifest>.sig.
 
     ``key`` is a private key without a passphrase, or a public one whose private half is in an ssh-agent or on a
     hardware key (types sk-*, for which ssh-keygen waits until the key is touched).
@@ -33,11 +37,11 @@ def sign(manifest: Path, key: Path) -> Path:
         )
     signature = manifest.with_name(manifest.name + ".sig")
     signature.unlink(missing_ok=True)
-    result = _keygen(["-Y", "sign", "-q", "-f", str(key), "-n", NAMESPACE, str(manifest)], b"")
+    result = _keygen(["-Y", "sign", "-q", "-f", str(key), "-n", namespace, str(manifest)], b"")
     if result.returncode != 0 or not signature.is_file():
         found, remedy = _explain(key, result.stderr)
         raise AirgapError(
-            "The release could not be signed",
+            f"{'The release' if namespace == NAMESPACE else manifest.name} could not be signed",
             wanted="a signature by ssh-keygen -Y sign",
             found=found,
             where=str(key),
@@ -83,24 +87,59 @@ def _explain_agent(key: Path, said: str) -> tuple[str, str]:
     )
 
 
-def verify(data: bytes, signature: Path, allowed_signers: Path) -> str:
+def verify(data: bytes, signature: Path, allowed_signers: Path, namespace: str = NAMESPACE) -> str:
     """Verify that ``signature`` is over ``data`` by a key of ``allowed_signers``; returns who signed, else raises."""
-    for path, what, remedy in (
-        (
-            allowed_signers,
+    if not allowed_signers.is_file():
+        raise AirgapError(
             "The list of allowed signers is missing",
-            "write one line per trusted key: a name, a space, and the content of the bastion's key.pub",
-        ),
-        (signature, "The release is not signed", "copy the release again from the depot that built it"),
-    ):
-        if not path.is_file():
-            raise AirgapError(what, wanted="a readable file", found="no such file", where=str(path), remedy=remedy)
-    signer = _find_signer(signature, allowed_signers)
-    arguments = ["-Y", "verify", "-f", str(allowed_signers), "-I", signer, "-n", NAMESPACE, "-s", str(signature)]
-    result = _keygen(arguments, data)
-    if result.returncode != 0:
-        raise _refused(signature, allowed_signers, _last_line(result.stderr or result.stdout))
+            wanted="a readable file",
+            found="no such file",
+            where=str(allowed_signers),
+            remedy="write one line per trusted key: a name, a space, and the content of the bastion's key.pub",
+        )
+    try:
+        content = read_small(signature, _limits.SIGNATURE)
+    except FileFault as fault:
+        raise AirgapError(
+            "The release is not signed",
+            wanted="a readable file",
+            found=str(fault),
+            where=str(signature),
+            remedy="copy the release again from the depot that built it",
+        ) from fault
+    # What was read is what is verified: ssh-keygen gets a copy, which lies in memory.
+    with _in_memory(content) as copy:
+        signer, refusal = _try(data, copy, str(allowed_signers), namespace)
+        if signer and refusal:
+            # ssh-keygen names the first line that has the key. A key may be listed for git first, then for releases.
+            for line in allowed_signers.read_bytes().splitlines():
+                with _in_memory(line + b"\n") as alone:
+                    another, said = _try(data, copy, alone, namespace)
+                if another and not said:
+                    return another
+        if refusal:
+            raise _refused(signature, allowed_signers, refusal)
     return signer
+
+
+@contextmanager
+def _in_memory(content: bytes) -> Iterator[str]:
+    """Give the name of a file with this content, for programs that this one starts; it is on no disk."""
+    handle = os.memfd_create("airgap-conda", 0)  # 0: programs inherit it
+    with os.fdopen(handle, "wb") as stream:
+        stream.write(content)
+        stream.flush()
+        yield f"/proc/self/fd/{handle}"
+
+
+def _try(data: bytes, signature: str, allowed_signers: str, namespace: str) -> tuple[str, str]:
+    """Return the first name whose key made ``signature``, empty if there is none, and why it is refused, if it is."""
+    result = _keygen(["-Y", "find-principals", "-f", allowed_signers, "-s", signature], b"")
+    signer = result.stdout.decode(errors="replace").split("\n")[0].split(",")[0]
+    if result.returncode != 0 or not signer:
+        return "", _last_line(result.stderr)
+    result = _keygen(["-Y", "verify", "-f", allowed_signers, "-I", signer, "-n", namespace, "-s", signature], data)
+    return signer, _last_line(result.stderr or result.stdout) if result.returncode != 0 else ""
 
 
 def require_accepted(manifest: Path, signature: Path, key: Path, allowed_signers: Path) -> None:
@@ -118,15 +157,6 @@ def require_accepted(manifest: Path, signature: Path, key: Path, allowed_signers
             where=str(allowed_signers),
             remedy=f"sign with a key of this list, or add a line to it there too: a name, a space, what is in {public}",
         ) from error
-
-
-def _find_signer(signature: Path, allowed_signers: Path) -> str:
-    """Return the first name in ``allowed_signers`` whose key made ``signature``."""
-    result = _keygen(["-Y", "find-principals", "-f", str(allowed_signers), "-s", str(signature)], b"")
-    names = result.stdout.decode(errors="replace").split("\n")
-    if result.returncode != 0 or not names[0]:
-        raise _refused(signature, allowed_signers, _last_line(result.stderr))
-    return names[0].split(",")[0]
 
 
 def _refused(signature: Path, allowed_signers: Path, found: str) -> AirgapError:
@@ -162,6 +192,7 @@ def _run(name: str, arguments: list[str], data: bytes) -> subprocess.CompletedPr
         capture_output=True,
         check=False,
         start_new_session=True,
+        close_fds=False,
         env={**os.environ, "SSH_ASKPASS_REQUIRE": "never", "LC_ALL": "C"},
     )
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from ansible_collections.airgap.conda.plugins.module_utils import _limits
+from ansible_collections.airgap.conda.plugins.module_utils._bounded import FileFault, measure, read_small
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._files import sha256_file
 
 SEND_AGAIN = "run the deploy again; it sends what is missing"
 
@@ -18,20 +19,20 @@ def read_signed(path: Path, sha256: str, remedy: str = SEND_AGAIN) -> bytes:
     """Return the content of a file, which must have this hash; raises AirgapError when it cannot be read or has not."""
     content = b""
     try:
-        content = path.read_bytes()
+        content = read_small(path, _limits.FILES_PACKED)
         found = hashlib.sha256(content).hexdigest()
-    except OSError as error:
-        found = str(error.strerror)
+    except FileFault as fault:
+        found = str(fault)
     _require(path, sha256, found, remedy)
     return content
 
 
-def require_signed(path: Path, sha256: str, remedy: str = SEND_AGAIN) -> None:
-    """Raise AirgapError when a file cannot be read or has another hash."""
+def require_signed(path: Path, sha256: str, size: int, remedy: str = SEND_AGAIN) -> None:
+    """Raise AirgapError when a file cannot be read, is not of ``size`` bytes or has another hash."""
     try:
-        found = sha256_file(path)
-    except OSError as error:
-        found = str(error.strerror)
+        found = measure(path, size).sha256
+    except FileFault as fault:
+        found = str(fault)
     _require(path, sha256, found, remedy)
 
 

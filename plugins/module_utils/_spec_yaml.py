@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.airgap.conda.plugins.module_utils import _limits
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 
 _KINDS = {
@@ -171,7 +172,10 @@ def read_text(path: Path) -> str:
         found = "a directory" if path.is_dir() else "a broken link" if os.path.lexists(path) else "no such file"
         raise _unreadable(path, found, "check the path and its spelling")
     try:
-        raw = path.read_bytes()
+        with open(path, "rb") as stream:
+            raw = stream.read(_limits.DOCUMENT + 1)
+        if len(raw) > _limits.DOCUMENT:
+            raise _unreadable(path, f"more than {_limits.DOCUMENT} bytes", "make it shorter, or name the right file")
         text = raw.decode("utf-8-sig")
     except OSError as error:
         raise _unreadable(path, str(error.strerror), "give the user that builds the right to read it") from error

@@ -244,7 +244,7 @@ class Store:
             )
         files = read_signed(incoming / FILES, manifest.files_sha256)
         for part in payload.parts:
-            require_signed(incoming / part.name, part.sha256)
+            require_signed(incoming / part.name, part.sha256, part.size)
         entries = read_files(files, str(incoming / FILES))
         # The very bytes that were hashed: whoever sent the files may still hold them open.
         make_folder(state)

@@ -15,8 +15,13 @@ description:
   - Each file is written under another name, brought to the medium, read back from it and only then renamed. The
     manifest comes after the files that it names, its signature last. A release on the drive without a signature is
     unfinished; the next run completes it.
-  - The drive has the layout of a depot, in one folder. Nothing outside of that folder is touched, and nothing in it but
-    the chosen releases. Files stay below the limit of FAT32 and have names that it keeps.
+  - The drive has the layout of a depot, in one folder. Nothing in it but the chosen releases is touched, and nothing
+    outside of it but the two files that the next paragraph tells of. Files stay below the limit of FAT32 and have names
+    that it keeps.
+  - What is on the drive beside its depot is the kit, with which a controller is set up. It gets C(SHA256SUMS) and a
+    signature over that, C(SHA256SUMS.sig), in the namespace C(kit@airgap.conda) of C(ssh-keygen -Y). C(.kit) in
+    O(depot) keeps both. A kit that differs from what was signed before, on this drive or on another, is not signed
+    again but refused, after the releases were exported. To have a new one signed, remove C(.kit).
   - C(environment.yml), C(release.yml), C(conda.lock), C(pip.lock) and C(sbom.cdx.json) travel too. The
     manifest has their hashes, so the signature covers them. They are for people and the next build, no host uses them.
   - Unmount the drive before you pull it.
@@ -29,6 +34,11 @@ options:
     description:
       - File of trusted keys in the format that C(ssh-keygen) calls allowed signers.
       - Without it the releases are compared with their manifests only.
+    type: path
+  signing_key:
+    description:
+      - Private key that signs the kit, or a public one whose private half is in an ssh-agent or on a hardware key.
+      - It is used only where there is a kit that is not signed yet. Without it such a kit is warned of, and not read.
     type: path
 attributes:
   check_mode:
@@ -45,6 +55,7 @@ EXAMPLES = r"""
     depot: /srv/depot
     drive: /media/usb
     allowed_signers: /srv/allowed_signers
+    signing_key: ~/.ssh/releases
 
 - name: Copy the two newest releases of demo and one certain release of imaging
   airgap.conda.media_export:
@@ -87,6 +98,23 @@ releases:
       description: Their size in bytes.
       type: int
       returned: success
+kit:
+  description: What is on the drive beside its depot.
+  returned: success
+  type: dict
+  contains:
+    action:
+      description: V(none) when there is nothing, V(unchanged), V(signed), or V(unsigned) when there was no key.
+      type: str
+      returned: success
+    files:
+      description: Number of its files. V(0) without O(signing_key).
+      type: int
+      returned: success
+    bytes:
+      description: Their size in bytes.
+      type: int
+      returned: success
 files:
   description: Number of files copied.
   returned: success
@@ -119,6 +147,7 @@ def main() -> None:
         argument_spec={
             **SPEC,
             "allowed_signers": {"type": "path"},
+            "signing_key": {"type": "path", "no_log": False},
         },
         supports_check_mode=True,
     )
@@ -133,8 +162,11 @@ def main() -> None:
             params["releases"],
             Path(params["allowed_signers"]) if params["allowed_signers"] else None,
             params["require_mount"],
+            Path(params["signing_key"]) if params["signing_key"] else None,
         )
         result = export.run(module.check_mode)
+        for text in result.pop("warnings"):
+            module.warn(text)
         return {**result, "seconds": round(time.monotonic() - started, 2)}
 
     run_module(module, step)

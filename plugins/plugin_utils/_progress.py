@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 # Seconds between two lines; what takes less than this says nothing.
 INTERVAL = 5.0
@@ -30,9 +30,11 @@ def shown(read: Callable[[], str], show: Callable[[str], None], interval: float 
                 show(f"{text} ({time.monotonic() - began:.0f} s)")
 
     watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
+    with suppress(RuntimeError):  # no thread is to be had; the work goes on without being shown
+        watcher.start()
     try:
         yield
     finally:
         ended.set()
-        watcher.join(interval)
+        if watcher.ident:
+            watcher.join(interval)

@@ -6,13 +6,22 @@
 from __future__ import annotations
 
 import io
+import os
 import random
 import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
+import zstandard
 
-from ansible_collections.airgap.conda.plugins.module_utils import _ahead
+from ansible_collections.airgap.conda.plugins.module_utils import _ahead, _payload
 from ansible_collections.airgap.conda.plugins.module_utils._ahead import Ahead
+from ansible_collections.airgap.conda.plugins.module_utils._aside import aside
+from ansible_collections.airgap.conda.plugins.module_utils._disk import os_errors
+from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.plugin_utils._progress import shown
 
 
 @pytest.fixture(autouse=True)
@@ -81,3 +90,72 @@ def test_it_reads_ahead_a_few_blocks_only() -> None:
         for _wait in range(20):
             threading.Event().wait(0.01)
         assert 1000 - source.count <= _ahead.BLOCKS + 2
+
+
+# --- threads that are not to be had ----------------------------------------------------------------------------------
+
+
+def _read_ahead(_path: Path) -> None:
+    with Ahead(io.BytesIO(b"data")) as stream:
+        stream.read(4)
+
+
+def _use_a_pool(_path: Path) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(str, [1]))
+
+
+def _go_aside(_path: Path) -> None:
+    with aside(lambda: 1) as result:
+        result()
+
+
+def _pack(path: Path) -> None:
+    (path / "tree").mkdir()
+    (path / "tree/file").touch()
+    _payload.write_payloads(path / "tree", path, ("tar.zst",))
+
+
+class Refusing:
+    """What zstd does without threads."""
+
+    def __init__(self, *_args: object, **_options: object) -> None:
+        pass
+
+    def stream_writer(self, *_args: object, **_options: object) -> object:
+        raise zstandard.ZstdError("zstd compress error: Allocation error : not enough memory")
+
+
+@pytest.mark.parametrize("work", [_read_ahead, _use_a_pool, _go_aside, _pack])
+def test_threads_that_are_not_to_be_had_are_one_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, work: Callable[[Path], None]
+) -> None:
+    def refuse(*_args: object) -> int:
+        raise RuntimeError("can't start new thread")
+
+    def no_fork() -> int:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    monkeypatch.setattr(os, "fork", no_fork)
+    monkeypatch.setattr(zstandard, "ZstdCompressor", Refusing)
+    with pytest.raises(AirgapError, match="Something failed") as caught, os_errors("Something", tmp_path):
+        work(tmp_path)
+    assert "one more process or thread" in caught.value.wanted
+    assert "ulimit -u" in caught.value.remedy
+
+
+def test_other_errors_of_a_program_stay_what_they_are() -> None:
+    with pytest.raises(RuntimeError, match="a fault of ours"), os_errors("Something", Path("/")):
+        raise RuntimeError("a fault of ours")
+
+
+def test_work_that_cannot_be_shown_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_args: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    done = []
+    with shown(lambda: "text", lambda _text: None):
+        done.append(1)
+    assert done

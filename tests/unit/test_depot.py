@@ -128,7 +128,7 @@ def _unreadable(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("damage", "found"),
-    [(_edit, "sha256 "), (_cut, "bytes"), (Path.unlink, "No such file"), (_unreadable, "bytes|Is a directory")],
+    [(_edit, "sha256 "), (_cut, "bytes"), (Path.unlink, "missing"), (_unreadable, "Not a regular file")],
 )
 @pytest.mark.parametrize("name", ["env.tar.zst.000", "env.tar.zst.002", FILES, "conda.lock"])
 def test_a_damaged_file_is_named(depot: Depot, name: str, damage: Callable[[Path], None], found: str) -> None:
@@ -138,7 +138,7 @@ def test_a_damaged_file_is_named(depot: Depot, name: str, damage: Callable[[Path
     assert error.problem == "A file of this release is damaged or missing"
     assert error.where == str(path)
     if name.startswith("env."):  # the size of the others is not in the manifest
-        assert any(text in error.found for text in found.split("|"))
+        assert found in error.found
     depot.verify("demo", release_id(1), signers(depot))
 
 

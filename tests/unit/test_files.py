@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import zstandard
 
-from ansible_collections.airgap.conda.plugins.module_utils import _files
+from ansible_collections.airgap.conda.plugins.module_utils import _limits
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._files import (
     FileEntry,
@@ -221,7 +221,7 @@ def test_entries_are_what_the_json_says() -> None:
 
 def test_a_list_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     data = write_files([FileEntry("a", "dir", 0o755)])
-    monkeypatch.setattr(_files, "LONGEST_LIST", 50)
+    monkeypatch.setattr(_limits, "FILES", 50)
     with pytest.raises(AirgapError, match="list of files") as caught:
         read_files(data, "x")
     assert "more than 50 bytes" in caught.value.found

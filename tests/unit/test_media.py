@@ -14,19 +14,18 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils import _media_files
-from ansible_collections.airgap.conda.plugins.module_utils._depot import Depot
-from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._media import Drive, choose, listing, require_room
-from ansible_collections.airgap.conda.plugins.module_utils._media_files import (
+from ansible_collections.airgap.conda.plugins.module_utils import _limits
+from ansible_collections.airgap.conda.plugins.module_utils._bounded import (
     FileFault,
     Item,
     blocks,
-    copy_file,
-    is_there,
     measure,
     read_small,
 )
+from ansible_collections.airgap.conda.plugins.module_utils._depot import Depot
+from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._media import Drive, choose, listing, require_room
+from ansible_collections.airgap.conda.plugins.module_utils._media_files import copy_file, is_there
 from ansible_collections.airgap.conda.tests.unit.tiny_release import skip_flushes
 
 # --- the drive -------------------------------------------------------------------------------------------------------
@@ -123,6 +122,15 @@ def test_what_is_not_there_is_named(depot: Depot, envs: list[str], releases: dic
         choose(Depot(depot.path / "nowhere"), [], {})
 
 
+def test_too_many_releases_are_refused(depot: Depot, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_limits, "RELEASES", 4)
+    assert choose(depot, ["demo"], {})
+    monkeypatch.setattr(_limits, "RELEASES", 3)
+    with pytest.raises(AirgapError, match="too many releases") as caught:
+        choose(depot, ["demo"], {})
+    assert caught.value.where == str(depot.path)
+
+
 def test_a_listing_is_in_the_order_of_serials() -> None:
     names = [("demo", IDS[2]), ("demo", IDS[1]), ("demo", IDS[1]), ("a", IDS[0])]
     assert listing(names, {("demo", IDS[1]): " (!)"}) == f"a {IDS[0]}\ndemo {IDS[1]} (!)\ndemo {IDS[2]}\n"
@@ -179,11 +187,10 @@ def test_a_file_is_measured(tmp_path: Path) -> None:
     assert measure(tmp_path / "x") == measure(tmp_path / "x", 4, cached=False) == Item("x", 4, sha256)
     assert is_there(tmp_path, Item("x", 4, sha256))
     assert not is_there(tmp_path, Item("x", 4, sha256[::-1]))
-    assert b"".join(blocks(tmp_path / "x")) == read_small(tmp_path / "x", 4) == b"data"
+    assert b"".join(blocks(tmp_path / "x", 4)) == read_small(tmp_path / "x", 4) == b"data"
 
 
-def test_strange_files_neither_hang_nor_flood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_media_files, "UNSIZED_LIMIT", 1 << 20)
+def test_strange_files_neither_hang_nor_flood(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "zeros").symlink_to("/dev/zero")
     (tmp_path / "folder").mkdir()
@@ -194,8 +201,8 @@ def test_strange_files_neither_hang_nor_flood(tmp_path: Path, monkeypatch: pytes
     faults.update({"zeros": "unreadable", "link": "unreadable"})
     for name, fault in faults.items():
         with pytest.raises(FileFault, match=fault):
-            measure(tmp_path / name)
-        with pytest.raises(FileFault, match=fault if name != "large" else "more than 9 bytes"):
+            measure(tmp_path / name, limit=1 << 20)
+        with pytest.raises(FileFault, match=fault if name != "large" else "1048577 bytes, more than 9"):
             read_small(tmp_path / name, 9)
         assert not is_there(tmp_path, Item(name, 4, ""))
     with pytest.raises(FileFault, match="1048577 bytes instead of 4"):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -12,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils import _signature
+from ansible_collections.airgap.conda.plugins.module_utils import _limits, _signature
+from ansible_collections.airgap.conda.plugins.module_utils._bounded import list_names
 from ansible_collections.airgap.conda.plugins.module_utils._depot import Depot
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._release import FILES, MANIFEST, SIGNATURE
@@ -104,11 +106,98 @@ def test_a_half_written_release_is_refused(site: Site, names: tuple[str, ...]) -
     site.export()
     for name in names:
         (site.on_drive() / name).unlink()
-    assert site.refused(site.bring).found == f"demo {TWO}: missing {' '.join(names)}"
+    # Without a signature nothing of its manifest is believed, what else there should be included.
+    said = " ".join(name for name in names if name in (MANIFEST, SIGNATURE))
+    assert site.refused(site.bring).found == f"demo {TWO}: missing {said}"
     damage(site.on_drive(ONE, "runtime") / PARTS[0])
     assert site.refused(site.bring).found.endswith(f"; runtime {ONE}: other content {PARTS[0]}")
     site.export()
     assert site.bring()["changed"]
+
+
+def test_work_does_not_obey_a_drive_without_a_signature(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.export()
+    folder = site.on_drive()
+    (folder / SIGNATURE).unlink()
+    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    part = manifest["payloads"][0]["parts"][0]
+    manifest["payloads"][0]["parts"] += [{**part, "name": f"env.tar.zst.{n:06d}"} for n in range(40_000)]
+    manifest["documents"] = {f"d{number}": part["sha256"] for number in range(20)}
+    (folder / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    for name in (PARTS[0], *manifest["documents"]):
+        with open(folder / name, "wb") as stream:
+            stream.truncate(4 << 40)
+    real, opened = os.open, []
+
+    def noted(path: Any, *args: Any, **more: Any) -> int:
+        opened.append(str(path))
+        return real(path, *args, **more)
+
+    monkeypatch.setattr(os, "open", noted)
+    with pytest.raises(AirgapError) as caught:  # nothing here may look at the content of these files, this test neither
+        site.bring(envs=["demo"])
+    assert caught.value.found == f"demo {TWO}: missing {SIGNATURE}"
+    of_release = {Path(path).name for path in opened if path.startswith(str(folder))}
+    assert of_release == {MANIFEST}
+    opened.clear()
+    (folder / SIGNATURE).write_bytes(site.on_drive(ONE, "runtime").joinpath(SIGNATURE).read_bytes())
+    with pytest.raises(AirgapError, match="not accepted"):
+        site.bring(envs=["demo"])
+    assert {Path(path).name for path in opened if path.startswith(str(folder))} <= {MANIFEST, SIGNATURE}
+
+
+def test_one_release_without_a_right_signature_ends_the_reading(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.export()
+    damage(site.on_drive() / MANIFEST)
+    real, opened = os.open, []
+
+    def noted(path: Any, *args: Any, **more: Any) -> int:
+        opened.append(Path(str(path)))
+        return real(path, *args, **more)
+
+    monkeypatch.setattr(os, "open", noted)
+    with pytest.raises(AirgapError, match="not accepted"):
+        site.bring()
+    assert site.on_drive() / MANIFEST in opened
+    assert not [path for path in opened if path.is_relative_to(site.on_drive(ONE, "runtime"))]
+
+
+def test_files_that_are_too_large_for_what_was_signed_are_not_read(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.export()
+    names = (PARTS[0], FILES, "conda.lock")
+    for name in names:
+        with open(site.on_drive() / name, "wb") as stream:
+            stream.truncate(4 << 40)
+    real = os.open
+
+    def watched(path: Any, *args: Any, **more: Any) -> int:
+        assert Path(str(path)).name not in names
+        return real(path, *args, **more)
+
+    monkeypatch.setattr(os, "open", watched)
+    with pytest.raises(AirgapError) as caught:
+        site.bring(envs=["demo"])
+    assert f"4398046511104 bytes instead of 150 {PARTS[0]}" in caught.value.found
+    assert f"4398046511104 bytes, more than {_limits.FILES_PACKED} {FILES}" in caught.value.found
+    assert f"4398046511104 bytes, more than {_limits.DOCUMENT} conda.lock" in caught.value.found
+
+
+@pytest.mark.parametrize("name", ["depot", "depot/demo", f"depot/demo/{TWO}"])
+def test_a_link_on_a_drive_leads_nowhere(site: Site, name: str) -> None:
+    site.export()
+    os.rename(site.drive / name, site.path / "elsewhere")
+    (site.drive / name).symlink_to(site.path / "elsewhere")
+    error = site.refused(site.bring, envs=["demo"])
+    assert (error.found, error.where) == ("a link", str(site.drive / name))
+
+
+@pytest.mark.parametrize("name", ["depot", "depot/demo"])
+def test_a_crowded_drive_is_refused(site: Site, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    site.export()
+    for number in range(20):
+        (site.drive / name / f"{number + 1}-00000000").touch()
+    monkeypatch.setattr(list_names, "__defaults__", (20,))
+    assert site.refused(site.bring).where == str(site.drive / name)
 
 
 def test_an_unknown_signer_is_refused(site: Site) -> None:

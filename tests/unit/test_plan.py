@@ -96,3 +96,9 @@ def test_a_lock_that_is_none(world: World) -> None:
 
 def test_another_priority_is_another_request(world: World) -> None:
     assert not world.plan(priority="disabled").up_to_date
+
+
+def test_a_release_that_does_not_say_from_what_it_was_built(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    latest = SimpleNamespace(id="1-0c0ffee0", serial=1, inputs={})  # its manifest is not verified to read this
+    monkeypatch.setattr(OneRelease, "latest", lambda _self, _env: latest)
+    assert (world.plan().up_to_date, world.plan().serial, world.plan().latest_inputs_sha256) == (False, 2, "")

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.airgap.conda.plugins.module_utils import _limits
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._release import (
     Finding,
@@ -108,10 +109,39 @@ def test_a_manifest_that_contradicts_itself_is_refused(manifest: Manifest, path:
     assert caught.value.where == "depot/manifest.json"
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", "3", "[" * 100_000])
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "3", "[" * 100_000, "NaN", '{"schema": 2, "schema": 2}'])
 def test_garbage_is_refused(text: str) -> None:
     with pytest.raises(AirgapError, match="cannot be used"):
         parse_manifest(text, "x")
+
+
+def test_a_manifest_has_an_end(manifest: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = json.loads(manifest.to_json())
+    payload: dict[str, Any] = {"format": "tar.zst", "size": 20_000, "sha256": SHA}
+    payload["parts"] = [{"name": f"env.tar.zst.{n:03d}", "size": 2, "sha256": SHA} for n in range(10_000)]
+    documents = {f"d{number}": SHA for number in range(100)}
+    parse_manifest(json.dumps({**data, "payloads": [payload], "documents": documents}), "x")
+    one = {**payload, "size": 1 << 41, "parts": [{"name": "env.tar.zst", "size": 1 << 41, "sha256": SHA}]}
+    more = {
+        **payload,
+        "size": 20_002,
+        "parts": [*payload["parts"], {**payload["parts"][0], "name": "env.tar.zst.10000"}],
+    }
+    for change, says in (
+        ({"payloads": [more]}, "number of parts is '10001, more than 10000'"),
+        ({"payloads": [one]}, "part is 'env.tar.zst'"),
+        ({"documents": {**documents, "more": SHA}}, "number of documents is 101"),
+        ({"platform": "x" * 1001}, "text is 'one of more than 1000 characters'"),
+        ({"bytes": 10**30}, "a number of 31 digits"),
+    ):
+        with pytest.raises(AirgapError, match="cannot be used") as caught:
+            parse_manifest(json.dumps({**data, **change}), "x")
+        assert says in caught.value.found
+    (tmp_path / "manifest.json").write_text(manifest.to_json(), encoding="utf-8")
+    assert read_manifest(tmp_path / "manifest.json") == manifest
+    monkeypatch.setattr(_limits, "MANIFEST", 99)
+    with pytest.raises(AirgapError, match="more than 99"):
+        read_manifest(tmp_path / "manifest.json")
 
 
 @pytest.mark.parametrize("schema", [0, 1, "2", None])
@@ -122,6 +152,6 @@ def test_another_schema_is_refused_as_such(manifest: Manifest, schema: Any) -> N
 
 
 def test_a_missing_manifest_is_named(tmp_path: Path) -> None:
-    with pytest.raises(AirgapError, match="No such file") as caught:
+    with pytest.raises(AirgapError, match="Found: missing") as caught:
         read_manifest(tmp_path / "manifest.json")
     assert caught.value.where == str(tmp_path / "manifest.json")

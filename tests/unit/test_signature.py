@@ -74,6 +74,40 @@ def test_a_key_allowed_for_another_purpose_is_refused(signed: tuple[Path, Path, 
     assert _signature.verify(manifest.read_bytes(), signature, signers) == name
 
 
+def test_a_key_that_is_listed_twice_counts_by_the_line_that_allows_it(signed: tuple[Path, Path, Path]) -> None:
+    manifest, signature, signers = signed
+    key = signers.read_text(encoding="ascii").split(" ", 1)[1].strip()
+    lines = ["# keys", f'a namespaces="git" {key}', f'b valid-before="20200101" {key}']
+    lines += [f'c namespaces="file" {key}', f'd,e namespaces="git,{_signature.NAMESPACE}" {key}']
+    signers.write_text("\n".join([*lines, ""]), encoding="ascii")
+    assert _signature.verify(manifest.read_bytes(), signature, signers) == "d"
+    refused(manifest.read_bytes() + b" ", signature, signers)
+    signers.write_text("\n".join([*lines[:-1], ""]), encoding="ascii")
+    assert "not permitted for use in signature namespace" in refused(manifest.read_bytes(), signature, signers).found
+
+
+def test_another_namespace_is_another_purpose(tmp_path: Path, signed: tuple[Path, Path, Path]) -> None:
+    manifest, _signature_of_release, signers = signed
+    kit = _signature.sign(manifest, tmp_path / "key", "kit@airgap.conda")
+    assert _signature.verify(manifest.read_bytes(), kit, signers, "kit@airgap.conda") == "key@bastion"
+    refused(manifest.read_bytes(), kit, signers)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link", "sparse"])
+def test_a_signature_is_a_small_file(tmp_path: Path, signed: tuple[Path, Path, Path], kind: str) -> None:
+    manifest, signature, signers = signed
+    os.rename(signature, tmp_path / "kept")
+    if kind == "pipe":
+        os.mkfifo(signature)
+    elif kind == "link":
+        signature.symlink_to("kept")
+    else:
+        with open(signature, "wb") as stream:
+            stream.truncate(4 << 40)
+    error = refused(manifest.read_bytes(), signature, signers)
+    assert (error.problem, error.where) == ("The release is not signed", str(signature))
+
+
 @pytest.mark.parametrize(
     "content", ["", "garbage", "-----BEGIN SSH SIGNATURE-----\nAAAA\n-----END SSH SIGNATURE-----\n"]
 )

@@ -1,0 +1,38 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""How large anything may be that is read before, or beyond, what a signature says of it.
+
+docs/guide/limits.md lists the same figures for people. What a bastion signs is held to them too, before it is signed.
+"""
+
+from __future__ import annotations
+
+# Bytes of manifest.json: some 400 for a package and 150 for a part. 2,000 packages and 10,000 parts are 2.3 MB.
+MANIFEST = 16 << 20
+# Bytes of manifest.json.sig. The longest that ssh-keygen makes, of RSA with 16,384 bits, has 6 KB.
+SIGNATURE = 64 << 10
+# Bytes of files.json, unpacked: some 250 for a file, so a million files. A few kilobytes can be packed gigabytes.
+FILES = 256 << 20
+# Bytes of files.json.zst. Of each file 32 cannot be packed, its hash: a million files have 50 MB.
+FILES_PACKED = 128 << 20
+# Bytes of a document, and how many a release may have. The largest is sbom.cdx.json: some 1,500 bytes a package.
+DOCUMENT = 64 << 20
+DOCUMENTS = 100
+# Parts of all payloads of a release. With the default of 64 MiB a part, 625 GiB.
+PARTS = 10_000
+# Bytes of a part: more than any file system for a drive holds in one file and a release has in all.
+PART = 1 << 40
+# Characters of a single value of a manifest: env, id, prefix, platform, times. A prefix of conda has at most 255.
+TEXT = 1_000
+# Digits of a number: what a 64-bit integer holds, a sign included.
+DIGITS = 20
+# Names in a depot, and in the folder of an environment: a release a week for 77 years. To list all takes their product.
+NAMES = 4_000
+# Releases in a depot or on a drive, of all environments: a diff lists them.
+RELEASES = 20_000
+# Files on a drive beside its depot, and bytes of each: ansible-core and its wheels are 10 files with 10 MB.
+KIT_FILES = 10_000
+KIT_FILE = 1 << 30
+# Characters of each of the four fields of an error: some 100 lines.
+MESSAGE = 8_000
