@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import re
@@ -17,14 +16,16 @@ from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils import _signature
 from ansible_collections.airgap.conda.plugins.module_utils._depot import Depot
+from ansible_collections.airgap.conda.plugins.module_utils._disk import make_folder
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._lock import locked
 from ansible_collections.airgap.conda.plugins.module_utils._media_files import FileFault, Item, measure, read_small
 from ansible_collections.airgap.conda.plugins.module_utils._release import (
-    ENV_NAME,
     FILES,
     MANIFEST,
     SIGNATURE,
     Manifest,
+    is_env_name,
     parse_manifest,
     serial_of,
 )
@@ -76,22 +77,19 @@ class Drive:
 
     @contextmanager
     def in_use(self, writing: bool) -> Iterator[None]:
-        """Keep other exports (and while ``writing`` imports too) off this drive; writes nothing to it for that."""
-        handle = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            fcntl.flock(handle, (fcntl.LOCK_EX if writing else fcntl.LOCK_SH) | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            os.close(handle)
-            found = "an export or import that is at work on it"
-            raise _not_usable(
-                self.path, "the drive for this run alone", found, "run again when the other has ended"
-            ) from error
-        except OSError:
-            pass  # a network file system that cannot lock a folder
-        try:
+        """Keep other exports (and while ``writing`` imports too) off this drive; writes nothing to it for that.
+
+        Whoever may read the drive could hold a lock of its own. So it is a file of the user whose runs it keeps apart.
+        """
+        folder = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "airgap.conda"
+        name = f"drive-{hashlib.sha256(os.path.realpath(self.path).encode()).hexdigest()[:16]}"
+        with suppress(OSError):
+            make_folder(folder)
+        if not os.access(folder, os.W_OK):  # a user without a home: one run only
             yield
-        finally:
-            os.close(handle)
+            return
+        with locked(folder, name, f"the drive at {self.path}", shared=not writing):
+            yield
 
 
 @dataclass(frozen=True)
@@ -172,7 +170,7 @@ def _choose_of(depot: Depot, env: str, wanted: Any) -> list[str]:
 def list_envs(depot: Depot) -> list[str]:
     """Return the environments that have releases in a depot."""
     names = os.listdir(depot.path) if depot.path.is_dir() else []
-    return sorted(name for name in names if ENV_NAME.fullmatch(name) and depot.releases(name))
+    return sorted(name for name in names if is_env_name(name) and depot.releases(name))
 
 
 def list_releases(depot: Depot) -> list[tuple[str, str]]:

@@ -38,18 +38,20 @@ from ansible_collections.airgap.conda.plugins.module_utils._files import (
     read_files,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._in_use import in_use
+from ansible_collections.airgap.conda.plugins.module_utils._lock import locked
 from ansible_collections.airgap.conda.plugins.module_utils._release import (
     FILES,
     MANIFEST,
     SIGNATURE,
     Manifest,
     Payload,
+    is_env_name,
     parse_manifest,
     read_manifest,
+    require_env_name,
     serial_of,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._signed import read_signed, require_signed
-from ansible_collections.airgap.conda.plugins.module_utils._store_lock import locked
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,8 @@ class Store:
     def known(self) -> list[str]:
         """Return the names of the environments that a deploy ever brought here."""
         folder = self.root / ".state"
-        return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+        names = os.listdir(folder) if folder.is_dir() else []
+        return sorted(name for name in names if is_env_name(name) and (folder / name).is_dir())
 
     def envs(self) -> list[str]:
         """Return the names of the environments that have a current release here."""
@@ -158,7 +161,9 @@ class Store:
     @contextmanager
     def lock(self, env: str) -> Iterator[None]:
         """Hold the environment's lock, or fail at once naming the process that holds it."""
-        with locked(self.state(env) / "lock", env):
+        require_env_name(env, str(self.root))
+        with locked(self.root / ".state", env, env):
+            (self.state(env) / "lock").unlink(missing_ok=True)  # of an earlier version: everybody could hold it
             yield
 
     def unfinished(self, env: str) -> bool:

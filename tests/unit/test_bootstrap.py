@@ -26,7 +26,7 @@ from ansible_collections.airgap.conda.tests.unit.tiny_release import (
     make_release,
     release_id,
     skip_flushes,
-    snapshot,
+    without_locks,
     write_tree,
 )
 
@@ -88,7 +88,7 @@ class Host:
 
     def rest(self) -> dict[str, Any]:
         """What is on the host, but for the lock."""
-        return {path: found for path, found in snapshot(self.root).items() if path != ".state/runtime/lock"}
+        return without_locks(self.root)
 
 
 @pytest.fixture(params=SHELLS)
@@ -200,7 +200,7 @@ def test_a_second_run_names_the_first(host: Host) -> None:
     host.bring(1)
     before = host.rest()
     made = host.make(2)
-    with open(host.root / ".state/runtime/lock", "w", encoding="ascii") as lock:
+    with open(host.root / ".state/.locks/runtime", "w", encoding="ascii") as lock:
         lock.write("4711\n")
         lock.flush()
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -212,7 +212,7 @@ def test_a_second_run_names_the_first(host: Host) -> None:
 
 def test_the_lock_is_that_of_the_store_and_names_the_shell(host: Host) -> None:
     slow = '#!/bin/sh\nflock -n "$LOCK" true && echo free || cat "$LOCK"\n'
-    lock = host.root / ".state/runtime/lock"
+    lock = host.root / ".state/.locks/runtime"
     made = host.make(1, tree={"bin/python": slow.replace('"$LOCK"', f'"{str(lock).replace("$", chr(92) + "$")}"')})
     done = host.install(made)
     assert done.returncode == 0

@@ -64,7 +64,7 @@ class World:
 
     def beside(self) -> list[str]:
         """Return what is in the prefix's parent directory."""
-        return sorted(os.listdir(self.prefix.parent)) if self.prefix.parent.exists() else []
+        return sorted({*os.listdir(self.prefix.parent)} - {".locks"}) if self.prefix.parent.exists() else []
 
     def read(self, path: str) -> str:
         return (self.prefix / path).read_text()
