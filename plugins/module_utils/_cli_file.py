@@ -72,11 +72,16 @@ sys.exit(main(Path(sys.argv[0]).parent.parent, sys.argv[1:]))
 
 def command_file(store: Store) -> bytes:
     """Return the content of the command for this store."""
-    files = {"__main__.py": START}
+    return program(PREAMBLE.format(name=_cli.NAME, root=shlex.quote(str(store.root))), START, _cli.__name__)
+
+
+def program(preamble: str, start: str, module: str) -> bytes:
+    """Return a file for Python to run: ``preamble``, then as a zip ``start``, ``module`` and all that it imports."""
+    files = {"__main__.py": start}
     parts = PACKAGE.split(".")
     files.update({"/".join([*parts[:count], "__init__.py"]): "" for count in range(1, len(parts) + 1)})
-    files.update({f"{name.replace('.', '/')}.py": text for name, text in _sources(_cli.__name__).items()})
-    stream = io.BytesIO(PREAMBLE.format(name=_cli.NAME, root=shlex.quote(str(store.root))).encode())
+    files.update({f"{name.replace('.', '/')}.py": text for name, text in _sources(module).items()})
+    stream = io.BytesIO(preamble.encode())
     stream.seek(0, io.SEEK_END)
     # Not compressed: the bytes of zlib differ from version to version.
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:

@@ -61,6 +61,7 @@ class Verified:
             "path": str(self.folder),
             "signer": self.signer,
             "manifest_sha256": self.manifest_sha256,
+            "signature_sha256": sha256_file(self.folder / SIGNATURE),
         }
 
 

@@ -61,19 +61,22 @@ def hold(folder: Path, shared: bool = False) -> Callable[[Any, Any], None]:
     return work
 
 
-def hold_all_that_can_be_opened(*folders: Path) -> Callable[[Any, Any], None]:
-    """Lock, as an ordinary user, every file and folder that this user can open."""
+def hold_all_that_can_be_opened(above: Path, *folders: str) -> Callable[[Any, Any], None]:
+    """Lock, as an ordinary user, every file and folder that this user can open in these below ``above``."""
 
     def work(ready: Any, done: Any) -> None:
+        os.chdir(above)  # the folders above it are pytest's, for its user only
+        os.chmod(".", 0o755)
         os.setgroups([])
         os.setgid(NOBODY)
         os.setuid(NOBODY)
         handles = []
-        for folder in folders:
+        for folder in map(Path, folders):
             for path in [folder, *folder.rglob("*")]:
                 with suppress(OSError):
                     handles.append(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
                     fcntl.flock(handles[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
+        assert handles
         ready.set()
         done.wait(20)
 
@@ -157,10 +160,10 @@ def test_those_who_share_a_lock_keep_out_who_wants_it_alone(tmp_path: Path) -> N
 
 
 @as_root
-def test_no_user_of_a_host_keeps_a_run_away(reachable: Path) -> None:
+def test_no_user_of_a_host_keeps_a_run_away(tmp_path: Path) -> None:
     """Also where an earlier version has left its lock, which everybody could open."""
-    store = Store(reachable / "opt")
-    made = make_release(reachable / "depot", store.root, 1)
+    store = Store(tmp_path / "opt")
+    made = make_release(tmp_path / "depot", store.root, 1)
     made.send(store)
     (store.root / ".state/demo").mkdir(parents=True)
     (store.root / ".state/demo/lock").touch(0o644)
@@ -169,7 +172,7 @@ def test_no_user_of_a_host_keeps_a_run_away(reachable: Path) -> None:
         store.switch("demo", made.manifest.id)
     write_command(store)
     (store.root / ".state/demo/lock").touch(0o644)
-    with in_another_process(hold_all_that_can_be_opened(store.root)):
+    with in_another_process(hold_all_that_can_be_opened(tmp_path, "opt")):
         with store.lock("demo"):
             store.switch("demo", made.manifest.id)
         write_command(store)
@@ -177,15 +180,15 @@ def test_no_user_of_a_host_keeps_a_run_away(reachable: Path) -> None:
 
 
 @as_root
-def test_no_user_of_the_controller_keeps_a_run_away(reachable: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(reachable / "cache"))
+def test_no_user_of_the_controller_keeps_a_run_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(_depot, "PUBLISH_WAIT", 0.2)
     monkeypatch.setattr(_refresh_lock, "WAIT", 0.2)
-    depot, drive, work = Depot(reachable / "depot"), Drive(reachable / "drive"), reachable / "work"
+    depot, drive, work = Depot(tmp_path / "depot"), Drive(tmp_path / "drive"), tmp_path / "work"
     drive.path.mkdir()
 
     def use(serial: int) -> None:
-        with depot.new_release(make_release(reachable / "made", Path("/opt"), serial).manifest):
+        with depot.new_release(make_release(tmp_path / "made", Path("/opt"), serial).manifest):
             pass
         _refresh_lock.take(depot.path, _refresh_lock.holder(os.getpid()))
         with drive.in_use(writing=True), prefix_locked(work / "demo"):
@@ -193,17 +196,9 @@ def test_no_user_of_the_controller_keeps_a_run_away(reachable: Path, monkeypatch
 
     use(1)
     (depot.path / ".lock").touch(0o644)  # of an earlier version
-    with in_another_process(hold_all_that_can_be_opened(depot.path, drive.path, work, reachable / "cache")):
+    with in_another_process(hold_all_that_can_be_opened(tmp_path, "depot", "drive", "work", "cache")):
         use(2)
     assert not (depot.path / ".lock").exists()
-
-
-@pytest.fixture
-def reachable(tmp_path: Path) -> Path:
-    """Return a folder that every user can reach: pytest's own are for its user only."""
-    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        folder.chmod(folder.stat().st_mode | 0o011)
-    return tmp_path
 
 
 def test_a_run_that_writes_the_command_for_ever_is_not_waited_for(
