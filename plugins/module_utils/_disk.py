@@ -14,7 +14,6 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 
@@ -55,15 +54,6 @@ def make_folder(path: Path, mode: int = 0o755) -> None:
         os.fchmod(handle, mode)
     finally:
         os.close(handle)
-
-
-def open_regular(path: Path) -> BinaryIO:
-    """Open a regular file for reading; what a link, a pipe or a device leads to is neither read nor waited for."""
-    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        raise OSError(errno.EINVAL, "Not a regular file", str(path))
-    return open(handle, "rb", buffering=0)
 
 
 def replace_file(path: Path, content: bytes, mode: int = 0o644) -> None:

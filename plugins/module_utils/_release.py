@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import posixpath
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -183,6 +183,11 @@ def serial_of(release_id: str) -> int:
     """Return the serial of ``<serial>-<hash8>``; 0 when the name is no release id."""
     match = RELEASE_ID.fullmatch(release_id)
     return int(match.group("serial")) if match else 0
+
+
+def next_older(current: str, releases: Sequence[str]) -> str:
+    """Return the newest of ``releases``, which are sorted, that is older than ``current``, or the empty string."""
+    return next((name for name in reversed(releases) if serial_of(name) < serial_of(current)), "")
 
 
 def read_manifest(path: Path) -> Manifest:

@@ -18,7 +18,6 @@ import pytest
 from ansible_collections.airgap.conda.plugins.module_utils import _cli_facts, _kernelspec
 from ansible_collections.airgap.conda.plugins.module_utils._disk import (
     make_folder,
-    open_regular,
     remove_unfinished,
     replace_file,
     replace_link,
@@ -137,19 +136,6 @@ def test_a_folder_that_another_made_of_a_link_meanwhile_is_refused(
     monkeypatch.setattr(Path, "mkdir", planted)
     with pytest.raises(FileExistsError):
         make_folder(tmp_path / "mine")
-
-
-@pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
-def test_only_regular_files_are_read(tmp_path: Path, kind: str) -> None:
-    path = tmp_path / "it"
-    if kind == "link":
-        path.symlink_to("/etc/passwd")
-    elif kind == "pipe":
-        os.mkfifo(path)
-    else:
-        path.mkdir()
-    with pytest.raises(OSError):  # noqa: PT011 - which one depends on the kind
-        open_regular(path)
 
 
 # --- folders that a user of the collection names ---------------------------------------------------------------------

@@ -66,7 +66,7 @@ def hold_all_that_can_be_opened(above: Path, *folders: str) -> Callable[[Any, An
 
     def work(ready: Any, done: Any) -> None:
         os.chdir(above)  # the folders above it are pytest's, for its user only
-        os.chmod(".", 0o755)
+        Path().chmod(0o755)
         os.setgroups([])
         os.setgid(NOBODY)
         os.setuid(NOBODY)
