@@ -388,12 +388,7 @@ class Store:
         """
         releases = sorted({*self.releases(env), then} - {""}, key=serial_of)
         current = then or self.current(env)
-        kept = {
-            current,
-            next_older(current, releases),
-            *self.pinned(env),
-            *releases[max(0, len(releases) - keep) :],
-        }
+        kept = {current, next_older(current, releases), *self.pinned(env), *releases[max(0, len(releases) - keep) :]}
         old = {name: self.release(env, name) for name in releases if name not in kept}
         used = in_use(old.values())
         return [name for name, prefix in old.items() if prefix not in used]
