@@ -24,6 +24,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._disk import (
 )
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._preflight_host import require_own
+from ansible_collections.airgap.conda.plugins.module_utils._progress import Progress
 from ansible_collections.airgap.conda.plugins.module_utils._report_files import write_report
 from ansible_collections.airgap.conda.plugins.module_utils._store import Store
 from ansible_collections.airgap.conda.tests.unit.tiny_release import skip_flushes, snapshot
@@ -40,6 +41,14 @@ def secret(tmp_path: Path) -> Path:
     path.write_text("for root only", encoding="ascii")
     path.chmod(0o600)
     return path
+
+
+def test_progress_is_not_written_through_a_link(tmp_path: Path, secret: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(secrets, "token_hex", lambda _length: "guessed")
+    for name in (".progress-new", ".progress-guessed-new"):
+        (tmp_path / name).symlink_to(secret)
+    Progress(tmp_path / "progress").say("half")
+    assert is_kept(secret)
 
 
 def is_kept(secret: Path) -> bool:
