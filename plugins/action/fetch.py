@@ -8,7 +8,6 @@ Nothing is hashed here: the controller verified the depot once, and the host has
 
 from __future__ import annotations
 
-import shlex
 import time
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,10 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._release import FILES, MANIFEST, SIGNATURE
+from ansible_collections.airgap.conda.plugins.plugin_utils._take import take_script
+
+# What each part is called in the remote user's temporary folder, one after another: it needs room for one.
+PART = "env.tar"
 
 
 class ActionModule(ActionBase):
@@ -60,13 +63,13 @@ class ActionModule(ActionBase):
         remote = self._make_tmp_path()
         try:
             for group in [[MANIFEST, SIGNATURE, FILES], *([name] for name in step["missing"])]:
+                files = []
                 for name in group:
-                    path = folder / name
-                    self._transfer_file(str(path), self._connection._shell.join_path(remote, name))
-                    sent += path.stat().st_size
-                names = " ".join(shlex.quote(f"{remote}/{name}") for name in group)
-                where = shlex.quote(incoming)
-                self._sh(f"umask 077 && mkdir -p {where} && mv -f {names} {where}/", host, incoming)
+                    path, there = folder / name, PART if name in step["missing"] else name
+                    self._transfer_file(str(path), self._connection._shell.join_path(remote, there))
+                    files.append((there, path.stat().st_size, name))
+                self._sh(take_script(remote, incoming, files), host, incoming)
+                sent += sum(size for _there, size, _name in files)
         except AnsibleError as error:
             raise _not_sent(str(error), host) from error
         finally:

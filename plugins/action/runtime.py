@@ -11,7 +11,6 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.airgap.conda.plugins.module_utils._activate import activate_files
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._release import FILES, MANIFEST, SIGNATURE
 from ansible_collections.airgap.conda.plugins.plugin_utils import _bootstrap
@@ -69,8 +68,7 @@ class ActionModule(ActionBase):
             ]
             for name in [MANIFEST, SIGNATURE, FILES, *parts]:
                 self._transfer_file(str(Path(release["path"]) / name), self._connection._shell.join_path(remote, name))
-            for name, script in activate_files("runtime", Path(root) / "runtime").items():
-                self._transfer_data(self._connection._shell.join_path(remote, name), script)
+            self._transfer_data(self._connection._shell.join_path(remote, "compare"), _bootstrap.compare_program())
             self._fixup_perms2((remote,), execute=False)
             self._sh(_bootstrap.install_script(root, remote, release), host, "install the runtime")
         finally:

@@ -16,6 +16,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._disk import (
     replace_file,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._preflight_host import require_own
 from ansible_collections.airgap.conda.plugins.module_utils._store import Store
 
 # Where Ansible's setup module looks for programs that print facts.
@@ -46,12 +47,14 @@ def apply_facts(store: Store, wanted: bool, folder: Path = FOLDER) -> None:
         elif wanted and not has_facts(store, folder):
             require_ours(folder)
             make_folder(folder)
+            require_ours(folder)
             replace_file(path, fact_text(store).encode(), MODE)
 
 
 def require_ours(folder: Path = FOLDER) -> None:
     """Raise AirgapError when a file that this collection did not write stands where the facts belong."""
     path = folder / NAME
+    require_own(folder, "the local facts of this host", "set deploy_facts: false")
     if path.is_symlink() or (path.exists() and MARK not in _read(path)):
         raise AirgapError(
             f"Local facts named {NAME} are there already",

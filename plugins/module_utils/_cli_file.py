@@ -9,7 +9,6 @@ is broken. Equal sources give equal bytes.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import importlib.util
 import io
@@ -21,7 +20,13 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils import _cli
-from ansible_collections.airgap.conda.plugins.module_utils._disk import make_folder, os_errors, replace_file
+from ansible_collections.airgap.conda.plugins.module_utils._disk import (
+    make_folder,
+    os_errors,
+    remove_unfinished,
+    replace_file,
+)
+from ansible_collections.airgap.conda.plugins.module_utils._lock import locked
 from ansible_collections.airgap.conda.plugins.module_utils._store import Store
 
 PACKAGE = _cli.__name__.rpartition(".")[0]
@@ -29,6 +34,8 @@ PACKAGE = _cli.__name__.rpartition(".")[0]
 _IMPORT = re.compile(rf"^ *from {re.escape(PACKAGE)}(?:\.(\w+) import|(?: import )([\w, ]+)$)", re.MULTILINE)
 
 MODE = 0o755
+# Seconds that one run waits until another has written the command.
+COMMAND_WAIT = 60.0
 PREAMBLE = """\
 #!/bin/sh
 # {name}: shows, checks and switches the environments of this host. Generated; the program follows as a zip.
@@ -65,11 +72,16 @@ sys.exit(main(Path(sys.argv[0]).parent.parent, sys.argv[1:]))
 
 def command_file(store: Store) -> bytes:
     """Return the content of the command for this store."""
-    files = {"__main__.py": START}
+    return program(PREAMBLE.format(name=_cli.NAME, root=shlex.quote(str(store.root))), START, _cli.__name__)
+
+
+def program(preamble: str, start: str, module: str) -> bytes:
+    """Return a file for Python to run: ``preamble``, then as a zip ``start``, ``module`` and all that it imports."""
+    files = {"__main__.py": start}
     parts = PACKAGE.split(".")
     files.update({"/".join([*parts[:count], "__init__.py"]): "" for count in range(1, len(parts) + 1)})
-    files.update({f"{name.replace('.', '/')}.py": text for name, text in _sources(_cli.__name__).items()})
-    stream = io.BytesIO(PREAMBLE.format(name=_cli.NAME, root=shlex.quote(str(store.root))).encode())
+    files.update({f"{name.replace('.', '/')}.py": text for name, text in _sources(module).items()})
+    stream = io.BytesIO(preamble.encode())
     stream.seek(0, io.SEEK_END)
     # Not compressed: the bytes of zlib differ from version to version.
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
@@ -120,14 +132,11 @@ def wanted_command(store: Store) -> str:
 def write_command(store: Store) -> None:
     """Bring the command to this host, by one rename; runs that come at the same time wait for each other."""
     path = command_path(store)
-    with os_errors(f"Writing {_cli.NAME}", path):
+    lock = locked(store.root / ".state", path.parent.name, _cli.NAME, COMMAND_WAIT)
+    with os_errors(f"Writing {_cli.NAME}", path), lock:
         make_folder(path.parent)
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX)
-            replace_file(path, command_file(store), MODE)
-        finally:
-            os.close(folder)
+        remove_unfinished(path)
+        replace_file(path, command_file(store), MODE)
 
 
 def _short(content: bytes) -> str:

@@ -30,7 +30,14 @@ class Done:
     warnings: list[str] = field(default_factory=list)
 
 
-def deploy(store: Store, step: Mapping[str, Any], manifest_sha256: str, keep: int, tools: Tools | None = None) -> Done:
+def deploy(
+    store: Store,
+    step: Mapping[str, Any],
+    manifest_sha256: str,
+    keep: int,
+    tools: Tools | None = None,
+    signature_sha256: str = "",
+) -> Done:
     """Install, check, switch and prune one environment as ``step`` of preflight says.
 
     ``tools`` is what the GPU is looked at with, for releases that want one.
@@ -47,7 +54,7 @@ def deploy(store: Store, step: Mapping[str, Any], manifest_sha256: str, keep: in
         store.recover(env)
         if step["action"] == "install" and release not in store.releases(env):
             clock = time.monotonic()
-            store.install(env, release, manifest_sha256, step["format"])
+            store.install(env, release, manifest_sha256, step["format"], signature_sha256)
             done.seconds["install"] = round(time.monotonic() - clock, 2)
         if cut_off or step["action"] in ("install", "switch"):
             clock = time.monotonic()

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -18,17 +17,22 @@ from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils import _limits, _signature
 from ansible_collections.airgap.conda.plugins.module_utils._bounded import FileFault, list_names, measure, read_small
-from ansible_collections.airgap.conda.plugins.module_utils._disk import flush_directory, os_errors
+from ansible_collections.airgap.conda.plugins.module_utils._disk import flush_directory, make_folder, os_errors
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._lock import locked
 from ansible_collections.airgap.conda.plugins.module_utils._release import (
     FILES,
     MANIFEST,
     SIGNATURE,
     Manifest,
+    is_env_name,
     parse_manifest,
     read_manifest,
     serial_of,
 )
+
+# Seconds that one run waits until another has published its release; an import copies it from a drive meanwhile.
+PUBLISH_WAIT = 600.0
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,7 @@ class Verified:
             "path": str(self.folder),
             "signer": self.signer,
             "manifest_sha256": self.manifest_sha256,
+            "signature_sha256": measure(self.folder / SIGNATURE, limit=_limits.SIGNATURE).sha256,
         }
 
 
@@ -83,7 +88,7 @@ class Depot:
         """Return the id ``release``, or that of the newest release when it is empty; raises when there is none."""
         releases = self.releases(env)
         if not releases or (release and release not in releases):
-            envs = [name for name in list_names(self.path) if self.releases(name)]
+            envs = [name for name in list_names(self.path) if is_env_name(name) and self.releases(name)]
             raise AirgapError(
                 "The depot does not have this release",
                 wanted=f"{env} {release or '(the newest)'}",
@@ -131,9 +136,9 @@ class Depot:
         """
         env = self.path / manifest.env
         with os_errors(f"Publishing {manifest.env} {manifest.id}", env):
-            self.path.mkdir(parents=True, exist_ok=True)
-            with open(self.path / ".lock", "a", encoding="utf-8") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
+            make_folder(self.path)
+            with locked(self.path, "publish", f"the depot {self.path}", PUBLISH_WAIT):
+                (self.path / ".lock").unlink(missing_ok=True)  # of an earlier version: everybody could hold it
                 self._require_next(manifest)
                 env.mkdir(exist_ok=True)
                 for left in env.glob(".new-*"):  # of a run that was killed; the lock says that none is at work

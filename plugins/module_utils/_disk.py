@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import glob
 import os
+import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -57,23 +60,29 @@ def make_folder(path: Path, mode: int = 0o755) -> None:
         return
     make_folder(path.parent, mode)
     try:
-        path.mkdir()
+        path.mkdir(0o700)
     except FileExistsError:
-        if not path.is_dir():
+        if not stat.S_ISDIR(path.lstat().st_mode):
             raise
         return  # another run was faster
-    path.chmod(mode)
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        os.fchmod(handle, mode)
+    finally:
+        os.close(handle)
 
 
 def replace_file(path: Path, content: bytes, mode: int = 0o644) -> None:
     """Replace a file by one rename; what was there stays until the new content is on disk."""
-    new = path.with_name(f".{path.name}-new")
+    new = _new(path)
     try:
-        with open(new, "wb") as stream:
+        # Whoever else may write in this folder has no name to plant a link at, and nothing is done by name but rename.
+        handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        with open(handle, "wb") as stream:
             stream.write(content)
             stream.flush()
+            os.fchmod(stream.fileno(), mode)
             os.fsync(stream.fileno())
-        new.chmod(mode)
         os.rename(new, path)
     finally:
         new.unlink(missing_ok=True)
@@ -82,9 +91,8 @@ def replace_file(path: Path, content: bytes, mode: int = 0o644) -> None:
 
 def replace_link(path: Path, target: str) -> None:
     """Let ``path`` be a link to ``target``, by one rename; what was there stays until then."""
-    new = path.with_name(f".{path.name}-new")
+    new = _new(path)
     try:
-        new.unlink(missing_ok=True)
         new.symlink_to(target)
         os.rename(new, path)
     finally:
@@ -111,3 +119,13 @@ def flush_file_system(folder: Path) -> None:
             raise OSError(code, os.strerror(code), str(folder))
     finally:
         os.close(handle)
+
+
+def remove_unfinished(path: Path) -> None:
+    """Remove what a run that was killed while it replaced ``path`` has left beside it; no other is at work there."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}-*new"):
+        left.unlink(missing_ok=True)
+
+
+def _new(path: Path) -> Path:
+    return path.with_name(f".{path.name}-{secrets.token_hex(8)}-new")

@@ -14,8 +14,14 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from ansible_collections.airgap.conda.plugins.module_utils._disk import make_folder, os_errors, replace_file
+from ansible_collections.airgap.conda.plugins.module_utils._disk import (
+    make_folder,
+    os_errors,
+    remove_unfinished,
+    replace_file,
+)
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._preflight_host import require_own
 from ansible_collections.airgap.conda.plugins.module_utils._store import Store
 
 # The key in the metadata of a kernel.json that holds the root of the store which wrote it.
@@ -91,6 +97,8 @@ def apply(store: Store, env: str, folder: str) -> None:
         if path and _read(Path(path)) != kernel_text(store, env):
             require_free(store, env, folder)
             make_folder(Path(path).parent)
+            require_free(store, env, folder)  # now that it is there, nobody but root puts anything else in its place
+            remove_unfinished(Path(path))
             replace_file(Path(path), kernel_text(store, env).encode())
 
 
@@ -109,6 +117,7 @@ def require_absolute(folder: str) -> None:
 def require_free(store: Store, env: str, folder: str) -> None:
     """Raise AirgapError when a kernel of somebody else stands where that of ``env`` belongs."""
     path = kernel_file(folder, env)
+    require_own(Path(folder), "the Jupyter kernels of this host", "choose another folder for deploy_jupyter_kernels")
     taken = path.parent.is_symlink() or (os.path.lexists(path.parent) and not path.parent.is_dir())
     if taken or (os.path.lexists(path) and not _is_ours(store, env, folder)):
         raise AirgapError(
@@ -149,5 +158,5 @@ def _remove(store: Store, env: str, folder: str) -> None:
         path.unlink()
     with suppress(OSError):
         if not os.path.lexists(path):
-            path.with_name(f".{path.name}-new").unlink(missing_ok=True)  # of a run that was killed
+            remove_unfinished(path)
         path.parent.rmdir()  # stays when it is not empty: somebody put a logo there, or it is not ours

@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,13 +24,15 @@ from ansible_collections.airgap.conda.plugins.module_utils._bounded import (
     read_small,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._depot import Depot
+from ansible_collections.airgap.conda.plugins.module_utils._disk import make_folder
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._lock import locked
 from ansible_collections.airgap.conda.plugins.module_utils._release import (
-    ENV_NAME,
     FILES,
     MANIFEST,
     SIGNATURE,
     Manifest,
+    is_env_name,
     parse_manifest,
     serial_of,
 )
@@ -98,22 +99,19 @@ class Drive:
 
     @contextmanager
     def in_use(self, writing: bool) -> Iterator[None]:
-        """Keep other exports (and while ``writing`` imports too) off this drive; writes nothing to it for that."""
-        handle = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            fcntl.flock(handle, (fcntl.LOCK_EX if writing else fcntl.LOCK_SH) | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            os.close(handle)
-            found = "an export or import that is at work on it"
-            raise _not_usable(
-                self.path, "the drive for this run alone", found, "run again when the other has ended"
-            ) from error
-        except OSError:
-            pass  # a network file system that cannot lock a folder
-        try:
+        """Keep other exports (and while ``writing`` imports too) off this drive; writes nothing to it for that.
+
+        Whoever may read the drive could hold a lock of its own. So it is a file of the user whose runs it keeps apart.
+        """
+        folder = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "airgap.conda"
+        name = f"drive-{hashlib.sha256(os.path.realpath(self.path).encode()).hexdigest()[:16]}"
+        with suppress(OSError):
+            make_folder(folder)
+        if not os.access(folder, os.W_OK):  # a user without a home: one run only
             yield
-        finally:
-            os.close(handle)
+            return
+        with locked(folder, name, f"the drive at {self.path}", shared=not writing):
+            yield
 
 
 @dataclass(frozen=True)
@@ -199,7 +197,7 @@ def list_envs(depot: Depot) -> list[str]:
 def list_releases(depot: Depot) -> list[tuple[str, str]]:
     """Return env and id of each release in a depot, whole or not; raises AirgapError for more than anybody has."""
     found: list[tuple[str, str]] = []
-    for env in filter(ENV_NAME.fullmatch, list_names(depot.path)):
+    for env in filter(is_env_name, list_names(depot.path)):
         found += [(env, release) for release in depot.releases(env)]
         if len(found) > _limits.RELEASES:
             raise AirgapError(

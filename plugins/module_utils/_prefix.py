@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from ansible_collections.airgap.conda.plugins.module_utils import _lock
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 
 # Says what the environment was made from. Last to be written, by one rename: a prefix that has it is whole. Not *.json,
@@ -48,48 +48,8 @@ def check_prefix(prefix: Path) -> None:
 @contextlib.contextmanager
 def locked(prefix: Path) -> Iterator[None]:
     """Hold the prefix alone; AirgapError that names the other process when it is held already."""
-    path = prefix.with_name(f"{prefix.name}.lock")
-    try:
-        prefix.parent.mkdir(parents=True, exist_ok=True)
-        handle = _lock(path)
-    except BlockingIOError as error:
-        raise AirgapError(
-            "The prefix is in use by another run",
-            wanted="one run at a time",
-            found=f"process {_holder(path)} holds the lock",
-            where=str(path),
-            remedy="wait until it has ended, then run it again",
-        ) from error
-    except OSError as error:
-        raise cannot_write(prefix, error) from error
-    try:
+    with _lock.locked(prefix.parent, prefix.name, f"the prefix {prefix}"):
         yield
-    finally:
-        # Removed while it is still held, so that nobody can hold a file that is gone: see _lock.
-        path.unlink()
-        os.close(handle)
-
-
-def _lock(path: Path) -> int:
-    while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(handle)
-            raise
-        if path.exists() and os.path.samestat(os.fstat(handle), os.stat(path)):
-            os.ftruncate(handle, 0)
-            os.write(handle, str(os.getpid()).encode())
-            return handle
-        os.close(handle)  # the former holder removed it between our open and our lock
-
-
-def _holder(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8") or "unknown"
-    except OSError:
-        return "unknown"
 
 
 def recover(prefix: Path) -> None:
@@ -154,7 +114,7 @@ def write_anew(path: Path, content: bytes, mode: int = 0o644) -> None:
     handle, name = tempfile.mkstemp(dir=str(path.parent))
     with os.fdopen(handle, "wb") as stream:
         stream.write(content)
-    os.chmod(name, mode)
+        os.fchmod(stream.fileno(), mode)
     os.replace(name, path)
 
 

@@ -195,6 +195,28 @@ def folders(root: Path, inside: Iterable[Path] = ()) -> tuple[str, str]:
     return _trusted(me), "all of them"
 
 
+def require_own(folder: Path, what: str, remedy: str) -> None:
+    """Raise AirgapError when anyone but root or the user of this task could exchange a folder, or write in it.
+
+    ``what`` it is, and the ``remedy`` beside chown and chmod, are for the message. The user who called sudo is root.
+    """
+    me, end = os.geteuid(), os.path.realpath(folder)
+    sudo = os.environ.get("SUDO_UID", "") if me == 0 else ""
+    for place, status in _way(Path(os.path.abspath(folder))):
+        owner = me if str(status.st_uid) == sudo else status.st_uid
+        fault = folder_fault(owner, status.st_gid, status.st_mode, me)
+        if not fault and str(place) == end and status.st_mode & stat.S_IWOTH:
+            fault = f"mode {stat.S_IMODE(status.st_mode):o}: everybody can write in it"
+        if fault and not fault.startswith("group"):
+            raise AirgapError(
+                f"Others could exchange {what}",
+                wanted=_trusted(me),
+                found=fault,
+                where=str(place),
+                remedy=f"chown root {place} and chmod go-w {place}, or {remedy}",
+            )
+
+
 def folder_fault(uid: int, gid: int, mode: int, me: int, is_inside: bool = False) -> str:
     """Say why others could exchange what is below a folder or behind a link; empty when they cannot.
 

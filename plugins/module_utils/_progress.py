@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 from pathlib import Path
 
 
@@ -23,8 +24,10 @@ class Progress:
             return
         self._said = text
         with contextlib.suppress(OSError):
-            new = self._path.with_name(f".{self._path.name}-new")
-            new.write_text(text + "\n", encoding="utf-8")
+            # The folder is the remote user's, who may plant a link there and be another one than who writes.
+            new = self._path.with_name(f".{self._path.name}-{secrets.token_hex(8)}-new")
+            with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644), "wb") as stream:
+                stream.write(f"{text}\n".encode())
             os.replace(new, self._path)
 
     def part(self, what: str, done: int, whole: int) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import posixpath
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,8 @@ SIGNATURE = "manifest.json.sig"
 FILES = "files.json.zst"
 RELEASE_ID = re.compile(r"(?P<serial>[1-9][0-9]{0,8})-(?P<hash8>[0-9a-f]{8})")
 ENV_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+# Names that mean something else to conda or beside an environment's folder; a store has its command in bin.
+RESERVED_NAMES = ("activate", "base", "bin", "current", "deactivate", "root", "state")
 PART_NAME = re.compile(r"env\.(?P<format>tar\.(zst|gz))(\.[0-9]{3,6})?")
 DOCUMENT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -185,6 +187,11 @@ def serial_of(release_id: str) -> int:
     return int(match.group("serial")) if match else 0
 
 
+def next_older(current: str, releases: Sequence[str]) -> str:
+    """Return the newest of ``releases``, which are sorted, that is older than ``current``, or the empty string."""
+    return next((name for name in reversed(releases) if serial_of(name) < serial_of(current)), "")
+
+
 def read_manifest(path: Path) -> Manifest:
     """Read and check one manifest.json; raises AirgapError naming the file and the field."""
     try:
@@ -257,7 +264,7 @@ def _check_values(manifest: Manifest, where: str) -> None:
     texts = (manifest.env, manifest.id, prefix, manifest.platform, manifest.created, manifest.gpu)
     faults = {
         "text": max(map(len, texts)) > _limits.TEXT and f"one of more than {_limits.TEXT} characters",
-        "env": not ENV_NAME.fullmatch(manifest.env) and manifest.env,
+        "env": not is_env_name(manifest.env) and manifest.env,
         "id": (serial_of(manifest.id) or -1) != manifest.serial and manifest.id,
         "prefix": not _is_prefix(prefix, f"/{manifest.env}/{manifest.id}") and prefix,
         "payload": next((payload.format for payload in manifest.payloads if not _is_whole(payload)), False),
@@ -274,6 +281,24 @@ def _check_values(manifest: Manifest, where: str) -> None:
     for name, value in faults.items():
         if value is not False:
             raise _unreadable(where, f"{name} is {value!r}")
+
+
+def is_env_name(name: str) -> bool:
+    """Tell whether ``name`` can be that of an environment; all other names are free for what a store uses itself."""
+    return bool(ENV_NAME.fullmatch(name)) and name not in RESERVED_NAMES
+
+
+def require_env_name(name: str, where: str) -> None:
+    """Raise AirgapError when ``name`` cannot be that of an environment; ``where`` says who gave it."""
+    if not is_env_name(name):
+        raise AirgapError(
+            "This cannot be the name of an environment",
+            wanted="a-z, 0-9, '.', '_' and '-', 64 characters at most, starting with a letter or digit, "
+            "and none of " + ", ".join(RESERVED_NAMES),
+            found=repr(name[:100]),
+            where=where,
+            remedy="choose another name",
+        )
 
 
 def _is_prefix(prefix: str, end: str) -> bool:

@@ -119,7 +119,7 @@ def _restore_record(store: Store, env: str, release: str, wanted: Mapping[str, A
     store.require_place(env, release, wanted["prefix"])
     content = {
         FILES: read_signed(incoming / FILES, wanted["files_sha256"]),
-        SIGNATURE: (incoming / SIGNATURE).read_bytes(),
+        SIGNATURE: read_signed(incoming / SIGNATURE, wanted["signature_sha256"]),
         MANIFEST: read_signed(incoming / MANIFEST, wanted["manifest_sha256"]),
     }
     make_folder(state)

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from ansible_collections.airgap.conda.plugins.module_utils._disk import make_folder, replace_file
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._preflight_host import require_own
 from ansible_collections.airgap.conda.plugins.module_utils._report import (
     TIME_FORMAT,
     HostReport,
@@ -31,6 +32,7 @@ def write_report(
     Returns what the module returns. The files are always written, for the time in them; ``changed`` tells whether
     more than a time is new. In check mode nothing is written.
     """
+    _require_own(path)
     found = [reports.get(host) or _read_host(path, host, time) for host in dict.fromkeys(hosts)]
     all_of_them = fleet(found, time)
     try:
@@ -40,6 +42,7 @@ def write_report(
     changed = without_times(before) != without_times(all_of_them.to_json())
     if not check_mode:
         make_folder(path / "hosts")
+        _require_own(path)
         for host, report in reports.items():
             replace_file(_file_of(path, host), _encoded(report.to_json()))
         replace_file(path / "index.html", _encoded(page(all_of_them)))
@@ -73,6 +76,11 @@ def _read_host(path: Path, host: str, time: str) -> HostReport:
     except FileNotFoundError:
         text = ""
     return parse_host(text, host, str(file), time)
+
+
+def _require_own(path: Path) -> None:
+    for folder in (path, path / "hosts"):
+        require_own(folder, "the report", "choose another folder for report_path")
 
 
 def _file_of(path: Path, host: str) -> Path:

@@ -18,7 +18,7 @@ from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._pip_spec import read_pip
-from ansible_collections.airgap.conda.plugins.module_utils._release import ENV_NAME
+from ansible_collections.airgap.conda.plugins.module_utils._release import RESERVED_NAMES, is_env_name
 from ansible_collections.airgap.conda.plugins.module_utils._release_spec import (
     ReleaseSpec,
     read_release_spec,
@@ -29,8 +29,6 @@ from ansible_collections.airgap.conda.plugins.module_utils._spec_yaml import Nod
 
 ENVIRONMENT = "environment.yml"
 RELEASE = "release.yml"
-# Names that mean something else beside an environment's folder, in its store or to conda itself.
-RESERVED_NAMES = ("activate", "base", "current", "deactivate", "root", "state")
 
 # A cheap look at a match spec: [channel::]name [version [build]] [key=value list]. The solver reads it for real.
 _VERSION = r"\(*\s*(?:[=!~]=|[<>]=?|=)?\s*[0-9A-Za-z*][0-9A-Za-z.*+!_-]*\s*\)*"
@@ -99,7 +97,7 @@ def load_spec(directory: Path) -> Spec:
 
 def _env_name(directory: Path) -> str:
     name = Path(os.path.abspath(directory)).name
-    if not ENV_NAME.fullmatch(name) or name in RESERVED_NAMES:
+    if not is_env_name(name):
         raise AirgapError(
             "The folder's name cannot be the name of an environment",
             wanted="a-z, 0-9, '.', '_' and '-', 64 characters at most, starting with a letter or digit, "

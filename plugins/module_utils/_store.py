@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 from ansible_collections.airgap.conda.plugins.module_utils._activate import activate_files
@@ -36,20 +37,24 @@ from ansible_collections.airgap.conda.plugins.module_utils._files import (
     FileEntry,
     compare_tree,
     read_files,
+    sha256_file,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._in_use import in_use
+from ansible_collections.airgap.conda.plugins.module_utils._lock import locked
 from ansible_collections.airgap.conda.plugins.module_utils._release import (
     FILES,
     MANIFEST,
     SIGNATURE,
     Manifest,
     Payload,
+    is_env_name,
+    next_older,
     parse_manifest,
     read_manifest,
+    require_env_name,
     serial_of,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._signed import read_signed, require_signed
-from ansible_collections.airgap.conda.plugins.module_utils._store_lock import locked
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,8 @@ class Store:
     def known(self) -> list[str]:
         """Return the names of the environments that a deploy ever brought here."""
         folder = self.root / ".state"
-        return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+        names = os.listdir(folder) if folder.is_dir() else []
+        return sorted(name for name in names if is_env_name(name) and (folder / name).is_dir())
 
     def envs(self) -> list[str]:
         """Return the names of the environments that have a current release here."""
@@ -89,14 +95,13 @@ class Store:
 
     def current(self, env: str) -> str:
         """Return the id that ``current`` points to, or the empty string."""
-        try:
+        with suppress(OSError):
             return os.readlink(self.root / env / "current")
-        except OSError:
-            return ""
+        return ""
 
     def previous(self, env: str) -> str:
         """Return the newest installed release that is older than the current one, or the empty string."""
-        return _before(self.current(env), self.releases(env))
+        return next_older(self.current(env), self.releases(env))
 
     def high_water(self, env: str) -> int:
         """Return the highest serial that ever became current here; 0 when none did."""
@@ -104,17 +109,15 @@ class Store:
         return max(self._mark(env), serial_of(self.current(env)))
 
     def _mark(self, env: str) -> int:
-        try:
+        with suppress(OSError, ValueError):
             return int((self.state(env) / "high-water").read_text(encoding="ascii"))
-        except (OSError, ValueError):
-            return 0
+        return 0
 
     def log(self, env: str) -> list[str]:
         """Return a line for each switch there was: when, from which release, to which; ``-`` is none."""
-        try:
+        with suppress(OSError):
             return (self.state(env) / "log").read_text(encoding="utf-8", errors="replace").splitlines()
-        except OSError:
-            return []
+        return []
 
     def manifest(self, env: str, release: str) -> Manifest:
         """Read the manifest of an installed release."""
@@ -158,7 +161,9 @@ class Store:
     @contextmanager
     def lock(self, env: str) -> Iterator[None]:
         """Hold the environment's lock, or fail at once naming the process that holds it."""
-        with locked(self.state(env) / "lock", env):
+        require_env_name(env, str(self.root))
+        with locked(self.root / ".state", env, env):
+            (self.state(env) / "lock").unlink(missing_ok=True)  # of an earlier version: everybody could hold it
             yield
 
     def unfinished(self, env: str) -> bool:
@@ -196,22 +201,24 @@ class Store:
             if folder.is_dir() and not any(folder.iterdir()):
                 yield folder
 
-    def install(self, env: str, release: str, manifest_sha256: str, format_name: str) -> Manifest:
+    def install(
+        self, env: str, release: str, manifest_sha256: str, format_name: str, signature_sha256: str = ""
+    ) -> Manifest:
         """Unpack a release from its incoming folder beside the others; ``current`` is not touched.
 
-        ``manifest_sha256`` is the hash of the manifest whose signature the controller verified. On an error
-        neither the release nor its parts are left.
+        ``manifest_sha256`` is the hash of the manifest whose signature the controller verified, ``signature_sha256``
+        that of the signature. On an error neither the release nor its parts are left.
         """
         prefix, incoming = self.release(env, release), self.incoming(env, release)
         self.require_free(env, release)
         staging = self.root / ".staging" / env
         try:
             with os_errors(f"Installing {env} {release}", staging):
-                manifest, payload, entries = self._verified(env, release, manifest_sha256, format_name)
+                manifest, payload, files = self._verified(env, release, manifest_sha256, format_name, signature_sha256)
                 make_folder(staging, 0o700)
                 tree = staging / release
                 tree.mkdir(mode=0o700)
-                extract([incoming / part.name for part in payload.parts], format_name, entries, tree)
+                extract([incoming / part.name for part in payload.parts], format_name, files, tree)
                 tree.chmod(0o755)
                 make_folder(prefix.parent)
                 flush_file_system(tree)
@@ -226,7 +233,7 @@ class Store:
         return manifest
 
     def _verified(
-        self, env: str, release: str, manifest_sha256: str, format_name: str
+        self, env: str, release: str, manifest_sha256: str, format_name: str, signature_sha256: str
     ) -> tuple[Manifest, Payload, list[FileEntry]]:
         """Check all that arrived against the hash that the controller gave, and record it."""
         incoming, state = self.incoming(env, release), self.state(env) / release
@@ -243,12 +250,13 @@ class Store:
                 remedy=f"add {format_name} to formats in release.yml and build again",
             )
         files = read_signed(incoming / FILES, manifest.files_sha256)
+        signature = read_signed(incoming / SIGNATURE, signature_sha256 or sha256_file(incoming / SIGNATURE))
         for part in payload.parts:
             require_signed(incoming / part.name, part.sha256, part.size)
         entries = read_files(files, str(incoming / FILES))
         # The very bytes that were hashed: whoever sent the files may still hold them open.
         make_folder(state)
-        for name, content in ((MANIFEST, text), (FILES, files), (SIGNATURE, (incoming / SIGNATURE).read_bytes())):
+        for name, content in ((MANIFEST, text), (FILES, files), (SIGNATURE, signature)):
             replace_file(state / name, content)
         return manifest, payload, entries
 
@@ -283,20 +291,21 @@ class Store:
 
     def proved(self, env: str) -> str:
         """Return the release that the log leads to, ``-`` for none; another one is current when a run was cut off."""
-        return _last(self.log(env))
+        leads = [match.group(1) for match in map(re.compile(r"-> (\S+)").search, self.log(env)) if match]
+        return leads[-1] if leads else "-"
 
     def _unrecorded(self, env: str) -> bool:
-        return self._mark(env) != self.high_water(env) or _last(self.log(env)) != (self.current(env) or "-")
+        return self._mark(env) != self.high_water(env) or self.proved(env) != (self.current(env) or "-")
 
     def _record_switch(self, env: str) -> None:
         """Write down what is current: the mark, and a line in the log."""
-        current, log, mark = self.current(env) or "-", self.log(env), self._mark(env)
+        current, last, mark = self.current(env) or "-", self.proved(env), self._mark(env)
         if self.high_water(env) != mark:
             replace_file(self.state(env) / "high-water", f"{self.high_water(env)}\n".encode())
-        if _last(log) != current:
+        if last != current:
             now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
             back = f" (back from serial {mark})" if 0 < serial_of(current) < mark else ""
-            lines = [*log, f"{now} {_last(log)} -> {current}{back}"]
+            lines = [*self.log(env), f"{now} {last} -> {current}{back}"]
             replace_file(self.state(env) / "log", "".join(f"{line}\n" for line in lines).encode())
 
     def require_removable(self, env: str, release: str) -> None:
@@ -355,13 +364,9 @@ class Store:
     def _clear(self, path: Path) -> None:
         """Delete a folder, and those above it that are empty then, but never the root."""
         shutil.rmtree(path, ignore_errors=True)
-        for folder in path.parents:
-            if folder == self.root:
-                return
-            try:
+        with suppress(OSError):
+            for folder in takewhile(lambda folder: folder != self.root, path.parents):
                 folder.rmdir()
-            except OSError:
-                return
 
     def pin(self, env: str, release: str, pinned: bool = True) -> None:
         """Keep an installed release whatever its age, or stop keeping it."""
@@ -383,18 +388,7 @@ class Store:
         """
         releases = sorted({*self.releases(env), then} - {""}, key=serial_of)
         current = then or self.current(env)
-        kept = {current, _before(current, releases), *self.pinned(env), *releases[max(0, len(releases) - keep) :]}
+        kept = {current, next_older(current, releases), *self.pinned(env), *releases[max(0, len(releases) - keep) :]}
         old = {name: self.release(env, name) for name in releases if name not in kept}
         used = in_use(old.values())
         return [name for name, prefix in old.items() if prefix not in used]
-
-
-def _before(current: str, releases: list[str]) -> str:
-    """Return the newest of ``releases``, which are sorted, that is older than ``current``, or the empty string."""
-    return next((name for name in reversed(releases) if serial_of(name) < serial_of(current)), "")
-
-
-def _last(log: list[str]) -> str:
-    """Return the release that the last line of a log leads to."""
-    leads = [match.group(1) for match in map(re.compile(r"-> (\S+)").search, log) if match]
-    return leads[-1] if leads else "-"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from ansible_collections.airgap.conda.plugins.module_utils import _kernelspec
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._in_use import in_use
-from ansible_collections.airgap.conda.plugins.module_utils._release import ENV_NAME, RELEASE_ID
+from ansible_collections.airgap.conda.plugins.module_utils._release import RELEASE_ID, is_env_name
 from ansible_collections.airgap.conda.plugins.module_utils._store import Store
 
 # How many processes a message names.
@@ -38,7 +38,7 @@ def uninstall(store: Store, env: str, release: str = "", check_mode: bool = Fals
 
 def _require_names(store: Store, env: str, release: str) -> None:
     """Refuse what is no name, which could lead out of the store, and the runtime, which does the removing."""
-    if not ENV_NAME.fullmatch(env) or (release and not RELEASE_ID.fullmatch(release)):
+    if not is_env_name(env) or (release and not RELEASE_ID.fullmatch(release)):
         raise AirgapError(
             "This is no name of an environment and a release",
             wanted="an environment like demo, a release like 1-1c0ffee5 or none",

@@ -80,6 +80,10 @@ releases:
       description: Hash of the verified manifest.
       type: str
       returned: success
+    signature_sha256:
+      description: Hash of the signature by which it was verified.
+      type: str
+      returned: success
 """
 
 from pathlib import Path

@@ -50,7 +50,7 @@ options:
   prefix:
     description:
       - Directory of the environment, absent, empty, or made by this module before. Its parents are made.
-      - A file C(<prefix>.lock) stands beside it while the module runs.
+      - Its lock is a file in the folder C(.locks) beside it.
     type: path
     required: true
   spec:

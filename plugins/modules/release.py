@@ -104,7 +104,7 @@ def main() -> None:
     params = module.params
     store = Store(Path(params["root"]))
     tools = Tools.from_params(params["gpu_probe"])
-    hashes = {release["env"]: release["manifest_sha256"] for release in params["releases"]}
+    hashes = {item["env"]: (item["manifest_sha256"], item["signature_sha256"]) for item in params["releases"]}
 
     def step() -> dict[str, Any]:
         before = [f"bin/airgap-envs {found_command(store)}\n", f"local facts {has_facts(store)}\n"]
@@ -120,7 +120,8 @@ def main() -> None:
             if module.check_mode:
                 gone = to_prune(store, item, params["keep"])
             else:
-                done = deploy(store, item, hashes.get(env, ""), params["keep"], tools)
+                manifest, signature = hashes.get(env, ("", ""))
+                done = deploy(store, item, manifest, params["keep"], tools, signature)
                 gone, seconds[env] = done.pruned, done.seconds
                 for text in done.warnings:
                     module.warn(text)

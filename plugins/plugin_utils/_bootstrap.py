@@ -9,12 +9,16 @@ They need sh, coreutils, tar and gzip, which every Debian and Ubuntu image has. 
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.airgap.conda.plugins.module_utils import _files
+from ansible_collections.airgap.conda.plugins.module_utils._activate import activate_files
+from ansible_collections.airgap.conda.plugins.module_utils._cli_file import program
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._preflight import (
     MARGIN,
@@ -30,16 +34,21 @@ from ansible_collections.airgap.conda.plugins.module_utils._preflight_host impor
 from ansible_collections.airgap.conda.plugins.module_utils._release import FILES, MANIFEST, SIGNATURE, serial_of
 from ansible_collections.airgap.conda.plugins.module_utils._requirements import version_key
 from ansible_collections.airgap.conda.plugins.module_utils._store import Store
+from ansible_collections.airgap.conda.plugins.plugin_utils._take import TAKE
 
 # Owner, group, mode in hex and path of a folder or link.
 _ABOVE = re.compile(r"(\d+):(\d+):([0-9a-f]+):(.+)")
+# Seconds that the host's Python has to start, and to import or compare what it brings: a full disk's worth of files.
+START_LIMIT = 30
+INSTALL_LIMIT = 600
 LOOK = """\
 current=$(readlink "$root/runtime/current" 2>/dev/null)
 folder=$root
 while [ ! -d "$folder" ]; do folder=$(dirname "$folder"); done
 echo "root=$root"
 echo "current=$current"
-if [ -n "$current" ] && "$root/runtime/$current/bin/python" -IBc '' >/dev/null 2>&1; then echo works=yes; fi
+if [ -n "$current" ] && timeout -s KILL "$limit" "$root/runtime/$current/bin/python" -IBc '' \\
+  </dev/null >/dev/null 2>&1; then echo works=yes; fi
 echo "high_water=$(cat "$root/.state/runtime/high-water" 2>/dev/null)"
 echo "machine=$(uname -m)"
 echo "glibc=$(getconf GNU_LIBC_VERSION 2>/dev/null)"
@@ -69,14 +78,24 @@ set -e
 umask 022
 prefix=$root/runtime/$release
 state=$root/.state/runtime
+locks=$root/.state/.locks
 staging=$root/.staging/runtime
+into=$staging/in
 mkdir -p "$state"
-exec 9>>"$state/lock"
+umask 077
+[ -d "$locks" ] || mkdir "$locks" 2>/dev/null || [ -d "$locks" ]
+exec 9>>"$locks/runtime"
+chmod 700 "$locks"
+chmod 600 "$locks/runtime"
+umask 022
 if command -v flock >/dev/null && ! flock -n 9; then
-  echo "another run is at work on the runtime: process $(cat "$state/lock") holds $state/lock" >&2
+  holder=$(cat "$locks/runtime")
+  program=$(cat "/proc/$holder/comm" 2>/dev/null || :)
+  echo "another run is at work on the runtime: process $holder ($program) holds $locks/runtime" >&2
   exit 1
 fi
-echo $$ >"$state/lock"
+echo $$ >"$locks/runtime"
+rm -f "$state/lock"  # of an earlier version: everybody could hold it
 leave() {
   rm -rf "$staging"
   rmdir "$root/.staging" "$root/runtime" 2>/dev/null || :
@@ -87,10 +106,27 @@ discard() {
   if [ -d "$prefix" ]; then mv -T "$prefix" "$staging/old"; fi
   rm -rf "$staging/old" "$state/$release"
 }
-works() { "$prefix/bin/python" -IBc "$imports" 2>"$staging/error" 9>&-; }
+bounded() {
+  timeout -s KILL "$limit" "$@" </dev/null >"$staging/error" 2>&1 9>&- && return
+  if [ $? = 137 ]; then echo "$1 did not end within $limit s" >"$staging/error"; fi
+  return 1
+}
+works() {
+  bounded "$prefix/bin/python" -IBc "$imports" &&
+    bounded "$prefix/bin/python" -IB "$into/compare" "$prefix" "$into/$files"
+}
+publish() {
+  printf '%s' "$2" >"$root/runtime/.$1-new"
+  mv -T "$root/runtime/.$1-new" "$root/runtime/$1"
+}
 rm -rf "$staging"
-(umask 077; mkdir -p "$staging")
-cd "$tmp"
+(umask 077; mkdir -p "$into")
+set -- $sizes
+while [ $# -gt 0 ]; do
+  take "$1" "$2"
+  shift 2
+done
+cd "$into"
 if ! printf '%s' "$hashes" | sha256sum -c - >"$staging/hashes" 2>/dev/null; then
   echo "not as it was signed: $(grep -v ': OK$' "$staging/hashes")" >&2
   exit 1
@@ -100,7 +136,9 @@ if ! works; then
   cat $parts | tar -xzpf - -C "$staging/tree" --no-same-owner
   discard
   mkdir -p "$root/runtime" "$state/$release"
-  cp "$manifest" "$signature" "$files" "$state/$release/"
+  for name in "$manifest" "$signature" "$files"; do
+    cat "$into/$name" >"$state/$release/$name"
+  done
   sync
   mv -T "$staging/tree" "$prefix"
   sync
@@ -111,11 +149,8 @@ if ! works; then
   exit 1
 fi
 before=$(readlink "$root/runtime/current" || echo -)
-for script in activate activate.fish; do
-  cp "$script" "$root/runtime/.$script-new"
-  chmod 644 "$root/runtime/.$script-new"
-  mv -T "$root/runtime/.$script-new" "$root/runtime/$script"
-done
+publish activate "$activate"
+publish activate.fish "$activate_fish"
 ln -sfn "$release" "$root/runtime/.current-new"
 mv -T "$root/runtime/.current-new" "$root/runtime/current"
 mark=$serial
@@ -127,31 +162,59 @@ mv -T "$state/.high-water-new" "$state/high-water"
 echo "$(date -u +%Y-%m-%dT%H:%M:%SZ) $before -> $release" >>"$state/log"
 sync
 """
+COMPARE = f"""\
+import sys
+from pathlib import Path
+
+from {_files.__name__} import TOP, compare_tree, read_files
+
+prefix, listing = map(Path, sys.argv[1:])
+entries = read_files(listing.read_bytes(), str(listing))
+for fault in compare_tree(prefix, (TOP, *entries), owner=prefix.stat().st_uid):
+    sys.exit(f"{{prefix / fault.path}} is not as it was signed. Wanted: {{fault.wanted}}. Found: {{fault.found}}.")
+"""
 
 
 def look_script(root: str) -> str:
     """Return the shell that prints what is on the host, one ``name=value`` a line."""
-    return f"root={shlex.quote(root)}\n{LOOK}"
+    return f"root={shlex.quote(root)}\nlimit={START_LIMIT}\n{LOOK}"
+
+
+def compare_program() -> bytes:
+    """Return the program by which a runtime compares itself with its list of files; it comes with the release."""
+    return program("", COMPARE, _files.__name__)
 
 
 def install_script(root: str, tmp: str, release: Mapping[str, Any]) -> str:
-    """Return the shell that installs the runtime ``release`` from the files in ``tmp`` and switches to it."""
-    parts = _payload(release)["parts"]
-    hashes = [(release["manifest_sha256"], MANIFEST), (release["files_sha256"], FILES)]
-    hashes += [(part["sha256"], part["name"]) for part in parts]
+    """Return the shell that installs the runtime ``release`` from the files in ``tmp`` and switches to it.
+
+    Those are what the depot has of the release, and ``compare_program`` under the name compare. Whoever else can write
+    in ``tmp`` gets the install refused, and no more.
+    """
+    parts, folder, compare = _payload(release)["parts"], Path(release["path"]), compare_program()
+    hashes = {part["name"]: part["sha256"] for part in parts}
+    sizes = {part["name"]: part["size"] for part in parts}
+    for name, key in ((MANIFEST, "manifest_sha256"), (SIGNATURE, "signature_sha256"), (FILES, "files_sha256")):
+        hashes[name], sizes[name] = release[key], (folder / name).stat().st_size
+    hashes["compare"], sizes["compare"] = hashlib.sha256(compare).hexdigest(), len(compare)
+    activate = activate_files("runtime", Path(root) / "runtime")
     values = {
         "root": root,
         "tmp": tmp,
+        "limit": str(INSTALL_LIMIT),
         "release": release["id"],
         "serial": str(release["serial"]),
-        "hashes": "".join(f"{sha256}  {name}\n" for sha256, name in hashes),
+        "sizes": " ".join(f"{name} {size}" for name, size in sizes.items()),
+        "hashes": "".join(f"{sha256}  {name}\n" for name, sha256 in hashes.items()),
         "parts": " ".join(part["name"] for part in parts),
         "manifest": MANIFEST,
         "signature": SIGNATURE,
         "files": FILES,
         "imports": "\n".join(f"import {name}" for name in release["imports"]),
+        "activate": activate["activate"],
+        "activate_fish": activate["activate.fish"],
     }
-    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items()) + INSTALL
+    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items()) + TAKE + INSTALL
 
 
 def parse_look(output: str) -> dict[str, str]:

@@ -9,21 +9,22 @@ that runs the playbook. Nothing has to be released: when that process is gone, h
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import pwd
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ansible_collections.airgap.conda.plugins.module_utils._disk import make_folder, os_errors, replace_file
+from ansible_collections.airgap.conda.plugins.module_utils._disk import os_errors, replace_file
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._lock import locked
 
 NAME = ".refresh"
 PROC = Path("/proc")
+# Seconds that one run waits until another has looked and written itself down.
+WAIT = 60.0
 
 
 @dataclass(frozen=True)
@@ -59,34 +60,21 @@ def take(folder: Path, me: Holder, check_mode: bool = False, proc: Path = PROC) 
 
     Raises AirgapError while another process that is written down there lives.
     """
-    with os_errors("Taking the lock of the refresh", folder):
-        if check_mode and not folder.is_dir():
-            return
-        make_folder(folder)
-        with _alone(folder):
-            other = _recorded(folder / NAME)
-            mine = other and (other.pid, other.started, other.boot) == (me.pid, me.started, me.boot)
-            if other and not mine and other.boot == me.boot and _started(other.pid, proc) == other.started:
-                raise AirgapError(
-                    "Another refresh is at work",
-                    wanted="one refresh of this depot at a time",
-                    found=str(other),
-                    where=str(folder / NAME),
-                    remedy="wait until it has ended, then run this again; if it hangs, end that process",
-                )
-            if not check_mode:
-                replace_file(folder / NAME, json.dumps(asdict(me)).encode() + b"\n")
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Keep others from looking and writing at the same moment; the folder itself is the lock, so no file is left."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
+    # Nobody else may look and write at the same moment; who only looks sees the file before or after one rename.
+    alone = nullcontext() if check_mode else locked(folder, "refresh", f"the depot {folder}", WAIT)
+    with os_errors("Taking the lock of the refresh", folder), alone:
+        other = _recorded(folder / NAME)
+        mine = other and (other.pid, other.started, other.boot) == (me.pid, me.started, me.boot)
+        if other and not mine and other.boot == me.boot and _started(other.pid, proc) == other.started:
+            raise AirgapError(
+                "Another refresh is at work",
+                wanted="one refresh of this depot at a time",
+                found=str(other),
+                where=str(folder / NAME),
+                remedy="wait until it has ended, then run this again; if it hangs, end that process",
+            )
+        if not check_mode:
+            replace_file(folder / NAME, json.dumps(asdict(me)).encode() + b"\n")
 
 
 def _recorded(path: Path) -> Holder | None:

@@ -163,7 +163,7 @@ class Fleet:
         """Hold the lock of demo on the hosts that are locked, as another run would."""
         with ExitStack() as stack:
             for host in [host for host, fault in self.faults.items() if fault == "locked"]:
-                stream = stack.enter_context(open(self.tree(host) / ".state/demo/lock", "a+", encoding="ascii"))
+                stream = stack.enter_context(open(self.tree(host) / ".state/.locks/demo", "a+", encoding="ascii"))
                 fcntl.flock(stream, fcntl.LOCK_EX)
             yield
 

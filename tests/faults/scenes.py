@@ -37,7 +37,7 @@ CHECKS = {
 # The file that is unpacked last needs several pages: a disk that is nearly full takes some of them only.
 PAGES = {**TREE, "share/zeros": "0" * 20_000}
 # The lock names its last holder, the log says when: these two may differ from run to run.
-VOLATILE = (f".state/{ENV}/lock", f".state/{ENV}/log")
+VOLATILE = (f".state/.locks/{ENV}", f".state/{ENV}/log")
 
 State = dict[str, tuple[int, str]]
 Step = dict[str, Any]

@@ -8,87 +8,28 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils._activate import activate_files
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._preflight import MARGIN, PER_FILE
 from ansible_collections.airgap.conda.plugins.module_utils._release import Checks
-from ansible_collections.airgap.conda.plugins.module_utils._store import Store
 from ansible_collections.airgap.conda.plugins.plugin_utils import _bootstrap
+from ansible_collections.airgap.conda.tests.unit.tiny_bare_host import SHELLS, Host
 from ansible_collections.airgap.conda.tests.unit.tiny_release import (
     PYTHON,
-    Made,
     make_release,
     release_id,
     skip_flushes,
-    snapshot,
     write_tree,
 )
-
-SHELLS = [
-    "/bin/sh",
-    pytest.param("busybox", marks=pytest.mark.skipif(not shutil.which("busybox"), reason="no busybox here")),
-]
 
 
 @pytest.fixture(autouse=True)
 def _quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     skip_flushes(monkeypatch)
-
-
-class Host:
-    """A root on this machine and the way of the action plugin to it."""
-
-    def __init__(self, folder: Path, shell: str = "/bin/sh") -> None:
-        self.folder, self.root = folder, folder / "it's $(odd) root"
-        self.store = Store(self.root)
-        self.bin = folder / "bin"
-        self.shell = [shell]
-        # 'sync' would wait for everything else on this machine.
-        write_tree(folder, {"bin/sync": "#!/bin/sh\n"})
-        if shell == "busybox":
-            self.shell = ["busybox", "sh"]
-            busybox = str(shutil.which("busybox"))
-            names = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True).stdout.split()
-            for name in set(names) - {"sync"}:
-                (self.bin / name).symlink_to(busybox)
-
-    def sh(self, script: str) -> subprocess.CompletedProcess[str]:
-        environment = {"PATH": f"{self.bin}:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/"}
-        command = [*self.shell, "-c", f"umask 077\n{script}"]
-        return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-
-    def look(self) -> dict[str, str]:
-        done = self.sh(_bootstrap.look_script(str(self.root)))
-        assert (done.returncode, done.stderr) == (0, "")
-        return _bootstrap.parse_look("Welcome to this host!\n" + done.stdout)
-
-    def make(self, serial: int, **options: Any) -> Made:
-        options = {"env": "runtime", "formats": ("tar.gz",), "checks": Checks(imports=("json", "ssl")), **options}
-        return make_release(self.folder / "depot", self.root, serial, **options)
-
-    def install(self, made: Made) -> subprocess.CompletedProcess[str]:
-        tmp = self.folder / "remote tmp"
-        shutil.rmtree(tmp, ignore_errors=True)
-        shutil.copytree(made.folder, tmp)
-        for name, script in activate_files("runtime", self.root / "runtime").items():
-            (tmp / name).write_text(script, encoding="utf-8")
-        return self.sh(_bootstrap.install_script(str(self.root), str(tmp), made.result))
-
-    def bring(self, serial: int, **options: Any) -> Made:
-        made = self.make(serial, **options)
-        done = self.install(made)
-        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-        return made
-
-    def rest(self) -> dict[str, Any]:
-        """What is on the host, but for the lock."""
-        return {path: found for path, found in snapshot(self.root).items() if path != ".state/runtime/lock"}
 
 
 @pytest.fixture(params=SHELLS)
@@ -116,7 +57,7 @@ def test_a_fresh_host_gets_what_the_store_would_have_written(host: Host) -> None
         release, "activate", "activate.fish", "current",
     ]  # fmt: skip
     for path in [host.root, *host.root.rglob("*")]:
-        assert path.is_symlink() or path.stat().st_mode & 0o044 == 0o044, path
+        assert ".locks" in path.parts or path.is_symlink() or path.stat().st_mode & 0o044 == 0o044, path
     script = (
         f". '{str(host.root).replace(chr(39), chr(39) + chr(92) + chr(39) * 2)}/runtime/activate'; command -v python"
     )
@@ -147,25 +88,27 @@ def test_releases_coexist_and_the_mark_rises(host: Host) -> None:
     assert (host.look()["current"], host.look()["high_water"]) == (release_id(3), "4")
 
 
-@pytest.mark.parametrize("name", ["manifest.json", "files.json.zst", "env.tar.gz.001"])
+@pytest.mark.parametrize("name", ["manifest.json", "manifest.json.sig", "files.json.zst", "env.tar.gz.001", "compare"])
 def test_what_is_damaged_leaves_nothing(host: Host, name: str) -> None:
     host.bring(1)
     before = host.rest()
     made = host.make(2)
-    path = made.folder / name
+    host.send(made)
+    path = host.tmp / name
     path.write_bytes(path.read_bytes()[:-1] + b"!")
-    done = host.install(made)
+    done = host.install(made, send=False)
     assert done.returncode == 1
     assert done.stderr == f"not as it was signed: {name}: FAILED\n"
     path.unlink()
-    assert host.install(made).returncode == 1
+    assert host.install(made, send=False).returncode == 1
     assert host.rest() == before
 
 
 def test_a_damaged_first_one_leaves_the_lock_only(host: Host) -> None:
     made = host.make(1)
-    (made.folder / "env.tar.gz.000").write_bytes(b"x")
-    assert host.install(made).returncode == 1
+    host.send(made)
+    (host.tmp / "env.tar.gz.000").write_bytes(b"x")
+    assert host.install(made, send=False).returncode == 1
     assert host.rest().keys() == {".state", ".state/runtime"}
 
 
@@ -200,7 +143,7 @@ def test_a_second_run_names_the_first(host: Host) -> None:
     host.bring(1)
     before = host.rest()
     made = host.make(2)
-    with open(host.root / ".state/runtime/lock", "w", encoding="ascii") as lock:
+    with open(host.root / ".state/.locks/runtime", "w", encoding="ascii") as lock:
         lock.write("4711\n")
         lock.flush()
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -211,14 +154,13 @@ def test_a_second_run_names_the_first(host: Host) -> None:
 
 
 def test_the_lock_is_that_of_the_store_and_names_the_shell(host: Host) -> None:
-    slow = '#!/bin/sh\nflock -n "$LOCK" true && echo free || cat "$LOCK"\n'
-    lock = host.root / ".state/runtime/lock"
+    slow = f'#!/bin/sh\nflock -n "$LOCK" true && echo free || cat "$LOCK" >>"{host.folder}/holders"\n'
+    lock = host.root / ".state/.locks/runtime"
     made = host.make(1, tree={"bin/python": slow.replace('"$LOCK"', f'"{str(lock).replace("$", chr(92) + "$")}"')})
     done = host.install(made)
     assert done.returncode == 0
-    holders = {line for line in done.stdout.split() if line != "free"}
-    assert len(holders) == 1
-    assert "free" not in done.stdout
+    holders = (host.folder / "holders").read_text(encoding="ascii").split()
+    assert len(set(holders)) == 1
 
 
 def test_the_runtime_of_an_earlier_deploy_is_found(host: Host) -> None:

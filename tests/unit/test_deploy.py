@@ -27,6 +27,7 @@ from ansible_collections.airgap.conda.tests.unit.tiny_release import (
     release_id,
     skip_flushes,
     snapshot,
+    without_locks,
 )
 
 BROKEN = Checks(imports=("json", "broken"), timeout=20)
@@ -76,13 +77,12 @@ def test_nothing_to_do_does_nothing(store: Store) -> None:
 
 def test_a_failed_check_changes_nothing_and_shows_its_output(store: Store) -> None:
     bring(store, 1)
-    before = snapshot(store.root)
+    before = without_locks(store.root)
     with pytest.raises(AirgapError, match="A check of demo 2-00000002 failed; 1-00000001 stays current") as caught:
         bring(store, 2, checks=BROKEN)
     assert caught.value.wanted == "success of: import broken"
     assert caught.value.found == "exit status 1: ModuleNotFoundError: No module named 'broken'"
-    after = snapshot(store.root)
-    assert {**after, ".state/demo/lock": before[".state/demo/lock"]} == before
+    assert without_locks(store.root) == before
     assert store.high_water("demo") == 1
 
 
@@ -90,7 +90,7 @@ def test_a_failed_first_release_leaves_no_environment(store: Store) -> None:
     with pytest.raises(AirgapError, match="no release became current"):
         bring(store, 1, checks=BROKEN)
     assert [path.name for path in store.root.iterdir()] == [".state"]
-    assert [path.name for path in (store.root / ".state/demo").iterdir()] == ["lock"]
+    assert set(without_locks(store.root)) <= {".state", ".state/demo"}
 
 
 def test_a_release_that_was_current_before_is_not_removed_by_a_failed_check(store: Store) -> None:

@@ -21,6 +21,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._backend import Rattl
 from ansible_collections.airgap.conda.plugins.module_utils._channels import Channels
 from ansible_collections.airgap.conda.plugins.module_utils._environment import Outcome, Request, make
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._lock import lock_file
 from ansible_collections.airgap.conda.plugins.module_utils._locks import package_lines
 from ansible_collections.airgap.conda.plugins.module_utils._spec import load_spec
 from ansible_collections.airgap.conda.tests.unit.tiny_channel import (
@@ -64,7 +65,7 @@ class World:
 
     def beside(self) -> list[str]:
         """Return what is in the prefix's parent directory."""
-        return sorted(os.listdir(self.prefix.parent)) if self.prefix.parent.exists() else []
+        return sorted({*os.listdir(self.prefix.parent)} - {".locks"}) if self.prefix.parent.exists() else []
 
     def read(self, path: str) -> str:
         return (self.prefix / path).read_text()
@@ -269,14 +270,13 @@ def test_unwritable_prefix(world: World) -> None:
 
 
 def test_two_runs_at_once(world: World) -> None:
-    world.prefix.parent.mkdir()
-    with open(world.prefix.with_name("demo.lock"), "w") as other:
-        other.write("4711")
-        other.flush()
+    path = lock_file(world.prefix.parent, "demo")
+    path.parent.mkdir(parents=True)
+    with open(path, "w") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         error = world.refused()
-    assert error.problem == "The prefix is in use by another run"
-    assert "process 4711" in error.found
+    assert error.problem == f"Another run is at work on the prefix {world.prefix}"
+    assert f"process {os.getpid()} " in error.found
     assert world.make().changed
     assert world.beside() == ["demo"]
 

@@ -63,7 +63,7 @@ def test_other_places_are_refused(tmp_path: Path, drive: str, folder: str, other
 
 def test_one_run_at_a_time_writes_to_a_drive(tmp_path: Path) -> None:
     drive = Drive(tmp_path)
-    refused = pytest.raises(AirgapError, match="at work on it")
+    refused = pytest.raises(AirgapError, match="at work on the drive")
     with drive.in_use(writing=False), drive.in_use(writing=False), refused, drive.in_use(writing=True):
         pass
     with drive.in_use(writing=True), refused, drive.in_use(writing=False):
@@ -83,7 +83,7 @@ IDS = [f"{serial}-{serial:08x}" for serial in (1, 2, 10)]
 def depot(tmp_path: Path) -> Depot:
     for name in [*(f"demo/{release}" for release in IDS), f"other/{IDS[0]}", "empty/x", "Not an env/1-00000001"]:
         (tmp_path / name).mkdir(parents=True)
-    (tmp_path / ".lock").touch()
+    (tmp_path / ".locks").mkdir()
     return Depot(tmp_path)
 
 

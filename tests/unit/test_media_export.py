@@ -122,7 +122,7 @@ def test_a_drive_is_mounted_and_free(site: Site) -> None:
     with drive.in_use(writing=False):
         site.bring()
         site.export(check=True)
-        with pytest.raises(AirgapError, match="at work on it"):
+        with pytest.raises(AirgapError, match="at work on the drive"):
             site.export()
     with drive.in_use(writing=True):
         site.refused(site.bring)

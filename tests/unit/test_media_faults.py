@@ -87,7 +87,7 @@ def bring(original: Path, drive: Path, depot: Path) -> dict[str, Any]:
 
 def look(depot: Path) -> dict[str, str]:
     """Return name and content of the files below a depot, without locks."""
-    return {name: content for name, (_mode, content) in snapshot(depot).items() if not name.endswith(".lock")}
+    return {name: content for name, (_mode, content) in snapshot(depot).items() if ".locks" not in name}
 
 
 def contents(original: Path) -> dict[str, str]:

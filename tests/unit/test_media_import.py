@@ -302,7 +302,7 @@ def test_what_the_drive_gives_the_second_time_counts(site: Site, monkeypatch: py
     monkeypatch.setattr(Depot, "new_release", changing)
     with pytest.raises(AirgapError, match="does not keep its bytes"):
         site.bring()
-    assert [path.name for path in site.inside.iterdir()] == [".lock"]
+    assert [path.name for path in site.inside.iterdir()] == [".locks"]
 
 
 def test_a_signature_that_changed_after_it_was_verified_is_found(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -317,7 +317,7 @@ def test_a_signature_that_changed_after_it_was_verified_is_found(site: Site, mon
     monkeypatch.setattr(_signature, "verify", verified)
     with pytest.raises(AirgapError, match="not accepted"):
         site.bring()
-    assert [path.name for path in site.inside.iterdir()] == [".lock"]
+    assert [path.name for path in site.inside.iterdir()] == [".locks"]
 
 
 def test_a_full_depot_is_told_before_it_is_written(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -138,7 +138,7 @@ def test_a_failed_publish_leaves_the_depot_and_the_pack(tmp_path: Path, request_
     for bad, match in ((tmp_path / "missing", "signing key is missing"), (tmp_path / "no-key", "could not be signed")):
         with pytest.raises(AirgapError, match=match):
             do_publish(request_, spec, bad)
-        assert [path.name for path in (tmp_path / "depot").iterdir()] == [".lock"]
+        assert [path.name for path in (tmp_path / "depot").iterdir()] == [".locks"]
         assert snapshot(request_.dest) == before
     do_publish(request_, spec, key)
 
@@ -151,7 +151,7 @@ def test_a_pack_that_was_damaged_since_is_not_signed(tmp_path: Path, request_: P
     with pytest.raises(AirgapError, match="damaged or missing") as caught:
         do_publish(request_, spec, key)
     assert caught.value.where.endswith("/env.tar.gz")
-    assert [p.name for p in (tmp_path / "depot").iterdir()] == [".lock"]
+    assert [p.name for p in (tmp_path / "depot").iterdir()] == [".locks"]
 
 
 @pytest.mark.parametrize("release", ["2-1c0ffee5", "1-00000000"])

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils import _disk, _store, _store_lock
+from ansible_collections.airgap.conda.plugins.module_utils import _disk, _lock, _store
 from ansible_collections.airgap.conda.plugins.module_utils._deploy import deploy, rollback
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._in_use import in_use
@@ -30,6 +30,7 @@ from ansible_collections.airgap.conda.tests.unit.tiny_release import (
     release_id,
     skip_flushes,
     snapshot,
+    without_locks,
 )
 
 IDS = [release_id(serial) for serial in range(6)]
@@ -110,7 +111,7 @@ def test_the_next_run_sees_what_was_interrupted_and_ends_it(store: Store, interr
     step = asdict(inspect(store, [made.wanted], 9, False, ["tar.zst"])[0])
     assert deploy(store, step, made.sha256, 9).pruned == []
     after = snapshot(store.root)
-    for name in (".state/demo/lock", ".state/demo/log"):  # who, and when
+    for name in (".state/.locks/demo", ".state/demo/log"):  # who, and when
         before[name] = after[name] = (0, "")
     assert after == before
     assert [line.split()[1:] for line in store.log("demo")] == [["-", "->", IDS[1]], [IDS[1], "->", IDS[2]]]
@@ -172,10 +173,10 @@ def test_a_run_stops_when_another_switched_since_it_looked(store: Store) -> None
 
 
 def test_a_lock_whose_holder_is_not_seen_is_refused_all_the_same(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_store_lock, "lock_holder", lambda _path: "")
-    monkeypatch.setattr(_store_lock, "HOLDER_UNSEEN", 0.05)
+    monkeypatch.setattr(_lock, "lock_holder", lambda _path: "")
+    monkeypatch.setattr(_lock, "HOLDER_UNSEEN", 0.05)
     bring(store, 1)
-    with open(store.state("demo") / "lock", encoding="ascii") as lock:
+    with open(store.root / ".state/.locks/demo", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(AirgapError, match="Another run") as caught, store.lock("demo"):
             pass
@@ -184,16 +185,16 @@ def test_a_lock_whose_holder_is_not_seen_is_refused_all_the_same(store: Store, m
 
 def test_a_lock_that_becomes_free_is_taken(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     bring(store, 1)
-    lock = open(store.state("demo") / "lock", encoding="ascii")  # noqa: SIM115 - closed by the holder that is not seen
+    lock = open(store.root / ".state/.locks/demo", encoding="ascii")  # noqa: SIM115 - closed by the holder that is not seen
 
     def gone(_path: Path) -> str:
         lock.close()
         return ""
 
     fcntl.flock(lock, fcntl.LOCK_EX)
-    monkeypatch.setattr(_store_lock, "lock_holder", gone)
+    monkeypatch.setattr(_lock, "lock_holder", gone)
     with store.lock("demo"):
-        assert (store.state("demo") / "lock").read_text(encoding="ascii") == str(os.getpid())
+        assert (store.root / ".state/.locks/demo").read_text(encoding="ascii") == str(os.getpid())
 
 
 # --- kept, and taken off ---------------------------------------------------------------------------------------------
@@ -273,7 +274,7 @@ def test_an_environment_is_uninstalled_and_its_mark_stays(store: Store) -> None:
     assert uninstall(store, "demo") == IDS[1:3]
     assert (store.envs(), store.releases("demo"), store.current("demo")) == ([], [], "")
     assert sorted(path.name for path in store.root.iterdir()) == [".state"]
-    assert sorted(path.name for path in store.state("demo").iterdir()) == ["high-water", "lock", "log"]
+    assert sorted(path.name for path in store.state("demo").iterdir()) == ["high-water", "log"]
     assert store.log("demo")[-1].endswith(f" {IDS[2]} -> -")
     assert not store.unfinished("demo")
     assert uninstall(store, "demo") == []
@@ -283,10 +284,10 @@ def test_an_environment_is_uninstalled_and_its_mark_stays(store: Store) -> None:
 
 def test_what_is_in_use_is_not_uninstalled(store: Store) -> None:
     bring(store, 1)
-    before = snapshot(store.root)
+    before = without_locks(store.root)
     with open(store.release("demo", IDS[1]) / "serial", encoding="ascii"):
         for check_mode in (True, False):
             with pytest.raises(AirgapError, match="demo is in use") as caught:
                 uninstall(store, "demo", "", check_mode)
             assert IDS[1] in caught.value.found
-    assert {**snapshot(store.root), ".state/demo/lock": 0} == {**before, ".state/demo/lock": 0}
+    assert without_locks(store.root) == before

@@ -25,6 +25,7 @@ from ansible_collections.airgap.conda.tests.unit.tiny_release import (
     release_id,
     skip_flushes,
     snapshot,
+    without_locks,
 )
 
 
@@ -112,7 +113,8 @@ def test_small_files_are_on_disk_before_they_replace_the_old_ones(
     monkeypatch.setattr(os, "fsync", lambda handle: order.append(Path(os.readlink(f"/proc/self/fd/{handle}")).name))
     monkeypatch.setattr(os, "rename", rename)
     _disk.replace_file(tmp_path / "high-water", b"1\n")
-    assert order == [".high-water-new", "rename", tmp_path.name]
+    assert order[0].startswith(".high-water-")
+    assert order[1:] == ["rename", tmp_path.name]
 
 
 # --- what the operating system refuses -------------------------------------------------------------------------------
@@ -127,6 +129,8 @@ def failing(monkeypatch: pytest.MonkeyPatch, number: int, code: int) -> Iterator
             real = getattr(os, name)
 
             def counted(*args: Any, _name: str = name, _real: Callable[..., Any] = real, **kwargs: Any) -> Any:
+                if _name == "open" and not args[1] & (os.O_WRONLY | os.O_RDWR) and not os.path.isdir(args[0]):
+                    return _real(*args, **kwargs)  # a file that is read: what the disk refuses are writes
                 calls.append(_name)
                 if len(calls) == number:
                     raise OSError(code, os.strerror(code), str(args[0]))
@@ -141,7 +145,7 @@ def test_every_refused_write_is_one_error_and_nothing_half_done(
     store: Store, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
     install(store, make(store, 1))
-    made, before, number = make(store, 2), snapshot(store.root), 0
+    made, before, number = make(store, 2), without_locks(store.root), 0
     failed = set()
     while True:
         number += 1
@@ -152,7 +156,7 @@ def test_every_refused_write_is_one_error_and_nothing_half_done(
                 break  # all calls of an install have failed once
             except AirgapError as error:
                 failed.add((calls[number - 1], error.found, "free space" in error.remedy))
-        assert snapshot(store.root) == {**before, ".state/demo/lock": snapshot(store.root)[".state/demo/lock"]}, calls
+        assert without_locks(store.root) == before, calls
     assert number > 20
     names = {"mkdir", "open", "rename", "symlink", "chmod", "fchmod", "fsync"}
     assert {found[1:] for found in failed} == {(os.strerror(code), code == errno.ENOSPC)}

@@ -14,7 +14,13 @@ from ansible_collections.airgap.conda.plugins.module_utils._deploy import deploy
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._store import Store
 from ansible_collections.airgap.conda.plugins.module_utils._uninstall import uninstall
-from ansible_collections.airgap.conda.tests.unit.tiny_release import make_release, release_id, skip_flushes, snapshot
+from ansible_collections.airgap.conda.tests.unit.tiny_release import (
+    make_release,
+    release_id,
+    skip_flushes,
+    snapshot,
+    without_locks,
+)
 
 ONE, TWO = release_id(1), release_id(2)
 
@@ -38,13 +44,13 @@ def store(tmp_path: Path) -> Store:
 
 def refused(store: Store, env: str, release: str = "") -> AirgapError:
     """Want a refusal, the same one in check mode, that changes nothing but the lock."""
-    before = {path: found for path, found in snapshot(store.root).items() if not path.endswith("lock")}
+    before = without_locks(store.root)
     errors = []
     for check_mode in (True, False):
         with pytest.raises(AirgapError) as caught:
             uninstall(store, env, release, check_mode)
         errors.append(str(caught.value))
-        assert {path: found for path, found in snapshot(store.root).items() if not path.endswith("lock")} == before
+        assert without_locks(store.root) == before
     assert errors[0] == errors[1]
     return caught.value
 

@@ -19,6 +19,7 @@ import pytest
 from ansible_collections.airgap.conda.plugins.module_utils import _store
 from ansible_collections.airgap.conda.plugins.module_utils._depot import Verified
 from ansible_collections.airgap.conda.plugins.module_utils._files import FILE, write_files
+from ansible_collections.airgap.conda.plugins.module_utils._lock import LOCKS
 from ansible_collections.airgap.conda.plugins.module_utils._payload import write_payloads
 from ansible_collections.airgap.conda.plugins.module_utils._preflight import Wanted
 from ansible_collections.airgap.conda.plugins.module_utils._release import (
@@ -171,3 +172,8 @@ def snapshot(folder: Path) -> dict[str, tuple[int, str]]:
         content = str(path.readlink()) if path.is_symlink() else path.read_bytes().hex() if path.is_file() else ""
         found[str(path.relative_to(folder))] = (mode, content)
     return found
+
+
+def without_locks(folder: Path) -> dict[str, tuple[int, str]]:
+    """Return the same but for the locks, which name their last holder."""
+    return {name: found for name, found in snapshot(folder).items() if LOCKS not in name.split("/")}

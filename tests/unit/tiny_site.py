@@ -26,7 +26,7 @@ from ansible_collections.airgap.conda.tests.unit.tiny_release import (
     make_release,
     release_id,
     skip_flushes,
-    snapshot,
+    without_locks,
 )
 
 ROOT = Path("/opt/conda-envs")
@@ -65,9 +65,7 @@ class Site:
 
     def state(self) -> dict[str, Any]:
         """Return what is on both sides, but for the lock of the depot."""
-        found = {name: snapshot(self.path / name) for name in ("drive", "bastion", "inside")}
-        found["inside"].pop(".lock", None)
-        return found
+        return {name: without_locks(self.path / name) for name in ("drive", "bastion", "inside")}
 
     def refused(self, step: Callable[..., Any], **options: Any) -> AirgapError:
         """Want a refusal, the same one in check mode, that changes nothing."""

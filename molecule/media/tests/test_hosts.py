@@ -15,7 +15,7 @@ WORK = Path(os.environ["MOLECULE_PROJECT_DIRECTORY"], ".cache/molecule", os.envi
 def depot(machine):
     """Return the files of a machine's depot."""
     folder = WORK / machine / "srv/conda/depot"
-    files = [path for path in folder.rglob("*") if path.is_file() and not {".lock", ".kit"} & set(path.parts)]
+    files = [path for path in folder.rglob("*") if path.is_file() and not {".locks", ".kit"} & set(path.parts)]
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
