@@ -12,6 +12,7 @@ import subprocess
 from pathlib import Path
 
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._kept import run_kept
 
 # A signature made for another purpose with the same key (git, a file) must not pass for a release.
 NAMESPACE = "release@airgap.conda"
@@ -154,14 +155,11 @@ def _run(name: str, arguments: list[str], data: bytes) -> subprocess.CompletedPr
             where="this machine",
             remedy="apt-get install openssh-client",
         )
-    # A session of its own has no terminal, and no askpass is allowed: it fails where it would ask and wait.
-    # pylint: disable-next=ansible-bad-function  # this library knows no module
-    return subprocess.run(
+    # It has no terminal, and no askpass is allowed: it fails where it would ask and wait.
+    return run_kept(
         [program, *arguments],
         input=data,
         capture_output=True,
-        check=False,
-        start_new_session=True,
         env={**os.environ, "SSH_ASKPASS_REQUIRE": "never", "LC_ALL": "C"},
     )
 
