@@ -127,7 +127,8 @@ def test_the_client_of_a_container_may_say_goodbye(folder: Path) -> None:
 
 
 def test_a_program_ends_with_its_keeper(folder: Path) -> None:
-    script = f"sh -c 'sleep 0.2; kill -9 $1' sh $PPID & {SLEEPER}"
+    wait = "until ls $2 | grep -q .; do sleep 0.01; done"
+    script = f"sh -c '{wait}; kill -9 $1' sh $PPID $1 & exec setsid sh -c '{SLEEPER}' sh $1"
     assert not _probe.run(["/bin/sh", "-c", script, "sh", str(folder)], deadline=20).ok
     assert left(started(folder)) == []
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -102,12 +100,6 @@ def test_a_grandchild_that_fled_and_floods_is_not_waited_for(tmp_path: Path) -> 
     assert is_gone(int((tmp_path / "pid").read_text(encoding="ascii")))  # nobody reads what it writes: SIGPIPE
 
 
-@contextmanager
-def _kept_for_ever(command: Sequence[str]) -> Iterator[tuple[list[str], int]]:
-    with open("/dev/null", "rb") as nothing:
-        yield list(command), nothing.fileno()
-
-
 def test_a_process_that_cannot_be_killed_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stand-in for uninterruptible sleep: the kill has no effect."""
     killed: list[int] = []
@@ -115,8 +107,6 @@ def test_a_process_that_cannot_be_killed_is_left_behind(monkeypatch: pytest.Monk
         patch.setattr(os, "killpg", lambda pid, _signal: killed.append(pid))
         patch.setattr(subprocess.Popen, "terminate", lambda _process: None)
         patch.setattr(_kept, "GRACE", 0.2)
-        patch.setattr(_kept, "kept", _kept_for_ever)
-        patch.setattr(_probe, "kept", _kept_for_ever)
         start = time.monotonic()
         outcome = _probe.run(["sleep", "30"], deadline=0.1)
         assert time.monotonic() - start < 5
