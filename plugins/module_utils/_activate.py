@@ -74,9 +74,11 @@ _airgap_source() {{
 _airgap_hold() {{
   case ${{ZSH_VERSION+zsh}} in zsh) _AIRGAP_EXEC=builtin ;; *) _AIRGAP_EXEC=command ;; esac
   _AIRGAP_FILE=$(/bin/sh -c '
-    for file in "$1"/conda-meta/* "$1"/bin/*; do
-      if [ -f "$file" ] && [ -r "$file" ] && [ ! -L "$file" ]; then printf %s "$file"; break; fi
-    done' sh "$CONDA_PREFIX") || _AIRGAP_FILE=
+    first() {{
+      for file; do if [ -f "$file" ] && [ -r "$file" ] && [ ! -L "$file" ]; then printf %s "$file"; exit; fi; done
+    }}
+    first "$1"/conda-meta/*
+    first "$1"/*/* "$1"/*' sh "$CONDA_PREFIX") || _AIRGAP_FILE=
   for _AIRGAP_FD in 9 8 7 6 5 4 3 ''; do
     if "$_AIRGAP_OWN" [ -d /proc/self/fd ] && ! "$_AIRGAP_OWN" [ -e "/proc/self/fd/$_AIRGAP_FD" ]; then break; fi
   done

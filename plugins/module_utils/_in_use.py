@@ -54,7 +54,7 @@ def in_use(prefixes: Iterable[Path]) -> dict[Path, list[int]]:
     look = Thread(target=lambda wanted: results.append(_in_use(wanted)), args=(list(prefixes),), daemon=True)
     with suppress(RuntimeError):  # there may be no more threads to have
         look.start()
-        look.join(DEADLINE)
+        look.join()
     if not results:
         raise AirgapError(
             "It cannot be found out which processes use a release",
@@ -89,15 +89,17 @@ def unseen(root: Path) -> str:
     """
     if os.geteuid() != 0:
         return "" if _is_private(root) else "an ordinary user cannot see what processes of others use"
+    if _may_trace():
+        return ""
+    if _hidepid():
+        return "/proc hides processes (hidepid), and this root may not trace"
     for process in Path("/proc").glob("[0-9]*"):
         try:
             os.readlink(process / "cwd")
         except PermissionError:
-            return f"process {process.name} cannot be looked into"
+            return f"process {process.name} cannot be looked into, since this root may not trace"
         except OSError:
             continue  # it has just ended
-    if not Path("/proc/1").exists() or (_hidepid() and not _may_trace()):
-        return "/proc hides processes"
     return ""
 
 

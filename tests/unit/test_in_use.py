@@ -123,16 +123,17 @@ def test_where_proc_hides_processes_nothing_may_go(prefix: Path, right: bool) ->
     program = (
         "import sys; from pathlib import Path\n"
         f"from {_in_use.__name__} import unused\n"
-        "concerns = []; free = unused(Path('/'), [Path(sys.argv[1])], concerns); print(len(free), *concerns)"
+        "concerns = []; free = unused(Path('/'), [Path(sys.stdin.read())], concerns); print(len(free), *concerns)"
     )
     rights = "" if right else "setpriv --bounding-set=-sys_ptrace "
     script = f'mount -t proc -o hidepid=2 proc /proc && exec {rights}"$@"'
-    command = ["unshare", "-m", "sh", "-c", script, "sh", sys.executable, "-c", program, str(prefix)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    command = ["unshare", "-m", "sh", "-c", script, "sh", sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, input=str(prefix))
     if right:
         assert done.stdout == "1\n"
     else:
         assert done.stdout.startswith("0 No old release was removed (demo 1-00000001), since a process may use it: ")
+        assert "hidepid" in done.stdout
 
 
 def test_a_user_who_cannot_see_others_leaves_what_they_may_use(prefix: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,7 +154,7 @@ def test_a_process_whose_files_do_not_answer_is_not_waited_for(prefix: Path, mon
     answer = threading.Event()
 
     def seen(_process: Path) -> tuple[set[str], set[tuple[int, int]]]:
-        answer.wait(60)
+        answer.wait(20)
         return set(), set()
 
     monkeypatch.setattr(_in_use, "_seen", seen)
