@@ -54,7 +54,7 @@ def in_use(prefixes: Iterable[Path]) -> dict[Path, list[int]]:
     look = Thread(target=lambda wanted: results.append(_in_use(wanted)), args=(list(prefixes),), daemon=True)
     with suppress(RuntimeError):  # there may be no more threads to have
         look.start()
-        look.join()
+        look.join(DEADLINE)
     if not results:
         raise AirgapError(
             "It cannot be found out which processes use a release",
