@@ -154,7 +154,8 @@ def test_a_process_whose_files_do_not_answer_is_not_waited_for(prefix: Path, mon
     answer = threading.Event()
 
     def seen(_process: Path) -> tuple[set[str], set[tuple[int, int]]]:
-        answer.wait(20)
+        answer.wait(5)
+        answer.set()
         return set(), set()
 
     monkeypatch.setattr(_in_use, "_seen", seen)
