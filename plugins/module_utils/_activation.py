@@ -11,60 +11,73 @@ from collections.abc import Mapping
 # Paths inside an environment; conda, mamba, micromamba and conda-pack source every *.sh there.
 ACTIVATE = "etc/conda/activate.d/airgap-conda.sh"
 DEACTIVATE = "etc/conda/deactivate.d/airgap-conda.sh"
+# An empty file. With it the activation of a host lets Python take the packages of its user (~/.local) as well.
+USER_SITE = "etc/conda/airgap-conda.user-site"
 
 _REFERENCE = re.compile(r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))")
 _OLD = "_AIRGAP_CONDA_OLD_"
 _ACTIVE = "_AIRGAP_CONDA_PREFIX"
+# A user's functions may have the names of the shell's own commands, which take this before them.
+_OWN = '"$_airgap_conda_own"'
+_FIND_OWN = "if \\builtin : 2>/dev/null; then _airgap_conda_own=builtin; else _airgap_conda_own=command; fi\n"
+_FORGET_OWN = f"{_OWN} unset _airgap_conda_own\n"
 
 
-def activation_scripts(variables: Mapping[str, str], literal: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return path in the environment -> POSIX shell script; nothing when there are no variables.
+def activation_scripts(
+    variables: Mapping[str, str], literal: Mapping[str, str] | None = None, user_site: bool = False
+) -> dict[str, str]:
+    """Return path in the environment -> POSIX shell script; none when there are no variables.
 
     The ``literal`` ones are set first, exactly as they are. In a value of the others, ``$NAME`` and ``${NAME}`` are
     expanded on activation, in the order of the variables; all else is literal. In a list such as
     ``$CONDA_PREFIX/lib:$LD_LIBRARY_PATH`` a variable that is unset or empty leaves no empty item behind: the dynamic
-    linker and the shell would read one as the current directory.
+    linker and the shell would read one as the current directory. With ``user_site`` comes the file that says so.
     """
     literal = literal or {}
     names = [*literal, *variables]
+    files = {USER_SITE: ""} if user_site else {}
     if not names:
-        return {}
-    undo = f'if [ -r "${{{_ACTIVE}-}}/{DEACTIVATE}" ]; then\n    . "${_ACTIVE}/{DEACTIVATE}"\nfi\n'
-    begin = f'# Made by airgap.conda from the spec.\nif [ -n "${{{_ACTIVE}-}}" ]; then\n{_indent(undo)}fi\n'
-    begin += f'export {_ACTIVE}="$CONDA_PREFIX"\n'
-    sets = "".join(f'{_save(name)}export {name}="{_literal(value)}"\n' for name, value in literal.items())
+        return files
+    undo = f'if {_OWN} [ -r "${{{_ACTIVE}-}}/{DEACTIVATE}" ]; then\n    {_OWN} . "${_ACTIVE}/{DEACTIVATE}"\nfi\n'
+    begin = f'# Made by airgap.conda from the spec.\n{_FIND_OWN}if {_OWN} [ -n "${{{_ACTIVE}-}}" ]; then\n'
+    begin += f'{_indent(undo)}    {_FIND_OWN}fi\n{_OWN} export {_ACTIVE}="$CONDA_PREFIX"\n'
+    sets = "".join(f'{_save(name)}{_OWN} export {name}="{_literal(value)}"\n' for name, value in literal.items())
     sets += "".join(_set(name, value) for name, value in variables.items())
     restores = "".join(_restore(name) for name in reversed(names))
-    end = f"# Made by airgap.conda from the spec.\n{restores}unset {_ACTIVE}\n"
-    return {ACTIVATE: begin + sets, DEACTIVATE: end}
+    end = f"# Made by airgap.conda from the spec.\n{_FIND_OWN}{restores}{_OWN} unset {_ACTIVE}\n{_FORGET_OWN}"
+    return {ACTIVATE: begin + sets + _FORGET_OWN, DEACTIVATE: end, **files}
 
 
 def _save(name: str) -> str:
-    return f'if [ -n "${{{name}+set}}" ]; then\n    export {_OLD}{name}="${name}"\nelse\n    unset {_OLD}{name}\nfi\n'
+    return (
+        f'if {_OWN} [ -n "${{{name}+set}}" ]; then\n    {_OWN} export {_OLD}{name}="${name}"\n'
+        f"else\n    {_OWN} unset {_OLD}{name}\nfi\n"
+    )
 
 
 def _set(name: str, value: str) -> str:
     save = _save(name)
     items = value.split(":")
     if len(items) == 1 or not any(_REFERENCE.fullmatch(item) for item in items):
-        return f"{save}export {name}={_quote(value)}\n"
+        return f"{save}{_OWN} export {name}={_quote(value)}\n"
     words = " ".join(_quote(item) for item in items)
     return (
         f"{save}_airgap_conda_list=\n"
         f"for _airgap_conda_item in {words}; do\n"
-        '    if [ -n "$_airgap_conda_item" ]; then\n'
+        f'    if {_OWN} [ -n "$_airgap_conda_item" ]; then\n'
         '        _airgap_conda_list="${_airgap_conda_list:+$_airgap_conda_list:}$_airgap_conda_item"\n'
         "    fi\n"
         "done\n"
-        f'export {name}="$_airgap_conda_list"\n'
-        "unset _airgap_conda_list _airgap_conda_item\n"
+        f'{_OWN} export {name}="$_airgap_conda_list"\n'
+        f"{_OWN} unset _airgap_conda_list _airgap_conda_item\n"
     )
 
 
 def _restore(name: str) -> str:
     return (
-        f'if [ -n "${{{_OLD}{name}+set}}" ]; then\n    export {name}="${_OLD}{name}"\nelse\n    unset {name}\nfi\n'
-        f"unset {_OLD}{name}\n"
+        f'if {_OWN} [ -n "${{{_OLD}{name}+set}}" ]; then\n    {_OWN} export {name}="${_OLD}{name}"\n'
+        f"else\n    {_OWN} unset {name}\nfi\n"
+        f"{_OWN} unset {_OLD}{name}\n"
     )
 
 

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import errno
 import multiprocessing
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
+
+from ansible_collections.airgap.conda.plugins.module_utils._keeper import end_with_parent
 
 T = TypeVar("T")
 
@@ -18,11 +21,11 @@ T = TypeVar("T")
 def aside(work: Callable[[], T]) -> Iterator[Callable[[], T]]:
     """Run ``work`` in a process of its own while the block runs. Calling the block's value waits for the result.
 
-    What ``work`` raises is raised by that call. When the block ends before, the process is stopped.
+    What ``work`` raises is raised by that call. When the block or this process ends before, it is stopped.
     """
     context = multiprocessing.get_context("fork")  # so that work need not be something that can be sent
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_answer, args=(work, sender), daemon=True)
+    process = context.Process(target=_answer, args=(work, sender, os.getpid()), daemon=True)
     process.start()
     sender.close()
 
@@ -43,7 +46,8 @@ def aside(work: Callable[[], T]) -> Iterator[Callable[[], T]]:
         receiver.close()
 
 
-def _answer(work: Callable[[], Any], sender: Any) -> None:
+def _answer(work: Callable[[], Any], sender: Any, parent: int) -> None:
+    end_with_parent(parent)
     answer: tuple[Any, Exception | None]
     try:
         answer = (work(), None)

@@ -6,15 +6,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-# Seconds that a killed program gets to disappear before it is left behind.
-GRACE = 3.0
+from ansible_collections.airgap.conda.plugins.module_utils._kept import kept, stop
 
 
 @dataclass(frozen=True)
@@ -27,13 +24,14 @@ class Done:
 
 
 def run(command: Sequence[str], variables: Mapping[str, str], deadline: float) -> Done:
-    """Run ``command`` for at most ``deadline`` seconds; nothing it started is left after that."""
+    """Run ``command`` for at most ``deadline`` seconds; nothing it started outlives that, or this process."""
     # Files and not pipes: whoever holds a pipe open, a grandchild perhaps, would be waited for.
-    with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+    with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr, kept(command) as (words, lifeline):
         try:
             # pylint: disable-next=ansible-bad-function  # this library knows no module
             process = subprocess.Popen(
-                list(command),
+                words,
+                pass_fds=(lifeline,),
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
                 stderr=stderr,
@@ -46,10 +44,7 @@ def run(command: Sequence[str], variables: Mapping[str, str], deadline: float) -
         returncode: int | None = None
         with contextlib.suppress(subprocess.TimeoutExpired):
             returncode = process.wait(deadline)
-        with contextlib.suppress(OSError):
-            os.killpg(process.pid, signal.SIGKILL)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(GRACE)
+        stop(process)
         stdout.seek(0)
         stderr.seek(0)
         return Done(returncode, stdout.read().decode("utf-8", "replace"), stderr.read().decode("utf-8", "replace"))

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._kept import run_kept
 from ansible_collections.airgap.conda.plugins.module_utils._requirements import version_key
 
 ENGINES = ("podman", "docker")
@@ -129,7 +130,4 @@ def _outermost(paths: Iterable[Path], others: Iterable[Path] = ()) -> list[Path]
 
 
 def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    # pylint: disable-next=ansible-bad-function  # this library knows no module
-    return subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", errors="replace", check=False
-    )
+    return run_kept(command, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", errors="replace")

@@ -23,7 +23,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._store import Store
 
 @dataclass
 class Done:
-    """What a deploy did: ``seconds`` by step, the releases it removed, and what a GPU that passed is warned of."""
+    """What a deploy did: ``seconds`` by step, the releases it removed, and what to warn of."""
 
     seconds: dict[str, float] = field(default_factory=dict)
     pruned: list[str] = field(default_factory=list)
@@ -63,15 +63,16 @@ def deploy(
             done.seconds["checks"] = round(time.monotonic() - clock, 2)
             store.clear_incoming(env, release)
         _kernelspec.apply(store, env, step["kernels"])
-        done.pruned = to_prune(store, step, keep)
+        done.pruned = to_prune(store, step, keep, done.warnings)
         for name in done.pruned:
             store.remove(env, name)
     return done
 
 
-def to_prune(store: Store, step: Mapping[str, Any], keep: int) -> list[str]:
-    """Return the releases that a step removes, also before it is done."""
-    return store.prunable(step["env"], keep, step["id"]) if step["action"] in ("install", "switch", "prune") else []
+def to_prune(store: Store, step: Mapping[str, Any], keep: int, concerns: list[str] | None = None) -> list[str]:
+    """Return the releases that a step removes, also before it is done; ``concerns`` gets why it removes none."""
+    prunes = step["action"] in ("install", "switch", "prune")
+    return store.prunable(step["env"], keep, step["id"], concerns) if prunes else []
 
 
 def _require_unchanged(store: Store, step: Mapping[str, Any]) -> None:

@@ -226,7 +226,9 @@ class _Run:
         settle_records(self.prefix)
         for source, target in self.spec.release.copies:
             copy_inside(self.prefix, source, target, str(self.spec.directory / RELEASE))
-        for path, script in activation_scripts(self.spec.release.activation_variables, self.spec.variables).items():
+        release = self.spec.release
+        scripts = activation_scripts(release.activation_variables, self.spec.variables, release.user_site)
+        for path, script in scripts.items():
             write_anew(self.prefix / path, script.encode("utf-8"))
         if python_of(self.prefix).exists():
             with self._timed("compile"):

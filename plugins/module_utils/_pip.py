@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 from ansible_collections.airgap.conda.plugins.module_utils._conda_meta import conda_files
 from ansible_collections.airgap.conda.plugins.module_utils._container import Container
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._kept import run_kept
 from ansible_collections.airgap.conda.plugins.module_utils._prefix import write_anew
 from ansible_collections.airgap.conda.plugins.module_utils._python import clean_variables, python_of
 from ansible_collections.airgap.conda.plugins.module_utils._urls import mask_credentials, without_credentials
@@ -94,8 +95,7 @@ def _pip(
         command = [str(python), "-m", "pip", "install", "--no-input", "--no-compile", "--no-user"]
         command += ["--disable-pip-version-check", "--report", str(report), "-r", str(listing), *options]
         try:
-            # pylint: disable-next=ansible-bad-function  # this library knows no module
-            done = subprocess.run(
+            done = run_kept(
                 container.command(command, variables, prefix, scratch) if container else command,
                 cwd=scratch,
                 env=variables,
@@ -104,7 +104,6 @@ def _pip(
                 stderr=subprocess.STDOUT,
                 encoding="utf-8",
                 errors="replace",
-                check=False,
             )
         except OSError as error:
             return f"{python}: {error.strerror}", None

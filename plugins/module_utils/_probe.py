@@ -8,17 +8,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import select
-import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-# Seconds that a killed process gets to disappear before it is left behind.
-GRACE = 3.0
+from ansible_collections.airgap.conda.plugins.module_utils._kept import kept, stop
+
 # Bytes of output that are kept: the end, where programs say why they stop.
 OUTPUT_LIMIT = 16 << 10
 # What a pipe holds on Linux, in bytes.
@@ -53,14 +51,18 @@ class Outcome:
 
 
 def run(command: Sequence[str], *, deadline: float, env: Mapping[str, str] | None = None) -> Outcome:
-    """Run ``command`` for at most ``deadline`` seconds (and ``GRACE`` more to die); nothing it started is left."""
+    """Run ``command`` for at most ``deadline`` seconds, and a few more to die; nothing it started is left.
+
+    Nor when this process ends before, in whatever way.
+    """
     start = time.monotonic()
     reader, writer = os.pipe()
-    with open(reader, "rb", buffering=0):
+    with open(reader, "rb", buffering=0), kept(command) as (words, lifeline):
         try:
             # pylint: disable-next=ansible-bad-function  # run_command has no deadline
             process = subprocess.Popen(
-                command,
+                words,
+                pass_fds=(lifeline,),
                 stdin=subprocess.DEVNULL,
                 stdout=writer,
                 stderr=writer,
@@ -74,7 +76,7 @@ def run(command: Sequence[str], *, deadline: float, env: Mapping[str, str] | Non
             os.close(writer)
         tail = _Tail(reader)
         returncode = _wait(process, tail, start + deadline)
-        _kill(process)
+        stop(process)
         tail.take()
     return Outcome(returncode, tail.text(), time.monotonic() - start)
 
@@ -109,12 +111,3 @@ def _wait(process: subprocess.Popen[bytes], tail: _Tail, end: float) -> int | No
         return process.wait(max(0.0, end - time.monotonic()))
     except subprocess.TimeoutExpired:
         return None
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(OSError):
-        os.killpg(process.pid, signal.SIGKILL)
-    try:
-        process.wait(GRACE)
-    except subprocess.TimeoutExpired:
-        process.returncode = -signal.SIGKILL  # abandoned: keeps Popen from waiting for it at exit

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ansible_collections.airgap.conda.plugins.module_utils._container import Container
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._kept import run_kept
 
 # Settings that would put packages elsewhere than into the environment, or make it use what is outside of it. All
 # other PIP_ settings stay: that is how institutions name their mirrors.
@@ -59,21 +60,19 @@ def _run(prefix: Path, container: Container | None, arguments: Sequence[str], al
     variables = {**clean_variables(prefix, os.environ), "PYTHONHASHSEED": "0"}
     words = [str(python_of(prefix)), *arguments]
     try:
-        # pylint: disable-next=ansible-bad-function  # this library knows no module
-        done = subprocess.run(
+        done = run_kept(
             container.command(words, variables, prefix) if container else words,
             env=variables,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             encoding="utf-8",
             errors="replace",
-            check=False,
         )
     except OSError as error:
         raise _cannot_run(prefix, str(error)) from error
     if done.returncode not in allowed:
         raise _cannot_run(prefix, "; ".join((done.stderr or done.stdout).strip().splitlines()[-3:]))
-    return done.stdout
+    return str(done.stdout)
 
 
 def _cannot_run(prefix: Path, found: str) -> AirgapError:

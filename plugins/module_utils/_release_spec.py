@@ -45,7 +45,8 @@ class Target:
 class ReleaseSpec:
     """release.yml in types.
 
-    ``copies`` are (from, to) pairs, relative to the prefix; ``allow`` has the reason for each finding let pass.
+    ``copies`` are (from, to) pairs, relative to the prefix; ``allow`` has the reason for each finding let pass. With
+    ``user_site`` Python takes packages from ``~/.local`` too.
     """
 
     target: Target = field(default_factory=Target)
@@ -53,6 +54,7 @@ class ReleaseSpec:
     gpu: str = "none"
     checks: Checks = field(default_factory=Checks)
     activation_variables: dict[str, str] = field(default_factory=dict)
+    user_site: bool = False
     copies: tuple[tuple[str, str], ...] = ()
     allow: dict[str, str] = field(default_factory=dict)
 
@@ -75,7 +77,7 @@ def read_release_spec(root: Node | None, taken_variables: Collection[str] = ()) 
     if "checks" in keys:
         values["checks"] = _checks(keys["checks"])
     if "activation" in keys:
-        values["activation_variables"] = _activation(keys["activation"], taken_variables)
+        values["activation_variables"], values["user_site"] = _activation(keys["activation"], taken_variables)
     if "copies" in keys:
         values["copies"] = _copies(keys["copies"])
     if "allow" in keys:
@@ -187,10 +189,10 @@ def _seconds(node: Node) -> int:
     return int(node.text)
 
 
-def _activation(node: Node, taken: Collection[str]) -> dict[str, str]:
+def _activation(node: Node, taken: Collection[str]) -> tuple[dict[str, str], bool]:
     variables: dict[str, str] = {}
-    keys = node.mapping(["variables"])
-    for name, value in keys["variables"].mapping().items() if keys else ():
+    keys = node.mapping(["variables", "user_site"])
+    for name, value in keys["variables"].mapping().items() if "variables" in keys else ():
         if name in taken:
             raise value.error(
                 f"The variable {name} is set in both files",
@@ -207,7 +209,7 @@ def _activation(node: Node, taken: Collection[str]) -> dict[str, str]:
                 remedy="name the variable, or remove the sign: commands are not run at activation",
             )
         variables[shell_name(name, value)] = text
-    return variables
+    return variables, "user_site" in keys and keys["user_site"].boolean()
 
 
 def _copies(node: Node) -> tuple[tuple[str, str], ...]:

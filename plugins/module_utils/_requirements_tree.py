@@ -94,7 +94,8 @@ def gpu_architectures(tree: Path, prefix: Path, deadline: float = DEADLINE) -> d
 def _ask_torch(prefix: Path, deadline: float) -> list[str]:
     child = shlex.quote(inspect.getsource(_arch_child))
     script = f'{activate_script("build", prefix)}\nexec "$CONDA_PREFIX/bin/python" -c {child}'
-    outcome = _probe.run(["/bin/sh", "-c", script], deadline=deadline, env=ENVIRONMENT)
+    variables = {**ENVIRONMENT, "PYTHONNOUSERSITE": "1"}  # what is in the builder's home says nothing about the release
+    outcome = _probe.run(["/bin/sh", "-c", script], deadline=deadline, env=variables)
     for line in reversed(outcome.output.splitlines()):
         if line.startswith(_arch_child.MARK):
             return _names(line[len(_arch_child.MARK) :])

@@ -16,7 +16,10 @@ from pathlib import Path
 from ansible_collections.airgap.conda.plugins.module_utils import _limits
 from ansible_collections.airgap.conda.plugins.module_utils._bounded import FileFault, read_small
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._kept import run_kept
 
+# Where a program finds what it was handed open.
+HANDLES = "/proc/self/fd/"
 # A signature made for another purpose with the same key (git, a file) must not pass for a release.
 NAMESPACE = "release@airgap.conda"
 
@@ -125,11 +128,11 @@ def verify(data: bytes, signature: Path, allowed_signers: Path, namespace: str =
 @contextmanager
 def _in_memory(content: bytes) -> Iterator[str]:
     """Give the name of a file with this content, for programs that this one starts; it is on no disk."""
-    handle = os.memfd_create("airgap-conda", 0)  # 0: programs inherit it
+    handle = os.memfd_create("airgap-conda")
     with os.fdopen(handle, "wb") as stream:
         stream.write(content)
         stream.flush()
-        yield f"/proc/self/fd/{handle}"
+        yield f"{HANDLES}{handle}"
 
 
 def _try(data: bytes, signature: str, allowed_signers: str, namespace: str) -> tuple[str, str]:
@@ -184,15 +187,12 @@ def _run(name: str, arguments: list[str], data: bytes) -> subprocess.CompletedPr
             where="this machine",
             remedy="apt-get install openssh-client",
         )
-    # A session of its own has no terminal, and no askpass is allowed: it fails where it would ask and wait.
-    # pylint: disable-next=ansible-bad-function  # this library knows no module
-    return subprocess.run(
+    # It has no terminal, and no askpass is allowed: it fails where it would ask and wait.
+    return run_kept(
         [program, *arguments],
         input=data,
         capture_output=True,
-        check=False,
-        start_new_session=True,
-        close_fds=False,
+        pass_fds=[int(word[len(HANDLES) :]) for word in arguments if word.startswith(HANDLES)],
         env={**os.environ, "SSH_ASKPASS_REQUIRE": "never", "LC_ALL": "C"},
     )
 

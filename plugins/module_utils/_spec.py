@@ -232,11 +232,14 @@ def _is_plain_number(node: Node) -> bool:
 
 def _sha256(content: dict[str, Any]) -> str:
     release: ReleaseSpec = content["release"]
+    written = asdict(release)
+    if not release.user_site:
+        del written["user_site"]  # a spec without it means what it meant before there was such a key
     meaning = {
         **content,
         "conda": sorted(content["conda"]),  # the order of match specs and of formats means nothing
         "release": {
-            **asdict(release),
+            **written,
             "formats": sorted(release.formats),
             "activation_variables": list(release.activation_variables.items()),  # one may use those before it
         },

@@ -120,6 +120,12 @@ class Node:
             )
         return self.text
 
+    def boolean(self) -> bool:
+        """Return whether the value is true; refuses what is neither true nor false."""
+        if self.kind != "bool" or self.text not in ("true", "false"):
+            raise self.error("This value is not valid", wanted="true or false", remedy="write true or false, unquoted")
+        return self.text == "true"
+
     def matching(self, pattern: str, wanted: str, remedy: str) -> str:
         """Return a text that ``pattern`` matches from end to end."""
         text = self.string()

@@ -39,7 +39,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._files import (
     read_files,
     sha256_file,
 )
-from ansible_collections.airgap.conda.plugins.module_utils._in_use import in_use
+from ansible_collections.airgap.conda.plugins.module_utils._in_use import unused
 from ansible_collections.airgap.conda.plugins.module_utils._lock import locked
 from ansible_collections.airgap.conda.plugins.module_utils._release import (
     FILES,
@@ -381,14 +381,14 @@ class Store:
         """Return the installed releases that are kept whatever their age."""
         return [name for name in self.releases(env) if (self.state(env) / name / "pinned").exists()]
 
-    def prunable(self, env: str, keep: int, then: str = "") -> list[str]:
+    def prunable(self, env: str, keep: int, then: str = "", concerns: list[str] | None = None) -> list[str]:
         """Return the releases that may go: not among the newest ``keep``, not current, previous, pinned or in use.
 
-        ``then`` is a release that will be installed and current before they go.
+        ``then`` is a release that will be installed and current before they go. ``concerns`` gets why none may.
         """
         releases = sorted({*self.releases(env), then} - {""}, key=serial_of)
         current = then or self.current(env)
         kept = {current, next_older(current, releases), *self.pinned(env), *releases[max(0, len(releases) - keep) :]}
         old = {name: self.release(env, name) for name in releases if name not in kept}
-        used = in_use(old.values())
-        return [name for name, prefix in old.items() if prefix not in used]
+        free = unused(self.root, old.values(), [] if concerns is None else concerns)
+        return [name for name, prefix in old.items() if prefix in free]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ansible_collections.airgap.conda.plugins.module_utils import _kernelspec
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._in_use import in_use
+from ansible_collections.airgap.conda.plugins.module_utils._in_use import in_use, unseen
 from ansible_collections.airgap.conda.plugins.module_utils._release import RELEASE_ID, is_env_name
 from ansible_collections.airgap.conda.plugins.module_utils._store import Store
 
@@ -15,14 +15,19 @@ from ansible_collections.airgap.conda.plugins.module_utils._store import Store
 SHOWN = 5
 
 
-def uninstall(store: Store, env: str, release: str = "", check_mode: bool = False) -> list[str]:
+def uninstall(
+    store: Store, env: str, release: str = "", check_mode: bool = False, concerns: list[str] | None = None
+) -> list[str]:
     """Remove one release of ``env`` that is not current, or without one the environment; returns the ids that go.
 
     Raises AirgapError when a process uses what should go, or when the release is current; not when nothing is there.
-    In check mode nothing is removed.
+    In check mode nothing is removed. ``concerns`` gets why there may be a process that cannot be seen.
     """
     _require_names(store, env, release)
     going = _going(store, env, release)
+    found = unseen(store.root) if going else ""
+    if found and concerns is not None:
+        concerns.append(f"A process may use what was removed of {env}: {found}")
     if not check_mode and (going or store.unfinished(env)):
         with store.lock(env):
             going = _going(store, env, release)

@@ -73,7 +73,10 @@ def main() -> None:
 
     def step() -> dict[str, Any]:
         before = store.releases(env)
-        removed = uninstall(store, env, params["release"], module.check_mode)
+        concerns: list[str] = []
+        removed = uninstall(store, env, params["release"], module.check_mode, concerns)
+        for text in concerns:
+            module.warn(text)
         left = [release for release in before if release not in removed]
         diff = {"before": "".join(f"{env} {r}\n" for r in before), "after": "".join(f"{env} {r}\n" for r in left)}
         return {"changed": bool(removed), "removed": removed, "diff": diff}

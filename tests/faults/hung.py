@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import shlex
 import signal
@@ -14,16 +15,20 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from scenes import ENV, Share, World, named, send
 from tally import Tally
 
 from ansible_collections.airgap.conda.plugins.module_utils._deploy import deploy
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._in_use import in_use
 from ansible_collections.airgap.conda.plugins.module_utils._release import Checks
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_release, release_id
 
-PROMISE = "checks that hang: back by the deadline + 5 s, the old release stays current"
+PROMISE = (
+    "checks that hang: back by the deadline + 5 s, or gone with a deploy that is killed; the old release stays current"
+)
 # Seconds: what a check may take, and what may pass beyond it.
 DEADLINE, BEYOND = 1, 5
 FREEZER = Path("/sys/fs/cgroup/freezer")
@@ -51,9 +56,17 @@ CHECKS = {
 }
 
 
+# Below these a check stays when only its parent is killed.
+FLEEING = ("sleeps", "ignores every signal that it can", "leaves a child in a session of its own", "forks on and on")
+SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGKILL)
+
+
 def run(world: World, share: Share) -> Tally:
-    """Deploy a release with each of these checks over one that works."""
+    """Deploy a release with each of these checks over one that works; kill the deploy of some while they hang."""
     tally = Tally("hung", PROMISE)
+    for name, number in share.of([(name, number) for name in FLEEING for number in SIGNALS]):
+        world.reset(named("update"))
+        _kill(tally, world, name, number)
     for name in share.of([*CHECKS, "cannot be killed"]):
         world.reset(named("update"))
         if name != "cannot be killed":
@@ -96,6 +109,42 @@ def _deploy(tally: Tally, world: World, name: str, command: str) -> None:
         tally.counts["slowest, in tenths of a second"] = max(
             tally.counts["slowest, in tenths of a second"], round(seconds * 10)
         )
+
+
+def _quiet(*arguments: Any) -> None:
+    """Deploy, and do not say by what it was interrupted."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    deploy(*arguments)
+
+
+def _kill(tally: Tally, world: World, name: str, number: signal.Signals) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        started = Path(folder) / "started"
+        checks = Checks(commands=(f"echo >{started}; {CHECKS[name]}",), timeout=600)
+        made = make_release(Path(folder) / "depot", world.store.root, 7, checks=checks)
+        world.made[7] = made
+        step = send(world, 7)
+        module = multiprocessing.get_context("fork").Process(target=_quiet, args=(world.store, step, made.sha256, 2))
+        module.start()
+        while not started.exists():
+            time.sleep(0.01)
+        assert module.pid is not None
+        os.kill(module.pid, number)
+        module.join(20)
+        end, faults = time.monotonic() + BEYOND, []
+        prefix = world.store.release(ENV, release_id(7))
+        while in_use([prefix]) and time.monotonic() < end:
+            time.sleep(0.05)
+        if in_use([prefix]):
+            faults.append(f"processes {in_use([prefix])[prefix]} run on")
+        try:
+            with world.store.lock(ENV):
+                world.store.recover(ENV)
+        except AirgapError as error:
+            faults.append(str(error))
+        if world.store.current(ENV) != release_id(1):
+            faults.append(f"current is {world.store.current(ENV)}")
+        tally.case(f"{name}, and the deploy gets {number.name}", faults)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._activate import activate_script
-from ansible_collections.airgap.conda.plugins.module_utils._activation import activation_scripts
+from ansible_collections.airgap.conda.plugins.module_utils._activation import USER_SITE, activation_scripts
 from ansible_collections.airgap.conda.tests.unit.tiny_release import write_tree
 
 SHELLS = [name for name in ("dash", "bash", "zsh") if shutil.which(name)] + [
@@ -144,6 +144,102 @@ def test_a_child_of_a_shell_that_exports_all_can_activate(home: Path, shell: str
 def test_a_prompt_is_given_back(home: Path, shell: str) -> None:
     script = 'PS1=\'> \'; . ./activate; echo "$PS1"; deactivate; echo "$PS1"'
     assert out(shell, script, home) == ["(demo) > ", "> "]
+
+
+# What users define, and tools that hook into shells. The special ones are no names of functions in dash and busybox.
+NAMES = ["cd", "pwd", "test", "echo", "printf", "hash", "readlink", "ls", "sh", "env"]
+SPECIAL = ["unset", "export", "set", "eval", "exec", ".", "[", ":", "shift"]
+
+
+@pytest.mark.parametrize("kind", ["function", "alias"])
+@pytest.mark.parametrize("shell", SHELLS)
+def test_what_a_user_has_given_the_name_of_a_command_changes_nothing(home: Path, shell: str, kind: str) -> None:
+    write_tree(home / "1-00000001", activation_scripts({"SEEN": "$CONDA_PREFIX/x"}))
+    end = "--" if shell in ("bash", "zsh") else ""
+    form = f"alias {end} '{{name}}'='false wrong'" if kind == "alias" else "{name}() {{ /bin/echo wrong; return 1; }}"
+    (home / "show").write_text('/bin/echo "$1|$CONDA_PREFIX|$SEEN|${PATH%%/bin*}"\n', encoding="utf-8")
+    prefix = home / "1-00000001"
+    for name in NAMES + (SPECIAL if shell in ("bash", "zsh") else []):
+        (home / "rc").write_text(form.format(name=name) + "\n", encoding="utf-8")
+        start = "shopt -s expand_aliases\n" if shell == "bash" else ""
+        dot = "builtin ." if shell in ("bash", "zsh") else "\\."
+        script = f"{start}. ./rc\n{dot} ./activate\n{dot} ./show\ndeactivate\n/bin/echo ${{CONDA_PREFIX-gone}} $PATH"
+        assert out(shell, script, home) == [f"|{prefix}|{prefix}/x|{prefix}", "gone /usr/bin:/bin"], name
+
+
+@pytest.mark.parametrize(
+    "setting", ["CDPATH=/usr:/", "IFS=/9u-", "set -f", "set -C", "export CDPATH=/ IFS=e", "POSIXLY_CORRECT=1"]
+)
+@pytest.mark.parametrize("shell", SHELLS)
+def test_settings_of_a_shell_change_nothing_and_stay(home: Path, shell: str, setting: str) -> None:
+    write_tree(home / "1-00000001", activation_scripts({"SEEN": "$CONDA_PREFIX/x"}))
+    prefix = home / "1-00000001"
+    script = f'{setting}; before="$-$IFS"; . ./activate; tool; echo "$CONDA_PREFIX|$SEEN"; deactivate; '
+    script += '[ "$before" = "$-$IFS" ] || echo changed; echo "${SEEN-gone}"'
+    assert out(shell, script, home) == ["1-00000001", f"{prefix}|{prefix}/x", "gone"]
+
+
+# --- a file of the release is held open ------------------------------------------------------------------------------
+
+# What the shell itself has open below ./: the file with which it holds its release.
+HELD = 'for fd in /proc/$$/fd/?; do readlink "$fd" || :; done | sed -n "s:^$PWD/::p"; '
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+@pytest.mark.parametrize("shell", SHELLS)
+def test_an_active_shell_holds_a_file_of_its_release(home: Path, shell: str, options: str) -> None:
+    write_tree(home / "2-00000002", {"conda-meta/history": "", "conda-meta/a.json": ""})
+    held, second = "1-00000001/bin/tool", "2-00000002/conda-meta/a.json"
+    assert out(shell, f"{options} . ./activate; {HELD} deactivate; {HELD} :", home) == [held]
+    script = f"{options} . ./activate; rm current; ln -s 2-00000002 current; {HELD} . ./activate; {HELD} "
+    assert out(shell, f"{script} deactivate; {HELD} :", home) == [held, second]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_what_is_held_is_passed_on_and_is_no_folder(home: Path, shell: str) -> None:
+    inner = shell.replace("zsh", "zsh -f")
+    assert out(shell, f". ./activate; {inner} -c '{HELD} :'", home) == ["1-00000001/bin/tool"]
+    (home / "1-00000001/bin/tool").unlink()
+    assert out(shell, f". ./activate; {HELD} echo $CONDA_DEFAULT_ENV; deactivate", home) == ["demo"]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_what_a_script_has_open_stays_its_own(home: Path, shell: str) -> None:
+    (home / "mine").touch()
+    script = f"exec 9<mine; . ./activate; {HELD} deactivate; {HELD} exec 9<&-; echo; "
+    script += f". ./activate; exec 9<mine; deactivate; {HELD} :"
+    seen = out(shell, script, home)
+    assert seen == ["1-00000001/bin/tool", "mine", "mine", "", "mine"]
+    everything = "exec 3<mine 4<mine 5<mine 6<mine 7<mine 8<mine 9<mine; . ./activate; deactivate; "
+    assert out(shell, f"{everything} {HELD} :", home) == ["mine"] * 7
+
+
+# --- packages of the user's own --------------------------------------------------------------------------------------
+
+USER = "sh -c 'echo \"${PYTHONNOUSERSITE-unset}\"'; "
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+@pytest.mark.parametrize("former", [None, "", "0"])
+@pytest.mark.parametrize("shell", SHELLS)
+def test_the_packages_of_a_user_stay_out_until_deactivate(
+    home: Path, shell: str, former: str | None, options: str
+) -> None:
+    before = "" if former is None else f"export PYTHONNOUSERSITE={former}; "
+    kept = "unset" if former is None else former
+    assert out(shell, f"{before}{options} . ./activate; {USER} deactivate; {USER}", home) == ["1", kept]
+    twice = f"{before}{options} . ./activate; . ./activate; {USER} deactivate; {USER}"
+    assert out(shell, twice, home) == ["1", kept]
+
+
+@pytest.mark.parametrize("former", [None, "", "1"])
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_release_may_leave_the_packages_of_a_user_in(home: Path, shell: str, former: str | None) -> None:
+    write_tree(home / "1-00000001", activation_scripts({}, user_site=True))
+    assert (home / "1-00000001" / USER_SITE).is_file()
+    before = "" if former is None else f"export PYTHONNOUSERSITE={former}; "
+    kept = "unset" if former is None else former
+    assert out(shell, f"{before} . ./activate; {USER} deactivate; {USER}", home) == [kept, kept]
 
 
 def test_the_shells_that_hosts_have_were_tried() -> None:

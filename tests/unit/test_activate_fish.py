@@ -87,6 +87,26 @@ def test_nothing_is_left_over(home: Path, variables: dict[str, str]) -> None:
     assert ("X=" in (home / "one").read_text()) == bool(variables)
 
 
+@pytest.mark.parametrize("former", [None, "", "0"])
+def test_the_packages_of_a_user_stay_out_until_deactivate(home: Path, former: str | None) -> None:
+    show = "command sh -c 'echo \"${PYTHONNOUSERSITE-unset}\"'; "
+    variables = {} if former is None else {"PYTHONNOUSERSITE": former}
+    kept = "unset" if former is None else former
+    assert out(f"source activate.fish; {show} deactivate; {show}", home, **variables) == ["1", kept]
+    write_tree(home / "1-00000001", activation_scripts({}, user_site=True))
+    assert out(f"source activate.fish; {show} deactivate; {show}", home, **variables) == [kept, kept]
+
+
+@pytest.mark.parametrize("name", ["cd", "pwd", "contains", "count", "functions", "sh", "env", "echo"])
+def test_a_users_function_with_the_name_of_a_command_changes_nothing(home: Path, name: str) -> None:
+    write_env(home, "1-00000001", {"X": "1", "NEW": "$X"})
+    script = f"function {name}; command echo wrong; return 1; end; source activate.fish; command env -0 >one; "
+    out(f"{script} deactivate; command env -0 >two", home, X="old")
+    one, two = (dict(pair.split("=", 1) for pair in (home / n).read_text().split("\0") if pair) for n in ("one", "two"))
+    assert (one["CONDA_PREFIX"], one["X"], one["NEW"]) == (str(home / "1-00000001"), "1", "1")
+    assert ("CONDA_PREFIX" in two, two["X"], "NEW" in two) == (False, "old", False)
+
+
 @pytest.mark.parametrize("former", [None, "", "/a:/b"])
 def test_the_variables_of_a_gpu_environment(home: Path, former: str | None) -> None:
     write_env(home, "1-00000001", SEED)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -53,3 +55,20 @@ def test_work_that_nobody_waits_for_is_stopped() -> None:
 def test_a_process_that_dies_is_an_error_and_no_wait() -> None:
     with pytest.raises(OSError, match="ended early"), aside(lambda: os.kill(os.getpid(), signal.SIGKILL)) as result:
         result()
+
+
+def test_work_ends_with_the_process_that_wants_it() -> None:
+    program = (
+        "import os, time\n"
+        "from ansible_collections.airgap.conda.plugins.module_utils._aside import aside\n"
+        "with aside(lambda: (print(os.getpid(), flush=True), time.sleep(60))) as result:\n"
+        "    result()\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        work = int(parent.stdout.readline())
+        parent.kill()
+    end = time.monotonic() + 10
+    while alive(work) and time.monotonic() < end:
+        time.sleep(0.01)
+    assert not alive(work)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.airgap.conda.plugins.module_utils._activation import activation_scripts
 from ansible_collections.airgap.conda.plugins.module_utils._checks import failed_check, require_checks
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._release import Checks, Manifest
@@ -37,6 +38,13 @@ def prefix_of(tmp_path: Path) -> Path:
 def test_what_works_passes(tmp_path: Path, manifest: Manifest) -> None:
     commands = ("tool | grep 'of the release'", 'test "$CONDA_PREFIX" = "$(dirname "$(dirname "$(command -v tool)")")"')
     assert failed_check(prefix_of(tmp_path), with_checks(manifest, *commands, imports=("json", "os.path"))) is None
+
+
+def test_a_check_sees_the_packages_of_a_user_as_users_do(tmp_path: Path, manifest: Manifest) -> None:
+    prefix, asked = prefix_of(tmp_path), with_checks(manifest, 'test "${PYTHONNOUSERSITE-unset}" = 1')
+    assert failed_check(prefix, asked) is None
+    write_tree(prefix, activation_scripts({}, user_site=True))
+    assert failed_check(prefix, with_checks(manifest, 'test "${PYTHONNOUSERSITE-unset}" = unset')) is None
 
 
 @pytest.mark.parametrize(

@@ -293,9 +293,11 @@ def test_copies_do_not_touch_the_package_cache(world: World) -> None:
 
 def test_activation_scripts_are_written(world: World) -> None:
     world.spec(
-        SPEC + "variables: {FROM_ENVIRONMENT: $HOME}\n", 'activation: {variables: {FROM_RELEASE: "$CONDA_PREFIX"}}\n'
+        SPEC + "variables: {FROM_ENVIRONMENT: $HOME}\n",
+        'activation: {variables: {FROM_RELEASE: "$CONDA_PREFIX"}, user_site: true}\n',
     )
     world.make()
+    assert world.read("etc/conda/airgap-conda.user-site") == ""
     script = world.read("etc/conda/activate.d/airgap-conda.sh")
     assert r'export FROM_ENVIRONMENT="\$HOME"' in script
     assert 'export FROM_RELEASE="${CONDA_PREFIX-}"' in script

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import tempfile
 import time
 from pathlib import Path
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils import _probe
+from ansible_collections.airgap.conda.plugins.module_utils import _kept
 from ansible_collections.airgap.conda.plugins.module_utils._gpu_smi import Answer, Clock, ask, find_smi, parse
 from ansible_collections.airgap.conda.tests.unit.tiny_gpu import DATA, Host
 
@@ -24,7 +25,7 @@ def ask_host(host: Host) -> Answer:
     """Ask a stand-in; whatever it does, the answer is there by the deadline and a little."""
     start = time.monotonic()
     answer = ask(find_smi(host.tools.nvidia_smi), Clock(host.deadline))
-    assert time.monotonic() - start < host.deadline + _probe.GRACE
+    assert time.monotonic() - start < host.deadline + _kept.GRACE
     return answer
 
 
@@ -283,7 +284,8 @@ def test_one_that_cannot_be_killed_is_left_behind(tmp_path: Path, monkeypatch: p
     killed: list[int] = []
     with monkeypatch.context() as patch:
         patch.setattr(os, "killpg", lambda pid, _signal: killed.append(pid))
-        patch.setattr(_probe, "GRACE", 0.2)
+        patch.setattr(subprocess.Popen, "terminate", lambda _process: None)
+        patch.setattr(_kept, "GRACE", 0.2)
         program = find_smi(Host(tmp_path).with_smi("exec sleep 30").tools.nvidia_smi)
         assert only(ask(program, Clock(0.1)))[0] == "unknown"
     os.kill(killed[0], signal.SIGKILL)
@@ -291,7 +293,7 @@ def test_one_that_cannot_be_killed_is_left_behind(tmp_path: Path, monkeypatch: p
 
 
 def test_the_query_of_the_capability_may_hang(tmp_path: Path) -> None:
-    host = Host(tmp_path, deadline=0.25).with_answer("quadro-p2200-470.xml")
+    host = Host(tmp_path, deadline=2).with_answer("quadro-p2200-470.xml")
     host.with_smi(f'if [ "$1" = -q ]; then exec cat {host.folder}/bin/answer.xml; fi; sleep 60')
     answer = ask_host(host)
     assert [gpu.capability for gpu in answer.gpus] == ["6.1"]

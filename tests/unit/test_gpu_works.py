@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils import _gpu_child, _probe
+from ansible_collections.airgap.conda.plugins.module_utils import _gpu_child, _kept, _probe
 from ansible_collections.airgap.conda.plugins.module_utils._gpu_health import Gpu
 from ansible_collections.airgap.conda.plugins.module_utils._gpu_smi import Clock
 from ansible_collections.airgap.conda.plugins.module_utils._gpu_verdict import Finding
@@ -29,7 +29,7 @@ SECONDS = 20.0
 def compute(prefix: Path, gpus: int = 1, deadline: float = SECONDS) -> tuple[list[Trial], list[Finding]]:
     start = time.monotonic()
     trials = try_all(prefix, GPUS[:gpus], Clock(deadline))
-    assert time.monotonic() - start < deadline + _probe.GRACE
+    assert time.monotonic() - start < deadline + _kept.GRACE
     return trials, judge(trials, prefix)
 
 

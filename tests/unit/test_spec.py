@@ -249,6 +249,28 @@ def test_another_meaning_has_another_hash(write: Write, spec: Spec, old: str, ne
     assert (changed.sha256 == spec.sha256) == (new == "gz]  #")  # the one that only adds a comment
 
 
+def test_packages_of_users_are_left_out_unless_the_spec_says_so(write: Write) -> None:
+    plain = load_spec(write(MINIMAL, ""))
+    assert not plain.release.user_site
+    said = load_spec(write(MINIMAL, "activation: {user_site: false}\n"))
+    assert (said.release.user_site, said.sha256) == (False, plain.sha256)
+    other = load_spec(write(MINIMAL, "activation: {user_site: true}\n"))
+    assert (other.release.user_site, other.release.activation_variables) == (True, {})
+    assert other.sha256 != plain.sha256
+
+
+@pytest.mark.parametrize("value", ["yes", "'true'", "1", "[]"])
+def test_user_site_is_true_or_false(write: Write, value: str) -> None:
+    with pytest.raises(AirgapError) as caught:
+        load_spec(write(MINIMAL, f"activation:\n  user_site: {value}\n"))
+    assert (caught.value.wanted, caught.value.where[-13:]) == ("true or false", "release.yml:2")
+
+
+def test_a_spec_has_the_hash_that_it_had_before_user_site(write: Write) -> None:
+    """A new key must not make every environment be built anew."""
+    assert load_spec(write(MINIMAL, "")).sha256.startswith("fe74d0c173cd42aa")
+
+
 def test_the_order_of_activation_variables_is_part_of_the_hash(write: Write) -> None:
     one = load_spec(write(MINIMAL, "activation: {variables: {A: x, B: $A}}\n"))
     other = load_spec(write(MINIMAL, "activation: {variables: {B: $A, A: x}}\n"))

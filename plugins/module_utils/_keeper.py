@@ -1,0 +1,150 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The program between a module and a program that it starts: nothing of that one outlives the module.
+
+A module that is killed cannot end what it started. This one is told by the kernel: it holds the reading end of a pipe
+whose writing end only the module has. All that the program starts is below it, also what left its session or its
+parent (PR_SET_CHILD_SUBREAPER). It ends as the program does, with the same exit status or signal.
+
+It is given to Python as text, so it imports nothing of this collection.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import resource
+import select
+import signal
+import sys
+import time
+
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+# Seconds that a killed process gets to disappear before it is left behind.
+GRACE = 2.0
+# Seconds between two looks at what is left.
+LOOK = 0.02
+TOLD = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+
+
+def prctl(option: int, value: int) -> None:
+    """Ask the kernel for something; what it does not know is done without."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+
+
+def end_with_parent(parent: int) -> None:
+    """Have this process killed when its parent, the process ``parent``, ends, however that comes about."""
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)  # it has ended already
+
+
+def start(command: list[str]) -> int:
+    """Start the program; what keeps it from starting is written where its errors would be."""
+    keeper = os.getpid()
+    child = os.fork()
+    if child:
+        return child
+    end_with_parent(keeper)
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and a program would inherit that
+        signal.signal(number, signal.SIG_DFL)
+    try:
+        os.execvp(command[0], command)  # noqa: S606 - a shell is what this is without
+    except OSError as error:
+        os.write(2, f"{command[0]}: {error.strerror}".encode())
+    os._exit(127)
+
+
+def below(root: int) -> list[int]:
+    """Return the processes below ``root`` that are alive."""
+    parents: dict[int, int] = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                with open(f"/proc/{name}/stat", "rb") as stream:
+                    state, parent = stream.read().rpartition(b")")[2].split()[:2]
+            except (OSError, ValueError):
+                continue
+            if state not in (b"Z", b"X"):
+                parents[int(name)] = int(parent)
+    found, todo = [], [root]
+    while todo:
+        todo = [process for process, parent in parents.items() if parent in todo]
+        found += todo
+    return found
+
+
+def end(number: int) -> None:
+    """Send a signal to all that is below this process until nothing is, for GRACE seconds at most."""
+    last = time.monotonic() + GRACE
+    sent: list[int] = []
+    while time.monotonic() < last:
+        alive = below(os.getpid())
+        if not alive:
+            return
+        for process in alive:
+            if number == signal.SIGKILL or process not in sent:
+                with contextlib.suppress(OSError):
+                    os.kill(process, number)
+        sent = alive
+        time.sleep(LOOK)
+        reap(0)
+
+
+def reap(child: int) -> int | None:
+    """Take leave of all processes that ended; returns how ``child`` did, if it was among them."""
+    status = None
+    while True:
+        try:
+            process, how = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return status
+        if process == 0:
+            return status
+        if process == child:
+            status = how
+
+
+def main(lifeline: int, whole: bool, command: list[str]) -> None:
+    """Run ``command`` until it ends or the module does; with ``whole`` nothing of it is left in the first case too."""
+    os.set_inheritable(lifeline, False)
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    for number in (signal.SIGCHLD, *TOLD):
+        signal.signal(number, lambda _number, _frame: None)
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
+    child = start(command)
+    null = os.open(os.devnull, os.O_RDWR)
+    for stream in range(3):
+        os.dup2(null, stream)  # whoever waits for the end of what the program writes does not wait for this one
+    poll = select.poll()
+    poll.register(lifeline, select.POLLIN)
+    poll.register(reader, select.POLLIN)
+    status, told = None, False
+    while status is None and not told:
+        ready = [handle for handle, _event in poll.poll()]
+        seen = os.read(reader, 4096) if reader in ready else b""
+        told = lifeline in ready or any(number in seen for number in TOLD)
+        status = reap(child)
+    if whole:
+        end(signal.SIGKILL)
+    elif told:
+        end(signal.SIGTERM)  # a client of a container passes it on
+        end(signal.SIGKILL)
+    if status is None:
+        os._exit(128 + signal.SIGKILL)
+    if os.WIFSIGNALED(status):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        if os.WTERMSIG(status) != signal.SIGKILL:
+            signal.signal(os.WTERMSIG(status), signal.SIG_DFL)
+        os.kill(os.getpid(), os.WTERMSIG(status))
+    os._exit(os.WEXITSTATUS(status))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2] == "whole", sys.argv[3:])
