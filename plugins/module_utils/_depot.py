@@ -21,6 +21,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._disk import flush_di
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._files import sha256_file
 from ansible_collections.airgap.conda.plugins.module_utils._release import (
+    ENV_NAME,
     FILES,
     MANIFEST,
     SIGNATURE,
@@ -67,9 +68,9 @@ class Depot:
     path: Path
 
     def releases(self, env: str) -> list[str]:
-        """Return the ids of the releases of ``env``, oldest serial first."""
+        """Return the ids of the releases of ``env``, oldest first; what is no name of an environment has none."""
         folder = self.path / env
-        names = os.listdir(folder) if folder.is_dir() else []
+        names = os.listdir(folder) if ENV_NAME.fullmatch(env) and folder.is_dir() else []
         return sorted((name for name in names if serial_of(name)), key=serial_of)
 
     def latest(self, env: str) -> Manifest | None:
