@@ -94,7 +94,7 @@ def test_every_module_has_an_action_of_ours_and_documents_types_that_are_checked
         assert of.get("elements", "str") in TYPES
 
 
-WRONG = [5, "x", None, {"a": 1}, [5], [["x"]], ["x" * (TEXT + 1)]]
+WRONG = [5, "x", None, {"a": 1}, [5], [["x"]], [{"a": "x" * (TEXT + 1)}]]
 
 
 @pytest.mark.parametrize("value", WRONG, ids=[str(value)[:20] for value in WRONG])

@@ -16,6 +16,7 @@ from ansible_collections.airgap.conda.plugins.filter.build_summary import build_
 from ansible_collections.airgap.conda.plugins.filter.deploy_outcomes import deploy_outcomes
 from ansible_collections.airgap.conda.plugins.filter.readable import readable
 from ansible_collections.airgap.conda.plugins.filter.setting import setting
+from ansible_collections.airgap.conda.plugins.module_utils import _report_files
 from ansible_collections.airgap.conda.plugins.module_utils._answer import MESSAGE, NAMED, VALUE
 from ansible_collections.airgap.conda.plugins.module_utils._depot import Depot
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
@@ -107,10 +108,11 @@ def test_a_host_with_a_long_name_has_a_file(tmp_path: Path, name: str) -> None:
     assert len(list((tmp_path / "hosts").iterdir())) == 2
 
 
-def test_a_file_that_is_no_report_is_not_read_to_its_end(tmp_path: Path) -> None:
+def test_a_file_that_is_no_report_is_not_read_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_report_files, "LARGEST", 10_000)
     (tmp_path / "hosts").mkdir()
-    with open(tmp_path / "hosts/ws1.json", "wb") as stream:
-        stream.truncate(50 << 30)  # a sparse file
+    text = report_of(SEEN, {"item": "demo", "envs": [ANSWER]}).to_json()
+    (tmp_path / "hosts/ws1.json").write_text(" " * 10_000 + text, encoding="utf-8")
     found = write_report(tmp_path, ["ws1"], {}, TIME, check_mode=True)
     assert found["counts"][UNKNOWN] == 1
 

@@ -133,6 +133,24 @@ def test_facts_in_an_answer_become_no_variables(host: Forger, module: str) -> No
     assert not (host.folder / "evil").exists()
 
 
+def test_facts_in_the_answer_of_any_module_are_dropped(host: Forger) -> None:
+    host.begin()
+    python = str(host.store.root / "runtime/current/bin/python")
+    modules: dict[str, dict[str, Any]] = {
+        "gpu": {}, "verify": {}, "rollback": {"env": "demo"}, "remove": {"env": "demo"}, "repair": {},
+        "doctor": {"prefix": "/x"}, "plan": {"spec": "/x", "depot": "/x", "root": "/x", "channels": []},
+    }  # fmt: skip
+    for name in modules:
+        host.forge(name, {"changed": False, "ansible_facts": {f"of_{name}": 1}, "add_host": {"host_name": "evil"}})
+    tasks = [{f"airgap.conda.{name}": options} for name, options in modules.items()]
+    done = host.run(
+        [*tasks, {"ansible.builtin.debug": {"var": "hostvars"}}], "-e", f"ansible_python_interpreter={python}"
+    )
+    assert done.count("ok") == len(tasks) + 1
+    assert not any(f"of_{name}" in done.output for name in modules)
+    assert "evil" not in done.output.partition("TASK [ansible.builtin.debug]")[2].partition("PLAY RECAP")[0]
+
+
 def test_facts_that_were_gathered_are_no_settings(host: Forger) -> None:
     host.begin()
     host.forge("setup", {"changed": False, "ansible_facts": evil(host)})
