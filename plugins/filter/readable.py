@@ -19,8 +19,8 @@ description:
     refuses them in the arguments of a later task, so that one host that answers garbage ends the run for all.
   - Puts a blank in place of each character that acts on a screen, such as a control, a mark that turns the direction of
     writing, or one that cannot be seen. Ends of lines and tabs stay.
-  - Keeps within bounds. A text has 1 MiB of characters at most, and keeps its beginning and its end. All of it together
-    has 100,000 values, 4 MiB of characters and 16 levels, and what is beyond is left out.
+  - Keeps within bounds. All of it together has 100,000 values, 4 MiB of characters and 16 levels at most, and what is
+    beyond is left out. Of a text that is too long, the beginning and the end are kept.
 author: airgap.conda contributors (@airgap-conda)
 positional: _input
 options:

@@ -17,8 +17,8 @@ from typing import Any
 LINE = 300
 # Characters of each text in the message of a failure.
 MESSAGE = 4_000
-# Characters of any other text: the lock of an environment of a thousand packages has half as many.
-TEXT = 1 << 20
+# Characters of any other text: the locks of an environment of a thousand packages have an eighth of it.
+TEXT = 8 << 20
 # Characters of one thing that a host without Python is asked: the longest path that Linux takes.
 VALUE = 4_096
 # What a report shows of a host: environments, releases of one, findings on one.

@@ -151,6 +151,23 @@ def test_facts_in_the_answer_of_any_module_are_dropped(host: Forger) -> None:
     assert "evil" not in done.output.partition("TASK [ansible.builtin.debug]")[2].partition("PLAY RECAP")[0]
 
 
+def test_a_refresh_is_not_flooded(host: Forger) -> None:
+    host.begin()
+    long = "\x1b]0;\u202e" + "x" * 300_000
+    parts = dict.fromkeys(("wanted", "found", "where", "remedy", "exception", "module_stdout"), long)
+    host.forge("verify", {"failed": True, "msg": long, **parts, "ansible_facts": evil(host)})
+    done = host.run("airgap.conda.refresh", "-e", "refresh_side=controller")
+    assert done.returncode != 0
+    assert "The refresh is not complete" in done.output
+    assert len(done.output) < 200_000
+    assert "\x1b" not in done.output
+    assert "\u202e" not in done.output
+    written = [path for path in (host.folder / "report").rglob("*") if path.is_file()]
+    assert {path.name for path in written} == {"index.html", "report.json", "report.csv", "ws1.json"}
+    assert sum(path.stat().st_size for path in written) < 100_000
+    assert not (host.folder / "evil").exists()
+
+
 def test_facts_that_were_gathered_are_no_settings(host: Forger) -> None:
     host.begin()
     host.forge("setup", {"changed": False, "ansible_facts": evil(host)})
