@@ -36,12 +36,13 @@ _DEPLOY = "run airgap.conda.deploy for this host"
 _LOOK = "run airgap.conda.verify for this host alone, with -vvv; it shows all that the host answers"
 
 
-def host_report(host: str, seen: Mapping[str, Any], verified: Mapping[str, Any], time: str) -> HostReport:
+def host_report(host: str, seen: Any, verified: Any, time: str) -> HostReport:
     """Return the report of a host that was asked at ``time``.
 
     ``seen`` is the registered listing of the current links, ``verified`` the registered loop of airgap.conda.verify
-    over environments. An empty ``seen`` is a host that was not asked.
+    over environments. An empty ``seen`` is a host that was not asked, and so is what was never registered by a task.
     """
+    seen, verified = (value if isinstance(value, Mapping) else {} for value in (seen, verified))
     links = _links(seen)
     whole = _whole_host(host, seen, links)
     if whole:

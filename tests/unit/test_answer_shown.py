@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +33,11 @@ ANSWER = {"release": "2-00000002", "previous": "1-00000001", "installed": ["1-00
 FINDING = {"verdict": "degraded", "wanted": LONG, "found": LONG, "where": LONG, "remedy": LONG}
 
 
-def report_of(seen: Mapping[str, Any], result: Any) -> HostReport:
+def report_of(seen: Any, result: Any) -> HostReport:
     return host_report("ws1", readable(seen), readable({"results": [result]}), TIME)
 
 
-HOSTILE: list[tuple[dict[str, Any], Any]] = [
+HOSTILE: list[tuple[Any, Any]] = [
     (SEEN, {"item": "demo", "envs": [{**ANSWER, "release": LONG}]}),
     (SEEN, {"item": "demo", "envs": [{**ANSWER, "release": "2-0000\u202e002"}]}),
     (SEEN, {"item": "demo", "envs": [{**ANSWER, "previous": LONG}]}),
@@ -56,12 +55,15 @@ HOSTILE: list[tuple[dict[str, Any], Any]] = [
     ({"stdout": f"root\t/opt\n{LONG}/current\t1-00000001\t1\n"}, {}),
     ({"stdout": f"root\t/opt\nruntime/current\t{LONG}\t1\n"}, {}),
     ({"unreachable": True, "msg": LONG}, {}),
+    (LONG, {}),
+    (5, {}),
+    ([SEEN], {}),
     ({"failed": True, "module_stdout": LONG, "msg": [LONG] * 3}, {}),
 ]
 
 
 @pytest.mark.parametrize(("seen", "result"), HOSTILE, ids=range(len(HOSTILE)))
-def test_a_hostile_answer_makes_a_small_report_that_says_so(seen: dict[str, Any], result: Any) -> None:
+def test_a_hostile_answer_makes_a_small_report_that_says_so(seen: Any, result: Any) -> None:
     report = report_of(seen, result)
     text = report.to_json()
     assert len(text) < 5_000
