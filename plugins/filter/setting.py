@@ -18,9 +18,10 @@ version_added: 0.1.0
 description:
   - Ansible makes variables of the facts of a host, which outrank the inventory, so a host may hold any variable. A task
     that runs once, on the controller, reads its settings among the variables of one host.
-  - Where a value is what the facts of that host say, the one of C(localhost) counts.
+  - Where the value is one of the host's variables, and among its facts is one of that name, the value of C(localhost)
+    counts. Variables of plays and roles are nothing that a host can set.
 author: airgap.conda contributors (@airgap-conda)
-positional: _input, name, facts, hostvars
+positional: _input, name, hostvars, host
 options:
   _input:
     description: The value as Ansible has it.
@@ -30,13 +31,13 @@ options:
     description: Name of the variable.
     type: str
     required: true
-  facts:
-    description: Ansible's C(ansible_facts).
-    type: dict
-    required: true
   hostvars:
     description: Ansible's C(hostvars).
     type: dict
+    required: true
+  host:
+    description: Ansible's C(inventory_hostname).
+    type: str
     required: true
   default:
     description: The value where C(localhost) has none. Without it, that is a failure.
@@ -46,7 +47,7 @@ options:
 EXAMPLES = r"""
 - name: Make the page again
   airgap.conda.report:
-    path: "{{ report_path | airgap.conda.setting('report_path', ansible_facts, hostvars) }}"
+    path: "{{ report_path | airgap.conda.setting('report_path', hostvars, inventory_hostname) }}"
     hosts: "{{ groups['workstations'] }}"
   delegate_to: localhost
   run_once: true
@@ -59,11 +60,11 @@ _value:
 """
 
 
-def setting(
-    value: Any, name: str, facts: Mapping[str, Any], hostvars: Mapping[str, Mapping[str, Any]], default: Any = None
-) -> Any:
+def setting(value: Any, name: str, hostvars: Mapping[str, Mapping[str, Any]], host: str, default: Any = None) -> Any:
     """Return the value as RETURN says."""
-    if name not in facts or facts[name] != value:
+    known = hostvars[host]
+    # The fact itself is not compared: a host can have two that Ansible gives one name, with and without "ansible_".
+    if name not in known.get("ansible_facts", {}) or known.get(name) != value:
         return value
     found = hostvars["localhost"].get(name, default)
     if found is None:
@@ -71,7 +72,7 @@ def setting(
             "A fact of a host has the name of a setting",
             wanted=f"{name} from the owner of the controller",
             found=clean(repr(value)),
-            where="the facts of a host, of this run or from the fact cache",
+            where=f"the facts of {host}, of this run or from the fact cache",
             remedy=f"give {name} in group_vars/all.yml or with -e, and find out why that host answers with such facts",
         )
     return found

@@ -171,14 +171,20 @@ def test_what_a_look_prints_is_bounded() -> None:
 
 
 def test_a_setting_that_a_host_gave_itself_is_that_of_the_controller() -> None:
-    hostvars = {"localhost": {"report_path": "/srv"}}
-    assert setting("/srv", "report_path", {}, hostvars) == "/srv"
-    assert setting("/evil", "report_path", {"report_path": "/evil"}, hostvars) == "/srv"
+    def told(value: Any, facts: dict[str, Any], here: dict[str, Any], default: Any = None) -> Any:
+        """Ask for x, which Ansible has as ``value`` and the host's variables have as /evil."""
+        return setting(value, "x", {"localhost": here, "ws1": {"ansible_facts": facts, "x": "/evil"}}, "ws1", default)
+
+    assert told("/evil", {}, {}) == "/evil"  # from the inventory: no host has a fact of that name
+    assert told("/evil", {"x": "/evil"}, {"x": "/srv"}) == "/srv"
+    # What Ansible makes of the facts x and ansible_x.
+    assert told("/evil", {"x": "/other"}, {"x": "/srv"}) == "/srv"
     # A role's own variables outrank facts, and are no host's.
-    assert setting("/role", "report_path", {"report_path": "/evil"}, {"localhost": {}}) == "/role"
-    assert setting(100, "deploy_max_failed", {"deploy_max_failed": 100}, {"localhost": {}}, 20) == 20
-    with pytest.raises(AirgapError, match="A fact of a host has the name of a setting"):
-        setting("/evil", "report_path", {"report_path": "/evil"}, {"localhost": {}})
+    assert told("/role", {"x": "/evil"}, {"x": "/srv"}) == "/role"
+    assert told("/evil", {"x": "/evil"}, {}, 20) == 20
+    with pytest.raises(AirgapError, match="A fact of a host has the name of a setting") as error:
+        told("/evil", {"x": "/evil"}, {})
+    assert error.value.where.startswith("the facts of ws1")
 
 
 @pytest.mark.parametrize("env", ["../depot/demo", ".", "demo/../demo", "/", "", "Demo"])

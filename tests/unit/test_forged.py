@@ -80,6 +80,8 @@ def evil(host: Forger) -> dict[str, Any]:
         "deploy_max_failed": 100,
         "report_failures": {"ws1": {"problem": "forged"}},
         "ansible_connection": "evil",
+        # Ansible's own namespace of facts leaves the prefix out, so that these two hide each other.
+        **{f"ansible_{name}": "/other" for name in names},
     }
 
 
