@@ -3,20 +3,23 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Send the parts a host lacks, over the connection that Ansible has anyway.
 
-Nothing is hashed here: the controller verified the depot once, and the host hashes what arrives before it uses it.
+Nothing is hashed here: the controller verified the depot once, and the host hashes what arrives before it uses it. What
+is sent is of that release's payload, whatever the host answers.
 """
 
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.airgap.conda.plugins.module_utils._answer import MESSAGE, clean
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._release import FILES, MANIFEST, SIGNATURE
+from ansible_collections.airgap.conda.plugins.plugin_utils._answer_action import host_of
+from ansible_collections.airgap.conda.plugins.plugin_utils._asked import Asked, asked
 from ansible_collections.airgap.conda.plugins.plugin_utils._take import take_script
 
 # What each part is called in the remote user's temporary folder, one after another: it needs room for one.
@@ -38,40 +41,39 @@ class ActionModule(ActionBase):
                 "root": {"type": "path", "default": "/opt/conda-envs"},
             }
         )
-        host = str((task_vars or {}).get("inventory_hostname", "this host"))
-        folders = {(release["env"], release["id"]): Path(release["path"]) for release in args["releases"]}
-        installs = [step for step in args["steps"] if step["action"] == "install"]
-        files = [name for step in installs for name in step["missing"]]
-        if not installs or self._task.check_mode:
-            return {"changed": bool(installs), "parts": files}
+        host = host_of(task_vars)
         clock, sent = time.monotonic(), 0
         try:
-            for step in installs:
-                sent += self._send(folders[step["env"], step["id"]], args["root"], step, host)
+            wanted = asked(args["steps"], args["releases"], host)
+            files = [name for one in wanted for name in one.parts]
+            if not wanted or self._task.check_mode:
+                return {"changed": bool(wanted), "parts": files}
+            for one in wanted:
+                sent += self._send(one, args["root"], host)
         except AirgapError as error:
             return {"failed": True, "msg": str(error), **error.as_result()}
         return {"changed": True, "parts": files, "bytes": sent, "seconds": round(time.monotonic() - clock, 2)}
 
-    def _send(self, folder: Path, root: str, step: dict[str, Any], host: str) -> int:
+    def _send(self, one: Asked, root: str, host: str) -> int:
         """Send one release's list and missing parts; returns the bytes sent.
 
         A part goes through the remote user's temporary folder, since that user may not be the one who owns the
         store; one part at a time, so that this folder needs room for one part only.
         """
-        incoming = f"{root}/.incoming/{step['env']}/{step['id']}"
+        incoming = f"{root}/.incoming/{one.env}/{one.release}"
         sent = 0
         remote = self._make_tmp_path()
         try:
-            for group in [[MANIFEST, SIGNATURE, FILES], *([name] for name in step["missing"])]:
+            for group in [[MANIFEST, SIGNATURE, FILES], *([name] for name in one.parts)]:
                 files = []
                 for name in group:
-                    path, there = folder / name, PART if name in step["missing"] else name
+                    path, there = one.folder / name, PART if name in one.parts else name
                     self._transfer_file(str(path), self._connection._shell.join_path(remote, there))
                     files.append((there, path.stat().st_size, name))
                 self._sh(take_script(remote, incoming, files), host, incoming)
                 sent += sum(size for _there, size, _name in files)
         except AnsibleError as error:
-            raise _not_sent(str(error), host) from error
+            raise _not_sent(clean(str(error), MESSAGE), host) from error
         finally:
             self._remove_tmp_path(remote)
         return sent
@@ -79,7 +81,7 @@ class ActionModule(ActionBase):
     def _sh(self, script: str, host: str, incoming: str) -> None:
         done = self._low_level_execute_command(script, executable="/bin/sh")
         if done["rc"] != 0:
-            output = " ".join(f"{done.get('stderr', '')} {done.get('stdout', '')}".split())
+            output = clean(f"{done.get('stderr', '')} {done.get('stdout', '')}", MESSAGE)
             raise _not_sent(output, f"{incoming} on {host}")
 
 

@@ -11,9 +11,11 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.airgap.conda.plugins.module_utils._answer import MESSAGE, clean
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._release import FILES, MANIFEST, SIGNATURE
 from ansible_collections.airgap.conda.plugins.plugin_utils import _bootstrap
+from ansible_collections.airgap.conda.plugins.plugin_utils._answer_action import host_of
 
 
 class ActionModule(ActionBase):
@@ -32,8 +34,8 @@ class ActionModule(ActionBase):
             }
         )
         try:
-            host = str((task_vars or {}).get("inventory_hostname", "this host"))
-            seen = _bootstrap.parse_look(self._sh(_bootstrap.look_script(args["root"]), host, "look at the host"))
+            host, look = host_of(task_vars), _bootstrap.look_script(args["root"])
+            seen = {**_bootstrap.parse_look(self._sh(look, host, "look at the host")), "root": args["root"]}
             if args["release"] is None:
                 return {"changed": False, **_bootstrap.require_runtime(seen, host)}
             return self._bring(args["release"], args["root"], args["allow_downgrade"], host, seen)
@@ -80,7 +82,7 @@ class ActionModule(ActionBase):
             raise AirgapError(
                 f"Could not {what}",
                 wanted="a POSIX shell with coreutils, tar and gzip, and space to write",
-                found=" ".join(f"{done.get('stderr', '')} {done.get('stdout', '')}".split())
+                found=clean(f"{done.get('stderr', '')} {done.get('stdout', '')}", MESSAGE)
                 or f"exit status {done['rc']}",
                 where=host,
                 remedy="mend what the message says on the host, then run again; nothing was switched",

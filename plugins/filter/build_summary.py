@@ -41,6 +41,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from ansible_collections.airgap.conda.plugins.module_utils._answer import MESSAGE, plain
+
 # Where the message of an error of ours goes on to its next part.
 PART = re.compile(r" (?=(?:Wanted|Found|Where|Remedy): )")
 
@@ -72,7 +74,7 @@ def _outcome(result: Mapping[str, Any], check: bool) -> list[str]:
 
 def _message(failure: Mapping[str, Any]) -> list[str]:
     """Return an error of ours with a line for each of its parts, the first line of anyone else's."""
-    text = str(failure.get("msg", "")).strip() or "no message"
+    text = plain(str(failure.get("msg", "")), MESSAGE).strip() or "no message"
     return PART.sub("\n", text).splitlines() if "remedy" in failure else text.splitlines()[:1]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from ansible_collections.airgap.conda.plugins.module_utils._answer import MESSAGE, clean, plain
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 
 DOCUMENTATION = r"""
@@ -57,7 +58,7 @@ def deploy_outcomes(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, An
     wrong, failed, answered = {}, 0, 0
     for host in hosts:
         known = hostvars[host]
-        steps = [known.get(step) or {} for step in STEPS]
+        steps = [_result(known, step) for step in STEPS]
         lost = [step for step in steps if step.get("unreachable")]
         if steps[0] in lost:
             # Nothing was tried on it, so it says nothing about the releases.
@@ -65,8 +66,8 @@ def deploy_outcomes(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, An
             continue
         if lost:
             wrong[host] = _unreachable("The host stopped answering during the deploy", lost[0], host)
-        elif known.get(NOTE):
-            wrong[host] = _failure(known[NOTE], host)
+        elif _result(known, NOTE):
+            wrong[host] = _failure(_result(known, NOTE), host)
         elif not steps[0]:
             wrong[host] = _waiting(host)
             continue
@@ -75,8 +76,13 @@ def deploy_outcomes(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, An
     return {"wrong": wrong, "failed_percent": 100 * failed // answered if answered else 0}
 
 
+def _result(known: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    result = known.get(name)
+    return result if isinstance(result, Mapping) else {}
+
+
 def _unreachable(problem: str, result: Mapping[str, Any], host: str) -> dict[str, str]:
-    found = " ".join(str(result.get("msg", "")).split())
+    found = clean(str(result.get("msg", "")), MESSAGE)
     remedy = "switch it on and look at its network, then deploy again"
     return _parts(AirgapError(problem, wanted="a host that answers", found=found, where=host, remedy=remedy))
 
@@ -95,10 +101,10 @@ def _waiting(host: str) -> dict[str, str]:
 
 def _failure(result: Mapping[str, Any], host: str) -> dict[str, str]:
     """Return the parts of what failed; a failure of Ansible's own has a text only."""
-    text = str(result.get("msg", "")).strip()
+    text = plain(str(result.get("msg", "")), MESSAGE).strip()
     if all(isinstance(result.get(part), str) for part in PARTS):
         problem = text.split(". Wanted: ", 1)[0]
-        return _parts(AirgapError(problem, **{part: result[part] for part in PARTS}))
+        return _parts(AirgapError(problem, **{part: plain(result[part], MESSAGE) for part in PARTS}))
     return _parts(
         AirgapError(
             "A step of the deploy failed",

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
+
+from ansible_collections.airgap.conda.plugins.module_utils._answer import SHOWN_CHARACTERS, SHOWN_VALUES, take_in
 
 DOCUMENTATION = r"""
 name: readable
@@ -15,6 +17,10 @@ version_added: 0.1.0
 description:
   - Puts a question mark in place of each byte that is no text. Ansible keeps such bytes in what it registers, and
     refuses them in the arguments of a later task, so that one host that answers garbage ends the run for all.
+  - Puts a blank in place of each character that acts on a screen, such as a control, a mark that turns the direction of
+    writing, or one that cannot be seen. Ends of lines and tabs stay.
+  - Keeps within bounds. All of it together has 100,000 values, 4 MiB of characters and 16 levels at most, and what is
+    beyond is left out. Of a text that is too long, the beginning and the end are kept.
 author: airgap.conda contributors (@airgap-conda)
 positional: _input
 options:
@@ -32,18 +38,14 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The same, in text that can be written as UTF-8.
+  description: The same within these bounds, in text that can be written as UTF-8.
   type: raw
 """
 
 
 def readable(value: Any) -> Any:
-    """Return ``value`` with all of its texts as RETURN says."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
-    if isinstance(value, Mapping):
-        return {readable(key): readable(item) for key, item in value.items()}
-    return [readable(item) for item in value] if isinstance(value, (list, tuple)) else value
+    """Return ``value`` as RETURN says."""
+    return take_in(value, SHOWN_VALUES, SHOWN_CHARACTERS)
 
 
 class FilterModule:

@@ -72,8 +72,9 @@ class Depot:
     path: Path
 
     def releases(self, env: str) -> list[str]:
-        """Return the ids of the releases of ``env``, oldest serial first."""
-        return sorted((name for name in list_names(self.path / env) if serial_of(name)), key=serial_of)
+        """Return the ids of the releases of ``env``, oldest first; what is no name of an environment has none."""
+        names = list_names(self.path / env) if is_env_name(env) else []
+        return sorted((name for name in names if serial_of(name)), key=serial_of)
 
     def latest(self, env: str) -> Manifest | None:
         """Return the manifest of the newest release of ``env``, or None. Its signature is not looked at."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils import _cuda
+from ansible_collections.airgap.conda.plugins.module_utils._answer import clean
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._gpu_health import Gpu
 from ansible_collections.airgap.conda.plugins.module_utils._gpu_smi import PATH, Answer, Clock, ask, find_smi
@@ -27,7 +28,6 @@ from ansible_collections.airgap.conda.plugins.module_utils._gpu_verdict import (
     PASSES,
     UNKNOWN,
     Finding,
-    clean,
     culprit,
     overall,
     verdict_of_gpu,

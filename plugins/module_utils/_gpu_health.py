@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.airgap.conda.plugins.module_utils._gpu_verdict import BROKEN, DEGRADED, OK, Finding, clean
+from ansible_collections.airgap.conda.plugins.module_utils._answer import clean
+from ansible_collections.airgap.conda.plugins.module_utils._gpu_verdict import BROKEN, DEGRADED, OK, Finding
 
 _RESET = "stop what runs on the GPU, then 'nvidia-smi --gpu-reset' or reboot"
 _REPLACE = "have the GPU replaced"

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ansible_collections.airgap.conda.plugins.module_utils import _probe
+from ansible_collections.airgap.conda.plugins.module_utils._answer import clean
 from ansible_collections.airgap.conda.plugins.module_utils._checks import ENVIRONMENT
 from ansible_collections.airgap.conda.plugins.module_utils._cuda import capability_of
 from ansible_collections.airgap.conda.plugins.module_utils._gpu_health import Gpu, health, read_gpu
@@ -23,7 +24,6 @@ from ansible_collections.airgap.conda.plugins.module_utils._gpu_verdict import (
     OK,
     UNKNOWN,
     Finding,
-    clean,
 )
 
 # Where nvidia-smi is looked for: the system's folders, then those that container runtimes and WSL mount it at.

@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
+
+from ansible_collections.airgap.conda.plugins.module_utils._answer import clean
 
 OK, DEGRADED, ABSENT, UNKNOWN, BROKEN = "ok", "degraded", "absent", "unknown", "broken"
 # From the best to the worst; where several meet, the worst counts.
@@ -18,8 +19,6 @@ USABLE = (OK, DEGRADED)
 # could not be found out does not hold a release back; a GPU on which it is shown to fail does, since its users would
 # run into it.
 PASSES = {"required": USABLE, "optional": (*USABLE, ABSENT, UNKNOWN), "none": ORDER}
-# Characters of a text that are kept: what a broken driver prints ends up in reports of many hosts.
-TEXT_LIMIT = 300
 
 
 @dataclass(frozen=True)
@@ -37,16 +36,6 @@ class Finding:
     def as_result(self) -> dict[str, Any]:
         """Return it for JSON, its texts on one line and of bounded length."""
         return {name: clean(value) if isinstance(value, str) else value for name, value in asdict(self).items()}
-
-
-def clean(text: str, limit: int = TEXT_LIMIT) -> str:
-    """Return ``text`` on one line without control characters; of a long one the beginning and the end."""
-    if len(text) > 4 * limit:
-        text = text[: 2 * limit] + text[-2 * limit :]
-    printable = "".join(char if char.isprintable() else " " for char in text.replace("\ufffd", "?"))
-    line = re.sub(r" +", " ", printable).strip()
-    half = (limit - 5) // 2
-    return line if len(line) <= limit else f"{line[:half]} ... {line[-half:]}"
 
 
 def worst(verdicts: Iterable[str]) -> str:

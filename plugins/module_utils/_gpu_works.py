@@ -19,6 +19,7 @@ from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils import _gpu_child, _probe
 from ansible_collections.airgap.conda.plugins.module_utils._activate import activate_script
+from ansible_collections.airgap.conda.plugins.module_utils._answer import clean
 from ansible_collections.airgap.conda.plugins.module_utils._checks import ENVIRONMENT
 from ansible_collections.airgap.conda.plugins.module_utils._cuda import site_packages
 from ansible_collections.airgap.conda.plugins.module_utils._gpu_health import Gpu
@@ -29,7 +30,6 @@ from ansible_collections.airgap.conda.plugins.module_utils._gpu_verdict import (
     OK,
     UNKNOWN,
     Finding,
-    clean,
 )
 
 FRAMEWORKS = ("torch", "tensorflow")

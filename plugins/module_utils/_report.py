@@ -14,6 +14,8 @@ from dataclasses import asdict, astuple, dataclass, fields
 from datetime import datetime, timezone
 from typing import Any
 
+from ansible_collections.airgap.conda.plugins.module_utils._answer import MESSAGE, clean
+
 SCHEMA = 1
 OK, DEGRADED, UNKNOWN, BROKEN = "ok", "degraded", "unknown", "broken"
 # From the best to the worst; where several meet, the worst counts.
@@ -144,11 +146,12 @@ class Fleet:
     def wrong(self) -> list[str]:
         """Return a line for each host that is not right, the worst first: its name, its verdict and what is wrong."""
         hosts = sorted(self.hosts, key=lambda host: -ORDER.index(host.verdict()))
-        return [
+        lines = (
             f"{host.host}: {host.verdict()}: " + ", ".join(f"{item.problem} ({item.found})" for item in host.findings)
             for host in hosts
             if host.verdict() != OK
-        ]
+        )
+        return [clean(line, MESSAGE) for line in lines]
 
     def releases(self, env: str) -> list[tuple[str, int]]:
         """Return the current releases of an environment, each with its number of hosts, the most frequent first."""

@@ -11,7 +11,8 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
-from ansible_collections.airgap.conda.plugins.module_utils._gpu_verdict import clean
+from ansible_collections.airgap.conda.plugins.module_utils import _gpu_verdict
+from ansible_collections.airgap.conda.plugins.module_utils._answer import NAMED, clean, plain
 from ansible_collections.airgap.conda.plugins.module_utils._report import (
     BROKEN,
     DEGRADED,
@@ -25,17 +26,23 @@ from ansible_collections.airgap.conda.plugins.module_utils._report import (
 # What role report lets a host print: the root of its store, and for each current link its path, its target and since
 # when it is there, in seconds since 1970.
 _ROOT = re.compile(r"root\t(/.*)")
-_LINK = re.compile(r"([\w.+-]+)/current\t([\w.+-]+)\t(\d{1,11})(?:\.\d+)?")
+_LINK = re.compile(r"([\w.+-]{1,64})/current\t([\w.+-]{1,64})\t(\d{1,11})(?:\.\d{1,20})?")
+_FOLDER = re.compile(r"([^/\t]{1,255})/current\t")
+_ODD = re.compile(r"[^\w.+-]")
+# Characters of a name, and of the listing of a store: a name has 64 at most, a line for one of NAMED some hundred.
+_NAME = 64
+_LISTING = 64 << 10
 _DEPLOY = "run airgap.conda.deploy for this host"
 _LOOK = "run airgap.conda.verify for this host alone, with -vvv; it shows all that the host answers"
 
 
-def host_report(host: str, seen: Mapping[str, Any], verified: Mapping[str, Any], time: str) -> HostReport:
+def host_report(host: str, seen: Any, verified: Any, time: str) -> HostReport:
     """Return the report of a host that was asked at ``time``.
 
     ``seen`` is the registered listing of the current links, ``verified`` the registered loop of airgap.conda.verify
-    over environments. An empty ``seen`` is a host that was not asked.
+    over environments. An empty ``seen`` is a host that was not asked, and so is what was never registered by a task.
     """
+    seen, verified = (value if isinstance(value, Mapping) else {} for value in (seen, verified))
     links = _links(seen)
     whole = _whole_host(host, seen, links)
     if whole:
@@ -45,16 +52,17 @@ def host_report(host: str, seen: Mapping[str, Any], verified: Mapping[str, Any],
         return HostReport(host, time, True, envs_there, tuple(_without_runtime(host, seen, links)))
     envs, findings = dict(links), []
     for result in _results(verified):
-        env = str(result.get("item"))
+        env = _env_of(result)
         found, troubles = _one_env(env, result, host)
         if found:
             since = links[env].since if env in links else ""
             envs[env] = Installed(env, found.release, found.previous, found.installed, since, found.gpu)
         findings += troubles
-    asked = {str(result.get("item")) for result in _results(verified)}
+    asked = {_env_of(result) for result in _results(verified)}
     if not asked:
         findings.append(_garbage("", "nothing", host))
-    return HostReport(host, time, True, tuple(envs[env] for env in sorted(envs) if env in asked), tuple(findings))
+    shown = tuple(envs[env] for env in sorted(envs) if env in asked)
+    return HostReport(host, time, True, shown, tuple(findings[:NAMED]))
 
 
 def with_failure(report: HostReport, failure: Mapping[str, Any] | None) -> HostReport:
@@ -65,10 +73,24 @@ def with_failure(report: HostReport, failure: Mapping[str, Any] | None) -> HostR
     return replace(report, findings=(*report.findings, Trouble("", DEGRADED, *texts)))
 
 
+def current_envs(seen: Mapping[str, Any]) -> list[str]:
+    """Return which environments a host has, as the names to ask it for; those of a store are no longer than NAMED."""
+    found = (match[1] for match in map(_FOLDER.match, _lines(seen)) if match)
+    return list(dict.fromkeys(_ODD.sub("?", name)[:_NAME] for name in found))[:NAMED]
+
+
+def _lines(seen: Mapping[str, Any]) -> list[str]:
+    return plain(str(seen.get("stdout", "")), _LISTING).splitlines()
+
+
+def _env_of(result: Mapping[str, Any]) -> str:
+    return clean(str(result.get("item")), _NAME)
+
+
 def _links(seen: Mapping[str, Any]) -> dict[str, Installed]:
-    found = {}
-    for match in (_LINK.fullmatch(line) for line in str(seen.get("stdout", "")).splitlines()):
-        if match:
+    found: dict[str, Installed] = {}
+    for match in map(_LINK.fullmatch, _lines(seen)):
+        if match and len(found) < NAMED:
             since = datetime.fromtimestamp(int(match[3]), timezone.utc).strftime(TIME_FORMAT)
             found[match[1]] = Installed(match[1], match[2], since=since)
     return found
@@ -102,13 +124,12 @@ def _without_runtime(host: str, seen: Mapping[str, Any], envs: Iterable[str]) ->
 
 
 def _root(seen: Mapping[str, Any]) -> str:
-    lines = str(seen.get("stdout", "")).splitlines()
-    return next((match[1] for match in map(_ROOT.fullmatch, lines) if match), "")
+    return next((match[1] for match in map(_ROOT.fullmatch, _lines(seen)) if match), "")
 
 
 def _results(verified: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     results = verified.get("results")
-    return [item for item in results if isinstance(item, Mapping)] if isinstance(results, Sequence) else []
+    return [item for item in results[:NAMED] if isinstance(item, Mapping)] if isinstance(results, Sequence) else []
 
 
 def _one_env(env: str, result: Mapping[str, Any], host: str) -> tuple[Installed | None, list[Trouble]]:
@@ -118,21 +139,31 @@ def _one_env(env: str, result: Mapping[str, Any], host: str) -> tuple[Installed 
         found = clean(str(result.get("msg", "")))
         problem, remedy = "The host stopped answering", "look at the host and its network, then run this again"
         return None, [Trouble(env, UNKNOWN, problem, "an answer from verify", found, host, remedy)]
+    if result.get("refused"):
+        return None, [_garbage(env, clean(str(result.get("found", ""))), host)]
     if result.get("failed") and all(isinstance(result.get(name), str) for name in fields):
         problem = clean(str(result.get("msg", "")).split(". Wanted: ", 1)[0])
         return None, [Trouble(env, BROKEN, problem, *(clean(result[name]) for name in fields))]
     try:
         (answer,) = result["envs"]
         gpu = answer["gpu"] or {"verdict": "", "findings": []}
-        known = Installed(env, answer["release"], answer["previous"], tuple(answer["installed"]), "", gpu["verdict"])
-        if not all(isinstance(text, str) for text in (known.release, known.previous, *known.installed, known.gpu)):
-            raise TypeError
+        installed = tuple(_name(release) for release in answer["installed"][:NAMED])
+        known = Installed(env, _name(answer["release"]), _name(answer["previous"]), installed, "", gpu["verdict"])
+        if known.gpu not in ("", *_gpu_verdict.ORDER):
+            raise ValueError
         # It passed what its release requires, so nothing here is worse than degraded.
-        worrying = [item for item in gpu["findings"] if item["verdict"] not in ("ok", "absent")]
+        worrying = [item for item in gpu["findings"][:NAMED] if item["verdict"] not in ("ok", "absent")]
         texts = [[clean(str(item[name])) for name in fields] for item in worrying]
         return known, [Trouble(env, DEGRADED, "The GPU is not as it should be", *text) for text in texts]
     except (KeyError, TypeError, ValueError):
         return None, [_garbage(env, _text_of(result), host)]
+
+
+def _name(value: Any) -> str:
+    """Return the name of a release, or the empty text for none; raises ValueError for what is no name."""
+    if not isinstance(value, str) or value != _ODD.sub("", value)[:_NAME]:
+        raise ValueError
+    return value
 
 
 def _garbage(env: str, found: str, host: str) -> Trouble:

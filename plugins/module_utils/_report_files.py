@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +23,11 @@ from ansible_collections.airgap.conda.plugins.module_utils._report import (
     without_times,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._report_page import page
+
+# Characters of the report of a host: NAMED findings with five texts of LINE each, and as many environments.
+LARGEST = 4 << 20
+# Characters of a host's name that stay in that of its file; file systems take 255, a few of them for the rest.
+LONGEST = 180
 
 
 def write_report(
@@ -72,7 +78,8 @@ def require_time(text: str) -> str:
 def _read_host(path: Path, host: str, time: str) -> HostReport:
     file = _file_of(path, host)
     try:
-        text = file.read_text(encoding="utf-8", errors="replace")
+        with open(file, encoding="utf-8", errors="replace") as stream:
+            text = stream.read(LARGEST)  # one that is longer is cut off, and says that it cannot be used
     except FileNotFoundError:
         text = ""
     return parse_host(text, host, str(file), time)
@@ -84,7 +91,10 @@ def _require_own(path: Path) -> None:
 
 
 def _file_of(path: Path, host: str) -> Path:
-    return path / "hosts" / f"{quote(host, safe='')}.json"
+    name = quote(host, safe="")
+    if len(name) > LONGEST:
+        name = f"{name[:LONGEST]}-{hashlib.sha256(host.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
+    return path / "hosts" / f"{name}.json"
 
 
 def _encoded(text: str) -> bytes:

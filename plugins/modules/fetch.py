@@ -12,6 +12,7 @@ version_added: 0.1.0
 description:
   - Copies parts from the depot on the controller into the host's store over Ansible's connection. Parts that arrived
     before are not sent again. Nothing is unpacked.
+  - A host that asks for anything but parts of O(releases) is refused, and gets nothing.
 author: airgap.conda contributors (@airgap-conda)
 extends_documentation_fragment: [airgap.conda.store]
 options:

@@ -30,12 +30,12 @@ options:
         host that was not asked.
       - Without it, the page is made of the files of an earlier run.
     type: list
-    elements: dict
+    elements: raw
     default: []
   verified:
     description: What was registered of each of O(hosts), in their order, when M(airgap.conda.verify) ran in a loop.
     type: list
-    elements: dict
+    elements: raw
     default: []
   failures:
     description:
@@ -104,8 +104,8 @@ def main() -> None:
         argument_spec={
             "path": {"type": "path", "required": True},
             "hosts": {"type": "list", "elements": "str", "required": True},
-            "seen": {"type": "list", "elements": "dict", "default": []},
-            "verified": {"type": "list", "elements": "dict", "default": []},
+            "seen": {"type": "list", "elements": "raw", "default": []},
+            "verified": {"type": "list", "elements": "raw", "default": []},
             "failures": {"type": "dict", "default": {}},
             "time": {"type": "str"},
         },

@@ -18,6 +18,7 @@ from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils import _files
 from ansible_collections.airgap.conda.plugins.module_utils._activate import activate_files
+from ansible_collections.airgap.conda.plugins.module_utils._answer import TEXT, VALUE, plain
 from ansible_collections.airgap.conda.plugins.module_utils._cli_file import program
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._preflight import (
@@ -31,7 +32,13 @@ from ansible_collections.airgap.conda.plugins.module_utils._preflight_host impor
     folder_fault,
     no_programs,
 )
-from ansible_collections.airgap.conda.plugins.module_utils._release import FILES, MANIFEST, SIGNATURE, serial_of
+from ansible_collections.airgap.conda.plugins.module_utils._release import (
+    FILES,
+    MANIFEST,
+    RELEASE_ID,
+    SIGNATURE,
+    serial_of,
+)
 from ansible_collections.airgap.conda.plugins.module_utils._requirements import version_key
 from ansible_collections.airgap.conda.plugins.module_utils._store import Store
 from ansible_collections.airgap.conda.plugins.plugin_utils._take import TAKE
@@ -218,9 +225,13 @@ def install_script(root: str, tmp: str, release: Mapping[str, Any]) -> str:
 
 
 def parse_look(output: str) -> dict[str, str]:
-    """Turn the output of the look into a dict; lines that are not ``name=value`` (a banner) are skipped."""
-    pairs = [line.split("=", 1) for line in output.splitlines() if "=" in line]
-    return {name: value for name, value in pairs if name.isidentifier()}
+    """Turn the output of the look into a dict; lines that are not ``name=value`` (a banner) are skipped.
+
+    A current release that is no release's name is none: its name becomes the path of a Python.
+    """
+    pairs = [line.split("=", 1) for line in output[-TEXT:].splitlines() if "=" in line]
+    seen = {name: plain(value, VALUE) for name, value in pairs if name.isidentifier()}
+    return seen if RELEASE_ID.fullmatch(seen.get("current", "")) else {**seen, "current": "", "works": ""}
 
 
 def python_of(root: str, release: str) -> str:

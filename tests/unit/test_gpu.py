@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.airgap.conda.plugins.module_utils._answer import clean
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._gpu import (
     GpuError,
@@ -28,7 +29,6 @@ from ansible_collections.airgap.conda.plugins.module_utils._gpu import (
 from ansible_collections.airgap.conda.plugins.module_utils._gpu_verdict import (
     ORDER,
     Finding,
-    clean,
     culprit,
     overall,
 )

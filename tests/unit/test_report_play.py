@@ -25,7 +25,7 @@ OFF = {"ansible_host": "127.0.0.1", "ansible_port": 1, "ansible_ssh_common_args"
     [
         ("exec head -c 100000 /dev/urandom", ""),
         ("echo Welcome; exit 3", "Welcome"),
-        ("""echo '{"changed": false, "envs": 5}'""", "an empty answer"),
+        ("""echo '{"changed": false, "envs": 5}'""", "envs is 5"),
     ],
 )
 def test_hosts_that_answer_garbage_or_nothing(

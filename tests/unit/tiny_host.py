@@ -56,7 +56,7 @@ class Host:
         command = [str(PLAYBOOK), "-i", str(self.folder / "hosts.json"), "-e", json.dumps(variables), *options, what]
         environment = {
             **os.environ, "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_HOME": str(self.folder / "ansible"),
-            "ANSIBLE_NOCOLOR": "1", "ANSIBLE_INJECT_FACT_VARS": "false", "COLUMNS": "9999",
+            "ANSIBLE_NOCOLOR": "1", "COLUMNS": "9999",
         }  # fmt: skip
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         print(done.stdout + done.stderr)  # shown when the test fails
