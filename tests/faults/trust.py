@@ -1,0 +1,25 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Hosts that lie to their controller, drives that nobody signed, and ordinary users of a host."""
+
+from __future__ import annotations
+
+import os
+
+import trust_hosts
+from scenes import Share, World
+from tally import Tally
+
+PROMISE = "hostile hosts, drives and users of a host: nothing read, written, run or kept waiting for them"
+
+
+def run(_world: World, share: Share) -> Tally:
+    """Let hosts answer, drives hold and users do what they should not."""
+    tally = Tally("trust", PROMISE)
+    if os.geteuid() != 0:
+        tally.notes.append("hostile hosts and users: hosts that are right beside them, and other users, need root")
+        return tally
+    if share.number == 0:
+        trust_hosts.run(tally, share.long)
+    return tally
