@@ -152,7 +152,7 @@ def additions(place: Path) -> dict[str, dict[str, Any]]:
         SETTINGS: {"ansible_facts": {name: settings(place)[name] for name in places}},
         "facts: a local connection": {"ansible_facts": away},
         **found,
-        "a new host": {"add_host": {"host_name": "evil", "groups": ["workstations"], "host_vars": away}, "changed": True},
+        "a new host": {"add_host": {"host_name": "evil", "groups": ["workstations"], "host_vars": away}},
         "a new group": {"add_group": "workstations", "parent_groups": ["all"], "changed": True},
         "a warning of MBs": {"warnings": ["W" * HUGE]},
         "many warnings": {"warnings": ["\u202e\x1b[2J"] + [f"warning {number}" for number in range(5_000)]},
@@ -166,8 +166,8 @@ def additions(place: Path) -> dict[str, dict[str, Any]]:
         "results": {"results": [{"ansible_facts": settings(place), "failed": False}]},
         "a job": {"ansible_job_id": "../../../outside/canary", "finished": 0, "started": 1},
         "notes of Ansible's own": {
-            "_ansible_no_log": False, "_ansible_delegated_vars": {"ansible_host": "localhost"}, "_ansible_item_label": "x",
-            "_ansible_notify": ["x"], "_ansible_parsed": False, "_ansible_verbose_override": True,
+            "_ansible_no_log": False, "_ansible_delegated_vars": {"ansible_host": "localhost"},
+            "_ansible_item_label": "x", "_ansible_notify": ["x"], "_ansible_parsed": False,
         },
         "included variables": {"ansible_included_var_files": ["/etc/passwd"], "include": program, "include_args": {}},
     }  # fmt: skip

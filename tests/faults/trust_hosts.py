@@ -1,12 +1,11 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Hostile hosts: in one run of a playbook each of many answers with a forgery of its own, beside hosts that are right."""
+"""Hostile hosts: in one run of a playbook each of many answers with its own forgery, beside hosts that are right."""
 
 from __future__ import annotations
 
 import json
-import os
 import random
 import re
 import shutil

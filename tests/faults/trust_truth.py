@@ -32,7 +32,7 @@ DECIDE = {
     "verify": ("envs", "envs.0", "envs.0.release"),
 }
 # These can be true where a list of names is asked for.
-MAY_BE = {"an empty list"}
+MAY_BE, LISTS = {"an empty list"}, ("missing", "steps", "envs")
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,6 @@ class Truths:
         }
         fault = {"env": "demo", "release": TWO, "path": "lib/data", "package": "p", "found": "other content"}
         diff = {"before": f"demo {ONE}\n", "after": f"demo {TWO}\n"}
-        sound = {"env": "demo", "release": TWO, "installed": [ONE, TWO], "previous": ONE, "gpu": None}
         gpu = {
             "check": "driver",
             "verdict": "degraded",
@@ -90,18 +89,18 @@ class Truths:
             "remedy": "r",
             "gpu": 0,
         }
+        sound = {"env": "demo", "release": TWO, "installed": [ONE, TWO], "previous": ONE, "gpu": gpu}
         return {
             "preflight": {
                 "changed": False, "work": True, "steps": [{**runtime, **more}, {**step, **more}],
-                "verdicts": [{**verdict, "remedy": ""}],
+                "verdicts": [verdict],
             },
             "release": {
                 "changed": True, "current": {"runtime": ONE, "demo": TWO}, "pruned": [f"demo {ONE}"],
                 "seconds": {"demo": {"unpack": 1.5}}, "diff": diff,
             },
             "verify": {
-                "changed": False, "warnings": [],
-                "envs": [{**sound, "gpu": {"verdict": "degraded", "findings": [gpu], "gpus": [], "driver": "1", "cuda": "1"}}],
+                "changed": False, "warnings": [], "envs": [sound],
             },
             "repair": {
                 "changed": True, "faults": [fault], "damaged": {"demo": TWO}, "diff": diff,
@@ -138,16 +137,9 @@ def _of_result(kind: str, place: Path, result: Mapping[str, Any]) -> Iterator[Fo
     for path in fields(result):
         field = ".".join(map(str, path))
         for name, text in values(place).items():
-            decides = field in DECIDE.get(kind, ()) and not (
-                name in MAY_BE and field.endswith(("missing", "steps", "envs"))
-            )
-            yield Forgery(
-                kind,
-                f"{field} = {name}",
-                partial(replaced, result, path, text),
-                decides,
-                decides and path[-1] == 0 and "path" in name,
-            )
+            decides = field in DECIDE.get(kind, ()) and not (name in MAY_BE and field.endswith(LISTS))
+            worst = decides and path[-1] == 0 and "path" in name
+            yield Forgery(kind, f"{field} = {name}", partial(replaced, result, path, text), decides, worst)
     for name, more in additions(place).items():
         yield Forgery(kind, name, partial(json.dumps, {**result, **more}))
 
