@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 
+import trust_drives
 import trust_hosts
 from scenes import Share, World
 from tally import Tally
@@ -14,12 +15,15 @@ from tally import Tally
 PROMISE = "hostile hosts, drives and users of a host: nothing read, written, run or kept waiting for them"
 
 
-def run(_world: World, share: Share) -> Tally:
+def run(world: World, share: Share) -> Tally:
     """Let hosts answer, drives hold and users do what they should not."""
     tally = Tally("trust", PROMISE)
     if os.geteuid() != 0:
         tally.notes.append("hostile hosts and users: hosts that are right beside them, and other users, need root")
         return tally
-    if share.number == 0:
+    only = os.environ.get("FAULTS_TRUST", "")
+    if only in ("", "drives"):
+        trust_drives.run(tally, world.base, share)
+    if share.number == 0 and only in ("", "hosts"):
         trust_hosts.run(tally, share.long)
     return tally

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,12 @@ PROGRAM = """\
 echo "$0 $*" >>"{ran}"
 exec /bin/sh "$@"
 """
+
+
+# The most characters that a host may make of a run's output and of its file of the report, or a drive of a message.
+LIMIT = 64 << 10
+# What must not reach a terminal or a page: control characters, and marks that change the direction of writing.
+UNFIT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 @dataclass

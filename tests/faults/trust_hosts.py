@@ -16,7 +16,7 @@ from pathlib import Path
 
 from fleet_hosts import TWO, Fleet, Played
 from tally import Tally
-from trust_canary import SECRET, Canary
+from trust_canary import LIMIT, SECRET, UNFIT, Canary
 from trust_forge import SETTINGS, Forgery
 from trust_truth import HOME, Truths, forgeries
 
@@ -28,10 +28,6 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 # Hostile hosts of each play in the short form, and the most of one play in the long form.
 SHORT, MOST = {"refresh": 44, "repair": 30, "rollback": 8, "remove": 6}, 150
 GOOD = 2
-# The most that one host may make of a run's output, and of its file of the report.
-LIMIT = 64 << 10
-# What must not reach a terminal or a page: control characters, and marks that change the direction of writing.
-UNFIT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 VARIABLES = {
     "refresh": {
         "refresh_side": "controller",
