@@ -9,6 +9,7 @@ import os
 
 import trust_drives
 import trust_hosts
+import trust_user
 from scenes import Share, World
 from tally import Tally
 
@@ -24,6 +25,8 @@ def run(world: World, share: Share) -> Tally:
     only = os.environ.get("FAULTS_TRUST", "")
     if only in ("", "drives"):
         trust_drives.run(tally, world.base, share)
+    if only in ("", "user"):
+        trust_user.run(tally, world, share)
     if share.number == 0 and only in ("", "hosts"):
         trust_hosts.run(tally, share.long)
     return tally
