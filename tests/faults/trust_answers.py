@@ -52,6 +52,7 @@ def run(tally: Tally, base: Path, share: Share) -> None:
         faults += ["the secret was opened"] if canary.opened() else []
         tally.case(f"in process: {forgery}", [*faults, *canary.appeared()])
         tally.counts["forged, without Ansible"] += 1
+    canary.end()
 
 
 def _module(forgery: Forgery, place: Path, made: Any) -> list[str]:

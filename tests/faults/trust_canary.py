@@ -8,7 +8,6 @@ from __future__ import annotations
 import ctypes
 import os
 import re
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,10 +66,9 @@ class Canary:
         found = sorted(self.outside.rglob("*"))
         return [f"{path.relative_to(self.place)} {_begin(path)}" for path in found[:5]]
 
-    def clear(self) -> None:
-        """Forget what appeared."""
-        shutil.rmtree(self.outside)
-        self.outside.mkdir()
+    def end(self) -> None:
+        """Watch no longer; of watches there is only a number."""
+        os.close(self.watch)
 
 
 def _begin(path: Path) -> str:

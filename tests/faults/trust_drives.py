@@ -61,6 +61,7 @@ def run(tally: Tally, base: Path, share: Share) -> None:
             how, said = _in_child(partial(read, site))
             tally.case(f"{what}: {name}", _faults(site, canary, how, said))
             tally.counts[f"drives, {how}"] += 1
+        canary.end()
 
 
 def _import(site: Site) -> None:

@@ -106,6 +106,7 @@ def _play(tally: Tally, playbook: str, hostile: Hostile) -> None:
     tally.case(f"{playbook}: {seen.vault.name}", ["opened"] if seen.opened() else [])
     tally.case(f"{playbook}: outside", seen.appeared())
     tally.case(f"{playbook}: the output", ["a traceback"] if "Traceback (most" in played.output else [])
+    seen.end()
     reports = _reports(hostile)
     for host, forged in hostile.forged.items():
         faults = [*_leaked(hostile, host), *_shown(played, host), *_report_of(hostile, host)]
