@@ -43,7 +43,8 @@ def run(tally: Tally, base: Path, share: Share) -> None:
     truths = Truths(place / "root", made)
     every = [one for playbook in ASKED for group in forgeries(playbook, place, truths) for one in group]
     every = [one for one in every if one.kind in truths.results() or one.kind == "raw"]
-    chosen = every if share.long else random.Random(2).sample(every, SHORT)  # noqa: S311 - always the same
+    worst = [one for one in every if one.worst]
+    chosen = every if share.long else [*worst, *random.Random(2).sample(every, SHORT)]  # noqa: S311 - always the same
     for forgery in share.of(chosen):
         try:
             faults = _raw(forgery, place) if forgery.kind == "raw" else _module(forgery, place, made)
