@@ -27,7 +27,7 @@ from ansible_collections.airgap.conda.tests.unit.tiny_release import make_key, m
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 # Hostile hosts of each play in the short form, and the most of one play in the long form.
-SHORT, MOST = {"refresh": 40, "repair": 24, "rollback": 6, "remove": 4}, 150
+SHORT, MOST = {"refresh": 32, "repair": 16, "rollback": 5, "remove": 4}, 150
 GOOD = 2
 VARIABLES: dict[str, dict[str, Any]] = {
     "refresh": {

@@ -69,8 +69,8 @@ def cases(races: int) -> Iterator[tuple[str, Case]]:
             yield f"holds every lock that opens: {what}, umask {umask:03o}", partial(_with_locks, umask, act)
     for what, write in WRITES.items():
         for name in (".{}-new", ".{}.new", "{}-new", "{}", ".{}"):
-            yield f"plants a link at {name}: {what}", partial(_planted, write, name)
-        yield f"plants links all the time: {what}", partial(_planting, write)
+            yield f"plants a link: {what}, at {name}", partial(_planted, write, name)
+        yield f"plants links: {what}, all the time", partial(_planting, write)
     for name in ("env.tar.gz", "manifest.json.sig", "manifest.json", "files.json.zst", "activate", "compare"):
         for number in range(races):
             yield f"races the runtime's install: {name}, {number}", partial(_race, name)
