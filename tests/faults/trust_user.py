@@ -348,11 +348,11 @@ def _function(shell: str, word: str, world: World) -> list[str]:
 
 
 def _idle(shell: str, world: World) -> list[str]:
-    """Let a shell that sourced activate do nothing during three deploys: its release stays, until it ends."""
-    script = f'. "$0/activate{".fish" if shell == "fish" else ""}"; echo open; read line'
+    """Let a shell that sourced activate do nothing during two deploys; fish, which can hold nothing, after sh has."""
+    script = '. "$0/activate"; echo open; read line'
     if shell == "fish":
-        script = script.replace("$0", "$argv[1]")
-    return _stays(world, [shell, "-c", script, str(world.store.root / ENV)], NOBODY)
+        script = ". \"$0/activate\"; exec fish -c 'echo open; read line'"
+    return _stays(world, ["sh" if shell == "fish" else shell, "-c", script, str(world.store.root / ENV)], NOBODY)
 
 
 def _bound(world: World) -> list[str]:
