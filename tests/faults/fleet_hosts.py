@@ -24,7 +24,13 @@ from typing import Any
 from ansible_collections.airgap.conda.plugins.module_utils import _signature
 from ansible_collections.airgap.conda.plugins.module_utils._files import compare_tree, read_files
 from ansible_collections.airgap.conda.plugins.module_utils._release import FILES, MANIFEST, Checks
-from ansible_collections.airgap.conda.tests.unit.tiny_release import make_key, make_release, release_id, write_tree
+from ansible_collections.airgap.conda.tests.unit.tiny_release import (
+    Made,
+    make_key,
+    make_release,
+    release_id,
+    write_tree,
+)
 
 ONE, TWO = release_id(1), release_id(2)
 # What a host can have, and what the run must say of it.
@@ -85,8 +91,8 @@ class Fleet:
         different = list(compare_tree(tree / "demo" / release, listed))
         return f"{release}, but {different[0]}" if different else release
 
-    def make(self) -> None:
-        """Make the depot, the inventory and the empty hosts."""
+    def make(self) -> list[Made]:
+        """Make the depot, the inventory and the empty hosts; returns what the depot has."""
         shutil.rmtree(self.folder, ignore_errors=True)
         for name in ("root", "full", "faults", "tmp", *(f"hosts/{name}" for name in self.names)):
             (self.folder / name).mkdir(parents=True)
@@ -118,6 +124,7 @@ class Fleet:
             "workstations": {"hosts": {name: {"ansible_host": name} for name in self.names}},
         }
         (self.folder / "inventory.json").write_text(json.dumps(groups), encoding="utf-8")
+        return made
 
     def begin(self) -> Played:
         """Deploy the first release to the first host, and make the others like it."""
@@ -179,7 +186,8 @@ class Fleet:
 
     def play(self, playbook: str, *options: str, **variables: Any) -> Played:
         """Run a playbook of the collection on all hosts."""
-        command = ["ansible-playbook", "-i", str(self.folder / "inventory.json"), "-e", json.dumps(variables), *options]
+        program = os.environ.get("FAULTS_ANSIBLE", "ansible-playbook")
+        command = [program, "-i", str(self.folder / "inventory.json"), "-e", json.dumps(variables), *options]
         environment = {
             **os.environ,
             "FLEET": str(self.folder),

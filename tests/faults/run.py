@@ -28,7 +28,7 @@ RESULT = CHECKOUT / ".cache/faults/result.json"
 PAGE = CHECKOUT / "docs/guide/promises.md"
 BEGIN, END = "<!-- figures: ./dev faults --write -->\n", "<!-- end of figures -->\n"
 # Each is a file here with a PROMISE and a function run(world, share).
-PARTS = ("kill", "errors", "hostile", "flips", "racers", "in_use", "clock", "hung", "canaries", "fleet")
+PARTS = ("kill", "errors", "hostile", "flips", "racers", "in_use", "clock", "hung", "canaries", "fleet", "trust")
 # These take longer, or want a virtual machine, and run when they are asked for.
 MORE = ("defences", "power")
 # One worker runs these: they are one thing on many hosts, or on one machine.
@@ -71,11 +71,14 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--defences", action="store_true", help="take every defence away in turn: a test must turn red")
     parser.add_argument("--power", type=int, metavar="N", help="cut the power of a virtual machine N times")
     parser.add_argument("--write", action="store_true", help=f"write the figures of the last runs into {PAGE.name}")
+    parser.add_argument("--ansible", metavar="PATH", help="ansible-playbook for fleet and trust; default: that of PATH")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="default: %(default)s")
     options = parser.parse_args()
     unknown = sorted({*options.parts} - {*known})
     if unknown:
         parser.error(f"there is no part {unknown[0]}; there are {', '.join(known)}")
+    if options.ansible:
+        os.environ["FAULTS_ANSIBLE"] = options.ansible
     if options.power is not None:
         os.environ["FAULTS_POWER"] = str(options.power)
     asked = [*options.parts, *["defences"] * options.defences, *["power"] * (options.power is not None)]
