@@ -102,7 +102,8 @@ def _sources(start: str) -> dict[str, str]:
         if name in found:
             continue
         loader: Any = getattr(importlib.util.find_spec(name), "loader", None)
-        found[name] = loader.get_source(name)
+        text = loader.get_source(name)
+        found[name] = text.decode() if isinstance(text, bytes) else text  # Ansible's loader of collections gives bytes
         for module, modules in _IMPORT.findall(found[name]):
             todo += [f"{PACKAGE}.{item.strip()}" for item in (module or modules).split(",")]
     return found

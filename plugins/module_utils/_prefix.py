@@ -48,6 +48,10 @@ def check_prefix(prefix: Path) -> None:
 @contextlib.contextmanager
 def locked(prefix: Path) -> Iterator[None]:
     """Hold the prefix alone; AirgapError that names the other process when it is held already."""
+    try:
+        prefix.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(prefix, error) from error
     with _lock.locked(prefix.parent, prefix.name, f"the prefix {prefix}"):
         yield
 

@@ -15,6 +15,7 @@ import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._aside import aside
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.tests.unit.conftest import COLLECTIONS
 
 
 def alive(process: int) -> bool:
@@ -64,7 +65,9 @@ def test_work_ends_with_the_process_that_wants_it() -> None:
         "with aside(lambda: (print(os.getpid(), flush=True), time.sleep(60))) as result:\n"
         "    result()\n"
     )
-    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as parent:
+    variables = {**os.environ, "PYTHONPATH": str(COLLECTIONS)}
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=variables) as parent:
         assert parent.stdout is not None
         work = int(parent.stdout.readline())
         parent.kill()

@@ -368,7 +368,7 @@ def test_a_program_that_hangs_while_it_installs(bastion: Bastion) -> None:
     bastion.deadline = 2
     bastion.answer("create", "30", "sleep")
     assert bastion.refused().problem == f"{bastion.name} did not come to an end"
-    assert sorted(os.listdir(bastion.prefix.parent)) == []
+    assert sorted(os.listdir(bastion.prefix.parent)) == [".locks"]
 
 
 def test_an_install_that_fails_names_the_package(bastion: Bastion) -> None:

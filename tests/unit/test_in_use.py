@@ -20,6 +20,7 @@ import pytest
 from ansible_collections.airgap.conda.plugins.module_utils import _in_use
 from ansible_collections.airgap.conda.plugins.module_utils._activate import activate_files
 from ansible_collections.airgap.conda.plugins.module_utils._in_use import in_use, unseen, unused
+from ansible_collections.airgap.conda.tests.unit.conftest import COLLECTIONS
 from ansible_collections.airgap.conda.tests.unit.tiny_release import write_tree
 
 SHELLS = [
@@ -128,7 +129,8 @@ def test_where_proc_hides_processes_nothing_may_go(prefix: Path, right: bool) ->
     rights = "" if right else "setpriv --bounding-set=-sys_ptrace "
     script = f'mount -t proc -o hidepid=2 proc /proc && exec {rights}"$@"'
     command = ["unshare", "-m", "sh", "-c", script, "sh", sys.executable, "-c", program]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, input=str(prefix))
+    variables = {**os.environ, "PYTHONPATH": str(COLLECTIONS)}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, input=str(prefix), env=variables)
     if right:
         assert done.stdout == "1\n"
     else:

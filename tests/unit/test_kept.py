@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils import _command, _kept, _probe
+from ansible_collections.airgap.conda.tests.unit.conftest import COLLECTIONS
 
 PACKAGE = "ansible_collections.airgap.conda.plugins.module_utils"
 # Each is a module that runs $0 of sh without end. Seconds are for the case that a test fails.
@@ -41,9 +42,14 @@ WAYS = {
 SIGNALS = [signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGKILL]
 
 
+def run_python(program: str, folder: Path) -> subprocess.Popen[bytes]:
+    variables = {**os.environ, "PYTHONPATH": str(COLLECTIONS)}
+    return subprocess.Popen([sys.executable, "-c", program, str(folder)], stdout=subprocess.DEVNULL, env=variables)
+
+
 def start(module: str, way: str, folder: Path) -> subprocess.Popen[bytes]:
     program = f"import sys; command = ['/bin/sh', '-c', {WAYS[way]!r}, 'sh', sys.argv[1]]\n{MODULES[module]}"
-    return subprocess.Popen([sys.executable, "-c", program, str(folder)], stdout=subprocess.DEVNULL)
+    return run_python(program, folder)
 
 
 def started(folder: Path, count: int = 1) -> list[int]:
@@ -116,7 +122,7 @@ def test_what_the_client_of_a_container_leaves_behind_stays(folder: Path) -> Non
 def test_the_client_of_a_container_may_say_goodbye(folder: Path) -> None:
     script = "trap 'echo bye >$1/bye; exit' TERM; echo >$1/1; while :; do sleep 0.01; done"
     program = f"import sys; from {PACKAGE} import _kept; _kept.run_kept(['sh', '-c', {script!r}, 'sh', sys.argv[1]])"
-    with subprocess.Popen([sys.executable, "-c", program, str(folder)]) as module:
+    with run_python(program, folder) as module:
         started(folder)
         (folder / "1").unlink()
         module.kill()
