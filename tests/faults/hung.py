@@ -112,7 +112,9 @@ def _deploy(tally: Tally, world: World, name: str, command: str) -> None:
 
 
 def _quiet(*arguments: Any) -> None:
-    """Deploy, and do not say by what it was interrupted."""
+    """Deploy, and do not say by what it was interrupted; also when who runs this has signals ignored, as nohup does."""
+    for number in SIGNALS[:3]:
+        signal.signal(number, signal.SIG_DFL)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     deploy(*arguments)
 
