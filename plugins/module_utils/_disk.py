@@ -60,14 +60,15 @@ def make_folder(path: Path, mode: int = 0o755) -> None:
         return
     make_folder(path.parent, mode)
     try:
-        path.mkdir(0o700)
+        path.mkdir(mode)  # by most umasks that is all: a run that is killed here leaves it right
     except FileExistsError:
         if not stat.S_ISDIR(path.lstat().st_mode):
             raise
         return  # another run was faster
     handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
-        os.fchmod(handle, mode)
+        if stat.S_IMODE(os.fstat(handle).st_mode) != mode:
+            os.fchmod(handle, mode)
     finally:
         os.close(handle)
 

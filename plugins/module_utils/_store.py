@@ -163,7 +163,8 @@ class Store:
         """Hold the environment's lock, or fail at once naming the process that holds it."""
         require_env_name(env, str(self.root))
         with locked(self.root / ".state", env, env):
-            (self.state(env) / "lock").unlink(missing_ok=True)  # of an earlier version: everybody could hold it
+            with suppress(OSError):  # of an earlier version, and of no use: everybody could hold it
+                (self.state(env) / "lock").unlink()
             yield
 
     def unfinished(self, env: str) -> bool:

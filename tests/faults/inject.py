@@ -9,8 +9,10 @@ no start of an interpreter has to be traced or waited for.
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
+import secrets
 import signal
 import socket
 import subprocess
@@ -61,10 +63,14 @@ class Outcome:
     text: str = ""
 
 
-def trace(act: Callable[[], None], log: Path) -> tuple[Outcome, list[Call]]:
-    """Run ``act`` undisturbed; returns how it ended and its calls that change something, in their order."""
+def trace(act: Callable[[], None], log: Path, again: bool = False) -> tuple[Outcome, list[Call]]:
+    """Run ``act`` undisturbed; returns how it ended and its calls that change something, in their order.
+
+    Names that are random elsewhere are the same in each child, so that a call is found again by its path; ``again``
+    gives others, for a run after one that was killed and left some.
+    """
     names = ",".join(f"?{name}" for name in MUTATING)
-    outcome = watched(act, ["-e", f"trace={names}", "-s", "8", "-o", str(log)])
+    outcome = watched(_named(act, again), ["-e", f"trace={names}", "-s", "8", "-o", str(log)])
     seen: Counter[tuple[str, str]] = Counter()
     calls = []
     for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
@@ -80,14 +86,27 @@ def trace(act: Callable[[], None], log: Path) -> tuple[Outcome, list[Call]]:
     return outcome, calls
 
 
-def kill_at(act: Callable[[], None], call: Call) -> Outcome:
-    """Run ``act`` and kill it as it makes ``call``, which does not happen any more."""
-    return watched(act, _inject(call, f"signal=SIGKILL:when={call.number}"))
+def _named(act: Callable[[], None], again: bool) -> Callable[[], None]:
+    def run() -> None:
+        numbers = itertools.count((1 << 32) * again)
+
+        def token_hex(size: int | None = None) -> str:
+            return f"{next(numbers):0{2 * (size or 32)}x}"
+
+        secrets.token_hex = token_hex
+        act()
+
+    return run
+
+
+def kill_at(act: Callable[[], None], call: Call, again: bool = False) -> Outcome:
+    """Run ``act`` and kill it as it makes ``call``, which does not happen any more; ``again`` as in ``trace``."""
+    return watched(_named(act, again), _inject(call, f"signal=SIGKILL:when={call.number}"))
 
 
 def fail_at(act: Callable[[], None], call: Call, error: str) -> Outcome:
     """Run ``act`` and let ``call`` fail once with ``error`` (ENOSPC)."""
-    return watched(act, _inject(call, f"error={error}:when={call.number}"))
+    return watched(_named(act, again=False), _inject(call, f"error={error}:when={call.number}"))
 
 
 def fail_from(act: Callable[[], None], calls: list[Call], call: Call, error: str) -> Outcome:
@@ -101,7 +120,7 @@ def fail_from(act: Callable[[], None], calls: list[Call], call: Call, error: str
     for name in (*MAKES, *LASTS) if error == "ENOSPC" else MUTATING:
         if name not in OPENS:
             options += _inject(Call(name, 0, ""), f"error={error}:when={done.get(name, 0) + 1}+")
-    return watched(act, options)
+    return watched(_named(act, again=False), options)
 
 
 def _inject(call: Call, what: str) -> list[str]:

@@ -43,8 +43,8 @@ def calls_of(world: World, scene: Scene) -> list[Call]:
     return _trace(world, scene)
 
 
-def _trace(world: World, scene: Scene) -> list[Call]:
-    outcome, calls = trace(partial(scene.act, world, scene.step(world)), world.base / "calls")
+def _trace(world: World, scene: Scene, again: bool = False) -> list[Call]:
+    outcome, calls = trace(partial(scene.act, world, scene.step(world)), world.base / "calls", again)
     if outcome.how != ("refused" if scene.refused else "done"):
         raise RuntimeError(f"{scene.name}: {outcome}")
     return calls
@@ -66,11 +66,11 @@ def _kill_twice(world: World, scene: Scene, first: Call, numbers: random.Random)
         if outcome.how != "killed":
             return [f"not killed: {outcome}"]
         if _look == "trace":
-            calls = _trace(world, scene)
+            calls = _trace(world, scene, again=True)
     if not calls:
         return is_whole(world, scene) + converges(world, scene)
     second = numbers.choice(calls)
-    outcome = kill_at(partial(scene.act, world, scene.step(world)), second)
+    outcome = kill_at(partial(scene.act, world, scene.step(world)), second, again=True)
     if outcome.how != "killed":
         return [f"not killed again: {outcome}, {second.text}"]
     return is_whole(world, scene) + converges(world, scene)

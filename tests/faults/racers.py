@@ -114,7 +114,9 @@ def _after(world: World, outcomes: dict[int, Outcome]) -> list[str]:
         (other,) = outcomes.keys() - {child}
         if outcome.how != "refused" or not PARTS.fullmatch(outcome.text):
             faults.append(f"{outcome.how}: {outcome.text[-800:]}")
-        elif "Another run is at work" in outcome.text and not re.search(rf"process {other} holds", outcome.text):
+        elif "Another run is at work" in outcome.text and not re.search(
+            rf"process {other} \(\w+\) holds", outcome.text
+        ):
             faults.append(f"not named, {other}: {outcome.text}")
     try:
         deploy_release(world, send(world, 4))
