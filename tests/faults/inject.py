@@ -90,8 +90,8 @@ def _named(act: Callable[[], None], again: bool) -> Callable[[], None]:
     def run() -> None:
         numbers = itertools.count((1 << 32) * again)
 
-        def token_hex(size: int | None = None) -> str:
-            return f"{next(numbers):0{2 * (size or 32)}x}"
+        def token_hex(nbytes: int | None = None) -> str:
+            return f"{next(numbers):0{2 * (nbytes or 32)}x}"
 
         secrets.token_hex = token_hex
         act()
