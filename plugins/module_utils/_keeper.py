@@ -7,15 +7,13 @@ A module that is killed cannot end what it started. This one is told by the kern
 whose writing end only the module has. All that the program starts is below it, also what left its session or its
 parent (PR_SET_CHILD_SUBREAPER). It ends as the program does, with the same exit status or signal.
 
-It is given to Python as text, so it imports nothing of this collection.
+It is given to Python as text, so it imports nothing of this collection; nor what would take longer than its work.
 """
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import os
-import resource
 import select
 import signal
 import sys
@@ -32,8 +30,10 @@ TOLD = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 def prctl(option: int, value: int) -> None:
     """Ask the kernel for something; what it does not know is done without."""
-    with contextlib.suppress(OSError, AttributeError):
+    try:  # noqa: SIM105 - contextlib would take longer to import
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+    except (OSError, AttributeError):
+        pass
 
 
 def end_with_parent(parent: int) -> None:
@@ -88,8 +88,10 @@ def end(number: int) -> None:
             return
         for process in alive:
             if number == signal.SIGKILL or process not in sent:
-                with contextlib.suppress(OSError):
+                try:  # noqa: SIM105
                     os.kill(process, number)
+                except OSError:
+                    pass
         sent = alive
         time.sleep(LOOK)
         reap(0)
@@ -139,6 +141,8 @@ def main(lifeline: int, whole: bool, command: list[str]) -> None:
     if status is None:
         os._exit(128 + signal.SIGKILL)
     if os.WIFSIGNALED(status):
+        import resource
+
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         if os.WTERMSIG(status) != signal.SIGKILL:
             signal.signal(os.WTERMSIG(status), signal.SIG_DFL)
