@@ -56,9 +56,10 @@ _SHOWN = _Shown()
 def plain(text: str, limit: int = TEXT) -> str:
     """Return ``text`` without anything that acts on a screen: controls, marks of direction, what cannot be seen.
 
-    Ends of lines and tabs stay. Of a long text the beginning and the end are kept.
+    Ends of lines and tabs stay, those of a terminal (ssh has one for a raw task) as ends of lines. Of a long text the
+    beginning and the end are kept.
     """
-    return _shortened(text, limit).translate(_SHOWN)
+    return _shortened(text, limit).replace("\r\n", "\n").translate(_SHOWN)
 
 
 def clean(text: str, limit: int = LINE) -> str:

@@ -36,6 +36,11 @@ def test_plain_text_of_any_language_stays() -> None:
     assert plain(text) == text
 
 
+def test_the_ends_of_lines_of_a_terminal_are_ends_of_lines() -> None:
+    assert plain("a\r\nb\r\n") == "a\nb\n"
+    assert take_in({"stdout": "a\r\n"}) == {"stdout": "a\n"}
+
+
 def test_a_long_text_keeps_its_ends() -> None:
     text = plain("a" * 10 + "x" * 50_000_000 + "z" * 10)
     assert len(text) <= TEXT
@@ -44,7 +49,7 @@ def test_a_long_text_keeps_its_ends() -> None:
 
 def test_what_is_beyond_the_bounds_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     deep: Any = "end"
-    for _ in range(100_000):
+    for _line in range(100_000):
         deep = [deep]
     assert str(take_in(deep)).count("[") == DEPTH + 1
     assert "deep" in excess(deep)

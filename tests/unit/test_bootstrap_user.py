@@ -139,7 +139,7 @@ def test_a_user_who_exchanges_a_file_all_the_time_gets_nothing(host: Host, name:
     secret.write_text(SECRET, encoding="ascii")
     secret.chmod(0o600)
     counts = {0: 0, 1: 0}
-    for _ in range(8):
+    for _round in range(8):
         host.send(made)
         (host.tmp / "evil").write_bytes(evil_part())
         for path in [host.tmp, *host.tmp.iterdir()]:

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.airgap.conda.plugins.filter.readable import readable
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._report import Fleet, HostReport, fleet, parse_host
 from ansible_collections.airgap.conda.plugins.module_utils._report_answer import host_report, with_failure
@@ -52,6 +53,14 @@ def good(host: str) -> HostReport:
 
 def broken(host: str, found: str = "other content") -> HostReport:
     return report(right("runtime", "1-00000001"), wrong("demo", found), host=host)
+
+
+def test_what_came_through_a_terminal_is_read() -> None:
+    """Ansible's raw task has one: each line ends in two characters."""
+    listing = readable(seen(LINKS.replace("\n", "\r\n")))
+    results = right("runtime", "1-00000001"), right("demo", "12-1c0ffee5")
+    found = report(*results, listing=listing)
+    assert (found.verdict(), [env.env for env in found.envs]) == ("ok", ["demo", "runtime"])
 
 
 class Reader(HTMLParser):

@@ -122,7 +122,7 @@ def test_what_nobody_can_read_hides_no_other_member() -> None:
         in_zip(bytes(1 << 20)),
         gzip.compress(gzip.compress(bytes(1 << 20))),
         in_tar(in_zip(bytes(1 << 20))),
-        b"".join(gzip.compress(bytes(1 << 10)) for _ in range(1 << 10)),
+        b"".join(gzip.compress(bytes(1 << 10)) for _member in range(1 << 10)),
     ],
     ids=["gzip", "zip", "gzip in gzip", "zip in tar", "many gzip"],  # the bytes have the time of day in them
 )
