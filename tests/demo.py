@@ -279,7 +279,7 @@ def tell(story: Story, place: Place, timer: Callable[[], None]) -> None:
         )
     use(story, place)
     story.chapter("Roll back")
-    playbook(story, place, "airgap.conda.rollback", "-e", "env=demo")
+    playbook(story, place, "airgap.conda.rollback", "-e", "rollback_env=demo")
     use(story, place)
     story.chapter("Deploy: the second release is still there, nothing is sent")
     playbook(story, place, "airgap.conda.deploy")

@@ -46,7 +46,7 @@ class DamagedError(AirgapError):
             wanted=faults[0].wanted if count == 1 else "every path as files.json of the release lists it",
             found="; ".join([str(fault) for fault in faults[:NAMED]] + more),
             where=str(store.release(env, release) / (faults[0].path if count == 1 else "")),
-            remedy=f"run airgap.conda.repair with -e env={env}, or roll back; then look for who changed it",
+            remedy=f"run airgap.conda.repair with -e repair_env={env}, or roll back; then look for who changed it",
         )
         self.faults = faults
 

@@ -127,7 +127,7 @@ class Store:
         """Read the list of files of an installed release; raises when it is not the one that its manifest names."""
         path = self.state(env) / release / FILES
         sha256 = self.manifest(env, release).files_sha256
-        remedy = f"run airgap.conda.repair with -e env={env}; then look for who changed it"
+        remedy = f"run airgap.conda.repair with -e repair_env={env}; then look for who changed it"
         return read_files(read_signed(path, sha256, remedy), str(path))
 
     def require_place(self, env: str, release: str, prefix: str) -> None:

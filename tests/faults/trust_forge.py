@@ -136,7 +136,7 @@ def settings(place: Path) -> dict[str, Any]:
         "_report_page": {"wrong": [], "page": "x"},
         "_report_seen": {},
         "_refresh_build": "",
-        "workstations": "localhost",
+        "airgap_workstations": "localhost",
     }
 
 

@@ -37,8 +37,8 @@ VARIABLES: dict[str, dict[str, Any]] = {
         "report_envs": ["demo"],
     },
     "repair": {},
-    "rollback": {"env": "demo"},
-    "remove": {"env": "demo"},
+    "rollback": {"rollback_env": "demo"},
+    "remove": {"remove_env": "demo"},
 }
 
 

@@ -78,7 +78,7 @@ def test_the_message_names_five_paths_and_their_packages(store: Store) -> None:
     assert caught.value.found.count("; ") == 5
     assert "include/z.h of zlib 1.3: other content" in caught.value.found
     assert caught.value.found.endswith("; and 1 more")
-    assert "airgap.conda.repair with -e env=demo" in caught.value.remedy
+    assert "airgap.conda.repair with -e repair_env=demo" in caught.value.remedy
     assert len(caught.value.as_result()["faults"]) == 6
 
 

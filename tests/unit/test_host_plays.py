@@ -49,11 +49,11 @@ def test_a_rollback_by_playbook(host: Host) -> None:
     host.bring(1, env="runtime", tree=RUNTIME)
     host.bring(1)
     host.bring(2)
-    done = host.play("airgap.conda.rollback", "--check", "--diff", env="demo")
+    done = host.play("airgap.conda.rollback", "--check", "--diff", rollback_env="demo")
     assert (done.count("changed"), done.count("ok")) == (1, 2)
     assert f"-demo {release_id(2)}\n+demo {release_id(1)}\n" in done.output
     assert host.store.current("demo") == release_id(2)
-    assert host.play("airgap.conda.rollback", env="demo").count("changed") == 1
+    assert host.play("airgap.conda.rollback", rollback_env="demo").count("changed") == 1
     assert host.store.current("demo") == release_id(1)
 
 
