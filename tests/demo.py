@@ -85,13 +85,18 @@ class Story:
         if not quiet:
             print(f"  $ {_shorten(command)}", flush=True)
         environment = {**os.environ, **variables}
-        done = subprocess.run(
-            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-        )
-        if done.returncode != 0:
-            print(done.stdout)
-            raise StepFailed(f"exit status {done.returncode} of: {_shorten(command)}")
-        return done.stdout
+        with subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as process:
+            try:
+                output = process.communicate()[0]
+            except KeyboardInterrupt:
+                _wait_for_its_end(process)
+                raise
+        if process.returncode != 0:
+            print(output)
+            raise StepFailed(f"exit status {process.returncode} of: {_shorten(command)}")
+        return output
 
     def say(self, text: str) -> None:
         """Print the lines of ``text`` as the answer to the last command."""
@@ -105,6 +110,14 @@ class Story:
         for (title, begin), end in zip(self.chapters, ends, strict=True):
             print(f"    {end - begin:6.1f} s  {title}")
         print(f"    {time.monotonic() - self.started:6.1f} s  in all")
+
+
+def _wait_for_its_end(process: subprocess.Popen[str]) -> None:
+    """Let a command that was interrupted too end what it started; kill it when that takes 20 s."""
+    try:
+        process.communicate(timeout=20)
+    except subprocess.TimeoutExpired:
+        process.kill()
 
 
 def _shorten(command: list[str]) -> str:

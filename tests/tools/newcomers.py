@@ -60,6 +60,12 @@ class Case:
 
 LOCAL = rf"no container hosts here, so a local prefix takes their place: .*\n(.*\n)*.*{DEMO_ENDED}"
 APT = "apt-get -q update >/dev/null && apt-get -q install -y --no-install-recommends"
+# timeout tells the whole process group, as a terminal does.
+INTERRUPTED = (
+    "processes() { ps -eo comm=,pid= | grep -Ev '^(ps|grep|sort|bash) ' | sort; }; processes >/tmp/before; "
+    "for moment in 2 8 20 40 60; do timeout --signal=INT $moment ./dev demo; done; processes >/tmp/after; "
+    "if diff /tmp/before /tmp/after; then echo no process is left; fi"
+)
 CHANNEL_PACKAGES = "mmdebstrap debian-archive-keyring patchelf python3-venv"
 CASES = (
     Case("a plain container", says=LOCAL),
@@ -72,6 +78,7 @@ CASES = (
     Case(
         "a full disk", options=("--tmpfs", "/root:rw,exec,size=200m"), status=1, says=r"^dev: wanted 3 GB of room .*\n$"
     ),
+    Case("Ctrl-C at five moments, then again", before=INTERRUPTED, says=rf"\nno process is left\n(.*\n)*.*{LOCAL}"),
     Case("the tests in a plain container", "./dev test", says=r"\n\d+ parts passed; \d+ cannot run here: .*\n$"),
 )
 
