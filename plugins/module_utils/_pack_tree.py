@@ -17,10 +17,11 @@ import re
 import shutil
 import stat
 import warnings
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._site import recorded_site, site_folders
 from ansible_collections.airgap.conda.plugins.module_utils._urls import mask_credentials
 
 # Bytes of a file that are looked at at a time.
@@ -91,8 +92,9 @@ def make_tree(prefix: Path, tree: Path, dest_prefix: str, allow: Collection[str]
         with warnings.catch_warnings():
             # Its one warning says that the package cache is gone; it would then miss prefixes in binary files.
             warnings.simplefilter("error", UserWarning)
-            # One for each path, though two packages may have it.
-            files = {file.target: file for file in conda_pack.CondaEnv.from_prefix(str(prefix), **options)}
+            with _python_found(prefix):
+                # One for each path, though two packages may have it.
+                files = {file.target: file for file in conda_pack.CondaEnv.from_prefix(str(prefix), **options)}
     except (conda_pack.CondaPackException, UserWarning) as error:
         raise AirgapError(
             "conda-pack could not pack the environment",
@@ -126,6 +128,25 @@ def make_tree(prefix: Path, tree: Path, dest_prefix: str, allow: Collection[str]
                 remedy="choose a shorter root on the hosts",
             ) from error
     packer.finish()
+
+
+@contextlib.contextmanager
+def _python_found(prefix: Path) -> Iterator[None]:
+    """Tell conda-pack where the packages of this Python are: it takes lib/pythonX.Y of its version for granted."""
+    from conda_pack import core
+
+    sites, usual = [str(path.relative_to(prefix)) for path in site_folders(prefix)], core.find_site_packages
+
+    def found(path: str) -> str | None:
+        guess = usual(path)
+        recorded = [site for site in map(recorded_site, Path(path).glob("conda-meta/python-*.json")) if site]
+        return next((site for site in [*recorded, guess, *sites] if site in sites), guess)
+
+    core.find_site_packages = found
+    try:
+        yield
+    finally:
+        core.find_site_packages = usual
 
 
 def _is_text_with(prefix: bytes, path: str) -> bool:

@@ -25,6 +25,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._errors import Airgap
 from ansible_collections.airgap.conda.plugins.module_utils._kept import run_kept
 from ansible_collections.airgap.conda.plugins.module_utils._prefix import write_anew
 from ansible_collections.airgap.conda.plugins.module_utils._python import clean_variables, python_of
+from ansible_collections.airgap.conda.plugins.module_utils._site import site_folders
 from ansible_collections.airgap.conda.plugins.module_utils._urls import mask_credentials, without_credentials
 
 
@@ -119,7 +120,7 @@ def settle_records(prefix: Path) -> None:
     first line names the prefix. Neither means anything on a host. What a conda package brought stays as it is.
     """
     owned = conda_files(prefix)
-    for installer in sorted(prefix.glob("lib/python*/site-packages/*.dist-info/INSTALLER")):
+    for installer in sorted(path for site in site_folders(prefix) for path in site.glob("*.dist-info/INSTALLER")):
         record, requested = installer.with_name("RECORD"), installer.with_name("REQUESTED")
         if not installer.read_bytes().startswith(b"pip") or not record.is_file():
             continue
@@ -131,7 +132,8 @@ def settle_records(prefix: Path) -> None:
         writer = csv.writer(settled, lineterminator="\n")
         for path, *rest in sorted(row for row in rows if row):
             if path != f"{record.parent.name}/REQUESTED":
-                writer.writerow([path, "", ""] if path.startswith("../../../bin/") else [path, *rest])
+                place = os.path.relpath(record.parents[1] / path, prefix)
+                writer.writerow([path, "", ""] if place.startswith("bin/") else [path, *rest])
         write_anew(record, settled.getvalue().encode("utf-8"))
 
 

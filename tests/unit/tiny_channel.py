@@ -24,7 +24,10 @@ Content = bytes | tuple[str, str]
 
 
 class TinyChannel:
-    """A channel in a directory. ``add`` makes one package: files by path, or links as ``("->", target)``."""
+    """A channel in a directory. ``add`` makes one package: files by path, or links as ``("->", target)``.
+
+    A file that begins with ``#!`` can be executed. ``more`` are further entries of the package's index.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -42,10 +45,11 @@ class TinyChannel:
         files: Mapping[str, Content] | None = None,
         sha256: str | None = None,
         noarch: str = "generic",
+        more: Mapping[str, object] | None = None,
     ) -> Path:
         content = {f"share/{name}": f"{name} {version}\n".encode()} if files is None else files
         index = {"name": name, "version": version, "build": "0", "build_number": 0, "depends": list(depends)}
-        index |= {"subdir": "noarch", "noarch": noarch}
+        index |= {"subdir": "noarch", "noarch": noarch, **(more or {})}
         path = self.folder / "noarch" / f"{name}-{version}-0.tar.bz2"
         with tarfile.open(path, "w:bz2", compresslevel=1) as archive:
             for member, data in content.items():
@@ -118,7 +122,7 @@ def _add(archive: tarfile.TarFile, path: str, data: Content) -> None:
         member.type, member.linkname = tarfile.SYMTYPE, data[1]
         archive.addfile(member)
     else:
-        member.size, member.mode = len(data), 0o644
+        member.size, member.mode = len(data), 0o755 if data.startswith(b"#!") else 0o644
         archive.addfile(member, io.BytesIO(data))
 
 
