@@ -77,7 +77,11 @@ def diagnose(prefix: Path, spec: Spec, dest_prefix: str = "", allow: Mapping[str
 
 def require_sound(findings: Sequence[Finding]) -> None:
     """Raise AirgapError for the errors among the findings that are not allowed, all of them in one."""
-    errors = [finding.as_error() for finding in findings if finding.stops]
+    stop_for([finding.as_error() for finding in findings if finding.stops])
+
+
+def stop_for(errors: Sequence[AirgapError]) -> None:
+    """Raise all of the errors in one; nothing when there are none."""
     if len(errors) == 1:
         raise errors[0]
     if errors:

@@ -141,6 +141,30 @@ CATALOGUE = (
         "and the pack.",
     ),
     Complaint(
+        "glibc-too-new",
+        ERROR,
+        "The environment needs a newer glibc than its hosts have",
+        "a glibc not newer than that of the oldest host, target.glibc",
+        "The hosts' dynamic loader refuses a file that wants symbols of a newer glibc. A compiler's sysroot does not "
+        "count: nothing loads it.",
+        "Take an older build of the package. If pip compiled the file here, build in a container of the hosts' system. "
+        "Allow it for a file that no host loads: hosts are then asked for the glibc of the target.",
+        before='build_container: ""',
+        after="build_container: ubuntu:20.04",
+        file="group_vars/all.yml",
+        step=PUBLISH,
+    ),
+    Complaint(
+        "cpu-too-new",
+        ERROR,
+        "The environment needs a newer processor than its hosts have",
+        "code for the processors of the oldest hosts, target.cpu",
+        "A processor stops a program at the first instruction that it does not know.",
+        "Take a build of the package for the level of the target. Allow it if the package looks at the processor "
+        "before it uses that code: hosts are then asked for the processor of the target.",
+        step=PUBLISH,
+    ),
+    Complaint(
         "cuda-unsupported",
         ERROR,
         "The environment brings a CUDA that its hosts' driver does not run",

@@ -125,11 +125,12 @@ def _csv(path: Path) -> list[str]:
         return []
 
 
+_SITE = r"(?:lib[^/]*/[^/]+/)?(?:site|dist)-packages/"
+
+
 def _guess(path: str, manifest: Manifest) -> str:
     """Find the package of a path whose record is damaged by the name of a conda record or of a folder for imports."""
-    top = re.match(
-        r"(?:lib[^/]*/[^/]+/)?(?:site|dist)-packages/([^/]+?)(-[^/]*\.(dist|egg)-info|\.libs|\.py)?(/|$)", path
-    )
+    top = re.match(rf"{_SITE}([^/]+?)(-[^/]*\.(dist|egg)-info|\.libs|\.py)?(/|$)", path)
     top = top or re.match(r"lib/(python)[23]\.\d+t?/", path)
     for package in manifest.packages:
         name, version = str(package.get("name", "")), str(package.get("version", ""))
