@@ -21,6 +21,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._shebang import fitted
 from ansible_collections.airgap.conda.plugins.module_utils._site import recorded_site, site_folders
 from ansible_collections.airgap.conda.plugins.module_utils._urls import mask_credentials
 
@@ -30,10 +31,13 @@ RECORD = re.compile(r"conda-meta/[^/]+\.json")
 
 
 class LinkTree:
-    """What conda-pack takes for an archive: hard links to files that stay as they are, new files for the others."""
+    """What conda-pack takes for an archive: hard links to files that stay as they are, new files for the others.
 
-    def __init__(self, tree: Path) -> None:
-        self._tree = str(tree)
+    In these the place on the hosts, ``dest_prefix``, stands already; it may be too long for a script's first line.
+    """
+
+    def __init__(self, tree: Path, dest_prefix: str = "") -> None:
+        self._tree, self._dest_prefix = str(tree), dest_prefix
         self._folders: set[str] = set()
 
     def add(self, source: str, target: str) -> None:
@@ -52,6 +56,7 @@ class LinkTree:
 
     def add_bytes(self, source: str, data: bytes, target: str) -> None:
         """Take ``source`` with the content ``data``."""
+        data = fitted(data, self._dest_prefix)
         if os.path.getsize(source) == len(data) and Path(source).read_bytes() == data:
             self.add(source, target)
             return
@@ -104,7 +109,7 @@ def make_tree(prefix: Path, tree: Path, dest_prefix: str, allow: Collection[str]
             remedy="let conda alone, or pip alone, install the packages named here; if the cache is gone, remove the "
             "environment, so that it is made again",
         ) from error
-    links, needle = LinkTree(tree), os.fsencode(prefix)
+    links, needle = LinkTree(tree, dest_prefix), os.fsencode(prefix)
     packer = Packer(str(prefix), links, dest_prefix)
     for file in files.values():
         if file.file_mode == "unknown" and not _is_text_with(needle, file.source):
