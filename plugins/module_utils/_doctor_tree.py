@@ -197,19 +197,13 @@ class Tree:
 
     @cached_property
     def unmanaged(self) -> tuple[str, ...]:
-        """Return the paths of files and links that no conda package lists; byte code and conda's own files left out."""
+        """Return the paths of files and links that no conda package lists; conda's own files left out."""
         found = []
         for folder, names, files in os.walk(self.prefix):
             inside = os.path.relpath(folder, self.prefix)
             links = [name for name in names if os.path.islink(os.path.join(folder, name))]
             found += [os.path.normpath(os.path.join(inside, name)) for name in files + links]
-        return tuple(
-            sorted(
-                path
-                for path in found
-                if path not in self.claims and not path.endswith(".pyc") and not path.startswith("conda-meta/")
-            )
-        )
+        return tuple(sorted(path for path in found if path not in self.claims and not path.startswith("conda-meta/")))
 
     @cached_property
     def links(self) -> dict[str, str]:
