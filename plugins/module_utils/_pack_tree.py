@@ -20,6 +20,7 @@ import warnings
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from ansible_collections.airgap.conda.plugins.module_utils._conda_meta import conda_files
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._shebang import fitted
 from ansible_collections.airgap.conda.plugins.module_utils._site import recorded_site, site_folders
@@ -34,7 +35,10 @@ class LinkTree:
     """What conda-pack takes for an archive: hard links to files that stay as they are, new files for the others.
 
     In these the place on the hosts, ``dest_prefix``, stands already; it may be too long for a script's first line.
+    Nothing takes the place of what is ``final``.
     """
+
+    final: Collection[str] = ()
 
     def __init__(self, tree: Path, dest_prefix: str = "") -> None:
         self._tree, self._dest_prefix = str(tree), dest_prefix
@@ -42,6 +46,8 @@ class LinkTree:
 
     def add(self, source: str, target: str) -> None:
         """Take the file, link or empty folder ``source`` as it is."""
+        if target in self.final:
+            return
         place = self._place(target)
         try:
             os.link(source, place, follow_symlinks=False)
@@ -97,7 +103,7 @@ def make_tree(prefix: Path, tree: Path, dest_prefix: str, allow: Collection[str]
         with warnings.catch_warnings():
             # Its one warning says that the package cache is gone; it would then miss prefixes in binary files.
             warnings.simplefilter("error", UserWarning)
-            with _python_found(prefix):
+            with _knowing(prefix):
                 # One for each path, though two packages may have it.
                 files = {file.target: file for file in conda_pack.CondaEnv.from_prefix(str(prefix), **options)}
     except (conda_pack.CondaPackException, UserWarning) as error:
@@ -132,26 +138,36 @@ def make_tree(prefix: Path, tree: Path, dest_prefix: str, allow: Collection[str]
                 where=str(prefix / file.target),
                 remedy="choose a shorter root on the hosts",
             ) from error
+    links.final = files  # conda-pack has a bin/activate of its own, and packages may too
     packer.finish()
 
 
 @contextlib.contextmanager
-def _python_found(prefix: Path) -> Iterator[None]:
-    """Tell conda-pack where the packages of this Python are: it takes lib/pythonX.Y of its version for granted."""
+def _knowing(prefix: Path) -> Iterator[None]:
+    """Tell conda-pack what it takes for granted otherwise.
+
+    Where the packages of this Python are: not always in lib/pythonX.Y of its version. And which files there are: it
+    leaves out what lies in conda's own prefix (envs, pkgs, names that end in ~), and packages may bring these too.
+    """
     from conda_pack import core
 
-    sites, usual = [str(path.relative_to(prefix)) for path in site_folders(prefix)], core.find_site_packages
+    sites = [str(path.relative_to(prefix)) for path in site_folders(prefix)]
+    usual, usual_files = core.find_site_packages, core.load_files
 
     def found(path: str) -> str | None:
         guess = usual(path)
         recorded = [site for site in map(recorded_site, Path(path).glob("conda-meta/python-*.json")) if site]
         return next((site for site in [*recorded, guess, *sites] if site in sites), guess)
 
-    core.find_site_packages = found
+    def files(path: str) -> set[str]:
+        owned = {name for name in conda_files(Path(path)) if os.path.lexists(f"{path}/{name}")}
+        return set(usual_files(path)) | owned
+
+    core.find_site_packages, core.load_files = found, files
     try:
         yield
     finally:
-        core.find_site_packages = usual
+        core.find_site_packages, core.load_files = usual, usual_files
 
 
 def _is_text_with(prefix: bytes, path: str) -> bool:
