@@ -31,6 +31,8 @@ class Backend(Protocol):
     name: str
     # The channels' alias when the user names none; None when the backend has one of its own.
     alias: str | None
+    # Whether installing runs the scripts that packages want run after it.
+    runs_link_scripts: bool
 
     def solve(self, specs: Sequence[str], channels: Channels, target: Target, where: str) -> list[CondaPackage]:
         """Return the packages that make the environment; ``where`` is the file of the specs, for messages."""
@@ -44,6 +46,7 @@ class RattlerBackend:
 
     name = RATTLER
     alias: str | None = "https://conda.anaconda.org"
+    runs_link_scripts = False
 
     def __init__(self, cache: Path) -> None:
         self._cache = cache

@@ -41,6 +41,7 @@ class CliBackend:
     """``cache`` is for this program's packages and indexes; ``deadline`` is in seconds, for one call."""
 
     alias: str | None = None
+    runs_link_scripts = True
 
     def __init__(self, name: str, program: str, cache: Path, deadline: float) -> None:
         self.name, self._program, self._cache, self._deadline = name, program, cache, deadline

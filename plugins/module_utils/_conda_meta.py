@@ -98,8 +98,10 @@ def _byte_code(prefix: Path, files: Sequence[str]) -> Iterator[str]:
     for name in files:
         if name.endswith(".py"):
             source = prefix / name
-            for path in (source.parent / "__pycache__").glob(f"{source.stem}.*.pyc"):
-                yield str(path.relative_to(prefix))
+            # Python 2 has it beside the source.
+            for path in (source.with_suffix(".pyc"), *(source.parent / "__pycache__").glob(f"{source.stem}.*.pyc")):
+                if path.is_file():
+                    yield str(path.relative_to(prefix))
 
 
 def release_records(tree: Path) -> None:

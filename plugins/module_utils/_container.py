@@ -43,16 +43,23 @@ class Container:
     options: tuple[str, ...] = ()
 
     def command(
-        self, words: Sequence[str], variables: Mapping[str, str], prefix: Path, folder: Path | None = None
+        self,
+        words: Sequence[str],
+        variables: Mapping[str, str],
+        prefix: Path,
+        folder: Path | None = None,
+        given: Mapping[str, str] | None = None,
     ) -> list[str]:
         """Return the command that runs ``words`` in the image, as the user who builds and with that user's network.
 
         ``variables`` are those of the environment's programs; the command itself needs them too. ``prefix`` is
-        the environment's, ``folder`` the one to work in; both are at their own paths and can be written.
+        the environment's, ``folder`` the one to work in; both are at their own paths and can be written. What is
+        ``given`` is set there whatever else would be.
         """
         names = sorted(name for name in variables if SETTINGS.fullmatch(name))
         own = {name: value for name, value in variables.items() if name.startswith(("PYTHON", "CONDA_"))}
         own.update(PATH=f"{prefix}/bin:{PATH}", HOME=str(Path.home()), LC_ALL="C.UTF-8")
+        own.update({name: value for name, value in (given or {}).items() if name not in names})
         written = _outermost([prefix, *([folder] if folder else [])])
         named = [Path(variables[name]) for name in names if variables[name].startswith("/")]
         read = _outermost([*named, *(Path(name).expanduser() for name in FILES)], written)

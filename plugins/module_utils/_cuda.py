@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.airgap.conda.plugins.module_utils._requirements import version_key
+from ansible_collections.airgap.conda.plugins.module_utils._site import site_folders
 
 # Toolkit -> oldest Linux driver that supports all of it. NVIDIA, CUDA Toolkit Release Notes, "CUDA Toolkit and
 # Corresponding Driver Versions"; where updates of a toolkit ask for newer drivers, the first release's.
@@ -142,18 +143,13 @@ _BUILD = {
 _TENSORFLOW_LIST = re.compile(r"['\"]cuda_compute_capabilities['\"]\s*[:,]\s*\[([^\]]*)\]")
 
 
-def site_packages(prefix: Path) -> list[Path]:
-    """Return the folders of an environment that Python imports packages from."""
-    return sorted(prefix.glob("lib/python3.*/site-packages"))
-
-
 def cuda_of_prefix(prefix: Path) -> tuple[str, str]:
     """Return the newest CUDA that an environment brings code for, and the file that says so; both empty for none.
 
     The newest, because it asks most of the driver. Only names and two small files are read; nothing is imported.
     """
     found = [*_conda_versions(prefix)]
-    for folder in site_packages(prefix):
+    for folder in site_folders(prefix):
         names = [path.name for path in folder.glob("nvidia_*.dist-info")]
         matches = [(_RUNTIME.fullmatch(name) or _MAJOR.fullmatch(name), name) for name in names]
         found += [(match["version"], str(folder / name)) for match, name in matches if match]
@@ -168,12 +164,12 @@ def cuda_of_prefix(prefix: Path) -> tuple[str, str]:
 def has_torch_cuda(prefix: Path) -> bool:
     """Tell whether an environment has a PyTorch that was built with CUDA."""
     name = "torch/version.py"
-    return any(_BUILD[name].search(_read(folder / name)) for folder in site_packages(prefix))
+    return any(_BUILD[name].search(_read(folder / name)) for folder in site_folders(prefix))
 
 
 def tensorflow_architectures(prefix: Path) -> list[str]:
     """Return what the environment's TensorFlow was compiled for (``sm_60``, ``compute_80``); empty without CUDA."""
-    texts = (_read(folder / "tensorflow/python/platform/build_info.py") for folder in site_packages(prefix))
+    texts = (_read(folder / "tensorflow/python/platform/build_info.py") for folder in site_folders(prefix))
     lists = [match[1] for match in map(_TENSORFLOW_LIST.search, texts) if match]
     return re.findall(r"\w+", " ".join(lists))
 

@@ -31,6 +31,7 @@ FINDERS: dict[str, Callable[[Case], Iterator[Finding]]] = {
     "conda-files-changed": _doctor_files.conda_files_changed,
     "conda-files-owned-twice": _doctor_files.conda_files_owned_twice,
     "distribution-from-conda-and-pip": _doctor_python.distribution_from_conda_and_pip,
+    "link-script-not-run": _doctor_files.link_script_not_run,
     "two-dist-infos": _doctor_python.two_dist_infos,
     "editable-install": _doctor_python.editable_install,
     "link-leads-out": _doctor_prefix.link_leads_out,
@@ -39,6 +40,7 @@ FINDERS: dict[str, Callable[[Case], Iterator[Finding]]] = {
     "pip-files-owned-twice": _doctor_files.pip_files_owned_twice,
     "pip-built-from-source": _doctor_python.pip_built_from_source,
     "prefix-in-binary": _doctor_prefix.prefix_in_binary,
+    "build-path-left": _doctor_prefix.build_path_left,
     "mixed-channels": _doctor_channels.mixed_channels,
     "cuda-from-conda-and-pip": _doctor_channels.cuda_from_conda_and_pip,
     "defaults-terms": _doctor_channels.defaults_terms,
@@ -62,22 +64,33 @@ class Complaints(AirgapError):
         return "\n".join([f"{self.problem}.", *(f"{number}. {error}" for number, error in enumerate(self.errors, 1))])
 
 
-def diagnose(prefix: Path, spec: Spec, dest_prefix: str = "", allow: Mapping[str, str] | None = None) -> list[Finding]:
+def diagnose(
+    prefix: Path,
+    spec: Spec,
+    dest_prefix: str = "",
+    allow: Mapping[str, str] | None = None,
+    work: Path | None = None,
+) -> list[Finding]:
     """Return what is wrong with the environment at ``prefix``, errors first, those that are allowed with their reason.
 
     ``dest_prefix`` is the path on the hosts; without it nobody can say whether that is too long. ``allow`` adds to what
-    the spec allows: a finding's name and the reason. Raises AirgapError when the prefix holds no environment.
+    the spec allows: a finding's name and the reason. ``work`` is the folder that all is built in.
+    Raises AirgapError when the prefix holds no environment.
     """
     allowed = {**spec.release.allow, **_checked(allow or {})}
     load_packaging()  # the finders import it where they use it
-    case = Case(Tree(prefix), spec, dest_prefix)
+    case = Case(Tree(prefix), spec, dest_prefix, work)
     found = [replace(finding, allowed=allowed.get(name, "")) for name in FINDERS for finding in FINDERS[name](case)]
     return sorted(found, key=lambda finding: complaint(finding.name).level != ERROR)
 
 
 def require_sound(findings: Sequence[Finding]) -> None:
     """Raise AirgapError for the errors among the findings that are not allowed, all of them in one."""
-    errors = [finding.as_error() for finding in findings if finding.stops]
+    stop_for([finding.as_error() for finding in findings if finding.stops])
+
+
+def stop_for(errors: Sequence[AirgapError]) -> None:
+    """Raise all of the errors in one; nothing when there are none."""
     if len(errors) == 1:
         raise errors[0]
     if errors:

@@ -97,6 +97,19 @@ CATALOGUE = (
         "If two packages bring it, keep one. Otherwise remove the prefix and build again.",
     ),
     Complaint(
+        "link-script-not-run",
+        ERROR,
+        "A package has a script that was not run when it was installed",
+        "packages that are whole once their files are in place",
+        "conda runs bin/.NAME-post-link.sh after it installed a package: to fetch the data that the package is for, to "
+        "write a cache or a configuration. Hosts run no such script: a release cannot be written there.",
+        "Have them run on the bastion, with every backend, by link_scripts in release.yml: what they make below the "
+        "prefix is in the release. Allow it if what the script does is of no use to you.",
+        before='target: {glibc: "2.31"}',
+        after='target: {glibc: "2.31"}\nlink_scripts: run',
+        file="release.yml",
+    ),
+    Complaint(
         "editable-install",
         ERROR,
         "A package is installed as a link to a source folder",
@@ -139,6 +152,30 @@ CATALOGUE = (
         "machine.",
         "Remove the prefix and build again: the cache is filled anew. Clean it between builds, not between the install "
         "and the pack.",
+    ),
+    Complaint(
+        "glibc-too-new",
+        ERROR,
+        "The environment needs a newer glibc than its hosts have",
+        "a glibc not newer than that of the oldest host, target.glibc",
+        "The hosts' dynamic loader refuses a file that wants symbols of a newer glibc. A compiler's sysroot does not "
+        "count: nothing loads it.",
+        "Take an older build of the package. If pip compiled the file here, build in a container of the hosts' system. "
+        "Allow it for a file that no host loads: hosts are then asked for the glibc of the target.",
+        before='build_container: ""',
+        after="build_container: ubuntu:20.04",
+        file="group_vars/all.yml",
+        step=PUBLISH,
+    ),
+    Complaint(
+        "cpu-too-new",
+        ERROR,
+        "The environment needs a newer processor than its hosts have",
+        "code for the processors of the oldest hosts, target.cpu",
+        "A processor stops a program at the first instruction that it does not know.",
+        "Take a build of the package for the level of the target. Allow it if the package looks at the processor "
+        "before it uses that code: hosts are then asked for the processor of the target.",
+        step=PUBLISH,
     ),
     Complaint(
         "cuda-unsupported",
@@ -194,6 +231,18 @@ CATALOGUE = (
         "Take the package from conda, or a wheel of it; usually it was compiled here.",
         before="  - pip:\n      - pycocotools==2.0.6   # no wheel for this Python",
         after="  - pycocotools=2.0.6",
+    ),
+    Complaint(
+        "build-path-left",
+        ERROR,
+        "Files hold a path of the build that is not the environment's own",
+        "no path of the folder that environments are built in",
+        "Only the environment's own path is replaced by the one on the hosts. What stands for another environment of "
+        "this machine, or for a folder of the build, leads nowhere there.",
+        "Take the package from conda, or a wheel of it. If a cache of built wheels carried the path over, clear it and "
+        "build again.",
+        before="  - pip:\n      - mytool==1.0        # built here, with the path of another environment in it",
+        after="  - mytool=1.0",
     ),
     Complaint(
         "mixed-channels",

@@ -5,12 +5,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ansible_collections.airgap.conda.plugins.module_utils._doctor_finding import Case, Finding, named, pin, some
 from ansible_collections.airgap.conda.plugins.module_utils._doctor_tree import GONE, CondaPackage, Installed
+from ansible_collections.airgap.conda.plugins.module_utils._link_scripts import script_of
+from ansible_collections.airgap.conda.plugins.module_utils._prefix import read_marker
+from ansible_collections.airgap.conda.plugins.module_utils._release_spec import RUN
 from ansible_collections.airgap.conda.plugins.module_utils._spec import RELEASE
 
 
@@ -176,3 +180,33 @@ def package_cache_missing(case: Case) -> Iterator[Finding]:
             f"remove {case.tree.prefix} and build again",
             some(folders) if folders else str(case.tree.prefix / "conda-meta"),
         )
+
+
+def link_script_not_run(case: Case) -> Iterator[Finding]:
+    """Find scripts that conda would have run for its packages: what they make or set up is missing.
+
+    Only an environment whose marker says what was run is looked at; conda itself has run them all.
+    """
+    try:
+        made = json.loads(read_marker(case.tree.prefix) or "null")
+        run = None if made is None else set(made.get("link_scripts", ()))
+    except (ValueError, TypeError, AttributeError):
+        run = None
+    for package in case.tree.conda if run is not None else ():
+        name = package.package.name
+        for action in ("pre-link", "post-link"):
+            script = script_of(name, action)
+            if script in run or not any(file.path == script for file in package.files):
+                continue
+            lines = case.conda_lines
+            change = f"write `link_scripts: {RUN}` into {RELEASE}, if you let the script run on this machine"
+            if action == "pre-link":
+                change = "take a version without it: only old versions of conda run such scripts"
+                change = f"{case.removal(lines[name])}, or {change}" if name in lines else change
+            yield Finding(
+                "link-script-not-run",
+                f"{package.package}: {script}",
+                (package.package,),
+                change,
+                str(case.spec.directory / RELEASE),
+            )

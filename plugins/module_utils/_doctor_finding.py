@@ -71,11 +71,15 @@ class Line:
 
 @dataclass(frozen=True)
 class Case:
-    """What a finder looks at: the environment, the spec it was made from, and its path on the hosts (may be empty)."""
+    """What a finder looks at: the environment, the spec it was made from, and its path on the hosts (may be empty).
+
+    ``work`` is the folder that this and other environments are built in; without one, that of the prefix.
+    """
 
     tree: Tree
     spec: Spec
     dest_prefix: str = ""
+    work: Path | None = None
 
     @property
     def file(self) -> Path:

@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
+import re
 import stat
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from ansible_collections.airgap.conda.plugins.module_utils._doctor_finding import Case, Finding, Line, named, some
 from ansible_collections.airgap.conda.plugins.module_utils._doctor_tree import Package
@@ -54,36 +57,97 @@ def prefix_too_long(case: Case) -> Iterator[Finding]:
 def prefix_in_binary(case: Case) -> Iterator[Finding]:
     """Find binary files, not brought by conda, that hold the path of the environment on this machine.
 
-    conda-pack takes what is UTF-8 for text and rewrites that, such as the console scripts of pip's packages.
+    conda-pack takes what is UTF-8 for text and rewrites the path in it, such as in the console scripts of pip's
+    packages; not where it is written in another way. Byte code has it only to show it.
     """
-    found = [path for path in case.tree.unmanaged if _holds(case.tree.prefix / path, os.fsencode(case.tree.prefix))]
+    prefix = str(case.tree.prefix)
+    paths = [path for path in case.tree.unmanaged if not path.endswith(".pyc")]
+    found = [path for path in paths if _holds(case.tree.prefix / path, prefix)]
     for packages, paths in _by_owner(case, found).items():
-        where, change = str(case.file), "leave out what writes them"
-        if packages:
-            name = packages[0].name
-            where, change = case.move_to_conda(name, name, f"{name}={packages[0].version}")
-        yield Finding(
-            "prefix-in-binary",
-            f"{named(packages) or 'no package'}: {some(paths)}",
-            packages,
-            change,
-            where,
-        )
+        where, change = _instead(case, packages)
+        yield Finding("prefix-in-binary", f"{named(packages) or 'no package'}: {some(paths)}", packages, change, where)
 
 
-def _holds(path: os.PathLike[str], prefix: bytes) -> bool:
-    """Tell whether a binary file contains ``prefix``; text files, links and empty files do not count."""
+def build_path_left(case: Case) -> Iterator[Finding]:
+    """Find files, not brought by conda, with a path of the build in them that is not the environment's own.
+
+    Nobody rewrites it: another environment's, that of a package in the cache, that of a folder that is gone.
+    """
+    tree = case.tree
+    folders = {
+        str(case.work or tree.prefix.parent),
+        *(os.path.dirname(item.cache) for item in tree.conda if item.cache),
+    }
+    folders |= {os.path.realpath(folder) for folder in folders}
+    found = {path: text for path in tree.unmanaged if (text := _other_path(tree.prefix, path, folders))}
+    for packages, paths in _by_owner(case, found).items():
+        where, change = _instead(case, packages)
+        shown = some(f"{path} ({found[path]})" for path in paths)
+        yield Finding("build-path-left", f"{named(packages) or 'no package'}: {shown}", packages, change, where)
+
+
+def _instead(case: Case, packages: tuple[Package, ...]) -> tuple[str, str]:
+    if not packages:
+        return str(case.file), "leave out what writes them"
+    name = packages[0].name
+    return case.move_to_conda(name, name, f"{name}={packages[0].version}")
+
+
+def _spellings(path: str) -> Iterator[tuple[bytes, bool]]:
+    """Yield a path as files hold it, and whether that is plain: as it is, as JSON may escape it, in two bytes each."""
+    yield os.fsencode(path), True
+    yield os.fsencode(path.replace("/", "\\/")), False
+    yield path.encode("utf-16-le", "surrogatepass"), False
+
+
+def _holds(path: os.PathLike[str], prefix: str) -> bool:
+    """Tell whether a file holds ``prefix`` where nobody rewrites it; plain text, links and empty files do not count."""
+    with _content(path) as content:
+        for needle, plain in _spellings(prefix):
+            if content is not None and content.find(needle) >= 0 and not (plain and _is_text(content)):
+                return True
+    return False
+
+
+def _is_text(content: mmap.mmap) -> bool:
+    try:
+        content[:].decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _other_path(prefix: Path, name: str, folders: Iterable[str]) -> str:
+    """Return the first path below ``folders`` in a file that does not lead into the prefix, or nothing."""
+    own = (str(prefix), os.path.realpath(prefix))
+    with _content(prefix / name) as content:
+        for folder in folders if content is not None else ():
+            for needle, _plain in _spellings(f"{folder}/"):
+                at = content.find(needle) if content is not None else -1
+                while content is not None and at >= 0:
+                    text = _path_at(content, at, needle)
+                    if not any(text == path or text.startswith(f"{path}/") for path in own):
+                        return text
+                    at = content.find(needle, at + len(needle))
+    return ""
+
+
+def _path_at(content: mmap.mmap, at: int, needle: bytes) -> str:
+    raw = content[at : at + 1024]
+    text = raw.decode("utf-16-le" if b"\0" in needle else "utf-8", "replace").replace("\\/", "/")
+    match = re.match(r"[\w/.+@~=-]+", text)
+    return match[0] if match else ""
+
+
+@contextlib.contextmanager
+def _content(path: os.PathLike[str]) -> Iterator[mmap.mmap | None]:
+    """Give the bytes of a regular file that is not empty."""
     status = os.lstat(path)
     if not stat.S_ISREG(status.st_mode) or status.st_size == 0:
-        return False
+        yield None
+        return
     with open(path, "rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        if content.find(prefix) < 0:
-            return False
-        try:
-            content[:].decode("utf-8")
-        except UnicodeDecodeError:
-            return True
-    return False
+        yield content
 
 
 def _by_owner(case: Case, paths: Iterable[str]) -> dict[tuple[Package, ...], list[str]]:

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._files import sha256_file
+from ansible_collections.airgap.conda.plugins.module_utils._site import site_folders
 from ansible_collections.airgap.conda.plugins.module_utils._urls import without_credentials
 
 GONE, CHANGED = "gone", "changed"
@@ -72,7 +73,6 @@ class CondaPackage:
     address: str
     cache: str
     files: tuple[CondaFile, ...]
-    site_packages: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Tree:
     def __init__(self, prefix: Path) -> None:
         self.prefix = prefix
         self.conda = _conda_packages(prefix)
-        self.site_packages = next((p.site_packages for p in self.conda if p.site_packages), "")
+        self.site_packages = _site_packages(prefix)
 
     @cached_property
     def claims(self) -> dict[str, list[tuple[CondaPackage, CondaFile]]]:
@@ -197,19 +197,13 @@ class Tree:
 
     @cached_property
     def unmanaged(self) -> tuple[str, ...]:
-        """Return the paths of files and links that no conda package lists; byte code and conda's own files left out."""
+        """Return the paths of files and links that no conda package lists; conda's own files left out."""
         found = []
         for folder, names, files in os.walk(self.prefix):
             inside = os.path.relpath(folder, self.prefix)
             links = [name for name in names if os.path.islink(os.path.join(folder, name))]
             found += [os.path.normpath(os.path.join(inside, name)) for name in files + links]
-        return tuple(
-            sorted(
-                path
-                for path in found
-                if path not in self.claims and not path.endswith(".pyc") and not path.startswith("conda-meta/")
-            )
-        )
+        return tuple(sorted(path for path in found if path not in self.claims and not path.startswith("conda-meta/")))
 
     @cached_property
     def links(self) -> dict[str, str]:
@@ -282,7 +276,6 @@ def _conda_package(path: Path) -> CondaPackage:
             address=address,
             cache=link.get("source") or record.get("extracted_package_dir") or "",
             files=tuple(_conda_file(entry) for entry in details),
-            site_packages=_site_packages(record),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise AirgapError(
@@ -310,8 +303,7 @@ def _conda_file(entry: Mapping[str, Any]) -> CondaFile:
     )
 
 
-def _site_packages(record: Mapping[str, Any]) -> str:
-    if record["name"] != "python":
-        return ""
-    minor = ".".join(record["version"].split(".")[:2])
-    return str(record.get("python_site_packages_path") or f"lib/python{minor}/site-packages")
+def _site_packages(prefix: Path) -> str:
+    """Return where Python has its packages, relative to the prefix: the folder with most of them, if there are two."""
+    folders = sorted(site_folders(prefix), key=lambda path: -len(os.listdir(path)))
+    return str(folders[0].relative_to(prefix)) if folders else ""

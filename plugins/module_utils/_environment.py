@@ -20,6 +20,12 @@ from ansible_collections.airgap.conda.plugins.module_utils._channels import Chan
 from ansible_collections.airgap.conda.plugins.module_utils._conda_meta import adopt, own_byte_code
 from ansible_collections.airgap.conda.plugins.module_utils._container import Container
 from ansible_collections.airgap.conda.plugins.module_utils._install import copy_inside
+from ansible_collections.airgap.conda.plugins.module_utils._link_scripts import (
+    link_scripts,
+    run_link_scripts,
+    take_away,
+    take_messages,
+)
 from ansible_collections.airgap.conda.plugins.module_utils._lock_check import checked
 from ansible_collections.airgap.conda.plugins.module_utils._locks import (
     PIP_LOCK,
@@ -51,14 +57,20 @@ from ansible_collections.airgap.conda.plugins.module_utils._prefix import (
 )
 from ansible_collections.airgap.conda.plugins.module_utils._progress import Progress
 from ansible_collections.airgap.conda.plugins.module_utils._python import compile_missing, python_of
-from ansible_collections.airgap.conda.plugins.module_utils._release_spec import Target
+from ansible_collections.airgap.conda.plugins.module_utils._release_spec import RUN, Target
 from ansible_collections.airgap.conda.plugins.module_utils._spec import ENVIRONMENT, RELEASE, Spec
 from ansible_collections.airgap.conda.plugins.module_utils._urls import without_credentials
 
 # Raised when the same inputs give another environment than before, so that old ones are made anew.
 SCHEMA = 2
 # What a user sees of a step that takes long.
-STEPS = {"solve": "solving", "install": "installing the conda packages", "pip": "running pip", "compile": "compiling"}
+STEPS = {
+    "solve": "solving",
+    "install": "installing the conda packages",
+    "link": "running the scripts of conda packages",
+    "pip": "running pip",
+    "compile": "compiling",
+}
 
 
 @dataclass(frozen=True)
@@ -105,11 +117,12 @@ class Environment:
     pip_lock: str
     packages: tuple[dict[str, Any], ...]
     built_from_source: tuple[str, ...] = ()
+    link_scripts: tuple[str, ...] = ()
 
     def same_as(self, other: Environment | None) -> bool:
         """Tell whether both are made of the same files for the same question."""
-        # A lock tells neither the sizes of packages nor what pip has to build.
-        known = [replace(made, packages=(), built_from_source=()) for made in (self, other) if made]
+        # A lock tells neither the sizes of packages nor what pip has to build, nor what scripts there are.
+        known = [replace(made, packages=(), built_from_source=(), link_scripts=()) for made in (self, other) if made]
         return len(known) == 2 and known[0] == known[1]
 
     def to_text(self) -> str:
@@ -118,12 +131,13 @@ class Environment:
 
 @dataclass
 class Outcome:
-    """``durations`` in seconds, by step."""
+    """``durations`` in seconds, by step; ``messages`` are what packages have to say to the user."""
 
     changed: bool
     environment: Environment
     before: tuple[dict[str, Any], ...] = ()
     durations: dict[str, float] = field(default_factory=dict)
+    messages: list[str] = field(default_factory=list)
 
 
 def make(request: Request, update: bool = False, check: bool = False) -> Outcome:
@@ -156,6 +170,7 @@ class _Run:
         self.lock = read_lock(self.spec.directory)
         self.old = _read(self.prefix)
         self.durations: dict[str, float] = {}
+        self.messages: list[str] = []
 
     def predict(self) -> Outcome:
         current = self._current()
@@ -197,7 +212,7 @@ class _Run:
 
     def _compare(self, new: Environment, changed: bool = False) -> Outcome:
         before = self.old.packages if self.old else ()
-        return Outcome(changed or not new.same_as(self.old), new, before, self.durations)
+        return Outcome(changed or not new.same_as(self.old), new, before, self.durations, self.messages)
 
     def _choice(self) -> _Choice:
         if self.request.container:
@@ -222,6 +237,7 @@ class _Run:
     def _build(self, choice: _Choice) -> Environment:
         self._install(choice.conda, self.prefix)
         adopt(self.prefix, choice.conda)
+        run = self._link_scripts()
         pip = self._pip(self.prefix) if choice.pip is None else self._pip_locked(choice.pip)
         settle_records(self.prefix)
         for source, target in self.spec.release.copies:
@@ -234,13 +250,28 @@ class _Run:
             with self._timed("compile"):
                 compile_missing(self.prefix, self.request.container)
             own_byte_code(self.prefix)
-        new = self._describe(_Choice(choice.conda, pip))
+        new = replace(self._describe(_Choice(choice.conda, pip)), link_scripts=run)
         finish(self.prefix, new.to_text())
         return new
 
     def _install(self, conda: tuple[CondaPackage, ...], prefix: Path) -> None:
         with self._timed("install"):
             self.backend.install(conda, prefix, self.request.target)
+
+    def _link_scripts(self) -> tuple[str, ...]:
+        """Run the scripts that packages want run after the install, or let nothing of them stay; return those run."""
+        scripts = link_scripts(self.prefix)
+        if not scripts:
+            return ()
+        if self.spec.release.link_scripts != RUN:
+            take_away(self.prefix)
+            return ()
+        with self._timed("link"):
+            if self.backend.runs_link_scripts:
+                self.messages += take_messages(self.prefix)
+            else:
+                self.messages += run_link_scripts(self.prefix, scripts, self.request.container)
+        return tuple(script.path for script in scripts)
 
     def _pip(self, prefix: Path, dry_run: bool = False) -> tuple[PipPackage, ...]:
         if not self.spec.pip:
@@ -294,7 +325,7 @@ def _read(prefix: Path) -> Environment | None:
         return None
     try:
         values = json.loads(text)
-        lists = {name: tuple(values[name]) for name in ("packages", "built_from_source")}
+        lists = {name: tuple(values.get(name, ())) for name in ("packages", "built_from_source", "link_scripts")}
         return Environment(**{**values, **lists})
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, AttributeError):
         return None

@@ -16,6 +16,7 @@ from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._release import Manifest
+from ansible_collections.airgap.conda.plugins.module_utils._site import site_folders
 from ansible_collections.airgap.conda.plugins.module_utils._store import Store
 
 # How many faults a message names; a module's result has them all.
@@ -97,7 +98,7 @@ def _records(prefix: Path, damaged: Collection[str]) -> Iterator[tuple[str, Iter
         if isinstance(data.get("files"), list):
             own = f"conda-meta/{record.name}"
             yield f"{data.get('name')} {data.get('version')}", [own, *map(str, data["files"])]
-    for record in sorted(prefix.glob("lib/python3.*/site-packages/*.dist-info/RECORD")):
+    for record in sorted(path for site in site_folders(prefix) for path in site.glob("*.dist-info/RECORD")):
         path = str(record.relative_to(prefix))
         if path not in damaged:
             site = posixpath.dirname(posixpath.dirname(path))
@@ -124,10 +125,13 @@ def _csv(path: Path) -> list[str]:
         return []
 
 
+_SITE = r"(?:lib[^/]*/[^/]+/)?(?:site|dist)-packages/"
+
+
 def _guess(path: str, manifest: Manifest) -> str:
     """Find the package of a path whose record is damaged by the name of a conda record or of a folder for imports."""
-    top = re.match(r"lib/python3\.\d+/site-packages/([^/]+?)(-[^/]*\.(dist|egg)-info|\.libs|\.py)?(/|$)", path)
-    top = top or re.match(r"lib/(python)3\.\d+/", path)
+    top = re.match(rf"{_SITE}([^/]+?)(-[^/]*\.(dist|egg)-info|\.libs|\.py)?(/|$)", path)
+    top = top or re.match(r"lib/(python)[23]\.\d+t?/", path)
     for package in manifest.packages:
         name, version = str(package.get("name", "")), str(package.get("version", ""))
         record = f"conda-meta/{name}-{version}-{package.get('build', '')}.json"

@@ -21,7 +21,6 @@ from ansible_collections.airgap.conda.plugins.module_utils import _gpu_child, _p
 from ansible_collections.airgap.conda.plugins.module_utils._activate import activate_script
 from ansible_collections.airgap.conda.plugins.module_utils._answer import clean
 from ansible_collections.airgap.conda.plugins.module_utils._checks import ENVIRONMENT
-from ansible_collections.airgap.conda.plugins.module_utils._cuda import site_packages
 from ansible_collections.airgap.conda.plugins.module_utils._gpu_health import Gpu
 from ansible_collections.airgap.conda.plugins.module_utils._gpu_smi import Clock
 from ansible_collections.airgap.conda.plugins.module_utils._gpu_verdict import (
@@ -31,6 +30,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._gpu_verdict import (
     UNKNOWN,
     Finding,
 )
+from ansible_collections.airgap.conda.plugins.module_utils._site import site_folders
 
 FRAMEWORKS = ("torch", "tensorflow")
 # GPUs that are tried at the same time: a GPU that hangs costs its neighbours nothing.
@@ -90,7 +90,7 @@ class Trial:
 
 def frameworks_of(prefix: Path) -> list[str]:
     """Return which of FRAMEWORKS an environment has, without importing them."""
-    return [name for name in FRAMEWORKS if any((s / name / "__init__.py").is_file() for s in site_packages(prefix))]
+    return [name for name in FRAMEWORKS if any((s / name / "__init__.py").is_file() for s in site_folders(prefix))]
 
 
 def try_all(prefix: Path, gpus: Sequence[Gpu], clock: Clock) -> list[Trial]:

@@ -119,6 +119,14 @@ def _verify_local(packages: Sequence[CondaPackage]) -> None:
 
 def install_failed(text: str, packages: Sequence[CondaPackage], prefix: Path) -> AirgapError:
     """Return the one message for a failed install; it names the package that the installer's ``text`` names."""
+    if re.search(r"placeholder.*too short|longer than the placeholder", text, re.IGNORECASE | re.DOTALL):
+        return AirgapError(
+            "The path of the environment on the bastion is too long for a binary file of a package",
+            wanted="a prefix that is not longer than the placeholder in the package",
+            found=mask_credentials(text),
+            where=str(prefix),
+            remedy="build in a folder with a shorter path (role build: build_work)",
+        )
     for package in packages:
         if re.search(rf"(?<![\w.-]){re.escape(package.stem)}(?![\w-])", text):
             return package_failed(package, text)

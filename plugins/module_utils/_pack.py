@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import shutil
 import stat
 import tempfile
@@ -30,6 +29,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._errors import Airgap
 from ansible_collections.airgap.conda.plugins.module_utils._files import sha256_file, write_files
 from ansible_collections.airgap.conda.plugins.module_utils._pack_tree import make_tree
 from ansible_collections.airgap.conda.plugins.module_utils._payload import FORMATS, PART_SIZE, walk, write_payloads
+from ansible_collections.airgap.conda.plugins.module_utils._prefix import require_plain
 from ansible_collections.airgap.conda.plugins.module_utils._progress import Progress
 from ansible_collections.airgap.conda.plugins.module_utils._release import FILES
 from ansible_collections.airgap.conda.plugins.module_utils._requirements_tree import requirements_of
@@ -94,14 +94,7 @@ def check_request(request: PackRequest) -> None:
             where=str(request.prefix),
             remedy="build it first, with airgap.conda.environment or conda",
         )
-    if not re.fullmatch(r"/[^\s:\"'$`\\]+", request.dest_prefix):
-        raise AirgapError(
-            "The destination prefix cannot be written into scripts",
-            wanted="an absolute path without spaces, quotes and colons",
-            found=repr(request.dest_prefix),
-            where="dest_prefix",
-            remedy="choose another root on the hosts",
-        )
+    require_plain("The destination prefix", request.dest_prefix, "dest_prefix", "choose another root on the hosts")
     if request.part_size < 1:
         raise AirgapError(
             "The size of a part is too small",

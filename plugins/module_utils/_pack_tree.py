@@ -17,10 +17,13 @@ import re
 import shutil
 import stat
 import warnings
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from ansible_collections.airgap.conda.plugins.module_utils._conda_meta import conda_files
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._shebang import fitted
+from ansible_collections.airgap.conda.plugins.module_utils._site import recorded_site, site_folders
 from ansible_collections.airgap.conda.plugins.module_utils._urls import mask_credentials
 
 # Bytes of a file that are looked at at a time.
@@ -29,14 +32,22 @@ RECORD = re.compile(r"conda-meta/[^/]+\.json")
 
 
 class LinkTree:
-    """What conda-pack takes for an archive: hard links to files that stay as they are, new files for the others."""
+    """What conda-pack takes for an archive: hard links to files that stay as they are, new files for the others.
 
-    def __init__(self, tree: Path) -> None:
-        self._tree = str(tree)
+    In these the place on the hosts, ``dest_prefix``, stands already; it may be too long for a script's first line.
+    Nothing takes the place of what is ``final``.
+    """
+
+    final: Collection[str] = ()
+
+    def __init__(self, tree: Path, dest_prefix: str = "") -> None:
+        self._tree, self._dest_prefix = str(tree), dest_prefix
         self._folders: set[str] = set()
 
     def add(self, source: str, target: str) -> None:
         """Take the file, link or empty folder ``source`` as it is."""
+        if target in self.final:
+            return
         place = self._place(target)
         try:
             os.link(source, place, follow_symlinks=False)
@@ -51,6 +62,7 @@ class LinkTree:
 
     def add_bytes(self, source: str, data: bytes, target: str) -> None:
         """Take ``source`` with the content ``data``."""
+        data = fitted(data, self._dest_prefix)
         if os.path.getsize(source) == len(data) and Path(source).read_bytes() == data:
             self.add(source, target)
             return
@@ -91,8 +103,9 @@ def make_tree(prefix: Path, tree: Path, dest_prefix: str, allow: Collection[str]
         with warnings.catch_warnings():
             # Its one warning says that the package cache is gone; it would then miss prefixes in binary files.
             warnings.simplefilter("error", UserWarning)
-            # One for each path, though two packages may have it.
-            files = {file.target: file for file in conda_pack.CondaEnv.from_prefix(str(prefix), **options)}
+            with _knowing(prefix):
+                # One for each path, though two packages may have it.
+                files = {file.target: file for file in conda_pack.CondaEnv.from_prefix(str(prefix), **options)}
     except (conda_pack.CondaPackException, UserWarning) as error:
         raise AirgapError(
             "conda-pack could not pack the environment",
@@ -102,7 +115,7 @@ def make_tree(prefix: Path, tree: Path, dest_prefix: str, allow: Collection[str]
             remedy="let conda alone, or pip alone, install the packages named here; if the cache is gone, remove the "
             "environment, so that it is made again",
         ) from error
-    links, needle = LinkTree(tree), os.fsencode(prefix)
+    links, needle = LinkTree(tree, dest_prefix), os.fsencode(prefix)
     packer = Packer(str(prefix), links, dest_prefix)
     for file in files.values():
         if file.file_mode == "unknown" and not _is_text_with(needle, file.source):
@@ -125,7 +138,36 @@ def make_tree(prefix: Path, tree: Path, dest_prefix: str, allow: Collection[str]
                 where=str(prefix / file.target),
                 remedy="choose a shorter root on the hosts",
             ) from error
+    links.final = files  # conda-pack has a bin/activate of its own, and packages may too
     packer.finish()
+
+
+@contextlib.contextmanager
+def _knowing(prefix: Path) -> Iterator[None]:
+    """Tell conda-pack what it takes for granted otherwise.
+
+    Where the packages of this Python are: not always in lib/pythonX.Y of its version. And which files there are: it
+    leaves out what lies in conda's own prefix (envs, pkgs, names that end in ~), and packages may bring these too.
+    """
+    from conda_pack import core
+
+    sites = [str(path.relative_to(prefix)) for path in site_folders(prefix)]
+    usual, usual_files = core.find_site_packages, core.load_files
+
+    def found(path: str) -> str | None:
+        guess = usual(path)
+        recorded = [site for site in map(recorded_site, Path(path).glob("conda-meta/python-*.json")) if site]
+        return next((site for site in [*recorded, guess, *sites] if site in sites), guess)
+
+    def files(path: str) -> set[str]:
+        owned = {name for name in conda_files(Path(path)) if os.path.lexists(f"{path}/{name}")}
+        return set(usual_files(path)) | owned
+
+    core.find_site_packages, core.load_files = found, files
+    try:
+        yield
+    finally:
+        core.find_site_packages, core.load_files = usual, usual_files
 
 
 def _is_text_with(prefix: bytes, path: str) -> bool:

@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
 import os
 import re
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -22,9 +22,10 @@ from urllib.parse import urlsplit
 from ansible_collections.airgap.conda.plugins.module_utils._conda_meta import conda_files
 from ansible_collections.airgap.conda.plugins.module_utils._container import Container
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._kept import run_kept
+from ansible_collections.airgap.conda.plugins.module_utils._inside import Inside
 from ansible_collections.airgap.conda.plugins.module_utils._prefix import write_anew
-from ansible_collections.airgap.conda.plugins.module_utils._python import clean_variables, python_of
+from ansible_collections.airgap.conda.plugins.module_utils._python import python_of
+from ansible_collections.airgap.conda.plugins.module_utils._site import site_folders
 from ansible_collections.airgap.conda.plugins.module_utils._urls import mask_credentials, without_credentials
 
 
@@ -86,8 +87,7 @@ def _pip(
     prefix: Path, requirements: Sequence[str], options: Sequence[str], container: Container | None
 ) -> tuple[str, list[PipPackage] | None]:
     """Run ``pip install``; return what it says and what it installed, which is None when it failed."""
-    python = python_of(prefix)
-    variables = {**clean_variables(prefix, os.environ), "PIP_REQUIRE_VIRTUALENV": "0"}
+    python, inside = python_of(prefix), Inside(prefix, container)
     with tempfile.TemporaryDirectory(prefix="airgap-pip-") as folder:
         scratch = Path(folder)
         listing, report = scratch / "requirements.txt", scratch / "report.json"
@@ -95,21 +95,34 @@ def _pip(
         command = [str(python), "-m", "pip", "install", "--no-input", "--no-compile", "--no-user"]
         command += ["--disable-pip-version-check", "--report", str(report), "-r", str(listing), *options]
         try:
-            done = run_kept(
-                container.command(command, variables, prefix, scratch) if container else command,
-                cwd=scratch,
-                env=variables,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                encoding="utf-8",
-                errors="replace",
-            )
+            variables = {"PIP_REQUIRE_VIRTUALENV": "0", **_cache(inside, python, scratch)}
+            done = inside.run(command, scratch, variables)
         except OSError as error:
             return f"{python}: {error.strerror}", None
         if done.returncode != 0:
             return done.stdout, None
         return done.stdout, read_report(json.loads(report.read_text(encoding="utf-8")))
+
+
+def _cache(inside: Inside, python: Path, scratch: Path) -> dict[str, str]:
+    """Return the setting that gives pip a cache of its own, which has the machine's downloads and no wheel.
+
+    A wheel that was built here may hold the prefix that it was built in; pip would install it in every other one.
+    """
+    own = scratch / "cache"
+    own.mkdir()
+    if inside.container is None:  # there pip sees none of this machine's
+        asked = inside.run([str(python), "-m", "pip", "cache", "dir"], scratch, {"PIP_REQUIRE_VIRTUALENV": "0"})
+        lines = asked.stdout.strip().splitlines()
+        if asked.returncode != 0 or not lines:
+            return {}  # it has none, by its settings
+        for name in ("http", "http-v2"):
+            shared = Path(lines[-1], name)
+            with contextlib.suppress(OSError):
+                shared.mkdir(parents=True, exist_ok=True)
+                if shared.stat().st_uid == os.geteuid():  # as pip does, which root may run for somebody
+                    (own / name).symlink_to(shared)
+    return {"PIP_CACHE_DIR": str(own)}
 
 
 def settle_records(prefix: Path) -> None:
@@ -119,7 +132,7 @@ def settle_records(prefix: Path) -> None:
     first line names the prefix. Neither means anything on a host. What a conda package brought stays as it is.
     """
     owned = conda_files(prefix)
-    for installer in sorted(prefix.glob("lib/python*/site-packages/*.dist-info/INSTALLER")):
+    for installer in sorted(path for site in site_folders(prefix) for path in site.glob("*.dist-info/INSTALLER")):
         record, requested = installer.with_name("RECORD"), installer.with_name("REQUESTED")
         if not installer.read_bytes().startswith(b"pip") or not record.is_file():
             continue
@@ -131,7 +144,8 @@ def settle_records(prefix: Path) -> None:
         writer = csv.writer(settled, lineterminator="\n")
         for path, *rest in sorted(row for row in rows if row):
             if path != f"{record.parent.name}/REQUESTED":
-                writer.writerow([path, "", ""] if path.startswith("../../../bin/") else [path, *rest])
+                place = os.path.relpath(record.parents[1] / path, prefix)
+                writer.writerow([path, "", ""] if place.startswith("bin/") else [path, *rest])
         write_anew(record, settled.getvalue().encode("utf-8"))
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from ansible_collections.airgap.conda.plugins.module_utils._depot import Depot
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._locks import read_lock
+from ansible_collections.airgap.conda.plugins.module_utils._prefix import require_plain
 from ansible_collections.airgap.conda.plugins.module_utils._spec import Spec
 
 
@@ -39,8 +40,10 @@ def plan(
     """Compare what is asked for with what the newest release was built from. Needs no network.
 
     Locks beside the spec ask for their packages: a release made of these is up to date, whatever they were called
-    when it was built.
+    when it was built. Raises AirgapError for a ``root`` that scripts cannot hold.
     """
+    # Minutes before anything is built for it.
+    require_plain("The root on the hosts", root, "build_root", "choose another root")
     request = json.dumps([spec.sha256, root, channels, dict(target), priority, *filter(None, [image])], sort_keys=True)
     request_sha256 = hashlib.sha256(request.encode()).hexdigest()
     latest = depot.latest(spec.name)

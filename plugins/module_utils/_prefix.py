@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -22,8 +23,21 @@ MARKER = "conda-meta/airgap-conda"
 LONGEST = 108
 
 
+def require_plain(what: str, path: str, where: str, remedy: str) -> None:
+    """Raise AirgapError for a path that not every script and list of paths can hold; ``what`` and ``where`` name it."""
+    if not re.fullmatch(r"/[^\s:\"'$`\\]+", path):
+        raise AirgapError(
+            f"{what} cannot be written into scripts",
+            wanted="an absolute path without spaces, quotes, colons, $ and backslashes",
+            found=repr(path),
+            where=where,
+            remedy=remedy,
+        )
+
+
 def check_prefix(prefix: Path) -> None:
-    """Refuse a prefix that is too long, and one that holds what this collection did not make: it would be deleted."""
+    """Refuse a prefix that scripts cannot hold, and one with what this collection did not make: it would be deleted."""
+    require_plain("The prefix", str(prefix), str(prefix), "build in another folder (role build: build_work)")
     if len(str(prefix)) > LONGEST:
         raise AirgapError(
             "The prefix is too long",

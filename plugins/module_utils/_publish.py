@@ -29,7 +29,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._release import (
     serial_of,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._release_spec import override_target
-from ansible_collections.airgap.conda.plugins.module_utils._requirements_fit import compare
+from ansible_collections.airgap.conda.plugins.module_utils._requirements_fit import as_allowed, compare
 from ansible_collections.airgap.conda.plugins.module_utils._sbom import SBOM
 from ansible_collections.airgap.conda.plugins.module_utils._spec import ENVIRONMENT, RELEASE, Spec
 
@@ -157,7 +157,7 @@ def _manifest(
         platform=target["platform"],
         created=datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
         inputs={"spec_sha256": spec.sha256, "request_sha256": request_sha256, "inputs_sha256": built.inputs_sha256},
-        requirements=Requirements.from_dict(pack["requirements"]),
+        requirements=as_allowed(Requirements.from_dict(pack["requirements"]), spec.release.target, spec.release.allow),
         packages=built.packages,
         payloads=tuple(Payload.from_dict(item) for item in pack["payloads"]),
         bytes=pack["bytes"],

@@ -21,7 +21,17 @@ UNWANTED = re.compile(
     r"PYTHON.*|CONDA_.*|VIRTUAL_ENV|LD_LIBRARY_PATH|LD_PRELOAD"
     r"|PIP_(TARGET|PREFIX|ROOT|USER|REPORT|DRY_RUN|REQUIREMENT|PYTHON|LOG|QUIET|VERBOSE|COMPILE|NO_COMPILE)"
 )
-DEEPEST = "50"
+# Run by the environment's Python, which may be 2.7 or PyPy: it knows where its modules lie. With ddir the path of this
+# machine stays out of the byte code; Python puts the true one in when it imports.
+_COMPILE = """
+import compileall, os, sys, sysconfig
+prefix = os.path.realpath(sys.argv[1]) + os.sep
+found = set(os.path.realpath(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+found = sorted(path for path in found if path.startswith(prefix) and os.path.isdir(path))
+for path in found:
+    if not any(path.startswith(other + os.sep) for other in found):
+        compileall.compile_dir(path, maxlevels=50, ddir=path[len(prefix):], quiet=1)
+"""
 
 
 def python_of(prefix: Path) -> Path:
@@ -47,15 +57,10 @@ def compile_missing(prefix: Path, container: Container | None = None) -> None:
 
     Files that are no valid Python (templates, tests of old syntax) are passed over, as compileall does.
     """
-    library = (
-        "lib/python" + _run(prefix, container, ["-c", "import sys; print('%d.%d' % sys.version_info[:2])"]).strip()
-    )
-    # -d keeps the path of this machine out of the byte code; Python puts the true one in when it imports.
-    options = ["-q", "-r", DEEPEST, "-d", library]
-    _run(prefix, container, ["-m", "compileall", *options, str(prefix / library)], allowed=(0, 1))
+    _run(prefix, container, ["-c", _COMPILE, str(prefix)])
 
 
-def _run(prefix: Path, container: Container | None, arguments: Sequence[str], allowed: Sequence[int] = (0,)) -> str:
+def _run(prefix: Path, container: Container | None, arguments: Sequence[str]) -> str:
     # A fixed seed: the order of a set of words is written into byte code.
     variables = {**clean_variables(prefix, os.environ), "PYTHONHASHSEED": "0"}
     words = [str(python_of(prefix)), *arguments]
@@ -70,7 +75,7 @@ def _run(prefix: Path, container: Container | None, arguments: Sequence[str], al
         )
     except OSError as error:
         raise _cannot_run(prefix, str(error)) from error
-    if done.returncode not in allowed:
+    if done.returncode != 0:
         raise _cannot_run(prefix, "; ".join((done.stderr or done.stdout).strip().splitlines()[-3:]))
     return str(done.stdout)
 

@@ -21,6 +21,8 @@ PLATFORMS = ("linux-64", "linux-aarch64")
 CPUS = ("x86-64", "x86-64-v2", "x86-64-v3", "x86-64-v4")
 FORMATS = ("tar.zst", "tar.gz")
 GPU = ("none", "optional", "required")
+# What becomes of the scripts that conda packages want run after they are installed.
+REFUSE, RUN = LINK_SCRIPTS = ("refuse", "run")
 # Set or read by every activation: a spec that sets one of them breaks the environment.
 RESERVED_VARIABLES = ("CONDA_PREFIX", "CONDA_DEFAULT_ENV", "PATH")
 
@@ -46,7 +48,7 @@ class ReleaseSpec:
     """release.yml in types.
 
     ``copies`` are (from, to) pairs, relative to the prefix; ``allow`` has the reason for each finding let pass. With
-    ``user_site`` Python takes packages from ``~/.local`` too.
+    ``user_site`` Python takes packages from ``~/.local`` too. ``link_scripts`` is one of LINK_SCRIPTS.
     """
 
     target: Target = field(default_factory=Target)
@@ -55,6 +57,7 @@ class ReleaseSpec:
     checks: Checks = field(default_factory=Checks)
     activation_variables: dict[str, str] = field(default_factory=dict)
     user_site: bool = False
+    link_scripts: str = REFUSE
     copies: tuple[tuple[str, str], ...] = ()
     allow: dict[str, str] = field(default_factory=dict)
 
@@ -66,7 +69,7 @@ def read_release_spec(root: Node | None, taken_variables: Collection[str] = ()) 
     """
     if root is None:
         return ReleaseSpec()
-    keys = root.mapping(["target", "formats", "gpu", "checks", "activation", "copies", "allow"])
+    keys = root.mapping(["target", "formats", "gpu", "checks", "activation", "link_scripts", "copies", "allow"])
     values: dict[str, Any] = {}
     if "target" in keys:
         values["target"] = _target(keys["target"], Target())
@@ -78,6 +81,8 @@ def read_release_spec(root: Node | None, taken_variables: Collection[str] = ()) 
         values["checks"] = _checks(keys["checks"])
     if "activation" in keys:
         values["activation_variables"], values["user_site"] = _activation(keys["activation"], taken_variables)
+    if "link_scripts" in keys:
+        values["link_scripts"] = keys["link_scripts"].one_of(LINK_SCRIPTS)
     if "copies" in keys:
         values["copies"] = _copies(keys["copies"])
     if "allow" in keys:

@@ -26,6 +26,10 @@ ISA_LEVELS = {2: "x86-64-v2", 4: "x86-64-v3", 8: "x86-64-v4"}
 # Libraries that glibc picks only where the CPU has the level.
 HWCAPS = "/glibc-hwcaps/"
 
+# Below a folder of this name, or beside a C library: what compilers link against, and systems in a folder.
+_SYSROOT = re.compile(r"((?:.*/)?sysroot/)")
+_LIBC = re.compile(r"(.*?)(?:(?:usr/)?lib\w*/(?:[^/]+-linux-[^/]+/)?)?libc\.so\.6")
+
 # Reads that one file may cost: 3,700 was the most of 2,400 real ones. A hostile file leads its reader in circles.
 MAX_READS = 20_000
 # Bytes that one read may ask for.
@@ -55,11 +59,26 @@ class Elf:
 def elf_files(tree: Path, paths: Iterable[str]) -> list[Elf]:
     """Read those of ``paths`` that are ELF files for the machine that most of them are for.
 
-    Files for other machines are data here, and so are broken ones: no host loads them.
+    Files for other machines are data here, and so are broken ones and those of a sysroot: no host loads them.
     """
-    found = [elf for elf in (_read(tree, path) for path in paths) if elf]
+    paths = list(paths)
+    roots = tuple(_sysroots(paths))
+    found = [elf for elf in (_read(tree, path) for path in paths if not path.startswith(roots)) if elf]
     machines = Counter(elf.machine for elf in found).most_common(1)
     return [elf for elf in found if elf.machine == machines[0][0]]
+
+
+def _sysroots(paths: Iterable[str]) -> set[str]:
+    """Return the folders, ending in /, that have a C library of their own, as compilers bring it to link against.
+
+    One that lies where the host's loader looks (lib of the prefix) is none.
+    """
+    found = {match[1] for match in map(_SYSROOT.match, paths) if match}
+    for path in paths:
+        match = _LIBC.fullmatch(path)
+        if match and match[1] not in ("", "usr/"):
+            found.add(match[1])
+    return found
 
 
 def newest_need(files: Iterable[Elf], pattern: re.Pattern[str]) -> tuple[str, str, str]:

@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ansible_collections.airgap.conda.plugins.module_utils._prefix import read_marker
+from ansible_collections.airgap.conda.plugins.module_utils._site import site_folders
 
 SBOM = "sbom.cdx.json"
 # Longer texts in the field License are the license itself, not its name.
@@ -109,7 +110,7 @@ def _channel_name(address: str) -> str:
 
 def _pip_packages(tree: Path, owned: set[str], known: Mapping[tuple[str, str], Mapping[str, str]]) -> Iterator[Package]:
     for pattern in ("*.dist-info/METADATA", "*.egg-info/PKG-INFO"):
-        for path in sorted(tree.glob(f"lib/python3*/site-packages/{pattern}")):
+        for path in sorted(path for folder in site_folders(tree) for path in folder.glob(pattern)):
             if str(path.relative_to(tree)) in owned:
                 continue
             metadata = BytesParser().parsebytes(path.read_bytes(), headersonly=True)

@@ -24,6 +24,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._files import BLOCK
 from ansible_collections.airgap.conda.plugins.module_utils._prefix import write_anew
 from ansible_collections.airgap.conda.plugins.module_utils._release import ERROR, Finding
 from ansible_collections.airgap.conda.plugins.module_utils._secret_forms import CREDENTIAL, Known
+from ansible_collections.airgap.conda.plugins.module_utils._site import site_folders
 from ansible_collections.airgap.conda.plugins.module_utils._urls import without_credentials
 
 # The name of the finding, for allow in release.yml.
@@ -31,10 +32,7 @@ SECRET = "secret-in-release"  # noqa: S105 - the name of a finding
 # What is packed deeper, or unpacks to more, than is searched.
 UNSEARCHED = "more packed data than is searched"
 # Where conda, pip and people write addresses with credentials, relative to a prefix.
-SCRUBBED = (
-    "conda-meta/*", ".condarc", "condarc", "condarc.d/*", ".mambarc", "pip.conf",
-    "lib/python3*/site-packages/*.dist-info/direct_url.json",
-)  # fmt: skip
+SCRUBBED = ("conda-meta/*", ".condarc", "condarc", "condarc.d/*", ".mambarc", "pip.conf")
 # An address, up to where texts and configurations end it.
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>\\]+")
 # Files that may hold a secret wherever they come from: what is in them was written on this machine.
@@ -55,17 +53,18 @@ class Leak:
 
 def scrub(tree: Path) -> None:
     """Take users, passwords and tokens out of the addresses in the files in which conda and pip write them."""
-    for pattern in SCRUBBED:
-        for path in sorted(tree.glob(pattern)):
-            if path.is_symlink() or not path.is_file():
-                continue
-            data = path.read_bytes()
-            if b"@" not in data and b"/t/" not in data:
-                continue
-            clean = _ADDRESS.sub(lambda match: without_credentials(match[0]), data.decode("utf-8", "surrogateescape"))
-            new = clean.encode("utf-8", "surrogateescape")
-            if new != data:
-                write_anew(path, new, path.stat().st_mode & 0o777)
+    found = [path for pattern in SCRUBBED for path in tree.glob(pattern)]
+    found += [path for site in site_folders(tree) for path in site.glob("*.dist-info/direct_url.json")]
+    for path in sorted(found):
+        if path.is_symlink() or not path.is_file():
+            continue
+        data = path.read_bytes()
+        if b"@" not in data and b"/t/" not in data:
+            continue
+        clean = _ADDRESS.sub(lambda match: without_credentials(match[0]), data.decode("utf-8", "surrogateescape"))
+        new = clean.encode("utf-8", "surrogateescape")
+        if new != data:
+            write_anew(path, new, path.stat().st_mode & 0o777)
 
 
 def find_leaks(
@@ -186,7 +185,7 @@ def _source_of(path: str) -> str:
 def _owned(tree: Path, records: Iterable[Mapping[str, Any]]) -> set[str]:
     """Return the paths that a package brought: what conda lists, and what pip lists for the packages it installed."""
     owned = {str(path) for record in records for path in record.get("files") or ()}
-    for listing in tree.glob("lib/python3*/site-packages/*.dist-info/RECORD"):
+    for listing in (path for site in site_folders(tree) for path in site.glob("*.dist-info/RECORD")):
         if str(listing.relative_to(tree)) in owned:
             continue
         base = listing.parent.parent.relative_to(tree)

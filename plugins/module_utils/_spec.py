@@ -20,6 +20,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._errors import Airgap
 from ansible_collections.airgap.conda.plugins.module_utils._pip_spec import read_pip
 from ansible_collections.airgap.conda.plugins.module_utils._release import RESERVED_NAMES, is_env_name
 from ansible_collections.airgap.conda.plugins.module_utils._release_spec import (
+    REFUSE,
     ReleaseSpec,
     read_release_spec,
     shell_name,
@@ -233,8 +234,9 @@ def _is_plain_number(node: Node) -> bool:
 def _sha256(content: dict[str, Any]) -> str:
     release: ReleaseSpec = content["release"]
     written = asdict(release)
-    if not release.user_site:
-        del written["user_site"]  # a spec without it means what it meant before there was such a key
+    for name, default in {"user_site": False, "link_scripts": REFUSE}.items():
+        if written[name] == default:
+            del written[name]  # a spec without it means what it meant before there was such a key
     meaning = {
         **content,
         "conda": sorted(content["conda"]),  # the order of match specs and of formats means nothing

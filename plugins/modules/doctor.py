@@ -44,6 +44,11 @@ options:
       - Absolute path of the environment on the hosts. Without it, whether that path fits into binary files is not
         looked at.
     type: path
+  work:
+    description:
+      - Folder in which this and other environments are built. No path below it but that of O(prefix) may stand in a
+        file. Without it, the folder that O(prefix) is in.
+    type: path
   allow:
     description:
       - Findings to let pass, in addition to those under C(allow) in the spec's C(release.yml). Each key is the name of
@@ -119,6 +124,7 @@ def main() -> None:
             "prefix": {"type": "path", "required": True},
             "spec": {"type": "path", "required": True},
             "dest_prefix": {"type": "path"},
+            "work": {"type": "path"},
             "allow": {"type": "dict", "default": {}},
         },
         supports_check_mode=True,
@@ -127,7 +133,8 @@ def main() -> None:
 
     def step() -> dict[str, Any]:
         prefix, spec = Path(params["prefix"]).absolute(), load_spec(Path(params["spec"]))
-        findings = diagnose(prefix, spec, params["dest_prefix"] or "", params["allow"])
+        work = Path(params["work"]).absolute() if params["work"] else None
+        findings = diagnose(prefix, spec, params["dest_prefix"] or "", params["allow"], work)
         result = [finding.as_dict() for finding in findings]
         for finding in findings:
             if not finding.stops and not finding.allowed:

@@ -20,6 +20,9 @@ description:
   - With a C(conda.lock) beside the spec, and a C(pip.lock) for its C(pip) section, the environment is made of what
     these name, without solving. The folder of a release in a depot has both. A lock that does not satisfy the spec is
     refused.
+  - Scripts that conda packages want run after the install (C(bin/.NAME-post-link.sh)) are run, whatever the O(backend),
+    when C(release.yml) says C(link_scripts: run). Otherwise nothing of what they make stays, and
+    M(airgap.conda.doctor) names them.
   - What the hosts have (glibc, CUDA driver, CPU) comes from the C(target) in the spec's C(release.yml), never from the
     bastion. A bastion without GPU builds environments for hosts with one.
   - When anything fails, the environment that was there before is put back, and without one nothing stays.
@@ -249,9 +252,15 @@ packages:
     size:
       description: Bytes of the package's archive, 0 where the source does not tell.
       type: int
+messages:
+  description: What packages have to say to the user, left by the scripts that were run for them.
+  type: list
+  elements: str
+  returned: success
 durations:
   description: >-
-    Seconds that the steps V(solve), V(install), V(pip) and V(compile) took. Steps that were not needed are left out.
+    Seconds that the steps V(solve), V(install), V(link), V(pip) and V(compile) took. Steps that were not needed are
+    left out.
   type: dict
   returned: success
   sample: {solve: 0.02, install: 0.9, pip: 3.1, compile: 2.2}
@@ -350,6 +359,7 @@ def result(request: Request, outcome: Outcome) -> dict[str, Any]:
         "conda_lock": environment.conda_lock,
         "pip_lock": environment.pip_lock,
         "packages": list(environment.packages),
+        "messages": outcome.messages,
         "durations": outcome.durations,
         "diff": {
             "before_header": str(request.prefix),

@@ -52,6 +52,7 @@ PARTS = (
     Part("lint fast", quick=True),
     Part("molecule schedule", HOSTS, (CHANNEL, IMAGES)),
     Part("unit", quick=True),
+    Part("zoo", quick=True),
     Part("molecule deploy", HOSTS, (CHANNEL, IMAGES)),
     Part("molecule host", HOSTS, (CHANNEL, IMAGES)),
     Part("faults", ("root", "traces", "mounts")),

@@ -259,6 +259,13 @@ def test_a_link_as_prefix_is_refused(world: World) -> None:
     assert world.refused().found == "a symbolic link"
 
 
+@pytest.mark.parametrize("name", ["our builds", "a:b", "$x"])
+def test_a_prefix_that_scripts_cannot_hold_is_refused(world: World, name: str) -> None:
+    world.prefix = world.folder / name / "prefix"
+    assert world.refused().problem == "The prefix cannot be written into scripts"
+    assert not (world.folder / name).exists()
+
+
 def test_an_empty_prefix_is_fine(world: World) -> None:
     world.prefix.mkdir(parents=True)
     assert world.make().changed

@@ -217,3 +217,30 @@ def disk(folder: Path) -> int:
 
     walk(folder)
     return sum(sizes.values())
+
+
+def test_conda_packs_own_list_of_names_to_leave_out_is_not_for_packages(tmp_path: Path) -> None:
+    """It leaves out pkgs, envs and what else lies in conda's own prefix, and then says that pip deleted it."""
+    names = ["envs/x", "pkgs/x", "users/x", ".index/x", "conda-bld/x", "backup.txt~", "share/kept~"]
+    prefix, cached = tmp_path / "prefix", tmp_path / "pkgs/tool-1-0"
+    paths = [{"_path": name, "path_type": "hardlink"} for name in names]
+    write_tree(cached, {**dict.fromkeys(names, "x"), "info/paths.json": json.dumps({"paths": paths})})
+    record = {"name": "tool", "version": "1", "url": "", "files": names, "link": {"source": str(cached), "type": 1}}
+    write_tree(prefix, {**dict.fromkeys(names, "x"), "conda-meta/tool-1-0.json": json.dumps(record)})
+    write_tree(prefix, {"envs/of-others/conda-meta/history": ""})
+    make_tree(prefix, tmp_path / "tree", DEST)
+    assert [name for name in names if not (tmp_path / "tree" / name).is_file()] == []
+    assert not (tmp_path / "tree/envs/of-others").exists()
+
+
+@pytest.mark.parametrize("conda", [False, True])
+def test_the_scripts_of_a_package_are_not_replaced_by_conda_packs(tmp_path: Path, conda: bool) -> None:
+    names = ["bin/activate", "bin/deactivate"]
+    prefix, cached = tmp_path / "prefix", tmp_path / "pkgs/tool-1-0"
+    paths = [{"_path": name, "path_type": "hardlink"} for name in names]
+    write_tree(cached, {**dict.fromkeys(names, "own"), "info/paths.json": json.dumps({"paths": paths})})
+    record = {"name": "conda" if conda else "tool", "version": "1", "url": "", "files": names}
+    record["link"] = {"source": str(cached), "type": 1}
+    write_tree(prefix, {**dict.fromkeys(names, "own"), "conda-meta/tool-1-0.json": json.dumps(record)})
+    make_tree(prefix, tmp_path / "tree", DEST)
+    assert {(tmp_path / "tree" / name).read_text() for name in names} == {"own"}

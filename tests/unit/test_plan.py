@@ -102,3 +102,10 @@ def test_a_release_that_does_not_say_from_what_it_was_built(world: World, monkey
     latest = SimpleNamespace(id="1-0c0ffee0", serial=1, inputs={})  # its manifest is not verified to read this
     monkeypatch.setattr(OneRelease, "latest", lambda _self, _env: latest)
     assert (world.plan().up_to_date, world.plan().serial, world.plan().latest_inputs_sha256) == (False, 2, "")
+
+
+@pytest.mark.parametrize("root", ["/opt/our envs", "opt", "/srv/a:b", "/opt/$HOME", "/opt/it's"])
+def test_a_root_that_scripts_cannot_hold_is_refused_before_the_build(world: World, root: str) -> None:
+    with pytest.raises(AirgapError, match="cannot be written into scripts") as caught:
+        plan(Depot(world.depot), load_spec(world.spec), root, [], {})
+    assert (caught.value.found, caught.value.where) == (repr(root), "build_root")

@@ -129,6 +129,19 @@ def test_a_tree_that_is_too_new_for_its_hosts_is_refused(
     assert packed(request_.dest)
 
 
+def test_hosts_are_asked_for_no_more_than_the_target_where_more_is_allowed(
+    tmp_path: Path, request_: PackRequest, spec: Spec
+) -> None:
+    symbols = {"new": "GLIBC_2.34"}
+    write_tree(request_.prefix, {"lib/libnew.so.1": make_elf(["GLIBC_2.34"], symbols)})
+    key, signers = make_key(tmp_path)
+    pack(request_)
+    allowing = replace(spec, release=replace(spec.release, allow={"glibc-too-new": "nothing loads it"}))
+    manifest = do_publish(request_, allowing, key).verify("demo", RELEASE, signers).manifest
+    assert (manifest.requirements.glibc, manifest.requirements.glibc_file) == ("2.27", "lib/libnew.so.1")
+    assert [(item.name, item.allowed) for item in manifest.findings] == [("glibc-too-new", "nothing loads it")]
+
+
 def test_a_failed_publish_leaves_the_depot_and_the_pack(tmp_path: Path, request_: PackRequest, spec: Spec) -> None:
     key, _signers = make_key(tmp_path)
     pack(request_)

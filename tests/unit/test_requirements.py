@@ -95,6 +95,30 @@ def test_files_for_another_machine_are_data(tmp_path: Path) -> None:
     assert newest_need(look(tmp_path, tree), GLIBC)[:2] == ("2.18", "lib/b.so")
 
 
+@pytest.mark.parametrize(
+    ("libc", "inside", "outside"),
+    [
+        ("x86_64-conda-linux-gnu/sysroot/lib64/libc.so.6", "x86_64-conda-linux-gnu/sysroot/usr/lib64/gconv/x.so", True),
+        (
+            "x86_64-conda_cos6-linux-gnu/sysroot/lib/libc.so.6",
+            "x86_64-conda_cos6-linux-gnu/sysroot/sbin/ldconfig",
+            True,
+        ),
+        ("opt/rootfs/lib/x86_64-linux-gnu/libc.so.6", "opt/rootfs/usr/bin/tool", True),
+        ("opt/rootfs/usr/lib64/libc.so.6", "opt/rootfs/usr/bin/tool", True),
+        ("share/alone/libc.so.6", "share/alone/tool", True),
+        ("aarch64/sysroot/lib/libm.so.6", "aarch64/sysroot/lib/libm.so.6", True),  # its libc is a script, or not there
+        ("lib/libc.so.6", "bin/tool", False),  # whatever that is for, the host loads what lies beside it
+        ("usr/lib/libc.so.6", "bin/tool", False),
+    ],
+)
+def test_a_sysroot_is_loaded_by_no_host(tmp_path: Path, libc: str, inside: str, outside: bool) -> None:
+    new, old = make_elf(["GLIBC_2.39"], isa=8), make_elf(["GLIBC_2.17"])
+    files = look(tmp_path, {libc: new, inside: new, "lib/a.so": old})
+    assert newest_need(files, GLIBC)[0] == ("2.17" if outside else "2.39")
+    assert newest_isa(files)[0] == ("" if outside else "x86-64-v4")
+
+
 # --- real files ------------------------------------------------------------------------------------------------------
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._release import Finding, Requirements
 from ansible_collections.airgap.conda.plugins.module_utils._release_spec import Target
-from ansible_collections.airgap.conda.plugins.module_utils._requirements_fit import compare
+from ansible_collections.airgap.conda.plugins.module_utils._requirements_fit import as_allowed, compare
 from ansible_collections.airgap.conda.plugins.module_utils._requirements_tree import (
     cpu_of_packages,
     gpu_architectures,
@@ -153,6 +154,28 @@ def test_a_newer_glibc_than_the_target_stops_the_build_with_file_and_symbol() ->
     assert compare("demo", needs, Target(glibc="2.34"), {}) == []
     assert compare("demo", needs, Target(), {}) == []
     assert compare("demo", Requirements(glibc="2.4"), Target(glibc="2.31"), {}) == []
+
+
+def test_what_the_hosts_do_not_have_can_be_allowed_with_a_reason() -> None:
+    needs = Requirements(glibc="2.34", glibc_file="lib/a.so", glibc_symbol="dlopen", cpu="x86-64-v3", cpu_file="b.so")
+    target = Target(glibc="2.31", cpu="x86-64")
+    allow = {"glibc-too-new": "a plugin that no host loads", "cpu-too-new": "it asks the CPU first"}
+    found = compare("demo", needs, target, allow)
+    assert [(item.name, item.level, item.allowed) for item in found] == [
+        ("glibc-too-new", "error", "a plugin that no host loads"),
+        ("cpu-too-new", "error", "it asks the CPU first"),
+    ]
+    assert as_allowed(needs, target, allow) == replace(needs, glibc="2.31", glibc_symbol="", cpu="x86-64")
+    assert as_allowed(needs, target, {}) == needs
+    assert as_allowed(needs, Target(), allow) == needs
+    assert "allow: {glibc-too-new: " in refused(needs, Target(glibc="2.31")).remedy
+
+
+def test_all_that_the_hosts_do_not_have_is_told_at_once() -> None:
+    needs = replace(CUDA, glibc="2.34", glibc_file="lib/a.so", cpu="x86-64-v3", cpu_file="lib/b.so")
+    error = refused(needs, Target(glibc="2.31", cpu="x86-64", cuda="11.4"))
+    assert error.problem == "3 complaints stop the build"
+    assert all(name in str(error) for name in ("lib/a.so", "lib/b.so", "conda-meta/cuda.json"))
 
 
 @pytest.mark.parametrize(

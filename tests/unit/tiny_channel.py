@@ -13,21 +13,36 @@ import sys
 import tarfile
 import zipfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 SITE_PACKAGES = f"lib/python{PYTHON}/site-packages"
 # Stands in a file for the prefix it will be installed in.
 PLACEHOLDER = "/placehold_" * 9
-# A file's bytes, or ("->", target) for a link.
-Content = bytes | tuple[str, str]
+
+
+@dataclass(frozen=True)
+class File:
+    """A file with a mode of its own."""
+
+    data: bytes
+    mode: int = 0o644
+
+
+# A file, its bytes, or ("->", target) for a link, ("=", path) for a second name of a file. A name that ends in / is an
+# empty folder.
+Content = bytes | File | tuple[str, str]
 
 
 class TinyChannel:
-    """A channel in a directory. ``add`` makes one package: files by path, or links as ``("->", target)``."""
+    """A channel in a directory. ``add`` makes one package: files by path, or links as ``("->", target)``.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    Bytes that begin with ``#!`` are a file that can be executed. ``more`` are further entries of the package's index.
+    """
+
+    def __init__(self, folder: Path, placeholder: str = PLACEHOLDER) -> None:
+        self.folder, self.placeholder = folder, placeholder
         for subdir in ("noarch", "linux-64"):
             self._write_index(subdir, {})
 
@@ -42,19 +57,30 @@ class TinyChannel:
         files: Mapping[str, Content] | None = None,
         sha256: str | None = None,
         noarch: str = "generic",
+        more: Mapping[str, object] | None = None,
+        entry_points: Sequence[str] = (),
     ) -> Path:
         content = {f"share/{name}": f"{name} {version}\n".encode()} if files is None else files
         index = {"name": name, "version": version, "build": "0", "build_number": 0, "depends": list(depends)}
-        index |= {"subdir": "noarch", "noarch": noarch}
+        index |= {"subdir": "noarch", "noarch": noarch, **(more or {})}
         path = self.folder / "noarch" / f"{name}-{version}-0.tar.bz2"
         with tarfile.open(path, "w:bz2", compresslevel=1) as archive:
             for member, data in content.items():
                 _add(archive, member, data)
             _add(archive, "info/index.json", json.dumps(index).encode())
             if noarch == "python":
-                link = {"noarch": {"type": "python"}, "package_metadata_version": 1}
+                entries = {"type": "python", "entry_points": list(entry_points)}
+                link = {"noarch": entries, "package_metadata_version": 1}
                 _add(archive, "info/link.json", json.dumps(link).encode())
-            paths = [_path(member, data) for member, data in content.items()]
+            paths = [
+                _path(
+                    member,
+                    content.get(data[1], b"") if isinstance(data, tuple) and data[0] == "=" else data,
+                    self.placeholder,
+                )
+                for member, data in content.items()
+                if not member.endswith("/")
+            ]
             _add(archive, "info/paths.json", json.dumps({"paths": paths, "paths_version": 1}).encode())
         raw = path.read_bytes()
         hashes = {
@@ -114,21 +140,27 @@ def _base64(text: str) -> str:
 
 def _add(archive: tarfile.TarFile, path: str, data: Content) -> None:
     member = tarfile.TarInfo(path)
-    if isinstance(data, tuple):
-        member.type, member.linkname = tarfile.SYMTYPE, data[1]
+    if path.endswith("/"):
+        member.type, member.mode = tarfile.DIRTYPE, 0o755
+        archive.addfile(member)
+    elif isinstance(data, tuple):
+        member.type, member.linkname = tarfile.SYMTYPE if data[0] == "->" else tarfile.LNKTYPE, data[1]
         archive.addfile(member)
     else:
-        member.size, member.mode = len(data), 0o644
-        archive.addfile(member, io.BytesIO(data))
+        file = data if isinstance(data, File) else File(data, 0o755 if data.startswith(b"#!") else 0o644)
+        member.size, member.mode = len(file.data), file.mode
+        archive.addfile(member, io.BytesIO(file.data))
 
 
-def _path(path: str, data: Content) -> dict[str, object]:
+def _path(path: str, data: Content, placeholder: str) -> dict[str, object]:
     if isinstance(data, tuple):
         return {"_path": path, "path_type": "softlink"}
-    entry: dict[str, object] = {"prefix_placeholder": PLACEHOLDER, "file_mode": "text"}
-    return (entry if PLACEHOLDER.encode() in data else {}) | {
+    raw = data.data if isinstance(data, File) else data
+    mode = "binary" if b"\0" in raw else "text"
+    entry: dict[str, object] = {"prefix_placeholder": placeholder, "file_mode": mode}
+    return (entry if placeholder.encode() in raw else {}) | {
         "_path": path,
         "path_type": "hardlink",
-        "sha256": hashlib.sha256(data).hexdigest(),
-        "size_in_bytes": len(data),
+        "sha256": hashlib.sha256(raw).hexdigest(),
+        "size_in_bytes": len(raw),
     }

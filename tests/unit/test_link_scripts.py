@@ -1,0 +1,158 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Scripts that conda runs when it has installed a package: named, or run, with the same result for every backend."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.airgap.conda.plugins.module_utils._backend import Backend, RattlerBackend
+from ansible_collections.airgap.conda.plugins.module_utils._channels import Channels
+from ansible_collections.airgap.conda.plugins.module_utils._doctor import diagnose
+from ansible_collections.airgap.conda.plugins.module_utils._doctor_finding import Finding
+from ansible_collections.airgap.conda.plugins.module_utils._environment import Outcome, Request, make
+from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._packages import CondaPackage
+from ansible_collections.airgap.conda.plugins.module_utils._release_spec import Target
+from ansible_collections.airgap.conda.plugins.module_utils._spec import load_spec
+from ansible_collections.airgap.conda.tests.unit.tiny_channel import TinyChannel, write_spec
+from ansible_collections.airgap.conda.tests.unit.tiny_release import snapshot
+
+pytest.importorskip("rattler")
+
+# What conda's scripts count on: its variables, the activated environment, bash, bin first on PATH and to work in.
+SCRIPT = """\
+mkdir -p "$PREFIX/share/made"
+function say() { echo "$1"; }
+say "$PKG_NAME $PKG_VERSION $PKG_BUILDNUM ${PATH%%:*} $CONDA_PREFIX $PWD $FLAG" > "$PREFIX/share/made/$PKG_NAME"
+echo "$PKG_NAME" >> "$PREFIX/share/order"
+echo "Read the licence of $PKG_NAME." >> "$PREFIX/.messages.txt"
+"""
+
+
+class ProgramBackend(RattlerBackend):
+    """Does as conda does: runs the scripts as a part of the install."""
+
+    runs_link_scripts = True
+
+    def install(self, packages: Sequence[CondaPackage], prefix: Path, target: Target) -> None:
+        super().install(packages, prefix, target)
+        for name in ("base", "data"):
+            variables = {"PREFIX": str(prefix), "CONDA_PREFIX": str(prefix), "FLAG": "on", "PKG_NAME": name}
+            variables |= {"PKG_VERSION": "1.0", "PKG_BUILDNUM": "0", "PATH": f"{prefix}/bin:/usr/bin:/bin"}
+            script = f"{prefix}/bin/.{name}-post-link.sh"
+            subprocess.run(["bash", script], env=variables, cwd=prefix / "bin", check=True)
+
+
+class World:
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.prefix = folder, folder / "prefixes/demo"
+        self.channel = TinyChannel(folder / "near")
+        flag = {"etc/conda/activate.d/flag.sh": b"export FLAG=on\n"}
+        self.channel.add("base", "1.0", files={"bin/.base-post-link.sh": SCRIPT.encode(), **flag})
+        self.channel.add("data", "1.0", ["base"], files={"bin/.data-post-link.sh": SCRIPT.encode()})
+
+    def make(self, dependency: str = "data", release: str = "link_scripts: run\n", kind: str = "rattler") -> Outcome:
+        write_spec(self.folder / "demo", f"channels: [near]\ndependencies: [{dependency}]\n", release)
+        backends: dict[str, type[RattlerBackend]] = {"rattler": RattlerBackend, "program": ProgramBackend}
+        backend: Backend = backends[kind](self.folder / "cache")
+        spec = load_spec(self.folder / "demo")
+        channels = Channels(spec.channels, self.folder.as_uri(), "environment.yml")
+        request = Request(self.prefix, spec, channels, spec.release.target, self.folder / "cache")
+        return make(replace(request, backend=backend))
+
+    def findings(self) -> list[Finding]:
+        return diagnose(self.prefix, load_spec(self.folder / "demo"))
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["rattler", "program"])
+def test_a_script_that_was_not_run_is_named(world: World, kind: str) -> None:
+    world.make(release="", kind=kind)
+    assert [(item.name, item.stops) for item in world.findings()] == [("link-script-not-run", True)] * 2
+    error = world.findings()[1].as_error()
+    assert error.found == "data 1.0 (conda, channel near): bin/.data-post-link.sh"
+    assert "`link_scripts: run`" in error.remedy
+    assert error.where == str(world.folder / "demo/release.yml")
+    assert not (world.prefix / "share").exists()
+    assert not (world.prefix / ".messages.txt").exists()
+
+
+@pytest.mark.parametrize("kind", ["rattler", "program"])
+def test_it_can_be_allowed_with_a_reason(world: World, kind: str) -> None:
+    world.make(release="allow: {link-script-not-run: the data are elsewhere}\n", kind=kind)
+    assert {(item.stops, item.allowed) for item in world.findings()} == {(False, "the data are elsewhere")}
+    assert not (world.prefix / "share").exists()
+
+
+def test_the_scripts_run_as_conda_runs_them_in_the_order_of_dependencies(world: World) -> None:
+    outcome = world.make()
+    prefix = world.prefix
+    text = (prefix / "share/made/data").read_text()
+    assert text == f"data 1.0 0 {prefix}/bin {prefix} {prefix}/bin on\n"
+    assert (prefix / "share/order").read_text() == "base\ndata\n"
+    assert outcome.messages == ["Read the licence of base.", "Read the licence of data."]
+    assert not (prefix / ".messages.txt").exists()
+    assert world.findings() == []
+    assert "link" in outcome.durations
+    again = world.make()
+    assert (again.changed, again.messages) == (False, [])
+
+
+def test_every_backend_gives_the_same(world: World) -> None:
+    found = []
+    for release in ("link_scripts: run\n", "allow: {link-script-not-run: x}\n"):
+        for kind in ("rattler", "program"):
+            subprocess.run(["rm", "-rf", str(world.prefix)], check=True)
+            world.make(release=release, kind=kind)
+            found.append(snapshot(world.prefix))
+    assert found[0] == found[1]
+    assert found[2] == found[3]
+
+
+def test_a_script_that_fails_stops_the_build_with_its_words(world: World) -> None:
+    script = b'echo "Cannot fetch" >&2\necho "Ask for help" > "$PREFIX/.messages.txt"\nexit 3\n'
+    world.channel.add("broken", "2.0", files={"bin/.broken-post-link.sh": script})
+    with pytest.raises(AirgapError, match=r"post-link script of broken 2\.0 failed") as caught:
+        world.make("broken")
+    assert caught.value.found == "exit status 3: Cannot fetch; message: Ask for help"
+    assert not world.prefix.exists()
+
+
+def test_other_scripts_of_conda(world: World) -> None:
+    files = {"bin/.odd-pre-link.sh": b"exit 1\n", "bin/.odd-pre-unlink.sh": b"exit 1\n"}
+    world.channel.add("odd", "1.0", files={**files, "bin/.other-post-link.sh": b"exit 1\n"})
+    world.make("odd")
+    (finding,) = world.findings()  # what runs before a removal never runs: a release is removed whole
+    assert finding.what == "odd 1.0 (conda, channel near): bin/.odd-pre-link.sh"
+    assert finding.change.startswith("remove `- odd`")
+
+
+def test_packages_that_depend_on_each_other(world: World) -> None:
+    for name, other in (("a", "b"), ("b", "a")):
+        world.channel.add(name, "1.0", [f"{other} >=1", "data"], {f"bin/.{name}-post-link.sh": SCRIPT.encode()})
+    world.make("b")
+    assert (world.prefix / "share/order").read_text() == "base\ndata\nb\na\n"
+
+
+def test_an_older_marker_says_nothing_of_scripts(world: World) -> None:
+    world.make(release="")
+    marker = world.prefix / "conda-meta/airgap-conda"
+    content = json.loads(marker.read_text())
+    del content["link_scripts"]
+    marker.write_text(json.dumps(content))
+    assert not world.make(release="").changed
+    assert len(world.findings()) == 2
+    marker.unlink()  # made by something else, which may have run them
+    assert world.findings() == []
