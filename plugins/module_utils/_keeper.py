@@ -7,15 +7,15 @@ A module that is killed cannot end what it started. This one is told by the kern
 whose writing end only the module has. All that the program starts is below it, also what left its session or its
 parent (PR_SET_CHILD_SUBREAPER). It ends as the program does, with the same exit status or signal.
 
-It is given to Python as text, so it imports nothing of this collection; nor what would take longer than its work.
+It is given to Python as text, so it imports nothing of this collection; nor what would take longer than its work: the
+modules below ctypes and signal do the same without their classes, in half the time of a start.
 """
 
 from __future__ import annotations
 
-import ctypes
+import _signal as signal  # type: ignore[import-not-found]
 import os
 import select
-import signal
 import sys
 import time
 
@@ -30,9 +30,12 @@ TOLD = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 def prctl(option: int, value: int) -> None:
     """Ask the kernel for something; what it does not know is done without."""
-    try:  # noqa: SIM105 - contextlib would take longer to import
-        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
-    except (OSError, AttributeError):
+    try:
+        import _ctypes
+
+        function = _ctypes.dlsym(_ctypes.dlopen(None, 0), "prctl")  # type: ignore[arg-type]
+        _ctypes.call_function(function, (option, value, 0, 0, 0))
+    except (ImportError, OSError, AttributeError):
         pass
 
 
