@@ -19,6 +19,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._backend import Backe
 from ansible_collections.airgap.conda.plugins.module_utils._channels import Channels
 from ansible_collections.airgap.conda.plugins.module_utils._conda_meta import adopt, own_byte_code
 from ansible_collections.airgap.conda.plugins.module_utils._container import Container
+from ansible_collections.airgap.conda.plugins.module_utils._env_vars import env_var_files
 from ansible_collections.airgap.conda.plugins.module_utils._install import copy_inside
 from ansible_collections.airgap.conda.plugins.module_utils._lock_check import checked
 from ansible_collections.airgap.conda.plugins.module_utils._locks import (
@@ -56,7 +57,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._spec import ENVIRONM
 from ansible_collections.airgap.conda.plugins.module_utils._urls import without_credentials
 
 # Raised when the same inputs give another environment than before, so that old ones are made anew.
-SCHEMA = 2
+SCHEMA = 3
 # What a user sees of a step that takes long.
 STEPS = {"solve": "solving", "install": "installing the conda packages", "pip": "running pip", "compile": "compiling"}
 
@@ -227,8 +228,9 @@ class _Run:
         for source, target in self.spec.release.copies:
             copy_inside(self.prefix, source, target, str(self.spec.directory / RELEASE))
         release = self.spec.release
-        scripts = activation_scripts(release.activation_variables, self.spec.variables, release.user_site)
-        for path, script in scripts.items():
+        scripts = activation_scripts(release.activation_variables, release.user_site)
+        variables = env_var_files(self.prefix, self.spec.variables)
+        for path, script in {**scripts, **variables}.items():
             write_anew(self.prefix / path, script.encode("utf-8"))
         if python_of(self.prefix).exists():
             with self._timed("compile"):

@@ -22,7 +22,7 @@ CPUS = ("x86-64", "x86-64-v2", "x86-64-v3", "x86-64-v4")
 FORMATS = ("tar.zst", "tar.gz")
 GPU = ("none", "optional", "required")
 # Set or read by every activation: a spec that sets one of them breaks the environment.
-RESERVED_VARIABLES = ("CONDA_PREFIX", "CONDA_DEFAULT_ENV", "PATH")
+RESERVED_VARIABLES = ("CONDA_PREFIX", "CONDA_DEFAULT_ENV", "CONDA_PROMPT_MODIFIER", "CONDA_SHLVL", "PATH")
 
 _REFERENCE = re.compile(r"\$(?:[A-Za-z_][A-Za-z0-9_]*|\{[A-Za-z_][A-Za-z0-9_]*\})")
 

@@ -71,14 +71,14 @@ def test_an_open_shell_keeps_its_release(home: Path, shell: str) -> None:
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_another_environment_takes_the_place_of_the_first(home: Path, shell: str) -> None:
+def test_another_environment_takes_the_place_of_the_first_until_deactivate(home: Path, shell: str) -> None:
     write_tree(home.parent / "other/3-00000003", {"bin/other": "#!/bin/sh\necho other\n"})
     (home.parent / "other/current").symlink_to("3-00000003")
     (home.parent / "other/activate").write_text(
         activate_script("other", home.parent / "other/current"), encoding="utf-8"
     )
-    script = "set -u; . ./activate; . ../other/activate; other; command -v tool || echo no tool; deactivate; echo $PATH"
-    assert out(shell, script, home) == ["other", "no tool", "/usr/bin:/bin"]
+    script = "set -u; . ./activate; . ../other/activate; other; command -v tool || echo no tool; deactivate; tool; deactivate; echo $PATH"
+    assert out(shell, script, home) == ["other", "no tool", "1-00000001", "/usr/bin:/bin"]
 
 
 @pytest.mark.parametrize("shell", SHELLS)
