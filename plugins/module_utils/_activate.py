@@ -209,9 +209,9 @@ _airgap_deactivate() {{
   "$_AIRGAP_OWN" unset _airgap_prefix _airgap_env _airgap_modifier _airgap_below
   case ${{1-}}${{_airgap_ours-}} in
     '')
-      "$_AIRGAP_OWN" unset -f deactivate _airgap_activate _airgap_deactivate _airgap_source _airgap_hold 2>/dev/null || :
+      "$_AIRGAP_OWN" unset -f deactivate _airgap_activate _airgap_deactivate _airgap_source 2>/dev/null || :
       "$_AIRGAP_OWN" unset -f _airgap_let_go _airgap_set _airgap_give_back _airgap_variable 2>/dev/null || :
-      "$_AIRGAP_OWN" unset -f _airgap_variables _airgap_path _airgap_prompt 2>/dev/null || :
+      "$_AIRGAP_OWN" unset -f _airgap_hold _airgap_variables _airgap_path _airgap_prompt 2>/dev/null || :
       "$_AIRGAP_OWN" unset _AIRGAP_EXEC _airgap_ours
       "$_AIRGAP_OWN" unset _AIRGAP_OWN ;;
   esac

@@ -52,7 +52,7 @@ else
             set before $before $name
         end
         set -g _airgap_changed
-        command env {suffix}=fish {shell} {activate} | while read -lz -d = name value
+        command env {suffix}=fish {printer} {activate} | while read -lz -d = name value
             set after $after $name
             if not contains -- "$name=$value" $pairs; and _airgap_keep $name
                 set -gx $name $value
@@ -159,12 +159,13 @@ only='/^[A-Za-z_][A-Za-z0-9_]*=/!d; /^(PWD|OLDPWD|SHLVL|_)=/d'
 quote="s/'/'\\\\\\\\''/g; s/!/\\\\\\\\!/g; s/\\n/\\\\\\\\\\n/g"
 setenv="s/^([^=]*)=(.*)\\$/setenv \\1 '\\2'/"
 env -0 | bytes sort -z | bytes sed -zE "$only" >"$folder/before"
-env {suffix}=csh /bin/sh -c {shell} sh "$activate" | bytes sort -z | bytes sed -zE "$only" >"$folder/after"
+env {suffix}=csh /bin/sh -c {printer} sh "$activate" | bytes sort -z | bytes sed -zE "$only" >"$folder/after"
 if [ ! -s "$folder/after" ]; then rm -rf "$folder"; exit 1; fi
 for side in before after; do bytes cut -z -d= -f1 "$folder/$side" | bytes sort -zu >"$folder/$side-names"; done
 prefix=$(tr '\\0\\n' '\\n\\0' <"$folder/after" | sed -n 's/^CONDA_PREFIX=//p')
 scripts() {{
-  /bin/sh -c {scripts} sh "$prefix/etc/conda/$1" "$1" csh | tr '\\n' '\\0' | bytes sed -zE "$quote; s/^(.*)\\$/source '\\1'/"
+  /bin/sh -c {scripts} sh "$prefix/etc/conda/$1" "$1" csh |
+    tr '\\n' '\\0' | bytes sed -zE "$quote; s/^(.*)\\$/source '\\1'/"
 }}
 {{
   bytes comm -z -13 "$folder/before" "$folder/after" | bytes sed -zE "$quote; $setenv"
@@ -187,13 +188,13 @@ def activate_files(env: str, folder: Path) -> dict[str, str]:
         current=_fish_quote(str(folder / "current")),
         activate=_fish_quote(str(folder / "activate")),
         suffix=SUFFIX,
-        shell=f"/bin/sh -c {_fish_quote(PRINT)} sh",
+        printer=f"/bin/sh -c {_fish_quote(PRINT)} sh",
         scripts=_fish_quote(SCRIPTS),
     )
     helper = HELPER.format(
         activate=shlex.quote(str(folder / "activate")),
         suffix=SUFFIX,
-        shell=shlex.quote(PRINT),
+        printer=shlex.quote(PRINT),
         scripts=shlex.quote(SCRIPTS),
     )
     csh = CSH.format(

@@ -16,7 +16,6 @@ import os
 import re
 import shlex
 import zipfile
-from pathlib import Path
 from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils import _cli
@@ -63,7 +62,6 @@ exit 1
 """
 START = f"""\
 import sys
-from pathlib import Path
 
 from {PACKAGE}._cli import main
 

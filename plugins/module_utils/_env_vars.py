@@ -28,8 +28,8 @@ UNSET = "***unset***"
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # Read by every activation, or no shell's to set.
 RESERVED = frozenset(
-    "PATH CONDA_PREFIX CONDA_DEFAULT_ENV CONDA_SHLVL CONDA_PROMPT_MODIFIER IFS UID EUID PPID GID EGID PWD OLDPWD SHLVL _ "
-    "SHELLOPTS BASHOPTS BASH_VERSINFO".split()
+    ("PATH", "CONDA_PREFIX", "CONDA_DEFAULT_ENV", "CONDA_SHLVL", "CONDA_PROMPT_MODIFIER", "IFS", "PWD", "OLDPWD")
+    + ("SHLVL", "_", "UID", "EUID", "GID", "EGID", "PPID", "SHELLOPTS", "BASHOPTS", "BASH_VERSINFO")
 )
 
 

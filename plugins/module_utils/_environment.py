@@ -54,12 +54,19 @@ from ansible_collections.airgap.conda.plugins.module_utils._progress import Prog
 from ansible_collections.airgap.conda.plugins.module_utils._python import compile_missing, python_of
 from ansible_collections.airgap.conda.plugins.module_utils._release_spec import Target
 from ansible_collections.airgap.conda.plugins.module_utils._spec import ENVIRONMENT, RELEASE, Spec
+from ansible_collections.airgap.conda.plugins.module_utils._tried import do_harmless, scripts_of
 from ansible_collections.airgap.conda.plugins.module_utils._urls import without_credentials
 
 # Raised when the same inputs give another environment than before, so that old ones are made anew.
 SCHEMA = 3
 # What a user sees of a step that takes long.
-STEPS = {"solve": "solving", "install": "installing the conda packages", "pip": "running pip", "compile": "compiling"}
+STEPS = {
+    "solve": "solving",
+    "install": "installing the conda packages",
+    "pip": "running pip",
+    "activation": "trying the activation",
+    "compile": "compiling",
+}
 
 
 @dataclass(frozen=True)
@@ -232,6 +239,9 @@ class _Run:
         variables = env_var_files(self.prefix, self.spec.variables)
         for path, script in {**scripts, **variables}.items():
             write_anew(self.prefix / path, script.encode("utf-8"))
+        if scripts_of(self.prefix):
+            with self._timed("activation"):
+                do_harmless(self.prefix)
         if python_of(self.prefix).exists():
             with self._timed("compile"):
                 compile_missing(self.prefix, self.request.container)

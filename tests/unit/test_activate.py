@@ -77,7 +77,8 @@ def test_another_environment_takes_the_place_of_the_first_until_deactivate(home:
     (home.parent / "other/activate").write_text(
         activate_script("other", home.parent / "other/current"), encoding="utf-8"
     )
-    script = "set -u; . ./activate; . ../other/activate; other; command -v tool || echo no tool; deactivate; tool; deactivate; echo $PATH"
+    script = "set -u; . ./activate; . ../other/activate; other; command -v tool || echo no tool; deactivate; tool; "
+    script += "deactivate; echo $PATH"
     assert out(shell, script, home) == ["other", "no tool", "1-00000001", "/usr/bin:/bin"]
 
 

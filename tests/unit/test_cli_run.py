@@ -1,7 +1,7 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""airgap-envs run: a command in an activated environment, for cron, systemd and Jupyter, with nothing left of a shell."""
+"""airgap-envs run: a command in an activated environment, for cron, systemd and Jupyter; no shell is left."""
 
 from __future__ import annotations
 
