@@ -27,10 +27,9 @@ STATE = "conda-meta/state"
 UNSET = "***unset***"
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # Read by every activation, or no shell's to set.
-RESERVED = frozenset(
-    ("PATH", "CONDA_PREFIX", "CONDA_DEFAULT_ENV", "CONDA_SHLVL", "CONDA_PROMPT_MODIFIER", "IFS", "PWD", "OLDPWD")
-    + ("SHLVL", "_", "UID", "EUID", "GID", "EGID", "PPID", "SHELLOPTS", "BASHOPTS", "BASH_VERSINFO")
-)
+_CONDA = ("PATH", "CONDA_PREFIX", "CONDA_DEFAULT_ENV", "CONDA_SHLVL", "CONDA_PROMPT_MODIFIER")
+_SHELL = ("IFS", "PWD", "OLDPWD", "SHLVL", "_", "UID", "EUID", "GID", "EGID", "PPID", "SHELLOPTS", "BASHOPTS")
+RESERVED = frozenset((*_CONDA, *_SHELL, "BASH_VERSINFO"))
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Wish:
-    """A path that the script ``script`` wants to write, both relative to the prefix: ``how`` is new, changed or gone."""
+    """A path that the script ``script`` wants to write, both relative to the prefix; ``how``: new, changed or gone."""
 
     path: str
     script: str

@@ -157,6 +157,7 @@ if ! works; then
 fi
 before=$(readlink "$root/runtime/current" || echo -)
 publish activate "$activate"
+publish activate.csh "$activate_csh"
 publish activate.fish "$activate_fish"
 ln -sfn "$release" "$root/runtime/.current-new"
 mv -T "$root/runtime/.current-new" "$root/runtime/current"
@@ -218,8 +219,7 @@ def install_script(root: str, tmp: str, release: Mapping[str, Any]) -> str:
         "signature": SIGNATURE,
         "files": FILES,
         "imports": "\n".join(f"import {name}" for name in release["imports"]),
-        "activate": activate["activate"],
-        "activate_fish": activate["activate.fish"],
+        **{name.replace(".", "_"): text for name, text in activate.items()},
     }
     return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items()) + TAKE + INSTALL
 

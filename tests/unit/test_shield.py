@@ -73,7 +73,7 @@ def test_a_check_that_writes_fails_and_may_write_elsewhere(store: Store) -> None
 def test_what_computes_on_a_gpu_cannot_write_either(tmp_path: Path) -> None:
     python = '#!/bin/sh\necho >"$CONDA_PREFIX/lib/torch-cache"\n'
     prefix = write_tree(tmp_path / "demo", {"bin/python": python, "lib/python3.11/site-packages/torch/__init__.py": ""})
-    gpu = Gpu(0, "GPU-1", "a GPU", "00000000:01:00.0")
+    gpu = Gpu(0, "GPU-1", "a GPU")
     (trial,) = _gpu_works.try_all(prefix, [gpu], Clock(20))
     assert "Read-only file system" in trial.outcome.output
     assert not (prefix / "lib/torch-cache").exists()
