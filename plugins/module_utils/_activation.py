@@ -23,27 +23,22 @@ _FIND_OWN = "if \\builtin : 2>/dev/null; then _airgap_conda_own=builtin; else _a
 _FORGET_OWN = f"{_OWN} unset _airgap_conda_own\n"
 
 
-def activation_scripts(
-    variables: Mapping[str, str], literal: Mapping[str, str] | None = None, user_site: bool = False
-) -> dict[str, str]:
+def activation_scripts(variables: Mapping[str, str], user_site: bool = False) -> dict[str, str]:
     """Return path in the environment -> POSIX shell script; none when there are no variables.
 
-    The ``literal`` ones are set first, exactly as they are. In a value of the others, ``$NAME`` and ``${NAME}`` are
-    expanded on activation, in the order of the variables; all else is literal. In a list such as
-    ``$CONDA_PREFIX/lib:$LD_LIBRARY_PATH`` a variable that is unset or empty leaves no empty item behind: the dynamic
-    linker and the shell would read one as the current directory. With ``user_site`` comes the file that says so.
+    In a value ``$NAME`` and ``${NAME}`` are expanded on activation, in the order of the variables; all else is literal.
+    In a list such as ``$CONDA_PREFIX/lib:$LD_LIBRARY_PATH`` a variable that is unset or empty leaves no empty item
+    behind: the dynamic linker and the shell would read one as the current directory. With ``user_site`` comes the file
+    that says so.
     """
-    literal = literal or {}
-    names = [*literal, *variables]
     files = {USER_SITE: ""} if user_site else {}
-    if not names:
+    if not variables:
         return files
     undo = f'if {_OWN} [ -r "${{{_ACTIVE}-}}/{DEACTIVATE}" ]; then\n    {_OWN} . "${_ACTIVE}/{DEACTIVATE}"\nfi\n'
     begin = f'# Made by airgap.conda from the spec.\n{_FIND_OWN}if {_OWN} [ -n "${{{_ACTIVE}-}}" ]; then\n'
     begin += f'{_indent(undo)}    {_FIND_OWN}fi\n{_OWN} export {_ACTIVE}="$CONDA_PREFIX"\n'
-    sets = "".join(f'{_save(name)}{_OWN} export {name}="{_literal(value)}"\n' for name, value in literal.items())
-    sets += "".join(_set(name, value) for name, value in variables.items())
-    restores = "".join(_restore(name) for name in reversed(names))
+    sets = "".join(_set(name, value) for name, value in variables.items())
+    restores = "".join(_restore(name) for name in reversed(list(variables)))
     end = f"# Made by airgap.conda from the spec.\n{_FIND_OWN}{restores}{_OWN} unset {_ACTIVE}\n{_FORGET_OWN}"
     return {ACTIVATE: begin + sets + _FORGET_OWN, DEACTIVATE: end, **files}
 

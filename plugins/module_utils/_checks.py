@@ -15,6 +15,8 @@ from ansible_collections.airgap.conda.plugins.module_utils._activate import acti
 from ansible_collections.airgap.conda.plugins.module_utils._disk import os_errors
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._release import Manifest
+from ansible_collections.airgap.conda.plugins.module_utils._shells import shell
+from ansible_collections.airgap.conda.plugins.module_utils._shield import Shield
 
 # What a check sees of the outside: not the caller's Python settings, and no byte code written into the release. All
 # else comes from the activation, as it does for users: also whether Python takes packages from their homes.
@@ -25,27 +27,38 @@ ENVIRONMENT = {
 }
 
 
-def failed_check(prefix: Path, manifest: Manifest, activate: Path | None = None) -> tuple[str, _probe.Outcome] | None:
+def failed_check(
+    prefix: Path, manifest: Manifest, activate: Path | None = None, concerns: list[str] | None = None
+) -> tuple[str, _probe.Outcome] | None:
     """Run every check of a release; return the first that fails, as its author wrote it, and how it ended.
 
-    ``activate`` is the script that activates it for users, once it is current.
+    ``activate`` is the script that activates it for users, once it is current. ``concerns`` gets what checks added to
+    the release and what was removed again; raises AirgapError for what they changed, see ``Shield``.
     """
+    shield = Shield.over(prefix)
     start = f". {shlex.quote(str(activate))} || exit 1" if activate else activate_script(manifest.env, prefix)
     imports = [(f"import {name}", _import(name)) for name in manifest.checks.imports]
     # Libraries write caches and settings below HOME at their first import.
     with os_errors("Running the checks", Path(tempfile.gettempdir())):
         home = tempfile.mkdtemp(prefix="airgap-conda-")
     try:
+        if not shield.folders:
+            _run(start, manifest, ":", home, shield)
+            shield.look("")
         # All in one process first: mostly they all work, and numpy need not be loaded for each of them again.
         together = _import(", ".join(manifest.checks.imports))
-        if imports and _run(start, manifest, together, home).ok:
+        if imports and _run(start, manifest, together, home, shield).ok:
             imports = []
+        shield.look("the checks")
         for name, command in imports + [(command, command) for command in manifest.checks.commands]:
-            outcome = _run(start, manifest, command, home)
+            outcome = _run(start, manifest, command, home, shield)
+            shield.look(f"the check {name}")
             if not outcome.ok:
                 return name, outcome
     finally:
         shutil.rmtree(home, ignore_errors=True)
+        if concerns is not None:
+            concerns += shield.concerns
     return None
 
 
@@ -53,14 +66,15 @@ def _import(names: str) -> str:
     return f'exec "$CONDA_PREFIX/bin/python" -c "import {names}"'
 
 
-def _run(start: str, manifest: Manifest, command: str, home: str) -> _probe.Outcome:
-    script = ["/bin/sh", "-c", f"{start}\n{command}"]
-    return _probe.run(script, deadline=manifest.checks.timeout, env={**ENVIRONMENT, "HOME": home})
+def _run(start: str, manifest: Manifest, command: str, home: str, shield: Shield) -> _probe.Outcome:
+    script, env = [*shell(), "-c", f"{start}\n{command}"], {**ENVIRONMENT, "HOME": home}
+    return _probe.run(script, deadline=manifest.checks.timeout, env=env, shielded=shield.folders)
 
 
-def require_checks(prefix: Path, manifest: Manifest, consequence: str, activate: Path | None = None) -> None:
-    """Run the checks of a release and raise AirgapError with the failing check's own output."""
-    failed = failed_check(prefix, manifest, activate)
+def require_checks(prefix: Path, manifest: Manifest, consequence: str, activate: Path | None = None) -> list[str]:
+    """Run the checks of a release and raise AirgapError with the failing check's own output; returns concerns."""
+    concerns: list[str] = []
+    failed = failed_check(prefix, manifest, activate, concerns)
     if failed:
         check, outcome = failed
         raise AirgapError(
@@ -70,3 +84,4 @@ def require_checks(prefix: Path, manifest: Manifest, consequence: str, activate:
             where=str(prefix),
             remedy=f"mend environment.yml or release.yml of {manifest.env} and build a new release",
         )
+    return concerns

@@ -16,9 +16,9 @@ from typing import Any, TextIO
 from ansible_collections.airgap.conda.plugins.module_utils._deploy import rollback, verify
 from ansible_collections.airgap.conda.plugins.module_utils._disk import os_errors
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._store import Store
+from ansible_collections.airgap.conda.plugins.module_utils._store import COMMAND, Store
 
-NAME = "airgap-envs"
+NAME = COMMAND
 SCHEMA = 1
 # What a shell gives to a program that was interrupted.
 INTERRUPTED = 130
@@ -52,6 +52,11 @@ def _parser(root: Path) -> argparse.ArgumentParser:
     path = commands.add_parser("activate-path", help="print the path of the script to source")
     path.add_argument("env", metavar="ENV")
     path.set_defaults(run=_activate_path)
+
+    # The file itself is sh, which takes this command before any Python starts (_cli_run); here for the help.
+    start = commands.add_parser("run", help="become a command in an activated environment: run ENV -- COMMAND ...")
+    start.add_argument("command", nargs=argparse.REMAINDER, metavar="ENV -- COMMAND ...")
+    start.set_defaults(run=_run)
 
     back = commands.add_parser("rollback", help="make an older release that is still here the current one")
     back.add_argument("env", metavar="ENV")
@@ -112,6 +117,10 @@ def _activate_path(store: Store, options: argparse.Namespace) -> int:
     _require_env(store, options.env)
     _say(str(store.root / options.env / "activate"))
     return 0
+
+
+def _run(store: Store, options: argparse.Namespace) -> int:
+    os.execv(store.command, [NAME, "run", *options.command])  # noqa: S606 - it is a program
 
 
 def _rollback(store: Store, options: argparse.Namespace) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from ansible_collections.airgap.conda.plugins.module_utils._cli_file import MODE, command_path
+from ansible_collections.airgap.conda.plugins.module_utils._cli_file import MODE
 from ansible_collections.airgap.conda.plugins.module_utils._disk import (
     flush_directory,
     make_folder,
@@ -28,7 +28,7 @@ MARK = "# Local facts of airgap.conda; deploy_facts writes and removes this file
 
 def fact_text(store: Store) -> str:
     """Return the program that prints the facts: it looks at the host each time it is asked."""
-    return f"#!/bin/sh\n{MARK}\nexec {shlex.quote(str(command_path(store)))} list --json\n"
+    return f"#!/bin/sh\n{MARK}\nexec {shlex.quote(str(store.command))} list --json\n"
 
 
 def has_facts(store: Store, folder: Path = FOLDER) -> bool:

@@ -16,10 +16,10 @@ import os
 import re
 import shlex
 import zipfile
-from pathlib import Path
 from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils import _cli
+from ansible_collections.airgap.conda.plugins.module_utils._cli_run import RUN
 from ansible_collections.airgap.conda.plugins.module_utils._disk import (
     make_folder,
     os_errors,
@@ -40,7 +40,7 @@ PREAMBLE = """\
 #!/bin/sh
 # {name}: shows, checks and switches the environments of this host. Generated; the program follows as a zip.
 root={root}
-skipped=
+{run}skipped=
 for python in "$root"/runtime/current/bin/python "$root"/runtime/[0-9]*/bin/python; do
   if "$python" -IBc 'import argparse, json, zstandard' >/dev/null 2>&1; then
     if [ -n "$skipped" ]; then
@@ -62,7 +62,6 @@ exit 1
 """
 START = f"""\
 import sys
-from pathlib import Path
 
 from {PACKAGE}._cli import main
 
@@ -72,7 +71,9 @@ sys.exit(main(Path(sys.argv[0]).parent.parent, sys.argv[1:]))
 
 def command_file(store: Store) -> bytes:
     """Return the content of the command for this store."""
-    return program(PREAMBLE.format(name=_cli.NAME, root=shlex.quote(str(store.root))), START, _cli.__name__)
+    run = RUN.replace("{name}", _cli.NAME)
+    preamble = PREAMBLE.format(name=_cli.NAME, root=shlex.quote(str(store.root)), run=run)
+    return program(preamble, START, _cli.__name__)
 
 
 def program(preamble: str, start: str, module: str) -> bytes:
@@ -109,18 +110,13 @@ def _sources(start: str) -> dict[str, str]:
     return found
 
 
-def command_path(store: Store) -> Path:
-    """Return where the command stands."""
-    return store.root / "bin" / _cli.NAME
-
-
 def found_command(store: Store) -> str:
     """Return the first 8 digits of the sha256 of the command that is on this host; ``-`` for none."""
     try:
-        status = command_path(store).lstat()
+        status = store.command.lstat()
         if status.st_mode & 0o777 != MODE or status.st_uid not in (0, os.geteuid()):
             return "-"
-        return _short(command_path(store).read_bytes())
+        return _short(store.command.read_bytes())
     except OSError:
         return "-"
 
@@ -132,7 +128,7 @@ def wanted_command(store: Store) -> str:
 
 def write_command(store: Store) -> None:
     """Bring the command to this host, by one rename; runs that come at the same time wait for each other."""
-    path = command_path(store)
+    path = store.command
     lock = locked(store.root / ".state", path.parent.name, _cli.NAME, COMMAND_WAIT)
     with os_errors(f"Writing {_cli.NAME}", path), lock:
         make_folder(path.parent)

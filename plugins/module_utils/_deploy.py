@@ -91,19 +91,19 @@ def _require_unchanged(store: Store, step: Mapping[str, Any]) -> None:
 def _check(store: Store, env: str, release: str, is_new: bool, tools: Tools | None) -> list[str]:
     """Check a release that is not current yet; one that fails and was never current is removed.
 
-    Returns what the GPU that passed is warned of.
+    Returns what to warn of: of the checks, and of the GPU that passed.
     """
     current = store.current(env)
     consequence = f"{current} stays current" if current else "no release became current"
     try:
         prefix, manifest = store.release(env, release), store.manifest(env, release)
-        require_checks(prefix, manifest, consequence)
+        concerns = require_checks(prefix, manifest, consequence)
         report = require_gpu(prefix, manifest, consequence, tools)
     except AirgapError:
         if is_new or serial_of(release) > store.high_water(env):
             store.remove(env, release)
         raise
-    return report.warnings() if report else []
+    return [*concerns, *(report.warnings() if report else [])]
 
 
 def _check_again(store: Store, env: str, release: str, before: str) -> None:
@@ -195,7 +195,7 @@ def verify(store: Store, env: str, tools: Tools | None = None) -> dict[str, Any]
         )
     require_whole(store, env, current)
     prefix, manifest = store.release(env, current), store.manifest(env, current)
-    require_checks(prefix, manifest, "it is still current")
+    concerns = require_checks(prefix, manifest, "it is still current")
     report = require_gpu(prefix, manifest, "it is still current", tools)
     return {
         "env": env,
@@ -203,5 +203,5 @@ def verify(store: Store, env: str, tools: Tools | None = None) -> dict[str, Any]
         "installed": store.releases(env),
         "previous": store.previous(env),
         "gpu": report.as_result() if report else None,
-        "warnings": report.warnings() if report else [],
+        "warnings": [*concerns, *(report.warnings() if report else [])],
     }

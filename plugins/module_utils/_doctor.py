@@ -3,7 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The doctor: look at a built environment before it is packed, and say what will break, why, and what to write instead.
 
-It only reads. What it looks at is the tree that conda and pip left (``_doctor_tree``); each complaint of
+It changes nothing. What it looks at is the tree that conda and pip left (``_doctor_tree``); each complaint of
 ``_doctor_catalogue`` has one function here that finds it.
 """
 
@@ -18,6 +18,7 @@ from ansible_collections.airgap.conda.plugins.module_utils import (
     _doctor_files,
     _doctor_prefix,
     _doctor_python,
+    _doctor_shells,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._doctor_catalogue import ALLOWABLE, ERROR, complaint
 from ansible_collections.airgap.conda.plugins.module_utils._doctor_finding import Case, Finding
@@ -43,6 +44,9 @@ FINDERS: dict[str, Callable[[Case], Iterator[Finding]]] = {
     "build-path-left": _doctor_prefix.build_path_left,
     "mixed-channels": _doctor_channels.mixed_channels,
     "cuda-from-conda-and-pip": _doctor_channels.cuda_from_conda_and_pip,
+    "activation-script-fails": _doctor_shells.activation_script_fails,
+    "activation-writes": _doctor_shells.activation_writes,
+    "env-vars-unusable": _doctor_shells.env_vars_unusable,
     "defaults-terms": _doctor_channels.defaults_terms,
 }
 

@@ -278,6 +278,36 @@ CATALOGUE = (
         step=PUBLISH,
     ),
     Complaint(
+        "activation-script-fails",
+        WARNING,
+        "An activation script of a package does not work in every shell",
+        "scripts in etc/conda/activate.d and deactivate.d that bash and sh both run to their end without a complaint",
+        "Each was sourced once, in bash and in sh. Checks, kernels, fish, csh and airgap-envs run use bash where the "
+        "host has it, so what works in bash works there. A user of dash or busybox, and a host without bash, gets the "
+        "complaint of the shell, and not what the script sets; one that ends the shell ends the user's.",
+        "Take a version of the package whose script works, or have users activate in bash.",
+        before="  - gxx_linux-64=11.2          # function f() { ... }",
+        after="  - gxx_linux-64=13.3",
+    ),
+    Complaint(
+        "activation-writes",
+        WARNING,
+        "An activation script wants to change the release",
+        "scripts that set variables, and write nothing below $CONDA_PREFIX that is not there already",
+        "A release stays as it was signed, and no user may write there: on a host the script fails at this, mostly "
+        "without harm. What a script only adds, small files and links into the environment, is done at the build and "
+        "is part of the release; this is what it changes, removes, or writes anew each time.",
+        "If something needs what the script writes, bring it with copies in release.yml, or take another version.",
+    ),
+    Complaint(
+        "env-vars-unusable",
+        WARNING,
+        "A package declares an environment variable that no shell can export",
+        "JSON objects of names and text in etc/conda/env_vars.d",
+        "conda stops, or exports something else than was meant. Here the variable is left out.",
+        "Set what is meant under activation in release.yml, or take another version of the package.",
+    ),
+    Complaint(
         "defaults-terms",
         WARNING,
         "Packages come from the channel defaults",

@@ -17,6 +17,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._doctor_tree import I
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._spec import ENVIRONMENT, RELEASE, Spec
 from ansible_collections.airgap.conda.plugins.module_utils._spec_yaml import read_yaml
+from ansible_collections.airgap.conda.plugins.module_utils._tried import Tried, tried
 
 if TYPE_CHECKING:
     from packaging.specifiers import SpecifierSet
@@ -80,6 +81,12 @@ class Case:
     spec: Spec
     dest_prefix: str = ""
     work: Path | None = None
+
+    @cached_property
+    def tried(self) -> Tried:
+        """What came of sourcing every activation script once; the folder with what they wrote is gone."""
+        with tried(self.tree.prefix) as found:
+            return found
 
     @property
     def file(self) -> Path:

@@ -19,6 +19,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._backend import Backe
 from ansible_collections.airgap.conda.plugins.module_utils._channels import Channels
 from ansible_collections.airgap.conda.plugins.module_utils._conda_meta import adopt, own_byte_code
 from ansible_collections.airgap.conda.plugins.module_utils._container import Container
+from ansible_collections.airgap.conda.plugins.module_utils._env_vars import env_var_files
 from ansible_collections.airgap.conda.plugins.module_utils._install import copy_inside
 from ansible_collections.airgap.conda.plugins.module_utils._link_scripts import (
     link_scripts,
@@ -59,16 +60,18 @@ from ansible_collections.airgap.conda.plugins.module_utils._progress import Prog
 from ansible_collections.airgap.conda.plugins.module_utils._python import compile_missing, python_of
 from ansible_collections.airgap.conda.plugins.module_utils._release_spec import RUN, Target
 from ansible_collections.airgap.conda.plugins.module_utils._spec import ENVIRONMENT, RELEASE, Spec
+from ansible_collections.airgap.conda.plugins.module_utils._tried import do_harmless, scripts_of
 from ansible_collections.airgap.conda.plugins.module_utils._urls import without_credentials
 
 # Raised when the same inputs give another environment than before, so that old ones are made anew.
-SCHEMA = 2
+SCHEMA = 3
 # What a user sees of a step that takes long.
 STEPS = {
     "solve": "solving",
     "install": "installing the conda packages",
     "link": "running the scripts of conda packages",
     "pip": "running pip",
+    "activation": "trying the activation",
     "compile": "compiling",
 }
 
@@ -243,9 +246,13 @@ class _Run:
         for source, target in self.spec.release.copies:
             copy_inside(self.prefix, source, target, str(self.spec.directory / RELEASE))
         release = self.spec.release
-        scripts = activation_scripts(release.activation_variables, self.spec.variables, release.user_site)
-        for path, script in scripts.items():
+        scripts = activation_scripts(release.activation_variables, release.user_site)
+        variables = env_var_files(self.prefix, self.spec.variables)
+        for path, script in {**scripts, **variables}.items():
             write_anew(self.prefix / path, script.encode("utf-8"))
+        if scripts_of(self.prefix):
+            with self._timed("activation"):
+                do_harmless(self.prefix)
         if python_of(self.prefix).exists():
             with self._timed("compile"):
                 compile_missing(self.prefix, self.request.container)

@@ -31,6 +31,8 @@ from ansible_collections.airgap.conda.plugins.module_utils._gpu_verdict import (
     Finding,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._site import site_folders
+from ansible_collections.airgap.conda.plugins.module_utils._shells import shell
+from ansible_collections.airgap.conda.plugins.module_utils._shield import can_shield
 
 FRAMEWORKS = ("torch", "tensorflow")
 # GPUs that are tried at the same time: a GPU that hangs costs its neighbours nothing.
@@ -99,22 +101,23 @@ def try_all(prefix: Path, gpus: Sequence[Gpu], clock: Clock) -> list[Trial]:
     Frameworks side by side would meet on a GPU that takes one process at a time (compute mode EXCLUSIVE_PROCESS).
     """
     trials: list[Trial] = []
+    shielded = (str(prefix),) if gpus and can_shield(prefix) else ()
     for framework in frameworks_of(prefix):
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            trials += pool.map(lambda gpu, name=framework: _try(prefix, name, gpu, clock), gpus)
+            trials += pool.map(lambda gpu, name=framework: _try(prefix, name, gpu, clock, shielded), gpus)
     return trials
 
 
-def _try(prefix: Path, framework: str, gpu: Gpu, clock: Clock) -> Trial:
+def _try(prefix: Path, framework: str, gpu: Gpu, clock: Clock, shielded: Sequence[str]) -> Trial:
     home = tempfile.mkdtemp(prefix="airgap-conda-")
     try:
         answer = Path(home, "answer")
         arguments = [inspect.getsource(_gpu_child), framework, gpu.uuid, str(answer)]
         python = f'exec "$CONDA_PREFIX/bin/python" -c {" ".join(shlex.quote(argument) for argument in arguments)}'
         # The name of any folder is nothing to put into a script; nobody sees this one.
-        script = ["/bin/sh", "-c", f"{activate_script('gpu', prefix)}\n{python}"]
+        script = [*shell(), "-c", f"{activate_script('gpu', prefix)}\n{python}"]
         limit = clock.take()
-        outcome = _probe.run(script, deadline=limit, env={**ENVIRONMENT, "HOME": home})
+        outcome = _probe.run(script, deadline=limit, env={**ENVIRONMENT, "HOME": home}, shielded=shielded)
         return Trial(framework, gpu, limit, outcome, _read(answer))
     finally:
         shutil.rmtree(home, ignore_errors=True)

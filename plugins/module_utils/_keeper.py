@@ -9,6 +9,9 @@ parent (PR_SET_CHILD_SUBREAPER). It ends as the program does, with the same exit
 
 It is given to Python as text, so it imports nothing of this collection; nor what would take longer than its work: the
 modules below ctypes and signal do the same without their classes, in half the time of a start.
+
+A program can also be kept from writing into folders, whoever it runs as: it gets a view of the file systems of its own
+(a mount namespace), in which these are read-only, or in which what it writes there lands in another folder.
 """
 
 from __future__ import annotations
@@ -18,7 +21,17 @@ import os
 import select
 import sys
 import time
+from typing import TYPE_CHECKING
 
+if TYPE_CHECKING:
+    import ctypes
+
+CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
+MS_RDONLY, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 1, 32, 4096, 16384, 1 << 18
+# The flags of a mount that a view of it has to keep, as statvfs has them, and as mount takes them.
+MOUNT_FLAGS = ((2, 2), (4, 4), (8, 8), (1024, 1024), (2048, 2048), (4096, 1 << 21))
+# What a program whose folders could not be shielded ends with, without having run.
+UNSHIELDED = 125
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 # Seconds that a killed process gets to disappear before it is left behind.
@@ -46,13 +59,68 @@ def end_with_parent(parent: int) -> None:
         os._exit(1)  # it has ended already
 
 
-def start(command: list[str]) -> int:
+def own_mounts(libc: ctypes.CDLL) -> bool:
+    """Give this process mounts of its own; returns whether it took a user namespace, as an ordinary user needs."""
+    import ctypes
+
+    if libc.unshare(CLONE_NEWNS) == 0:
+        return False
+    user, group = os.geteuid(), os.getegid()
+    if libc.unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0:
+        raise OSError(ctypes.get_errno(), "unshare")
+    for name, line in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
+        with open(f"/proc/self/{name}", "w", encoding="ascii") as stream:
+            stream.write(line)
+    return True
+
+
+def mount(libc: ctypes.CDLL, source: str, target: str, kind: str, flags: int, options: str = "") -> None:
+    """Call mount(2); raises OSError."""
+    import ctypes
+
+    words = [os.fsencode(word) or None for word in (source, target, kind)]
+    if libc.mount(*words, ctypes.c_ulong(flags), os.fsencode(options) or None) != 0:
+        raise OSError(ctypes.get_errno(), "mount")
+
+
+def shield(folders: list[str], catch: str) -> None:
+    """Make the folders read-only for this process; with ``catch`` what it writes into the first lands there instead.
+
+    ``catch`` is a folder with two empty ones in it, upper and work. Raises OSError where the system does not allow it.
+    """
+    import ctypes  # not for every start
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    as_user = own_mounts(libc)
+    mount(libc, "none", "/", "", MS_REC | MS_PRIVATE)
+    if catch:
+        lower, upper, work = (
+            path.replace("\\", "\\\\").replace(",", "\\,").replace(":", "\\:")
+            for path in (folders[0], f"{catch}/upper", f"{catch}/work")
+        )
+        options = f"lowerdir={lower},upperdir={upper},workdir={work}" + (",userxattr" if as_user else "")
+        mount(libc, "overlay", folders[0], "overlay", 0, options)
+        return
+    for folder in folders:
+        mount(libc, folder, folder, "", MS_BIND)
+        found = os.statvfs(folder).f_flag
+        kept = sum(flag for bit, flag in MOUNT_FLAGS if found & bit)
+        mount(libc, "none", folder, "", MS_REMOUNT | MS_BIND | MS_RDONLY | kept)
+
+
+def start(command: list[str], folders: list[str], catch: str) -> int:
     """Start the program; what keeps it from starting is written where its errors would be."""
     keeper = os.getpid()
     child = os.fork()
     if child:
         return child
     end_with_parent(keeper)
+    if folders:
+        try:
+            shield(folders, catch)
+        except (OSError, AttributeError) as error:
+            os.write(2, f"its folders cannot be shielded: {error}".encode())
+            os._exit(UNSHIELDED)
     for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and a program would inherit that
         signal.signal(number, signal.SIG_DFL)
     try:
@@ -114,8 +182,11 @@ def reap(child: int) -> int | None:
             status = how
 
 
-def main(lifeline: int, whole: bool, command: list[str]) -> None:
-    """Run ``command`` until it ends or the module does; with ``whole`` nothing of it is left in the first case too."""
+def main(lifeline: int, whole: bool, folders: list[str], catch: str, command: list[str]) -> None:
+    """Run ``command`` until it ends or the module does; with ``whole`` nothing of it is left in the first case too.
+
+    ``folders`` and ``catch`` as in ``shield``, no folders for none.
+    """
     os.set_inheritable(lifeline, False)
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
@@ -123,7 +194,7 @@ def main(lifeline: int, whole: bool, command: list[str]) -> None:
     for number in (signal.SIGCHLD, *TOLD):
         signal.signal(number, lambda _number, _frame: None)
     prctl(PR_SET_CHILD_SUBREAPER, 1)
-    child = start(command)
+    child = start(command, folders, catch)
     null = os.open(os.devnull, os.O_RDWR)
     for stream in range(3):
         os.dup2(null, stream)  # whoever waits for the end of what the program writes does not wait for this one
@@ -154,4 +225,5 @@ def main(lifeline: int, whole: bool, command: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2] == "whole", sys.argv[3:])
+    count = int(sys.argv[3])
+    main(int(sys.argv[1]), sys.argv[2] == "whole", sys.argv[5 : 5 + count], sys.argv[4], sys.argv[5 + count :])

@@ -21,14 +21,18 @@ GRACE = _keeper.GRACE + 1.0
 
 
 @contextlib.contextmanager
-def kept(command: Sequence[str], whole: bool = True) -> Iterator[tuple[list[str], int]]:
+def kept(
+    command: Sequence[str], whole: bool = True, shielded: Sequence[str] = (), catch: str = ""
+) -> Iterator[tuple[list[str], int]]:
     """Give the words to start instead of ``command``, and a descriptor to pass on (``pass_fds``).
 
     All that the program started ends when this process does, or the block. With ``whole`` also when the program ends;
-    without, what it leaves behind stays: a container's monitor is left by its client on purpose.
+    without, what it leaves behind stays: a container's monitor is left by its client on purpose. It cannot write into
+    the folders ``shielded``, see ``_keeper.shield``.
     """
     reader, writer = os.pipe()
-    words = [sys.executable, "-IBSc", inspect.getsource(_keeper), str(reader), "whole" if whole else "told", *command]
+    words = [sys.executable, "-IBSc", inspect.getsource(_keeper), str(reader), "whole" if whole else "told"]
+    words += [str(len(shielded)), catch, *shielded, *command]
     try:
         yield words, reader
     finally:

@@ -26,8 +26,6 @@ from ansible_collections.airgap.conda.plugins.module_utils._store import Store
 
 # The key in the metadata of a kernel.json that holds the root of the store which wrote it.
 MARK = "airgap.conda"
-# exec: Jupyter interrupts the process that it started, which has to be Python.
-START = '. "$1" && exec python -m ipykernel_launcher -f "$2"'
 
 
 def kernel_file(folder: str, env: str) -> Path:
@@ -36,9 +34,13 @@ def kernel_file(folder: str, env: str) -> Path:
 
 
 def kernel_text(store: Store, env: str) -> str:
-    """Return the kernel.json of ``env``: the same for every release."""
+    """Return the kernel.json of ``env``: the same for every release.
+
+    Jupyter interrupts the process that it started: ``airgap-envs run`` becomes Python.
+    """
+    run = [str(store.command), "run", env, "--"]
     kernel = {
-        "argv": ["/bin/sh", "-c", START, "sh", str(store.root / env / "activate"), "{connection_file}"],
+        "argv": [*run, "python", "-m", "ipykernel_launcher", "-f", "{connection_file}"],
         "display_name": env,
         "language": "python",
         "metadata": {MARK: {"store": str(store.root)}},

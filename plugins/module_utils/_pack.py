@@ -36,7 +36,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._requirements_tree im
 
 PACK = "pack.json"
 # Raised when the same environment gives another pack than before.
-SCHEMA = 2
+SCHEMA = 3
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,10 @@ class LinkTree:
             else:  # conda-pack's own scripts may be on another file system
                 shutil.copy2(source, place, follow_symlinks=False)
 
+    def add_link(self, leads_to: str, target: str) -> None:
+        """Make a symbolic link."""
+        os.symlink(leads_to, self._place(target))
+
     def add_bytes(self, source: str, data: bytes, target: str) -> None:
         """Take ``source`` with the content ``data``."""
         data = fitted(data, self._dest_prefix)
@@ -118,6 +122,11 @@ def make_tree(prefix: Path, tree: Path, dest_prefix: str, allow: Collection[str]
     links, needle = LinkTree(tree, dest_prefix), os.fsencode(prefix)
     packer = Packer(str(prefix), links, dest_prefix)
     for file in files.values():
+        place = _moved(file.target, prefix, dest_prefix)
+        if place != file.target and os.path.islink(file.source):
+            links.add_link(_moved_link(file.target, os.readlink(file.source), prefix, dest_prefix), place)
+            continue
+        file.target = place
         if file.file_mode == "unknown" and not _is_text_with(needle, file.source):
             links.add(file.source, file.target)
             continue
@@ -168,6 +177,17 @@ def _knowing(prefix: Path) -> Iterator[None]:
         yield
     finally:
         core.find_site_packages, core.load_files = usual, usual_files
+
+
+def _moved(path: str, prefix: Path, dest_prefix: str) -> str:
+    """Return where a path belongs on the hosts: some name the prefix themselves, as what gdb loads for a library."""
+    return f"{path}/".replace(f"{prefix}/", f"{dest_prefix}/").rstrip("/")
+
+
+def _moved_link(path: str, leads_to: str, prefix: Path, dest_prefix: str) -> str:
+    """Return where a link that ``_moved`` takes to another depth has to lead."""
+    goal = os.path.normpath(os.path.join(os.path.dirname(path), leads_to))
+    return os.path.relpath(_moved(goal, prefix, dest_prefix), os.path.dirname(_moved(path, prefix, dest_prefix)))
 
 
 def _is_text_with(prefix: bytes, path: str) -> bool:

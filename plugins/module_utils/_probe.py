@@ -50,14 +50,21 @@ class Outcome:
         return f"{how}: {tail}" if tail else how
 
 
-def run(command: Sequence[str], *, deadline: float, env: Mapping[str, str] | None = None) -> Outcome:
+def run(
+    command: Sequence[str],
+    *,
+    deadline: float,
+    env: Mapping[str, str] | None = None,
+    shielded: Sequence[str] = (),
+    catch: str = "",
+) -> Outcome:
     """Run ``command`` for at most ``deadline`` seconds, and a few more to die; nothing it started is left.
 
-    Nor when this process ends before, in whatever way.
+    Nor when this process ends before, in whatever way. ``shielded`` and ``catch`` as in ``_keeper.shield``.
     """
     start = time.monotonic()
     reader, writer = os.pipe()
-    with open(reader, "rb", buffering=0), kept(command) as (words, lifeline):
+    with open(reader, "rb", buffering=0), kept(command, shielded=shielded, catch=catch) as (words, lifeline):
         try:
             # pylint: disable-next=ansible-bad-function  # run_command has no deadline
             process = subprocess.Popen(

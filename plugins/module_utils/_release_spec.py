@@ -24,7 +24,7 @@ GPU = ("none", "optional", "required")
 # What becomes of the scripts that conda packages want run after they are installed.
 REFUSE, RUN = LINK_SCRIPTS = ("refuse", "run")
 # Set or read by every activation: a spec that sets one of them breaks the environment.
-RESERVED_VARIABLES = ("CONDA_PREFIX", "CONDA_DEFAULT_ENV", "PATH")
+RESERVED_VARIABLES = ("CONDA_PREFIX", "CONDA_DEFAULT_ENV", "CONDA_PROMPT_MODIFIER", "CONDA_SHLVL", "PATH")
 
 _REFERENCE = re.compile(r"\$(?:[A-Za-z_][A-Za-z0-9_]*|\{[A-Za-z_][A-Za-z0-9_]*\})")
 

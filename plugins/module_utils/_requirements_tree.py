@@ -18,6 +18,8 @@ from ansible_collections.airgap.conda.plugins.module_utils import _requirements 
 from ansible_collections.airgap.conda.plugins.module_utils._activate import activate_script
 from ansible_collections.airgap.conda.plugins.module_utils._checks import ENVIRONMENT
 from ansible_collections.airgap.conda.plugins.module_utils._release import Requirements
+from ansible_collections.airgap.conda.plugins.module_utils._shells import shell
+from ansible_collections.airgap.conda.plugins.module_utils._shield import can_shield
 
 # Seconds for the import of PyTorch, which takes 10 to 30 s from a cold disk.
 DEADLINE = 120.0
@@ -95,7 +97,8 @@ def _ask_torch(prefix: Path, deadline: float) -> list[str]:
     child = shlex.quote(inspect.getsource(_arch_child))
     script = f'{activate_script("build", prefix)}\nexec "$CONDA_PREFIX/bin/python" -c {child}'
     variables = {**ENVIRONMENT, "PYTHONNOUSERSITE": "1"}  # what is in the builder's home says nothing about the release
-    outcome = _probe.run(["/bin/sh", "-c", script], deadline=deadline, env=variables)
+    shielded = [str(prefix)] if can_shield(prefix) else []
+    outcome = _probe.run([*shell(), "-c", script], deadline=deadline, env=variables, shielded=shielded)
     for line in reversed(outcome.output.splitlines()):
         if line.startswith(_arch_child.MARK):
             return _names(line[len(_arch_child.MARK) :])

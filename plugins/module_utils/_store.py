@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
-from ansible_collections.airgap.conda.plugins.module_utils._activate import activate_files
+from ansible_collections.airgap.conda.plugins.module_utils._activate_files import activate_files
 from ansible_collections.airgap.conda.plugins.module_utils._disk import (
     flush_directory,
     flush_file_system,
@@ -56,12 +56,20 @@ from ansible_collections.airgap.conda.plugins.module_utils._release import (
 )
 from ansible_collections.airgap.conda.plugins.module_utils._signed import read_signed, require_signed
 
+# The name of the host's command.
+COMMAND = "airgap-envs"
+
 
 @dataclass(frozen=True)
 class Store:
     """The tree below ``root`` (``/opt/conda-envs``)."""
 
     root: Path
+
+    @property
+    def command(self) -> Path:
+        """Return where the host's command stands."""
+        return self.root / "bin" / COMMAND
 
     def release(self, env: str, release: str) -> Path:
         """Return the prefix of a release."""

@@ -16,9 +16,10 @@ description:
   - Looks at an environment and the spec it was made from, and finds what makes packing fail or the environment break
     on another machine. Among it are files of conda packages that pip replaced, packages that came twice, editable
     installs, channels that do not go together and paths that cannot be rewritten.
+  - Every activation script is sourced once, in bash and in sh. What it writes lands elsewhere.
   - Errors fail the task, all of them in one message, each with the line of C(environment.yml) to change. Warnings are
     shown and returned.
-  - Any environment will do, no matter which program made it. Nothing is written.
+  - Any environment will do, no matter which program made it. It stays as it is.
 attributes:
   check_mode:
     description: The module only reads.

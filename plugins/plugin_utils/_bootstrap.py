@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils import _files
-from ansible_collections.airgap.conda.plugins.module_utils._activate import activate_files
+from ansible_collections.airgap.conda.plugins.module_utils._activate_files import activate_files
 from ansible_collections.airgap.conda.plugins.module_utils._answer import TEXT, VALUE, plain
 from ansible_collections.airgap.conda.plugins.module_utils._cli_file import program
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
@@ -157,6 +157,7 @@ if ! works; then
 fi
 before=$(readlink "$root/runtime/current" || echo -)
 publish activate "$activate"
+publish activate.csh "$activate_csh"
 publish activate.fish "$activate_fish"
 ln -sfn "$release" "$root/runtime/.current-new"
 mv -T "$root/runtime/.current-new" "$root/runtime/current"
@@ -218,8 +219,7 @@ def install_script(root: str, tmp: str, release: Mapping[str, Any]) -> str:
         "signature": SIGNATURE,
         "files": FILES,
         "imports": "\n".join(f"import {name}" for name in release["imports"]),
-        "activate": activate["activate"],
-        "activate_fish": activate["activate.fish"],
+        **{name.replace(".", "_"): text for name, text in activate.items()},
     }
     return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items()) + TAKE + INSTALL
 

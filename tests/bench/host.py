@@ -24,7 +24,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.airgap.conda.plugins.module_utils._cli_file import command_path, write_command
+from ansible_collections.airgap.conda.plugins.module_utils._cli_file import write_command
 from ansible_collections.airgap.conda.plugins.module_utils._deploy import deploy
 from ansible_collections.airgap.conda.plugins.module_utils._extract import extract
 from ansible_collections.airgap.conda.plugins.module_utils._files import read_files
@@ -129,7 +129,7 @@ def measure_rollback(count: int, rounds: int) -> dict[str, Any]:
     for number in range(rounds):
         wanted = release_id(1 + number % 2)
         clock = time.perf_counter()
-        subprocess.run([command_path(store), "rollback", "demo", wanted], stdout=subprocess.DEVNULL, check=True)
+        subprocess.run([store.command, "rollback", "demo", wanted], stdout=subprocess.DEVNULL, check=True)
         seconds.append(round(time.perf_counter() - clock, 3))
         if store.current("demo") != wanted:
             sys.exit(f"bench: {store.current('demo')} is current, and not {wanted}")

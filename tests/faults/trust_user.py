@@ -24,7 +24,7 @@ from tally import Tally
 from trust_canary import SECRET
 
 from ansible_collections.airgap.conda.plugins.module_utils import _disk
-from ansible_collections.airgap.conda.plugins.module_utils._activate import activate_files
+from ansible_collections.airgap.conda.plugins.module_utils._activate_files import activate_files
 from ansible_collections.airgap.conda.plugins.module_utils._cli_file import write_command
 from ansible_collections.airgap.conda.plugins.module_utils._deploy import rollback
 from ansible_collections.airgap.conda.plugins.module_utils._depot import Depot

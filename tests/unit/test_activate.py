@@ -71,14 +71,15 @@ def test_an_open_shell_keeps_its_release(home: Path, shell: str) -> None:
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_another_environment_takes_the_place_of_the_first(home: Path, shell: str) -> None:
+def test_another_environment_takes_the_place_of_the_first_until_deactivate(home: Path, shell: str) -> None:
     write_tree(home.parent / "other/3-00000003", {"bin/other": "#!/bin/sh\necho other\n"})
     (home.parent / "other/current").symlink_to("3-00000003")
     (home.parent / "other/activate").write_text(
         activate_script("other", home.parent / "other/current"), encoding="utf-8"
     )
-    script = "set -u; . ./activate; . ../other/activate; other; command -v tool || echo no tool; deactivate; echo $PATH"
-    assert out(shell, script, home) == ["other", "no tool", "/usr/bin:/bin"]
+    script = "set -u; . ./activate; . ../other/activate; other; command -v tool || echo no tool; deactivate; tool; "
+    script += "deactivate; echo $PATH"
+    assert out(shell, script, home) == ["other", "no tool", "1-00000001", "/usr/bin:/bin"]
 
 
 @pytest.mark.parametrize("shell", SHELLS)
@@ -240,6 +241,113 @@ def test_a_release_may_leave_the_packages_of_a_user_in(home: Path, shell: str, f
     before = "" if former is None else f"export PYTHONNOUSERSITE={former}; "
     kept = "unset" if former is None else former
     assert out(shell, f"{before} . ./activate; {USER} deactivate; {USER}", home) == [kept, kept]
+
+
+# --- as conda does it ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("former", ["unset PATH", "PATH="])
+@pytest.mark.parametrize("shell", SHELLS)
+def test_an_empty_path_leaves_no_empty_item(home: Path, shell: str, former: str) -> None:
+    assert out(shell, f"{former}; . ./activate; /bin/echo $PATH", home) == [f"{home}/1-00000001/bin"]
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_script_that_fails_ends_no_shell(home: Path, shell: str, options: str) -> None:
+    write_tree(
+        home / "1-00000001/etc/conda",
+        {
+            "activate.d/a.sh": "return 3\n",
+            "activate.d/b.sh": "set -e -u\nexport B=1\n",  # what it sets does not stay with the user
+            "activate.d/c.sh": 'export C="$UNSET"\n',
+            "deactivate.d/a.sh": "unset B C\nfalse\n",
+        },
+    )
+    script = f'{options} before=$-; . ./activate; /bin/echo "$B$C"; [ "$before" = "$-" ] || /bin/echo "$before $-"; '
+    assert out(shell, f"{script} deactivate; /bin/echo ${{B-gone}}", home) == ["1", "gone"]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_path_of_the_user_stays(home: Path, shell: str) -> None:
+    script = ". ./activate; PATH=/mine:$PATH:/last; deactivate; echo $PATH"
+    assert out(shell, script, home) == ["/mine:/usr/bin:/bin:/last"]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_prompt_that_the_user_changed_stays(home: Path, shell: str) -> None:
+    script = 'PS1=\'> \'; . ./activate; PS1="x$PS1"; . ./activate; echo "$PS1"; deactivate; echo "$PS1"'
+    assert out(shell, script, home) == ["(demo) x> ", "x> "]
+
+
+# An environment of the user's own, as conda's hook leaves it.
+CONDA = (
+    "export CONDA_PREFIX=/mini CONDA_SHLVL=1 CONDA_DEFAULT_ENV=base CONDA_PROMPT_MODIFIER='(base) ' PS1='(base) > '; "
+    "export PATH=/mini/bin:/mini/condabin:$PATH; "
+)
+STATE = 'echo "$CONDA_PREFIX|${CONDA_PREFIX_1-}|$CONDA_SHLVL|$CONDA_DEFAULT_ENV|$CONDA_PROMPT_MODIFIER|$PS1|$PATH"; '
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_an_environment_of_conda_comes_back(home: Path, shell: str) -> None:
+    prefix = home / "1-00000001"
+    before = "/mini||1|base|(base) |(base) > |/mini/bin:/mini/condabin:/usr/bin:/bin"
+    assert out(shell, f"{CONDA}{STATE} . ./activate; {STATE} deactivate; {STATE}", home) == [
+        before,
+        f"{prefix}|/mini|2|demo|(demo) |(demo) > |{prefix}/bin:/mini/condabin:/usr/bin:/bin",
+        before,
+    ]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_newer_release_takes_the_place_of_the_older(home: Path, shell: str) -> None:
+    script = f". ./activate; rm current; ln -s 2-00000002 current; . ./activate; {STATE} deactivate; "
+    script += 'echo "${CONDA_SHLVL-none}|$PATH"; set | grep -i "^_airgap_" || :'
+    prefix = home / "2-00000002"
+    assert out(shell, f"PS1='> '; {script}", home) == [
+        f"{prefix}||1|demo|(demo) |(demo) > |{prefix}/bin:/usr/bin:/bin",
+        "none|/usr/bin:/bin",
+    ]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_in_a_child_shell_it_is_not_nested(home: Path, shell: str) -> None:
+    inner = shell.replace("zsh", "zsh -f")
+    (home / "child").write_text(f'PS1=; . ./activate; {STATE} deactivate; echo "$PATH"\n', encoding="utf-8")
+    prefix = home / "1-00000001"
+    assert out(shell, f". ./activate; {inner} ./child", home) == [
+        f"{prefix}||1|demo|(demo) ||{prefix}/bin:/usr/bin:/bin",
+        "/usr/bin:/bin",
+    ]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_level_that_is_no_number_is_none(home: Path, shell: str) -> None:
+    script = "export CONDA_PREFIX=/x CONDA_SHLVL=many; . ./activate; echo $CONDA_SHLVL; deactivate; echo $PATH"
+    assert out(shell, script, home) == ["1", "/usr/bin:/bin"]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_scripts_come_in_the_order_of_bytes_and_go_backwards(home: Path, shell: str) -> None:
+    names = ["10", "9", "B", "_x", "a", "~z"]
+    for folder in ("activate.d", "deactivate.d"):
+        write_tree(home / "1-00000001/etc/conda" / folder, {f"{name}.sh": f'SEEN="$SEEN {name}"\n' for name in names})
+    script = "SEEN=; . ./activate; echo $SEEN; SEEN=; deactivate; echo $SEEN".replace("$SEEN", '"$SEEN"')
+    assert out(shell, script, home) == [f" {' '.join(names)}", f" {' '.join(reversed(names))}"]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_two_environments_hold_two_files(home: Path, shell: str) -> None:
+    write_tree(home.parent / "other/3-00000003", {"bin/other": ""})
+    (home.parent / "other/current").symlink_to("3-00000003")
+    (home.parent / "other/activate").write_text(
+        activate_script("other", home.parent / "other/current"), encoding="utf-8"
+    )
+    held = HELD.replace("$PWD", "${PWD%/*}")
+    script = f". ./activate; . ../other/activate; {held} echo; deactivate; {held} echo; deactivate; {held} :"
+    seen = out(shell, script, home)
+    assert sorted(seen[:2]) == ["demo/1-00000001/bin/tool", "other/3-00000003/bin/other"]
+    assert seen[2:] == ["", "demo/1-00000001/bin/tool", ""]
 
 
 def test_the_shells_that_hosts_have_were_tried() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils._activate import activate_files
+from ansible_collections.airgap.conda.plugins.module_utils._activate_files import activate_files
 from ansible_collections.airgap.conda.plugins.module_utils._activation import activation_scripts
 from ansible_collections.airgap.conda.tests.unit.tiny_release import write_tree
 
@@ -165,7 +165,7 @@ def test_an_sh_below_fish_can_activate_another(home: Path) -> None:
     write_env(home, "1-00000001", {"X": "1", "ONLY": "1"})
     write_env(home.parent / "other", "3-00000003", {"X": "other $X"})
     script = 'source activate.fish; sh -euc \'. ../other/activate; echo "$X${ONLY-}"; deactivate; echo "$X"\''
-    assert out(script, home, X="old") == ["other old", "old"]
+    assert out(script, home, X="old") == ["other old", "1"]
 
 
 def test_a_missing_environment_is_a_message_and_status_1(home: Path) -> None:

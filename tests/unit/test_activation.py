@@ -28,8 +28,8 @@ def shell(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def write(prefix: Path, variables: Mapping[str, str], literal: Mapping[str, str] | None = None) -> None:
-    for path, script in activation_scripts(variables, literal).items():
+def write(prefix: Path, variables: Mapping[str, str]) -> None:
+    for path, script in activation_scripts(variables).items():
         (prefix / path).parent.mkdir(parents=True, exist_ok=True)
         (prefix / path).write_text(script)
 
@@ -56,16 +56,6 @@ def show(shell: str, prefix: Path, lines: str, variables: Mapping[str, str]) -> 
 
 def test_without_variables_there_is_no_script() -> None:
     assert activation_scripts({}) == {}
-
-
-def test_literal_variables_are_set_first_and_as_they_are(shell: str, tmp_path: Path) -> None:
-    write(tmp_path, {"Y": "$X/y"}, {"X": NASTY + "$HOME:$CONDA_PREFIX"})
-    before = {"X": "old", "HOME": "/home/me"}
-    literal = NASTY + "$HOME:$CONDA_PREFIX"
-    shown = show(shell, tmp_path, 'A; printf "%s" "$X"; printf ";"; D; S', before)
-    assert ";".join(shown).rpartition(";")[0] == literal
-    assert shown[-1] == "old|(unset)"
-    assert show(shell, tmp_path, 'A; printf "%s;" "${Y#"$X"}"', before) == ["/y"]
 
 
 def test_set_and_restore(shell: str, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils._activate import activate_files
+from ansible_collections.airgap.conda.plugins.module_utils._activate_files import activate_files
 from ansible_collections.airgap.conda.plugins.plugin_utils import _bootstrap
 from ansible_collections.airgap.conda.tests.unit.tiny_bare_host import SHELLS, Host
 from ansible_collections.airgap.conda.tests.unit.tiny_release import TREE, release_id, skip_flushes, write_tree

@@ -27,7 +27,6 @@ from ansible_collections.airgap.conda.plugins.module_utils._cli_facts import (
 )
 from ansible_collections.airgap.conda.plugins.module_utils._cli_file import (
     command_file,
-    command_path,
     found_command,
     wanted_command,
     write_command,
@@ -77,7 +76,7 @@ def bring(store: Store, env: str, serial: int, **options: Any) -> Made:
 def run(store: Store, *arguments: str, status: int = 0, shell: tuple[str, ...] = ()) -> tuple[str, str]:
     """Run the command on this store with nothing in its environment; returns what it printed, both streams."""
     done = subprocess.run(
-        [*shell, str(command_path(store)), *arguments],
+        [*shell, str(store.command), *arguments],
         env={"PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
@@ -181,7 +180,7 @@ def test_who_may_not_write_is_told_how(store: Store, monkeypatch: pytest.MonkeyP
     before = snapshot(store.root)
     assert _cli.main(store.root, ["rollback", "demo"]) == 1
     assert snapshot(store.root) == before
-    assert complaint(capsys.readouterr().err)["remedy"] == (f"run it as root: sudo {command_path(store)} rollback demo")
+    assert complaint(capsys.readouterr().err)["remedy"] == (f"run it as root: sudo {store.command} rollback demo")
     assert _cli.main(store.root, ["list"]) == 0
 
 
@@ -242,19 +241,19 @@ def test_without_any_runtime_it_says_so(store: Store) -> None:
 
 
 def test_equal_sources_give_equal_bytes_and_a_second_write_changes_nothing(store: Store) -> None:
-    assert command_file(store) == command_file(store) == command_path(store).read_bytes()
+    assert command_file(store) == command_file(store) == store.command.read_bytes()
     assert found_command(store) == wanted_command(store)
-    with zipfile.ZipFile(command_path(store)) as archive:
+    with zipfile.ZipFile(store.command) as archive:
         assert {item.date_time for item in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
     before = snapshot(store.root)
     write_command(store)
     assert snapshot(store.root) == before
-    assert command_path(store).stat().st_mode & 0o777 == 0o755
+    assert store.command.stat().st_mode & 0o777 == 0o755
 
 
 @pytest.mark.parametrize("fault", ["missing", "mode", "content"])
 def test_a_command_that_is_not_as_it_should_be_is_seen(store: Store, fault: str) -> None:
-    path = command_path(store)
+    path = store.command
     if fault == "missing":
         path.unlink()
     elif fault == "mode":
@@ -268,7 +267,7 @@ def test_a_command_that_is_not_as_it_should_be_is_seen(store: Store, fault: str)
 
 
 def test_it_imports_neither_ansible_nor_anything_that_a_runtime_lacks(store: Store) -> None:
-    with zipfile.ZipFile(command_path(store)) as archive:
+    with zipfile.ZipFile(store.command) as archive:
         texts = {name: archive.read(name).decode() for name in archive.namelist()}
     for name, text in texts.items():
         imported = re.findall(r"^(?:from|import) (\w+)", text, re.MULTILINE)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 import re
 import shutil
@@ -306,7 +307,9 @@ def test_activation_scripts_are_written(world: World) -> None:
     world.make()
     assert world.read("etc/conda/airgap-conda.user-site") == ""
     script = world.read("etc/conda/activate.d/airgap-conda.sh")
-    assert r'export FROM_ENVIRONMENT="\$HOME"' in script
+    assert "FROM_ENVIRONMENT" not in script
+    assert "_airgap_variable FROM_ENVIRONMENT '$HOME'\n" in world.read("etc/conda/airgap-conda.env.sh")
+    assert json.loads(world.read("conda-meta/state"))["env_vars"] == {"FROM_ENVIRONMENT": "$HOME"}  # for conda itself
     assert 'export FROM_RELEASE="${CONDA_PREFIX-}"' in script
     assert "FROM_RELEASE" in world.read("etc/conda/deactivate.d/airgap-conda.sh")
 

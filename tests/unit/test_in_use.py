@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils import _in_use
-from ansible_collections.airgap.conda.plugins.module_utils._activate import activate_files
+from ansible_collections.airgap.conda.plugins.module_utils._activate_files import activate_files
 from ansible_collections.airgap.conda.plugins.module_utils._in_use import in_use, unseen, unused
 from ansible_collections.airgap.conda.tests.unit.conftest import COLLECTIONS
 from ansible_collections.airgap.conda.tests.unit.tiny_release import write_tree

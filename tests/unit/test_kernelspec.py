@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils import _kernelspec
+from ansible_collections.airgap.conda.plugins.module_utils._cli_file import write_command
 from ansible_collections.airgap.conda.plugins.module_utils._deploy import deploy, rollback, state_now
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._preflight import Step, inspect
@@ -298,7 +299,7 @@ def test_a_run_that_was_cut_off_is_made_good(tmp_path: Path, before: str, after:
 
 LAUNCHER = """\
 import json, os, sys
-names = ("CONDA_PREFIX", "SEED_LIBRARY_PATH", "PATH")
+names = ("CONDA_PREFIX", "SEED_LIBRARY_PATH", "PATH", "NEEDS_BASH")
 print(json.dumps({"pid": os.getpid(), "argv": sys.argv[1:], **{name: os.environ.get(name) for name in names}}))
 """
 
@@ -311,12 +312,14 @@ def test_it_starts_the_current_release_activated(tmp_path: Path, kernels: Path, 
         "bin/python": f'#!/bin/sh\nPYTHONPATH=$CONDA_PREFIX/lib exec {sys.executable} "$@"\n',
         "lib/ipykernel_launcher.py": LAUNCHER,
         "etc/conda/activate.d/seed.sh": 'export SEED_LIBRARY_PATH="$CONDA_PREFIX/lib"\n',
+        "etc/conda/activate.d/tool.sh": "function f() { local -a a=(1 2); export NEEDS_BASH=${a[1]}; }; f\n",
     }
     for serial in (1, 2):
         made = make(store, serial, tree=tree)
         made.send(store)
         deploy(store, made.step(kernels=str(kernels)), made.sha256, 2)
     rollback(store, "demo", "", check_mode=False)
+    write_command(store)
     argv = json.loads((kernels / "demo/kernel.json").read_text(encoding="ascii"))["argv"]
     connection = str(tmp_path / "kernel 1.json")
     command = [word.replace("{connection_file}", connection) for word in argv]
@@ -327,12 +330,14 @@ def test_it_starts_the_current_release_activated(tmp_path: Path, kernels: Path, 
     assert seen["pid"] == process.pid
     assert seen["CONDA_PREFIX"] == prefix
     assert seen["SEED_LIBRARY_PATH"] == f"{prefix}/lib"
+    assert seen["NEEDS_BASH"] == "2"
     assert seen["PATH"].startswith(f"{prefix}/bin:")
 
 
 def test_one_whose_environment_is_gone_says_so(store: Store, kernels: Path) -> None:
     run(store, kernels, make(store, 1))
     (store.root / "demo/current").unlink()
+    write_command(store)
     argv = json.loads((kernels / "demo/kernel.json").read_text(encoding="ascii"))["argv"]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert done.returncode == 1

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils import _cli_file, _depot
-from ansible_collections.airgap.conda.plugins.module_utils._cli_file import command_path, write_command
+from ansible_collections.airgap.conda.plugins.module_utils._cli_file import write_command
 from ansible_collections.airgap.conda.plugins.module_utils._depot import Depot
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._lock import LOCKS, lock_file, locked
@@ -215,6 +215,6 @@ def test_a_run_that_writes_the_command_for_ever_is_not_waited_for(
     refused = pytest.raises(AirgapError, match="Another run is at work on airgap-envs")
     with in_another_process(work), refused:
         write_command(store)
-    assert not command_path(store).exists()
+    assert not store.command.exists()
     write_command(store)
-    assert command_path(store).exists()
+    assert store.command.exists()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils._cli_file import command_path, write_command
+from ansible_collections.airgap.conda.plugins.module_utils._cli_file import write_command
 from ansible_collections.airgap.conda.plugins.module_utils._depot import Depot
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._media import list_envs
@@ -64,7 +64,7 @@ def test_nothing_that_a_store_or_a_depot_uses_itself_could_be_one(tmp_path: Path
         store.install("demo", made.manifest.id, made.sha256, "tar.zst")
         store.switch("demo", made.manifest.id)
     write_command(store)
-    assert command_path(store).is_file()
+    assert store.command.is_file()
     with depot.new_release(made.manifest):
         pass
     _refresh_lock.take(depot.path, _refresh_lock.holder(1))

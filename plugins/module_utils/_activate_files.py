@@ -1,0 +1,217 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The scripts that stand beside ``current``, one for each family of shells.
+
+fish and csh are no POSIX shells: theirs have bash or sh activate the release, and take over what that does to the
+variables. So the scripts that packages bring for sh count there too, and there is one way in which a value is computed.
+"""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from ansible_collections.airgap.conda.plugins.module_utils._activate import SUFFIX, activate_script
+from ansible_collections.airgap.conda.plugins.module_utils._shells import FIND_BASH
+
+# Sources the script $1 and prints the variables. Packages' scripts are written for bash more often than for sh.
+PRINT = f"""{FIND_BASH}
+exec $shell -c '. "$1" >&2 && unset {SUFFIX} && exec env -0' sh "$1"
+"""
+# Prints the scripts in the folder $1 with the suffix $3; those of deactivate.d backwards.
+SCRIPTS = """\
+list=
+for file in "$1"/*."$3"; do
+  if [ ! -f "$file" ] || [ ! -r "$file" ]; then continue; fi
+  case $2 in
+    activate.d) printf "%s\\n" "$file" ;;
+    *) list="$file
+$list" ;;
+  esac
+done
+printf %s "$list"
+"""
+# fish 3.0 brought 'read --delimiter'; the older way, IFS, is deprecated.
+FISH = """\
+# Source this file in fish. It activates the release that is current now; a shell that stays open keeps it after an
+# update. sh runs the scripts of the release that are not there for fish as well; fish takes over what they do to the
+# exported variables, and then runs its own.
+if not test -d {current}/
+    command sh {activate} # it says what is missing
+else
+    if set -q _airgap_changed
+        _airgap_deactivate
+    end
+    function _airgap_activate
+        set -l pairs
+        set -l before
+        set -l after
+        command env -0 | while read -lz -d = name value
+            set pairs $pairs "$name=$value"
+            set before $before $name
+        end
+        set -g _airgap_changed
+        command env {suffix}=fish {printer} {activate} | while read -lz -d = name value
+            set after $after $name
+            if not contains -- "$name=$value" $pairs; and _airgap_keep $name
+                set -gx $name $value
+            end
+        end
+        if test (builtin count $after) -eq 0 # a script of the release ended sh
+            _airgap_deactivate
+            return 1
+        end
+        for name in $before
+            if not builtin contains -- $name $after; and _airgap_keep $name
+                set -eg $name
+            end
+        end
+        set -g _airgap_prefix $CONDA_PREFIX
+        for script in (_airgap_scripts activate.d)
+            source $script
+        end
+    end
+    function _airgap_scripts
+        command env LC_ALL=C /bin/sh -c {scripts} sh $_airgap_prefix/etc/conda/$argv[1] $argv[1] fish
+    end
+    # Remember a variable that is about to change; refuse those that belong to the shell itself.
+    function _airgap_keep
+        if not string match -qr '^(?!(PWD|OLDPWD|SHLVL|_)$)[A-Za-z_][A-Za-z0-9_]*$' -- $argv
+            return 1
+        end
+        if set -qgx $argv
+            set -g _airgap_old_$argv -gx $$argv
+        else if set -qg $argv
+            set -g _airgap_old_$argv -gu $$argv
+        end
+        set _airgap_changed $_airgap_changed $argv
+    end
+    function _airgap_deactivate
+        if set -q _airgap_prefix
+            for script in (_airgap_scripts deactivate.d)
+                source $script
+            end
+            set -eg _airgap_prefix
+        end
+        for name in $_airgap_changed
+            set -l kept _airgap_old_$name
+            if set -q $kept
+                set -l value $$kept
+                set -l scope $value[1]
+                set -e value[1]
+                set $scope $name $value
+                set -eg $kept
+            else
+                set -eg $name
+            end
+        end
+        set -eg _airgap_changed
+        builtin functions -e deactivate _airgap_activate _airgap_scripts _airgap_keep _airgap_deactivate
+    end
+    function deactivate
+        _airgap_deactivate
+    end
+    _airgap_activate
+end
+"""
+
+
+# The lines that begin with '#:' are for sh: what it prints is the folder of a file for csh to source. A variable of csh
+# keeps the commands that undo it, each in quotes of its own; there is no loop in an alias, so it sources this file.
+CSH = """\
+# Source this file in csh or tcsh. It activates the release that is current now; a shell that stays open keeps it after
+# an update. sh runs the scripts of the release that are not there for csh as well; csh takes over what they do to the
+# environment, and then runs its own.
+if ($?_airgap_undo) then
+  while ($#_airgap_undo > 0)
+    eval $_airgap_undo[1]:q
+    shift _airgap_undo
+  end
+  unset _airgap_undo
+  unalias deactivate
+  rehash
+endif
+if ($?_airgap_leave) then
+  unset _airgap_leave _airgap_self
+else
+  set _airgap_self = {self}
+  set _airgap_folder = `/bin/sh -c 'eval "$(sed -n "s/^#: \\{{0,1\\}}//p" "$1")"' sh $_airgap_self:q`
+  if ($#_airgap_folder > 0) then
+    source $_airgap_folder:q/set
+    rm -rf $_airgap_folder:q
+    if ($?prompt) then
+      set _airgap_undo = ($_airgap_undo:q 'set prompt = $_airgap_prompt:q; unset _airgap_prompt')
+      set _airgap_prompt = $prompt:q
+      set prompt = '({env}) '$prompt:q
+    endif
+    alias deactivate 'set _airgap_leave; source $_airgap_self:q'
+    rehash
+  endif
+  unset _airgap_folder
+endif
+{helper}"""
+HELPER = """\
+activate={activate}
+folder=$(mktemp -d) || exit 1
+bytes() {{ LC_ALL=C "$@"; }}
+only='/^[A-Za-z_][A-Za-z0-9_]*=/!d; /^(PWD|OLDPWD|SHLVL|_)=/d'
+quote="s/'/'\\\\\\\\''/g; s/!/\\\\\\\\!/g; s/\\n/\\\\\\\\\\n/g"
+setenv="s/^([^=]*)=(.*)\\$/setenv \\1 '\\2'/"
+env -0 | bytes sort -z | bytes sed -zE "$only" >"$folder/before"
+env {suffix}=csh /bin/sh -c {printer} sh "$activate" | bytes sort -z | bytes sed -zE "$only" >"$folder/after"
+if [ ! -s "$folder/after" ]; then rm -rf "$folder"; exit 1; fi
+for side in before after; do bytes cut -z -d= -f1 "$folder/$side" | bytes sort -zu >"$folder/$side-names"; done
+prefix=$(tr '\\0\\n' '\\n\\0' <"$folder/after" | sed -n 's/^CONDA_PREFIX=//p')
+scripts() {{
+  /bin/sh -c {scripts} sh "$prefix/etc/conda/$1" "$1" csh |
+    tr '\\n' '\\0' | bytes sed -zE "$quote; s/^(.*)\\$/source '\\1'/"
+}}
+{{
+  bytes comm -z -13 "$folder/before" "$folder/after" | bytes sed -zE "$quote; $setenv"
+  bytes comm -z -23 "$folder/before-names" "$folder/after-names" | bytes sed -z 's/^/unsetenv /'
+  scripts activate.d
+}} | tr '\\0' '\\n' >"$folder/set"
+{{
+  scripts deactivate.d
+  bytes comm -z -13 "$folder/before-names" "$folder/after-names" | bytes sed -z 's/^/unsetenv /'
+  bytes comm -z -23 "$folder/before" "$folder/after" | bytes sed -zE "$quote; $setenv"
+}} | bytes sed -zE "$quote; s/^(.*)\\$/'\\1'/" | tr '\\0' ' ' >"$folder/undo"
+printf 'set _airgap_undo = (%s)\\n' "$(cat "$folder/undo")" >>"$folder/set"
+printf '%s\\n' "$folder"
+"""
+
+
+def activate_files(env: str, folder: Path) -> dict[str, str]:
+    """Return name -> text of the scripts that stand beside ``current`` in the folder of an environment."""
+    fish = FISH.format(
+        current=_fish_quote(str(folder / "current")),
+        activate=_fish_quote(str(folder / "activate")),
+        suffix=SUFFIX,
+        printer=f"/bin/sh -c {_fish_quote(PRINT)} sh",
+        scripts=_fish_quote(SCRIPTS),
+    )
+    helper = HELPER.format(
+        activate=shlex.quote(str(folder / "activate")),
+        suffix=SUFFIX,
+        printer=shlex.quote(PRINT),
+        scripts=shlex.quote(SCRIPTS),
+    )
+    csh = CSH.format(
+        self=_csh_quote(str(folder / "activate.csh")),
+        env=env,
+        helper="".join(f"#: {line}".rstrip() + "\n" for line in helper.splitlines()),
+    )
+    return {
+        "activate": activate_script(env, folder / "current"),
+        "activate.csh": csh,
+        "activate.fish": fish,
+    }
+
+
+def _fish_quote(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _csh_quote(text: str) -> str:
+    return "'" + text.replace("'", "'\\''").replace("!", "\\!") + "'"

@@ -1,0 +1,275 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Source every activation script of a built environment once, in bash and in sh, and see what works and what it writes.
+
+What they write lands in a folder of its own and not in the environment (``_keeper.shield``), so it is known which
+script writes what. Where the system allows no such view, only what works is known, and what was added is removed again.
+"""
+
+from __future__ import annotations
+
+import filecmp
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.airgap.conda.plugins.module_utils import _probe
+from ansible_collections.airgap.conda.plugins.module_utils._activate import VARIABLES
+from ansible_collections.airgap.conda.plugins.module_utils._checks import ENVIRONMENT
+from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._files import leads_out
+from ansible_collections.airgap.conda.plugins.module_utils._prefix import write_anew
+from ansible_collections.airgap.conda.plugins.module_utils._shells import SH, shell
+from ansible_collections.airgap.conda.plugins.module_utils._shield import Shield
+
+FOLDERS = ("etc/conda/activate.d", "etc/conda/deactivate.d")
+# Seconds for all scripts of an environment in one shell.
+DEADLINE = 120.0
+# Bytes of a file that a script writes and that is made part of the release at the build.
+HARMLESS = 1 << 20
+# Characters of what a script says that are kept.
+SAID = 300
+# Numbers the scripts from 0; beside each number lie its status, what it said and what is written by then.
+DRIVER = """\
+catch=$1; shift
+find=$(command -v find)
+_airgap_variable() { export "$1=$2"; }
+if [ -r "$CONDA_PREFIX/{variables}" ]; then . "$CONDA_PREFIX/{variables}"; fi
+_airgap_number=0
+_airgap_try() {
+  _airgap_status=0
+  . "$1" >/dev/null 2>"$catch/said-$_airgap_number" || _airgap_status=$?
+  set +euf
+  echo "$_airgap_status" >"$catch/status-$_airgap_number"
+  "$find" "$catch/upper" -mindepth 1 -print0 >"$catch/written-$_airgap_number"
+}
+for _airgap_script; do
+  case $_airgap_script in ?*) _airgap_try "$_airgap_script" ;; esac
+  _airgap_number=$((_airgap_number + 1))
+done
+""".replace("{variables}", VARIABLES)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A script that does not work in ``shell`` (bash or sh); ``path`` is relative to the prefix."""
+
+    path: str
+    shell: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A path that the script ``script`` wants to write, both relative to the prefix; ``how``: new, changed or gone."""
+
+    path: str
+    script: str
+    how: str
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What came of it. ``catch`` has what was written below upper, as long as the context lasts."""
+
+    failures: tuple[Failure, ...] = ()
+    wishes: tuple[Wish, ...] = ()
+    catch: Path | None = None
+
+
+@contextmanager
+def tried(prefix: Path) -> Iterator[Tried]:
+    """Try the scripts of the environment at ``prefix``, which stays as it is."""
+    scripts = scripts_of(prefix)
+    if not scripts:
+        yield Tried()
+        return
+    failures: list[Failure] = []
+    bash = shell()
+    with tempfile.TemporaryDirectory(prefix="airgap-conda-") as home:
+        if bash != [SH]:
+            with _folder(prefix) as catch:
+                failures += _run(prefix, [SH], scripts, home, catch)
+        with _folder(prefix) as catch:
+            failures += _run(prefix, bash, scripts, home, catch)
+            yield Tried(tuple(failures), tuple(_wishes(prefix, scripts, catch)), catch)
+
+
+def do_harmless(prefix: Path) -> list[str]:
+    """Write what activation wants to add, if it is small files and links into the environment; returns the paths.
+
+    The scripts find it there on a host, where nobody may write. What they want to change is left as it is.
+    """
+    done = []
+    with tried(prefix) as found:
+        for wish in found.wishes:
+            source, target = found.catch / "upper" / wish.path if found.catch else prefix, prefix / wish.path
+            if wish.how != "new" or not _is_harmless(prefix, source, wish.path):
+                continue
+            if source.is_symlink():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.symlink_to(_link(prefix, wish.path, os.readlink(source)))
+            else:
+                write_anew(target, source.read_bytes(), 0o755 if source.stat().st_mode & 0o100 else 0o644)
+            done.append(wish.path)
+    return done
+
+
+def scripts_of(prefix: Path) -> list[str]:
+    """Return the scripts for sh, relative to the prefix, in the order in which they are sourced."""
+    found = []
+    for folder in FOLDERS:
+        names = sorted(path.name for path in (prefix / folder).glob("*.sh") if path.is_file())
+        found += [f"{folder}/{name}" for name in (reversed(names) if folder == FOLDERS[1] else names)]
+    return found
+
+
+@contextmanager
+def _folder(prefix: Path) -> Iterator[Path]:
+    """Give a folder in which what is written below ``prefix`` can be caught, if there is one here."""
+    for parent in (prefix.parent, Path("/dev/shm"), Path(tempfile.gettempdir())):  # noqa: S108 - a folder is made there
+        if os.access(parent, os.W_OK):
+            folder = Path(tempfile.mkdtemp(prefix=".try-", dir=parent))
+            try:
+                _empty(folder)
+                last = parent == Path(tempfile.gettempdir())
+                if last or _probe.run(["true"], deadline=DEADLINE, shielded=[str(prefix)], catch=str(folder)).ok:
+                    yield folder
+                    return
+            finally:
+                _remove(folder)
+    raise AirgapError(
+        "The activation of the environment cannot be tried",
+        wanted="a folder for temporary files",
+        found="none that can be written",
+        where=tempfile.gettempdir(),
+        remedy="give this user the right to write there, or set TMPDIR",
+    )
+
+
+def _empty(folder: Path) -> None:
+    for name in ("upper", "work"):
+        _remove(folder / name)
+        (folder / name).mkdir(mode=0o755)
+    for path in folder.glob("*-*"):
+        path.unlink()
+
+
+def _remove(folder: Path) -> None:
+    for work in (folder / "work", folder / "work/work"):  # the kernel takes all rights from it
+        with suppress(OSError):
+            work.chmod(0o700)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _run(prefix: Path, words: Sequence[str], scripts: Sequence[str], home: str, catch: Path) -> list[Failure]:
+    """Run the scripts one after the other; one that ends the shell is left out, and the run begins again."""
+    name = "bash" if len(words) > 1 else "sh"
+    env = {
+        **ENVIRONMENT,
+        "PATH": f"{prefix}/bin:{ENVIRONMENT['PATH']}",
+        "HOME": home,
+        "CONDA_PREFIX": str(prefix),
+        "CONDA_DEFAULT_ENV": prefix.name,
+        "CONDA_SHLVL": "1",
+        "CONDA_PROMPT_MODIFIER": f"({prefix.name}) ",
+        "PYTHONNOUSERSITE": "1",
+    }
+    left = [str(prefix / script) for script in scripts]
+    failures = []
+    while any(left):
+        _empty(catch)
+        command = [*words, "-c", DRIVER, "sh", str(catch), *left]
+        outcome = _probe.run(command, deadline=DEADLINE, env=env, shielded=[str(prefix)], catch=str(catch))
+        if "cannot be shielded" in outcome.output:
+            shield = Shield.over(prefix)
+            outcome = _probe.run(command, deadline=DEADLINE, env=env, shielded=shield.folders)
+            try:
+                shield.look("")
+            except AirgapError as error:
+                failures.append(Failure(FOLDERS[0], name, error.found))
+            failures += [Failure(FOLDERS[0], name, text) for text in shield.concerns]
+        ended = next((n for n, script in enumerate(left) if script and not (catch / f"status-{n}").is_file()), None)
+        if ended is None:
+            break
+        how = "it did not end" if outcome.returncode is None else "it ends the shell"
+        failures.append(Failure(scripts[ended], name, f"{how}: {_said(prefix, catch, ended)}".rstrip(": ")))
+        left[ended] = ""
+    for number, script in enumerate(scripts):
+        if left[number]:
+            status, said = (
+                (catch / f"status-{number}").read_text(encoding="ascii").strip(),
+                _said(prefix, catch, number),
+            )
+            if status != "0" or said:
+                failures.append(Failure(script, name, f"status {status}: {said}".rstrip(": ")))
+    return failures
+
+
+def _said(prefix: Path, catch: Path, number: int) -> str:
+    try:
+        text = (catch / f"said-{number}").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    return " / ".join(text.replace(str(prefix), "$CONDA_PREFIX").strip().splitlines())[:SAID]
+
+
+def _wishes(prefix: Path, scripts: Sequence[str], catch: Path) -> Iterator[Wish]:
+    """Yield what is written and not there already; a folder is not told of beside what is in it."""
+    seen: set[str] = set()
+    upper = catch / "upper"
+    for number, script in enumerate(scripts):
+        try:
+            names = (catch / f"written-{number}").read_bytes().decode("utf-8", "surrogateescape").split("\0")[:-1]
+        except OSError:
+            continue
+        for name in sorted(set(names) - seen):
+            path = os.path.relpath(name, upper)
+            how = _how(prefix, upper / path, path)
+            if how and "__pycache__" not in path.split("/"):
+                yield Wish(path, script, how)
+        seen.update(names)
+
+
+def _how(prefix: Path, written: Path, path: str) -> str:
+    """Return what is different from what is there; empty for nothing that counts."""
+    target = prefix / path
+    try:
+        status = written.lstat()
+    except FileNotFoundError:
+        return ""  # written and removed again
+    if stat.S_ISCHR(status.st_mode) and status.st_rdev == 0:
+        return "gone" if os.path.lexists(target) else ""
+    if stat.S_ISDIR(status.st_mode):
+        return "" if any(written.iterdir()) or target.is_dir() else "new"
+    if not os.path.lexists(target):
+        return "new"
+    if stat.S_ISLNK(status.st_mode) and target.is_symlink():
+        same = _link(prefix, path, os.readlink(written)) == _link(prefix, path, os.readlink(target))
+    else:
+        same = stat.S_IFMT(status.st_mode) == stat.S_IFMT(target.lstat().st_mode)
+        same = same and stat.S_ISREG(status.st_mode) and filecmp.cmp(written, target, shallow=False)
+        same = same and stat.S_IMODE(status.st_mode) == stat.S_IMODE(target.lstat().st_mode)
+    return "" if same else "changed"
+
+
+def _link(prefix: Path, path: str, target: str) -> str:
+    """Return where the link ``path`` leads, from its own folder if that is in the environment."""
+    if target.startswith(f"{prefix}/"):
+        return os.path.relpath(target, (prefix / path).parent)
+    return os.path.normpath(target)
+
+
+def _is_harmless(prefix: Path, written: Path, path: str) -> bool:
+    status = written.lstat()
+    if path.startswith("conda-meta/"):
+        return False
+    if stat.S_ISLNK(status.st_mode):
+        return not leads_out(path, {path: _link(prefix, path, os.readlink(written))})
+    return stat.S_ISREG(status.st_mode) and status.st_size <= HARMLESS
