@@ -74,8 +74,8 @@ def _keep(option: optparse.Option, _written: str, value: str | None, parser: opt
 def _parser() -> _Parser:
     parser = _Parser(add_help_option=False, prog="pip")
     for names, count in _ALL.items():
-        kind = {"type": "string", "nargs": 1} if count else {}
-        parser.add_option(*names, action="callback", callback=_keep, **kind)  # type: ignore[arg-type]
+        kind: dict[str, Any] = {"type": "string", "nargs": 1} if count else {}
+        parser.add_option(*names, action="callback", callback=_keep, **kind)
     return parser
 
 

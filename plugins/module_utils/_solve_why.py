@@ -26,9 +26,9 @@ class Search(Protocol):
     """
 
     specs: Sequence[str]
-    match: Sequence[Any]
-    shown: Mapping[str, str]
-    platforms: Sequence[str]
+    match: list[Any]
+    shown: dict[str, str]
+    platforms: list[str]
     priority: str
     where: str
     virtual: str
@@ -70,8 +70,7 @@ class Why:
             wanted=mask_credentials(", ".join(self._search.specs)),
             found=mask_credentials(re.sub(r"^Cannot solve the request because of:\s*", "", explanation.strip())),
             where=self._search.where,
-            remedy="loosen the versions that the solver names, add the channel that has them, or correct the target "
-            f"(it stands for {self._search.virtual})",
+            remedy=looser(self._search.virtual),
         )
 
     async def _all(self, name: str) -> dict[str, list[Any]]:
@@ -175,6 +174,22 @@ class Why:
         """Return what the spec says of a package, without its channel; its name when it says nothing."""
         written = [text for text, spec in zip(self._search.specs, self._search.match) if _name(spec) == name]
         return written[0].rpartition("::")[2] if written else name
+
+
+def looser(virtual: str, specs: Sequence[str] = (), channels: Sequence[str] = (), priority: str = "") -> str:
+    """Return what to do about a request that cannot be met, where only a solver's own words tell why.
+
+    ``virtual`` is what the target stands for. ``specs``, ``channels`` and ``priority`` add what they make likely.
+    """
+    texts = ["loosen the versions that the solver names, add the channel that has them"]
+    if any(re.search(r"[^=<>!~\s]=[^=\s]*[^=<>!~\s,|]=[^=\s]", spec) for spec in specs):
+        texts.append("drop the build strings, what follows the second = (conda env export --no-builds writes none)")
+    if priority == "strict" and len(channels) > 1:
+        texts.append(
+            "pin what only a later channel has (channel::name) or set build_channel_priority: disabled, with which the "
+            "newest version of all channels is taken"
+        )
+    return ", ".join(texts) + f", or correct the target (it stands for {virtual})"
 
 
 def _name(spec: Any) -> str:

@@ -14,6 +14,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._channels import Chan
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._release_spec import Target
 from ansible_collections.airgap.conda.plugins.module_utils._solve import solve
+from ansible_collections.airgap.conda.plugins.module_utils._solve_why import looser
 from ansible_collections.airgap.conda.tests.unit.tiny_channel import TinyChannel
 
 pytest.importorskip("rattler")
@@ -284,3 +285,12 @@ def test_a_channel_that_nobody_understands(tmp_path: Path, name: str) -> None:
 def test_a_cache_that_cannot_be_written(channel: TinyChannel, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert refusal(["tool"], [channel], tmp_path / "file/cache").problem == "The cache cannot be written"
+
+
+def test_what_is_likely_where_only_another_program_knows() -> None:
+    plain = looser("__glibc 2.31")
+    assert plain.endswith("or correct the target (it stands for __glibc 2.31)")
+    assert looser("__glibc 2.31", ["python>=3.9,<4", "a==1.2", "b=1"], ["c"], "strict") == plain
+    assert "drop the build strings" in looser("", ["a", "numpy=1.26.4=py311_0"])
+    assert "build_channel_priority: disabled" in looser("", [], ["c", "d"], "strict")
+    assert "build_channel_priority" not in looser("", [], ["c", "d"], "disabled")
