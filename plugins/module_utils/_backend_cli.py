@@ -25,6 +25,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._install import insta
 from ansible_collections.airgap.conda.plugins.module_utils._locks import EXPLICIT
 from ansible_collections.airgap.conda.plugins.module_utils._packages import CondaPackage, package_at
 from ansible_collections.airgap.conda.plugins.module_utils._release_spec import Target
+from ansible_collections.airgap.conda.plugins.module_utils._solve_why import looser
 from ansible_collections.airgap.conda.plugins.module_utils._urls import mask_credentials
 
 # Of the bastion's variables: what would make the program another one, or think that it is in an environment.
@@ -64,7 +65,7 @@ class CliBackend:
             done = self._run([*arguments, f"--prefix={scratch}/env", *pinned], variables)
         answer = _answer(done.stdout)
         if done.returncode != 0 or answer is None or answer.get("success") is False:
-            raise self._refused(done, answer, specs, target, channels.where, where)
+            raise self._refused(done, answer, specs, target, channels, where)
         return self._packages(answer, done)
 
     def install(self, packages: Sequence[CondaPackage], prefix: Path, target: Target) -> None:
@@ -170,7 +171,7 @@ class CliBackend:
         answer: Mapping[str, Any] | None,
         specs: Sequence[str],
         target: Target,
-        channels_where: str,
+        channels: Channels,
         where: str,
     ) -> AirgapError:
         if answer is None and done.returncode == 0:
@@ -182,7 +183,7 @@ class CliBackend:
                 "A channel wants its terms of service accepted",
                 wanted="channels that can be read in an unattended run",
                 found=reason,
-                where=channels_where,
+                where=channels.where,
                 remedy="accept them on the bastion if you may (conda tos accept, or the variable "
                 "CONDA_PLUGINS_AUTO_ACCEPT_TOS=yes), or take another channel, such as conda-forge instead of defaults",
             )
@@ -193,8 +194,7 @@ class CliBackend:
             wanted=mask_credentials(", ".join(specs)),
             found=reason,
             where=where if unsolvable else self._program,
-            remedy="loosen the versions that the solver names, add the channel that has them, or correct the target "
-            f"(it stands for {virtual})"
+            remedy=looser(virtual, specs, channels.names, channels.priority)
             if unsolvable
             else f"make '{self.name} create --dry-run' work for this user on the bastion: channels, network, proxy, "
             "credentials and its own configuration",

@@ -12,10 +12,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.airgap.conda.plugins.module_utils import _pip_line
 from ansible_collections.airgap.conda.plugins.module_utils._doctor_catalogue import ERROR, complaint
 from ansible_collections.airgap.conda.plugins.module_utils._doctor_tree import Installed, Package, Tree
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._spec import ENVIRONMENT, RELEASE, Spec
+from ansible_collections.airgap.conda.plugins.module_utils._spec_conda import selected
 from ansible_collections.airgap.conda.plugins.module_utils._spec_yaml import read_yaml
 from ansible_collections.airgap.conda.plugins.module_utils._tried import Tried, tried
 
@@ -110,9 +112,10 @@ class Case:
         root = read_yaml(self.file)
         entries = root.mapping()["dependencies"].items() if root else []
         for entry in entries:
-            if entry.kind != "map" and not pip:
-                yield Line(" ".join(entry.text.split()), entry.where)
-            elif entry.kind == "map" and pip:
+            chosen = [entry] if entry.kind != "map" else selected(entry)
+            if chosen is not None and not pip:
+                yield from (Line(" ".join(item.text.split()), item.where) for item in chosen)
+            elif chosen is None and pip and not entry.mapping()["pip"].is_empty:
                 yield from (Line(item.text.strip(), item.where) for item in entry.mapping()["pip"].items())
 
     def conda_change(self, name: str, new: str) -> tuple[str, str]:
@@ -138,7 +141,8 @@ class Case:
 
     def removal(self, line: Line) -> str:
         """Return how to remove an entry."""
-        return f"remove `- {line.text}` (line {line.where.rpartition(':')[2]})"
+        _file, number, _column = line.where.rsplit(":", 2)
+        return f"remove `- {line.text}` (line {number})"
 
     def requirers(self, key: str) -> list[tuple[str, SpecifierSet]]:
         """Return who among the pip packages asks for a distribution, with the versions they accept.
@@ -151,7 +155,7 @@ class Case:
         asked: list[tuple[Installed | None, str]] = []
         asked += [(item, text) for item in self.tree.pip for text in item.metadata.requires or ()]
         if key in self.pip_lines:
-            asked.insert(0, (None, re.sub(r"\s+--\S+", "", self.pip_lines[key].text)))
+            asked.insert(0, (None, _pip_line.split(self.pip_lines[key].text)[0]))
         for item, text in asked:
             try:
                 requirement = Requirement(text)

@@ -46,6 +46,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._pip import (
     pip_install_locked,
     settle_records,
 )
+from ansible_collections.airgap.conda.plugins.module_utils._pip_check import require_new_pip
 from ansible_collections.airgap.conda.plugins.module_utils._prefix import (
     cannot_write,
     check_prefix,
@@ -218,14 +219,18 @@ class _Run:
         return Outcome(changed or not new.same_as(self.old), new, before, self.durations, self.messages)
 
     def _choice(self) -> _Choice:
+        where = str(self.spec.directory / ENVIRONMENT)
         if self.request.container:
             self.request.container.check(self.request.target.glibc)
         if self.lock and not self.update:
             lock = checked(self.lock, self.spec, self.request.channels, self.request.target)
+            if lock.pip:
+                require_new_pip(lock.conda, self.spec.conda, where)
             return _Choice(lock.conda, lock.pip)
         with self._timed("solve"):
-            where = str(self.spec.directory / ENVIRONMENT)
             packages = self.backend.solve(self.spec.conda, self.request.channels, self.request.target, where)
+        if self.spec.pip:
+            require_new_pip(packages, self.spec.conda, where)
         return _Choice(tuple(packages), None if self.spec.pip else ())
 
     def _preview(self, choice: _Choice) -> Environment:
@@ -285,11 +290,13 @@ class _Run:
             return ()
         with self._timed("pip"):
             where = str(self.spec.directory / ENVIRONMENT)
-            return tuple(pip_install(prefix, self.spec.pip, where, dry_run, self.request.container))
+            limits = self.spec.constraints
+            return tuple(pip_install(prefix, self.spec.pip, where, dry_run, self.request.container, limits))
 
     def _pip_locked(self, packages: tuple[PipPackage, ...]) -> tuple[PipPackage, ...]:
         if packages:
-            options = [line for line in self.spec.pip if line.startswith("-")]
+            # What limits versions has done its part in the lock.
+            options = [line for line in self.spec.pip if line.startswith("-") and not line.startswith(("-c", "--con"))]
             with self._timed("pip"):
                 lines, where = pip_lock(packages).splitlines(), str(self.spec.directory / PIP_LOCK)
                 found = pip_install_locked(self.prefix, lines, options, where, self.request.container)

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 
 from ansible_collections.airgap.conda.plugins.module_utils import _limits
@@ -39,6 +40,53 @@ class AirgapError(Exception):
     def as_result(self) -> dict[str, str]:
         """Return the fields a module adds to its failure, for callers that read them by name."""
         return {"wanted": self.wanted, "found": self.found, "where": self.where, "remedy": self.remedy}
+
+
+class Faults:
+    """What is wrong with one input, gathered so that a user hears all of it at once."""
+
+    def __init__(self) -> None:
+        self.found: list[AirgapError] = []
+
+    @contextmanager
+    def gathered(self) -> Iterator[None]:
+        """Keep an AirgapError that the block raises, and go on after the block."""
+        try:
+            yield
+        except AirgapError as error:
+            self.found.append(error)
+
+    def tell(self, what: str) -> None:
+        """Raise what was gathered, if anything was; see ``error``."""
+        error = self.error(what)
+        if error:
+            raise error
+
+    def error(self, what: str) -> AirgapError | None:
+        """Return the one fault as it is, or one error for all, in whose fields each fault has the same number.
+
+        ``what`` is what has them, for the first words: "the spec". None without a fault.
+        """
+        if len(self.found) < 2:
+            return self.found[0] if self.found else None
+        problems = [error.problem for error in self.found]
+        return AirgapError(
+            f"There are {len(problems)} faults in {what}: {_numbered(problems)}",
+            wanted=_numbered([error.wanted for error in self.found]),
+            found=_numbered([error.found for error in self.found]),
+            where=_numbered([error.where for error in self.found]),
+            remedy=_numbered([error.remedy for error in self.found]),
+        )
+
+
+def _numbered(texts: Sequence[str]) -> str:
+    """Return ``(1) one; (2, 3) another``, equal texts once, and without numbers when all are equal."""
+    numbers: dict[str, list[str]] = {}
+    for number, text in enumerate(texts, start=1):
+        numbers.setdefault(text, []).append(str(number))
+    if len(numbers) == 1:
+        return texts[0]
+    return "; ".join(f"({', '.join(which)}) {text}" for text, which in numbers.items())
 
 
 def _without_stop(text: str) -> str:

@@ -30,9 +30,9 @@ from ansible_collections.airgap.conda.plugins.module_utils._gpu_verdict import (
     UNKNOWN,
     Finding,
 )
-from ansible_collections.airgap.conda.plugins.module_utils._site import site_folders
 from ansible_collections.airgap.conda.plugins.module_utils._shells import shell
 from ansible_collections.airgap.conda.plugins.module_utils._shield import can_shield
+from ansible_collections.airgap.conda.plugins.module_utils._site import site_folders
 
 FRAMEWORKS = ("torch", "tensorflow")
 # GPUs that are tried at the same time: a GPU that hangs costs its neighbours nothing.

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ansible_collections.airgap.conda.plugins.module_utils import _pip_line
 from ansible_collections.airgap.conda.plugins.module_utils._channels import Channels
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._locks import CONDA_LOCK, PIP_LOCK, Lock
@@ -102,7 +103,7 @@ def _require_pip(requirements: Sequence[str], lock: Lock, where: str) -> None:
     }
     by_name = {package.name: package for package in lock.pip}
     for line in requirements:
-        found = _pip_fault(re.sub(r"\s+--\S+", "", line), by_name, known, packaging, lock)
+        found = _pip_fault(_pip_line.split(line)[0], by_name, known, packaging, lock)
         if found:
             raise _stale(line, found, where)
 

@@ -18,7 +18,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._errors import Airgap
 from ansible_collections.airgap.conda.plugins.module_utils._packages import CondaPackage, package_at
 from ansible_collections.airgap.conda.plugins.module_utils._pip import PipPackage
 from ansible_collections.airgap.conda.plugins.module_utils._prefix import cannot_write, write_anew
-from ansible_collections.airgap.conda.plugins.module_utils._spec_yaml import read_text
+from ansible_collections.airgap.conda.plugins.module_utils._spec_text import read_text
 
 CONDA_LOCK = "conda.lock"
 PIP_LOCK = "pip.lock"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import importlib.metadata
 import io
 import json
 import os
@@ -23,6 +24,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._conda_meta import co
 from ansible_collections.airgap.conda.plugins.module_utils._container import Container
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._inside import Inside
+from ansible_collections.airgap.conda.plugins.module_utils._pip_check import OLDEST_PIP, require_all
 from ansible_collections.airgap.conda.plugins.module_utils._prefix import write_anew
 from ansible_collections.airgap.conda.plugins.module_utils._python import python_of
 from ansible_collections.airgap.conda.plugins.module_utils._site import site_folders
@@ -51,15 +53,17 @@ def pip_install(
     where: str,
     dry_run: bool = False,
     container: Container | None = None,
+    constraints: Sequence[str] = (),
 ) -> list[PipPackage]:
     """Install the requirements and return what came in with them, sorted by name.
 
     ``where`` is the file that the requirements stand in, for messages. The machine's own pip settings (index, proxy,
     certificates) hold, in the ``container`` too. ``dry_run`` only finds out what would be installed.
     """
-    output, found = _pip(prefix, requirements, ["--dry-run"] if dry_run else [], container)
+    output, found = _pip(prefix, requirements, ["--dry-run"] if dry_run else [], container, constraints)
     if found is None:
         raise _failed(requirements, where, decisive_lines(output))
+    require_all(requirements, found, output, lambda: _installed(prefix), where)
     return found
 
 
@@ -79,12 +83,23 @@ def pip_install_locked(
             output, found = _pip(prefix, [*options, *part], ["--no-deps"], container)
             if found is None:
                 raise _not_as_locked(output, part, where)
+            require_all(part, found, output, lambda: _installed(prefix), where)
             installed += found
     return sorted(installed, key=lambda package: package.name)
 
 
+def _installed(prefix: Path) -> list[str]:
+    """Return the names of the Python packages in a prefix, whoever brought them."""
+    folders = [str(folder) for folder in site_folders(prefix)]
+    return [package.metadata["Name"] or "" for package in importlib.metadata.distributions(path=folders)]
+
+
 def _pip(
-    prefix: Path, requirements: Sequence[str], options: Sequence[str], container: Container | None
+    prefix: Path,
+    requirements: Sequence[str],
+    options: Sequence[str],
+    container: Container | None,
+    constraints: Sequence[str] = (),
 ) -> tuple[str, list[PipPackage] | None]:
     """Run ``pip install``; return what it says and what it installed, which is None when it failed."""
     python, inside = python_of(prefix), Inside(prefix, container)
@@ -92,10 +107,14 @@ def _pip(
         scratch = Path(folder)
         listing, report = scratch / "requirements.txt", scratch / "report.json"
         listing.write_text("".join(f"{line}\n" for line in requirements), encoding="utf-8")
+        if constraints:
+            limits = scratch / "constraints.txt"
+            limits.write_text("".join(f"{line}\n" for line in constraints), encoding="utf-8")
+            options = [*options, "-c", str(limits)]
         command = [str(python), "-m", "pip", "install", "--no-input", "--no-compile", "--no-user"]
         command += ["--disable-pip-version-check", "--report", str(report), "-r", str(listing), *options]
         try:
-            variables = {"PIP_REQUIRE_VIRTUALENV": "0", **_cache(inside, python, scratch)}
+            variables = {"PIP_REQUIRE_VIRTUALENV": "0", "PIP_QUIET": "0", **_cache(inside, python, scratch)}
             done = inside.run(command, scratch, variables)
         except OSError as error:
             return f"{python}: {error.strerror}", None
@@ -201,7 +220,7 @@ def _failed(requirements: Sequence[str], where: str, found: str) -> AirgapError:
         found=found,
         where=where,
         remedy="correct the requirement, check pip's index and network settings on the bastion, and keep python and "
-        "pip 22.2 or newer among the conda dependencies",
+        f"pip {OLDEST_PIP} or newer among the conda dependencies",
     )
 
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 import json
 import keyword
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._doctor_catalogue import ALLOWABLE
-from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError, Faults
 from ansible_collections.airgap.conda.plugins.module_utils._release import Checks
-from ansible_collections.airgap.conda.plugins.module_utils._spec_yaml import Node, parse_yaml, refuse_credentials
+from ansible_collections.airgap.conda.plugins.module_utils._spec_text import refuse_credentials
+from ansible_collections.airgap.conda.plugins.module_utils._spec_yaml import Node, parse_yaml
 
 PLATFORMS = ("linux-64", "linux-aarch64")
 CPUS = ("x86-64", "x86-64-v2", "x86-64-v3", "x86-64-v4")
@@ -62,32 +63,46 @@ class ReleaseSpec:
     allow: dict[str, str] = field(default_factory=dict)
 
 
-def read_release_spec(root: Node | None, taken_variables: Collection[str] = ()) -> ReleaseSpec:
+def read_release_spec(
+    root: Node | None, taken_variables: Collection[str] = (), faults: Faults | None = None
+) -> ReleaseSpec:
     """Check the top value of a release.yml; None (an empty file) means all defaults.
 
-    ``taken_variables`` are the names that environment.yml sets already.
+    ``taken_variables`` are the names that environment.yml sets already. ``faults`` gathers what is wrong; what comes
+    back then is of no use.
     """
     if root is None:
         return ReleaseSpec()
-    keys = root.mapping(["target", "formats", "gpu", "checks", "activation", "link_scripts", "copies", "allow"])
+    gathered = faults or Faults()
+    keys = root.mapping(
+        ["target", "formats", "gpu", "checks", "activation", "link_scripts", "copies", "allow"], gathered
+    )
+    readers: dict[str, Callable[[Node], dict[str, Any]]] = {
+        "target": lambda node: {"target": _target(node, Target())},
+        "formats": lambda node: {"formats": unique([item.one_of(FORMATS) for item in node.items()], node)},
+        "gpu": lambda node: {"gpu": node.one_of(GPU)},
+        "checks": lambda node: {"checks": _checks(node, gathered)},
+        "activation": lambda node: _activation(node, taken_variables, gathered),
+        "link_scripts": lambda node: {"link_scripts": node.one_of(LINK_SCRIPTS)},
+        "copies": lambda node: {"copies": _copies(node, gathered)},
+        "allow": lambda node: {"allow": _allow(node, gathered)},
+    }
     values: dict[str, Any] = {}
-    if "target" in keys:
-        values["target"] = _target(keys["target"], Target())
-    if "formats" in keys:
-        values["formats"] = unique([node.one_of(FORMATS) for node in keys["formats"].items()], keys["formats"])
-    if "gpu" in keys:
-        values["gpu"] = keys["gpu"].one_of(GPU)
-    if "checks" in keys:
-        values["checks"] = _checks(keys["checks"])
-    if "activation" in keys:
-        values["activation_variables"], values["user_site"] = _activation(keys["activation"], taken_variables)
-    if "link_scripts" in keys:
-        values["link_scripts"] = keys["link_scripts"].one_of(LINK_SCRIPTS)
-    if "copies" in keys:
-        values["copies"] = _copies(keys["copies"])
-    if "allow" in keys:
-        values["allow"] = {name: reason.string() for name, reason in keys["allow"].mapping(ALLOWABLE).items()}
+    for name, read in readers.items():
+        if name in keys:
+            with gathered.gathered():
+                values |= read(keys[name])
+    if faults is None:
+        gathered.tell("release.yml")
     return ReleaseSpec(**values)
+
+
+def _allow(node: Node, faults: Faults) -> dict[str, str]:
+    reasons: dict[str, str] = {}
+    for name, reason in node.mapping(ALLOWABLE, faults).items():
+        with faults.gathered():
+            reasons[name] = reason.string()
+    return reasons
 
 
 def override_target(target: Target, values: Mapping[str, object], where: str) -> Target:
@@ -162,11 +177,15 @@ def _version(node: Node, name: str) -> str:
     return node.matching(r"\d+(\.\d+)*", f"a {name} version: numbers with dots between them", "correct the version")
 
 
-def _checks(node: Node) -> Checks:
-    keys = node.mapping(["imports", "commands", "timeout"])
+def _checks(node: Node, faults: Faults) -> Checks:
+    keys = node.mapping(["imports", "commands", "timeout"], faults)
     values: dict[str, Any] = {}
     if "imports" in keys:
-        values["imports"] = unique([_module(item) for item in keys["imports"].items()], keys["imports"])
+        modules = []
+        for item in keys["imports"].items():
+            with faults.gathered():
+                modules.append(_module(item))
+        values["imports"] = unique(modules, keys["imports"])
     if "commands" in keys:
         values["commands"] = tuple(item.string(multiline=True) for item in keys["commands"].items())
     if "timeout" in keys:
@@ -194,46 +213,56 @@ def _seconds(node: Node) -> int:
     return int(node.text)
 
 
-def _activation(node: Node, taken: Collection[str]) -> tuple[dict[str, str], bool]:
+def _activation(node: Node, taken: Collection[str], faults: Faults) -> dict[str, Any]:
     variables: dict[str, str] = {}
-    keys = node.mapping(["variables", "user_site"])
-    for name, value in keys["variables"].mapping().items() if "variables" in keys else ():
-        if name in taken:
-            raise value.error(
-                f"The variable {name} is set in both files",
-                wanted="each variable in one place",
-                found=f"{name} here and in environment.yml",
-                remedy=f"remove {name} from one of them",
-            )
-        text = value.string()
-        rest = _REFERENCE.sub("", text)
-        if "$" in rest or "`" in rest:
-            raise value.error(
-                "The value has a $ or ` that is not a variable",
-                wanted="text, $NAME and ${NAME}",
-                remedy="name the variable, or remove the sign: commands are not run at activation",
-            )
-        variables[shell_name(name, value)] = text
-    return variables, "user_site" in keys and keys["user_site"].boolean()
+    keys = node.mapping(["variables", "user_site"], faults)
+    for name, value in keys["variables"].mapping(faults=faults).items() if "variables" in keys else ():
+        with faults.gathered():
+            variables[shell_name(name, value)] = _activated(name, value, taken)
+    return {"activation_variables": variables, "user_site": "user_site" in keys and keys["user_site"].boolean()}
 
 
-def _copies(node: Node) -> tuple[tuple[str, str], ...]:
+def _activated(name: str, value: Node, taken: Collection[str]) -> str:
+    if name in taken:
+        raise value.error(
+            f"The variable {name} is set in both files",
+            wanted="each variable in one place",
+            found=f"{name} here and in environment.yml",
+            remedy=f"remove {name} from one of them",
+        )
+    text = value.string()
+    rest = _REFERENCE.sub("", text)
+    if "$" in rest or "`" in rest:
+        raise value.error(
+            "The value has a $ or ` that is not a variable",
+            wanted="text, $NAME and ${NAME}",
+            remedy="name the variable, or remove the sign: commands are not run at activation",
+        )
+    return text
+
+
+def _copies(node: Node, faults: Faults) -> tuple[tuple[str, str], ...]:
     pairs = []
     for item in node.items():
-        keys = item.mapping(["from", "to"])
-        if len(keys) < 2:
-            raise item.error(
-                "A copy needs two paths",
-                wanted="the keys from and to",
-                found="only " + ", ".join(keys),
-                remedy="write - {from: lib/a, to: lib/b}",
-            )
-        source, target = _relative(keys["from"]), _relative(keys["to"])
-        if source == target:
-            raise item.error("A copy leads to itself", wanted="two different paths", found=source, remedy="correct to")
-        pairs.append((source, target))
+        with faults.gathered():
+            pairs.append(_copy(item))
     unique([target for source, target in pairs], node)
     return tuple(pairs)
+
+
+def _copy(item: Node) -> tuple[str, str]:
+    keys = item.mapping(["from", "to"])
+    if len(keys) < 2:
+        raise item.error(
+            "A copy needs two paths",
+            wanted="the keys from and to",
+            found="only " + ", ".join(keys),
+            remedy="write - {from: lib/a, to: lib/b}",
+        )
+    source, target = _relative(keys["from"]), _relative(keys["to"])
+    if source == target:
+        raise item.error("A copy leads to itself", wanted="two different paths", found=source, remedy="correct to")
+    return source, target
 
 
 def _relative(node: Node) -> str:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._rattler import (
     wait_for,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._release_spec import Target
+from ansible_collections.airgap.conda.plugins.module_utils._solve_why import Why
 from ansible_collections.airgap.conda.plugins.module_utils._urls import mask_credentials
 
 
@@ -48,8 +49,13 @@ class _Request:
     ) -> None:
         self.rattler, self.specs, self.target, self.where = load_rattler(), specs, target, where
         self.channels_where, self.priority = channels.where, channels.priority
-        self.shown = {name: mask_credentials(name) for name in names}
-        self.sources = {name: self._source(name, channels) for name in names if name != "nodefaults"}
+        self.virtual = ", ".join(f"{name} {value}" for name, (value, _build) in virtual_packages(target).items())
+        self.shown = {name: mask_credentials(name) for name in names if name != "nodefaults"}
+        self.addresses = {
+            name: [channels.address(part) for part in (DEFAULTS if name == "defaults" else (name,))]
+            for name in self.shown
+        }
+        self.sources = {name: self._source(name, channels) for name in self.shown}
         self.platforms = [target.platform, "noarch"]
         self.match = [self._parse(written, spec) for written, spec in zip(specs, pinned)]
         self.folder = repodata_cache(cache)
@@ -102,6 +108,15 @@ class _Request:
         return self.rattler.Gateway(cache_dir=self.folder, client=client(), show_progress=False)
 
     async def run(self) -> list[Any]:
+        failures = self.rattler.exceptions
+        try:
+            return await self._search(self.match, self.priority)
+        except failures.GatewayError as error:
+            raise await self._unreachable(error) from None
+        except failures.SolverError as error:
+            raise await Why(self).explain(str(error)) from None
+
+    async def _search(self, match: Sequence[Any], priority: str) -> list[Any]:
         rattler = self.rattler
         virtual = [
             rattler.GenericVirtualPackage(
@@ -109,23 +124,45 @@ class _Request:
             )
             for name, (version, build) in virtual_packages(self.target).items()
         ]
-        try:
-            return list(
-                await rattler.solve(
-                    sources=list(self.sources.values()),
-                    specs=self.match,
-                    gateway=self.gateway,
-                    platforms=self.platforms,
-                    virtual_packages=virtual,
-                    channel_priority=getattr(rattler.ChannelPriority, self.priority.capitalize()),
-                    # A channel may name others to be read along with it. The spec alone decides where from.
-                    channel_relations="disabled",
-                )
+        return list(
+            await rattler.solve(
+                sources=list(self.sources.values()),
+                specs=match,
+                gateway=self.gateway,
+                platforms=self.platforms,
+                virtual_packages=virtual,
+                channel_priority=getattr(rattler.ChannelPriority, priority.capitalize()),
+                # A channel may name others to be read along with it. The spec alone decides where from.
+                channel_relations="disabled",
             )
-        except rattler.exceptions.GatewayError as error:
-            raise await self._unreachable(error) from None
-        except rattler.exceptions.SolverError as error:
-            raise await self._unsolvable(error) from None
+        )
+
+    async def again(self, pins: Mapping[str, str], priority: str) -> list[Any] | None:
+        """See _solve_why.Search."""
+        kept = [spec for spec in self.match if spec.name.normalized not in pins]
+        pinned = []
+        for text in pins.values():
+            channel, _colons, rest = text.rpartition("::")
+            pinned.append(self._parse(text, f"{self.addresses[channel][0]}::{rest}"))
+        try:
+            return await self._search([*kept, *pinned], priority)
+        except self.rattler.exceptions.SolverError:
+            return None
+
+    def home(self, record: Any) -> str:
+        """See _solve_why.Search."""
+        for name, addresses in self.addresses.items():
+            if any(record.url.startswith(address) for address in addresses):
+                return name
+        return ""
+
+    def without_build(self, spec: Any) -> Any:
+        """See _solve_why.Search."""
+        return self.rattler.MatchSpec(f"{spec.name.normalized} {spec.version or '*'}")
+
+    async def records(self, channel: str, name: str) -> list[Any]:
+        """See _solve_why.Search."""
+        return await self._records(self.sources[channel], self.rattler.MatchSpec(name))
 
     async def _unreachable(self, error: Exception) -> AirgapError:
         """Ask each channel alone, to name the one that failed."""
@@ -146,66 +183,12 @@ class _Request:
             "copy",
         )
 
-    async def _unsolvable(self, error: Exception) -> AirgapError:
-        for written, spec in zip(self.specs, self.match):
-            versions = await self._versions(spec)
-            if versions is None:
-                return self._absent(written, spec)
-            if not versions[0]:
-                return self._no_version(written, versions[1])
-        virtual = ", ".join(f"{name} {version}" for name, (version, _build) in virtual_packages(self.target).items())
-        return AirgapError(
-            "The environment cannot be solved",
-            wanted=mask_credentials(", ".join(self.specs)),
-            found=mask_credentials(_explanation(str(error))),
-            where=self.where,
-            remedy="loosen the versions that the solver names, add the channel that has them, or correct the target "
-            f"(it stands for {virtual})",
-        )
-
-    async def _versions(self, spec: Any) -> tuple[list[str], list[str]] | None:
-        """Return the versions that match the spec and all that there are, oldest first; None for an unknown name."""
-        name = spec.name.normalized
-        records = []
-        for source in self.sources.values():
-            records += await self._records(source, self.rattler.MatchSpec(name))
-        records.sort(key=lambda record: record.version)
-        if not records:
-            return None
-        return _unique(record for record in records if spec.matches(record)), _unique(records)
-
     async def _records(self, source: Any, spec: Any) -> list[Any]:
         found = await self.gateway.query(
             sources=[source], platforms=self.platforms, specs=[spec], recursive=False, channel_relations="disabled"
         )
         return [record for records in found for record in records]
 
-    def _absent(self, written: str, spec: Any) -> AirgapError:
-        return AirgapError(
-            f"The package {spec.name.normalized} does not exist in the channels",
-            wanted=mask_credentials(written),
-            found=f"no package of this name for {' or '.join(self.platforms)} in {', '.join(self.shown.values())}",
-            where=self.where,
-            remedy="correct the name, add the channel that has it, or move it to the pip section",
-        )
-
-    def _no_version(self, written: str, versions: list[str]) -> AirgapError:
-        return AirgapError(
-            "No version of a package fits the spec",
-            wanted=mask_credentials(written),
-            found=f"versions {', '.join(versions[-8:])} in {', '.join(self.shown.values())}",
-            where=self.where,
-            remedy="ask for one of these versions, or add the channel that has the wanted one",
-        )
-
-
-def _unique(records: Any) -> list[str]:
-    return list(dict.fromkeys(str(record.version) for record in records))
-
 
 def _one_line(text: str) -> str:
     return mask_credentials(re.sub(r"\s*\n\s*", "; ", text.strip()))
-
-
-def _explanation(text: str) -> str:
-    return re.sub(r"^Cannot solve the request because of:\s*", "", text.strip())

@@ -16,37 +16,56 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._pip_spec import read_pip
+from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError, Faults
+from ansible_collections.airgap.conda.plugins.module_utils._pip_spec import PipList, read_pip
 from ansible_collections.airgap.conda.plugins.module_utils._release import RESERVED_NAMES, is_env_name
 from ansible_collections.airgap.conda.plugins.module_utils._release_spec import (
     REFUSE,
     ReleaseSpec,
     read_release_spec,
     shell_name,
-    unique,
 )
-from ansible_collections.airgap.conda.plugins.module_utils._spec_yaml import Node, read_yaml
+from ansible_collections.airgap.conda.plugins.module_utils._spec_conda import match_spec, selected
+from ansible_collections.airgap.conda.plugins.module_utils._spec_foreign import other_names, refuse_keys, refuse_text
+from ansible_collections.airgap.conda.plugins.module_utils._spec_text import read_text
+from ansible_collections.airgap.conda.plugins.module_utils._spec_yaml import (
+    Node,
+    nearest,
+    parse_yaml,
+    read_yaml,
+    unknown_key,
+)
 
 ENVIRONMENT = "environment.yml"
 RELEASE = "release.yml"
 
-# A cheap look at a match spec: [channel::]name [version [build]] [key=value list]. The solver reads it for real.
-_VERSION = r"\(*\s*(?:[=!~]=|[<>]=?|=)?\s*[0-9A-Za-z*][0-9A-Za-z.*+!_-]*\s*\)*"
-_MATCH_SPEC = re.compile(
-    r"(?:(?P<channel>\S+)::)?(?P<name>[A-Za-z0-9_][A-Za-z0-9_.-]*)"
-    rf"(?:\s*{_VERSION}(?:\s*[,|]\s*{_VERSION})*(?:[\s=]+[0-9A-Za-z*][0-9A-Za-z_.*+-]*)?)?\s*(?:\[[^\[\]]+\])?"
+# What conda reads. It passes over any other key, which is right for what other tools keep there (platforms, category)
+# and loses what was meant for it: the second list.
+_KEYS = ("name", "channels", "dependencies", "variables", "prefix")
+_MISTAKEN = (
+    "pip",
+    "packages",
+    "package",
+    "requirements",
+    "conda",
+    "dependency",
+    "channel",
+    "vars",
+    "env",
+    "environment",
+    "<<",
 )
-_CHANNEL = r"[A-Za-z0-9][\w./-]*|/\S+|[a-z][a-z0-9+.-]*://\S+"
+_CHANNEL = r"[A-Za-z0-9][\w./-]*|/[^\s$]+|[a-z][a-z0-9+.-]*://[^\s$]+"
 
 
 @dataclass(frozen=True)
 class Spec:
     """A checked spec.
 
-    ``channels`` in order of priority, ``conda`` the match specs, ``pip`` the lines of a requirements file,
-    ``variables`` set as they are at activation. ``sha256`` names the meaning: comments, the order of keys and the
-    layout do not change it, everything that a build can see does.
+    ``channels`` in order of priority, ``conda`` the match specs, ``pip`` the lines of a requirements file and
+    ``constraints`` those of a constraints file, ``variables`` set as they are at activation. ``notes`` say what is
+    passed over, as conda does. ``sha256`` names the meaning: comments, the order of keys and the layout do not change
+    it, everything that a build can see does.
     """
 
     name: str
@@ -54,46 +73,36 @@ class Spec:
     channels: tuple[str, ...]
     conda: tuple[str, ...]
     pip: tuple[str, ...]
+    constraints: tuple[str, ...]
     variables: dict[str, str]
     release: ReleaseSpec
     sha256: str
+    notes: tuple[str, ...] = ()
 
 
 def load_spec(directory: Path) -> Spec:
     """Read and check the spec in ``directory``, whose name is the environment's.
 
-    Raises AirgapError for the first thing that is wrong, with the file and line in ``where``.
+    Raises AirgapError for all that is wrong at once, each fault with file, line and column in ``where``.
     """
     name = _env_name(directory)
-    path = _spelled(directory, ENVIRONMENT)
-    root = read_yaml(path)
-    if root is None:
-        raise AirgapError(
-            "environment.yml is empty",
-            wanted="channels and dependencies",
-            found="no key at all",
-            where=str(path),
-            remedy="write the environment in conda's format",
-        )
-    # conda env export writes prefix, the path on the machine it ran on; conda ignores it too.
-    keys = root.mapping(["name", "channels", "dependencies", "variables", "prefix"])
-    if "name" in keys and keys["name"].string() != name:
-        raise keys["name"].error(
-            "The name is not that of the folder",
-            wanted=name,
-            remedy="rename the folder or the environment, or remove the name",
-        )
-    conda, pip = _dependencies(_required(root, keys, "dependencies", "- python=3.11"), directory)
-    variables = _variables(keys["variables"]) if "variables" in keys else {}
-    content: dict[str, Any] = {
-        "name": name,
-        "channels": _channels(_required(root, keys, "channels", "- conda-forge")),
-        "conda": conda,
-        "pip": pip,
-        "variables": variables,
-        "release": _release(directory, variables),
-    }
-    return Spec(directory=directory, sha256=_sha256(content), **content)
+    faults, notes = Faults(), list[str]()
+    content: dict[str, Any] = {"name": name, "variables": {}}
+    with faults.gathered():
+        root = _root(_spelled(directory, ENVIRONMENT))
+        keys = _keys(root, faults, notes)
+        if "name" in keys and keys["name"].kind != "null":
+            with faults.gathered():
+                _check_name(keys["name"], name)
+        # A missing list is refused and never guessed: what it would mean differs between tools and over the years.
+        content["channels"] = _channels(root, keys, faults)
+        content["conda"], pip = _dependencies(root, keys, directory, faults, notes)
+        content["pip"], content["constraints"] = pip.requirements, pip.constraints
+        content["variables"] = _variables(keys["variables"], faults) if "variables" in keys else {}
+    with faults.gathered():
+        content["release"] = _release(directory, content["variables"], faults)
+    faults.tell("the spec")
+    return Spec(directory=directory, sha256=_sha256(content), notes=tuple(notes), **content)
 
 
 def _env_name(directory: Path) -> str:
@@ -124,9 +133,59 @@ def _spelled(directory: Path, name: str) -> Path:
     return directory / name
 
 
-def _release(directory: Path, variables: dict[str, str]) -> ReleaseSpec:
+def _root(path: Path) -> Node:
+    """Return the top mapping of environment.yml; refuses the files of other tools in its place, by what they are."""
+    others = [] if os.path.lexists(path) else other_names(path)
+    if others:
+        raise AirgapError(
+            f"There is no {path.name}",
+            wanted=str(path),
+            found=", ".join(others),
+            where=str(path.parent),
+            remedy=f"rename the file in conda's format to {path.name}",
+        )
+    text = read_text(path)
+    refuse_text(text, str(path))
+    root = parse_yaml(text, str(path))
+    if root is None:
+        raise AirgapError(
+            "environment.yml is empty",
+            wanted="channels and dependencies",
+            found="no key at all",
+            where=str(path),
+            remedy="write the environment in conda's format",
+        )
+    return root
+
+
+def _keys(root: Node, faults: Faults, notes: list[str]) -> dict[str, Node]:
+    """Return what stands under each key that conda reads; ``notes`` gets those that it passes over."""
+    keys = root.mapping(faults=faults)
+    refuse_keys(keys, root.where)
+    for key in root.key_nodes():
+        meant = nearest(key.text, _KEYS)
+        if key.text in _KEYS:
+            continue
+        if key.kind != "str" or key.text in _MISTAKEN or meant:
+            faults.found.append(unknown_key(key, _KEYS))
+            keys.setdefault(meant, keys[key.text])  # what is wrong in it is told as well
+        else:
+            notes.append(f"{key.where}: conda knows no key {key.text!r} and passes over it, and so does this build")
+    return keys
+
+
+def _check_name(node: Node, name: str) -> None:
+    if node.string() != name:
+        raise node.error(
+            "The name is not that of the folder",
+            wanted=name,
+            remedy="rename the folder or the environment, or remove the name",
+        )
+
+
+def _release(directory: Path, variables: dict[str, str], faults: Faults) -> ReleaseSpec:
     path = _spelled(directory, RELEASE)
-    return read_release_spec(read_yaml(path), variables) if os.path.lexists(path) else ReleaseSpec()
+    return read_release_spec(read_yaml(path), variables, faults) if os.path.lexists(path) else ReleaseSpec()
 
 
 def _required(root: Node, keys: dict[str, Node], name: str, example: str) -> Node:
@@ -141,60 +200,68 @@ def _required(root: Node, keys: dict[str, Node], name: str, example: str) -> Nod
     return keys[name]
 
 
-def _channels(node: Node) -> tuple[str, ...]:
-    # A missing list is refused and never guessed: what it would mean differs between tools and over the years.
-    channels = [
-        item.matching(_CHANNEL, "a channel's name, a URL or an absolute path", "correct the channel")
-        for item in node.items()
-    ]
-    # "nodefaults" only tells conda not to add its defaults, which are never added here.
-    named = [channel for channel in channels if channel != "nodefaults"]
-    if not named:
-        raise node.error(
-            "environment.yml names no channel",
-            wanted="a channel to take packages from",
-            found="only nodefaults",
-            remedy="add one, such as conda-forge",
-        )
-    return unique(named, node)
+def _channels(root: Node, keys: dict[str, Node], faults: Faults) -> tuple[str, ...]:
+    channels: dict[str, None] = {}  # conda, too, takes a channel that stands twice where it stands first
+    with faults.gathered():
+        node = _required(root, keys, "channels", "- conda-forge")
+        for item in node.items():
+            with faults.gathered():
+                channels[_channel(item)] = None
+        # "nodefaults" only tells conda not to add its defaults, which are never added here.
+        if list(channels) == ["nodefaults"]:
+            raise node.error(
+                "environment.yml names no channel",
+                wanted="a channel to take packages from",
+                found="only nodefaults",
+                remedy="add one, such as conda-forge",
+            )
+    return tuple(channel for channel in channels if channel != "nodefaults")
 
 
-def _dependencies(node: Node, directory: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    conda: dict[str, str] = {}
-    pip: tuple[str, ...] = ()
-    for item in node.items():
-        if item.kind == "map":
-            if pip:
-                raise item.error(
-                    "The pip list stands twice",
-                    wanted="one pip list",
-                    found="a second mapping",
-                    remedy="write all pip requirements into one list",
-                )
-            pip = read_pip(_pip_section(item), directory)
-        else:
-            name, match_spec = _match_spec(item)
-            if name in conda:
-                raise item.error(
-                    f"{name} stands twice in the dependencies",
-                    wanted="each package once",
-                    found=f"{conda[name]!r} and {match_spec!r}",
-                    remedy="keep one line; a comma joins conditions, as in python>=3.9,<3.12",
-                )
-            conda[name] = match_spec
-    if not conda:
-        raise node.error(
-            "environment.yml names no conda package",
-            wanted="one package or more from a channel",
-            found="only a pip list",
-            remedy="add at least - python",
+def _channel(item: Node) -> str:
+    if item.kind == "str" and "$" in item.text:
+        raise item.error(
+            "A channel's address has a variable",
+            wanted="the address as it is, the same in every build",
+            remedy="write the address; passwords and tokens belong into build_credentials or the program's own "
+            "configuration",
         )
-    if pip and "pip" not in conda:
+    return item.matching(_CHANNEL, "a channel's name, a URL or an absolute path", "correct the channel")
+
+
+def _dependencies(
+    root: Node, keys: dict[str, Node], directory: Path, faults: Faults, notes: list[str]
+) -> tuple[tuple[str, ...], PipList]:
+    conda: dict[str, str] = {}  # conda takes the conditions of all lines for a package together
+    names: set[str] = set()
+    pip: PipList | None = None
+    with faults.gathered():
+        items = _required(root, keys, "dependencies", "- python=3.11").items()
+        while items:
+            item = items.pop(0)
+            with faults.gathered():
+                chosen = selected(item) if item.kind == "map" else None
+                if chosen is not None:
+                    items[:0] = chosen
+                elif item.kind == "map":
+                    section = _pip_section(item, first=pip is None)
+                    pip = PipList() if section.is_empty else read_pip(section, directory, faults)
+                else:
+                    name, text = match_spec(item, notes)
+                    names.add(name)
+                    conda[text] = name
+        if not conda and not (pip and pip.requirements) and not faults.found:
+            raise keys["dependencies"].error(
+                "environment.yml names no package",
+                wanted="one package or more",
+                remedy="add at least - python",
+            )
+    if pip and pip.requirements and "pip" not in names:
         conda["pip"] = "pip"  # as conda does: the pip that installs must be the environment's own
-    return tuple(conda.values()), pip
+    return tuple(conda), pip or PipList()
 
 
-def _pip_section(item: Node) -> Node:
+def _pip_section(item: Node, first: bool) -> Node:
     entries = item.mapping()
     if list(entries) != ["pip"]:
         key = next((key for key in entries if key != "pip"), "")
@@ -202,33 +269,35 @@ def _pip_section(item: Node) -> Node:
             "A dependency is written as a mapping",
             wanted="text, or the one mapping 'pip:'",
             found=f"the key {key!r}",
-            remedy="write 'name=version' without a colon",
+            remedy="fill in the template first"
+            if any(node.kind == "map" for node in item.key_nodes())
+            else "write 'name=version' without a colon",
+        )
+    if not first:
+        raise item.error(
+            "The pip list stands twice",
+            wanted="one pip list, since conda takes the last one only",
+            found="a second mapping",
+            remedy="write all pip requirements into one list",
         )
     return entries["pip"]
 
 
-def _match_spec(node: Node) -> tuple[str, str]:
-    text = " ".join(node.string().split())
-    match = _MATCH_SPEC.fullmatch(text)
-    if not match:
-        raise node.error(
-            "This is not a conda match spec",
-            wanted="name, name=1.2, name>=1.2,<2 or channel::name=1.2",
-            remedy="correct the line; a package from a file or URL belongs into a channel",
-        )
-    return match["name"].lower(), text
+def _variables(node: Node, faults: Faults) -> dict[str, str]:
+    """Read ``variables:``. A number that every tool writes back as it stands is text; other values must be quoted."""
+    variables: dict[str, str] = {}
+    with faults.gathered():
+        for name, value in node.mapping(faults=faults).items():
+            with faults.gathered():
+                variables[shell_name(name, value)] = value.text if _is_plain(value) else value.string()
+    return variables
 
 
-def _variables(node: Node) -> dict[str, str]:
-    """Read ``variables:``. A plain whole number is text to every tool alike; other values must be quoted."""
-    return {
-        shell_name(name, value): value.text if _is_plain_number(value) else value.string()
-        for name, value in node.mapping().items()
-    }
-
-
-def _is_plain_number(node: Node) -> bool:
-    return node.kind == "int" and re.fullmatch(r"0|[1-9][0-9]*", node.text) is not None
+def _is_plain(node: Node) -> bool:
+    if node.kind == "str" and not node.text:
+        return True  # an empty text, quoted as such
+    is_number = re.fullmatch(r"-?(?:0|[1-9][0-9]*)(?:\.(?:0|[0-9]*[1-9]))?", node.text) is not None
+    return is_number and node.kind in ("int", "float")
 
 
 def _sha256(content: dict[str, Any]) -> str:
@@ -238,7 +307,7 @@ def _sha256(content: dict[str, Any]) -> str:
         if written[name] == default:
             del written[name]  # a spec without it means what it meant before there was such a key
     meaning = {
-        **content,
+        **{key: value for key, value in content.items() if key != "constraints" or value},  # likewise
         "conda": sorted(content["conda"]),  # the order of match specs and of formats means nothing
         "release": {
             **written,

@@ -10,14 +10,13 @@ and a value is taken as its author wrote it (``2.30`` never becomes ``2.3``).
 from __future__ import annotations
 
 import difflib
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.airgap.conda.plugins.module_utils import _limits
-from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError, Faults
+from ansible_collections.airgap.conda.plugins.module_utils._spec_text import read_text
 
 _KINDS = {
     "str": "text",
@@ -30,18 +29,19 @@ _KINDS = {
     "map": "mapping",
     "merge": "merge key",
 }
-_USER_IN_URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<user>[^/\s]+)@")
-_USER_BEFORE_HOST = re.compile(r"""(?:^|(?<=[\s"'\[,]))[^\s/:@"'#]+:[^\s/@:]+@[\w-]+\.[\w.-]+""")
-_TOKEN = re.compile(r"(?:https?://\S*|(?<![\w/.-])[\w-]+(?:\.[\w-]+)+(?::\d+)?)/t/[^/\s]+")
 
 
 class Node:
-    """One value of a YAML file. ``where`` is ``path:line``, lines counted from 1."""
+    """One value of a YAML file. ``where`` is ``path:line:column``, both counted from 1.
+
+    What more than one fault can be in takes ``faults``, which gathers them; without, the first one is raised.
+    """
 
     def __init__(self, node: Any, origin: str) -> None:
         self._node = node
         self._origin = origin
-        self.where = f"{origin}:{node.start_mark.line + 1}"
+        self.line = node.start_mark.line + 1
+        self.where = f"{origin}:{self.line}:{node.start_mark.column + 1}"
         self.kind = _kind(node)
         self.text: str = node.value if isinstance(node.value, str) else ""
 
@@ -60,7 +60,7 @@ class Node:
     def is_empty(self) -> bool:
         return self.kind == "null" or not self._node.value
 
-    def mapping(self, known: Sequence[str] | None = None) -> dict[str, Node]:
+    def mapping(self, known: Sequence[str] | None = None, faults: Faults | None = None) -> dict[str, Node]:
         """Return the entries of a mapping by key; refuses keys that stand twice or are not ``known``."""
         if self.kind != "map":
             raise self.error(
@@ -69,20 +69,27 @@ class Node:
                 remedy="write one 'key: value' a line, indented alike",
             )
         entries: dict[str, Node] = {}
+        gathered = faults or Faults()
         for key_node, value_node in self._node.value:
             key = Node(key_node, self._origin)
-            if key.text in entries:
-                first = entries[key.text].where.rpartition(":")[2]
-                raise key.error(
-                    f"The key {key.text!r} stands twice",
-                    wanted="each key once",
-                    found=f"{key.text!r} again, first near line {first}",
-                    remedy="keep one of them: YAML would silently use the last",
-                )
-            if known is not None and key.text not in known:
-                raise _unknown_key(key, known)
-            entries[key.text] = Node(value_node, self._origin)
+            with gathered.gathered():
+                if key.text in entries:
+                    raise key.error(
+                        f"The key {key.text!r} stands twice",
+                        wanted="each key once",
+                        found=f"{key.text!r} again, first near line {entries[key.text].line}",
+                        remedy="keep one of them: YAML would silently use the last",
+                    )
+                if known is not None and key.text not in known:
+                    raise unknown_key(key, known)
+                entries[key.text] = Node(value_node, self._origin)
+        if faults is None:
+            gathered.tell(self._origin)
         return entries
+
+    def key_nodes(self) -> list[Node]:
+        """Return the keys of a mapping, as they stand."""
+        return [Node(key_node, self._origin) for key_node, _value in self._node.value] if self.kind == "map" else []
 
     def items(self) -> list[Node]:
         """Return the entries of a list, which must not be empty."""
@@ -116,7 +123,7 @@ class Node:
             raise self.error(
                 "This value is not known",
                 wanted="one of " + ", ".join(choices),
-                remedy=_nearest(self.text, choices) + "use one of the values wanted",
+                remedy=_meant(self.text, choices) + "use one of the values wanted",
             )
         return self.text
 
@@ -162,80 +169,35 @@ def parse_yaml(text: str, origin: str) -> Node | None:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else 1
-        raise _broken(f"{origin}:{line}", ", ".join(filter(None, [error.context, error.problem]))) from error
+        place = f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
+        raise _broken(f"{origin}:{place}", ", ".join(filter(None, [error.context, error.problem]))) from error
     except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        raise _broken(f"{origin}:{line}", f"the character #x{error.character:04x}") from error
+        before = text[: error.position].split("\n")
+        place = f"{origin}:{len(before)}:{len(before[-1]) + 1}"
+        raise _broken(place, f"the character #x{error.character:04x}") from error
     except RecursionError as error:
         raise _broken(origin, "values nested too deeply") from error
     return Node(node, origin) if node else None
 
 
-def read_text(path: Path) -> str:
-    """Return the text of a file a spec is made of, which must be UTF-8 and free of credentials."""
-    if not path.is_file():
-        found = "a directory" if path.is_dir() else "a broken link" if os.path.lexists(path) else "no such file"
-        raise _unreadable(path, found, "check the path and its spelling")
-    try:
-        with open(path, "rb") as stream:
-            raw = stream.read(_limits.DOCUMENT + 1)
-        if len(raw) > _limits.DOCUMENT:
-            raise _unreadable(path, f"more than {_limits.DOCUMENT} bytes", "make it shorter, or name the right file")
-        text = raw.decode("utf-8-sig")
-    except OSError as error:
-        raise _unreadable(path, str(error.strerror), "give the user that builds the right to read it") from error
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise AirgapError(
-            "The file is not UTF-8",
-            wanted="a text file in UTF-8",
-            found=f"the byte 0x{raw[error.start]:02x}",
-            where=f"{path}:{line}",
-            remedy="save it as UTF-8 (iconv -t utf-8 converts)",
-        ) from error
-    for number, line_text in enumerate(text.splitlines(), start=1):
-        refuse_credentials(line_text, f"{path}:{number}")
-    return text
-
-
-def refuse_credentials(text: str, where: str) -> None:
-    """Refuse a user name, password or token in a URL; the error never repeats it.
-
-    A spec is copied into the depot and from there to every host, comments included.
-    """
-    for match in _USER_IN_URL.finditer(text):
-        if not match["scheme"].endswith("ssh") or ":" in match["user"]:
-            raise _credentials("a user name or password in a URL", where)
-    if _USER_BEFORE_HOST.search(text):
-        raise _credentials("a user name and password before a host", where)
-    if _TOKEN.search(text):
-        raise _credentials("an access token (/t/...) in a URL", where)
-
-
-def _credentials(found: str, where: str) -> AirgapError:
-    return AirgapError(
-        "Credentials would travel to every host with the release",
-        wanted="URLs without credentials",
-        found=found,
-        where=where,
-        remedy="remove them here, change them if the file was shared, and keep them in the bastion's "
-        "own configuration (channel authentication of conda, pip.conf, .netrc)",
-    )
-
-
-def _unknown_key(key: Node, known: Sequence[str]) -> AirgapError:
+def unknown_key(key: Node, known: Sequence[str]) -> AirgapError:
+    """Return the refusal of a key that nothing is known of, with the one that was meant where that is likely."""
     return key.error(
         f"The key {key.text!r} is not known",
         wanted="one of " + ", ".join(known),
         found=repr(key.text),
-        remedy=_nearest(key.text, known) + "correct or remove the key",
+        remedy=_meant(key.text, known) + "correct or remove the key",
     )
 
 
-def _nearest(word: str, choices: Sequence[str]) -> str:
-    close = difflib.get_close_matches(word, choices, n=1)
-    return f"did you mean {close[0]!r}? If not, " if close else ""
+def nearest(word: str, choices: Sequence[str]) -> str:
+    """Return the one of ``choices`` that a word was likely meant to be; empty when it is like none of them."""
+    return next(iter(difflib.get_close_matches(word, choices, n=1)), "")
+
+
+def _meant(word: str, choices: Sequence[str]) -> str:
+    close = nearest(word, choices)
+    return f"did you mean {close!r}? If not, " if close else ""
 
 
 def _broken(where: str, found: str) -> AirgapError:
@@ -245,10 +207,4 @@ def _broken(where: str, found: str) -> AirgapError:
         found=found,
         where=where,
         remedy="indent with spaces, never tabs, and close every quote and bracket, here or above",
-    )
-
-
-def _unreadable(path: Path, found: str, remedy: str) -> AirgapError:
-    return AirgapError(
-        f"{path.name} cannot be read", wanted="a readable file", found=found, where=str(path), remedy=remedy
     )

@@ -22,7 +22,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._bounded import (
     read_small,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._spec_yaml import read_text
+from ansible_collections.airgap.conda.plugins.module_utils._spec_text import read_text
 
 PAGE = Path(__file__).parents[2] / "docs/guide/limits.md"
 

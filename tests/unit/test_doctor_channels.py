@@ -60,7 +60,7 @@ def test_the_line_for_a_mixed_stack_names_the_channel_of_most(patient: Patient) 
         patient.build("- pytorch\n- torchaudio\n- torchvision\n", channels="pytorch, near"), "mixed-channels"
     )
     assert finding.change == "write `- pytorch::torchvision=1.0` in place of `- torchvision`"
-    assert finding.where.endswith("environment.yml:5")
+    assert "environment.yml:5:" in finding.where
 
 
 def test_stacks_that_come_whole_from_their_channels_are_nothing(patient: Patient) -> None:

@@ -134,7 +134,7 @@ def test_credentials_in_a_lock_are_refused(tmp_path: Path) -> None:
     (tmp_path / "conda.lock").write_text(CONDA_TEXT.replace("https://h/", "https://me:canary@h/"))
     with pytest.raises(AirgapError) as caught:
         read_lock(tmp_path)
-    assert caught.value.where.endswith("conda.lock:4")
+    assert caught.value.where.endswith("conda.lock:4:1")
     assert "canary" not in str(caught.value)
 
 

@@ -14,6 +14,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._channels import Chan
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._release_spec import Target
 from ansible_collections.airgap.conda.plugins.module_utils._solve import solve
+from ansible_collections.airgap.conda.plugins.module_utils._solve_why import looser
 from ansible_collections.airgap.conda.tests.unit.tiny_channel import TinyChannel
 
 pytest.importorskip("rattler")
@@ -181,6 +182,69 @@ def test_no_such_version(channel: TinyChannel, tmp_path: Path) -> None:
     assert "versions 1.0, 2.0" in error.found
 
 
+def test_all_dependencies_that_cannot_be_met_are_told_at_once(channel: TinyChannel, tmp_path: Path) -> None:
+    error = refusal(["tool", "nosuch >=3", "tool2", "fast-tool 7.*"], [channel], tmp_path)
+    assert error.problem.startswith("There are 3 faults in the dependencies: (1) The package nosuch does not exist")
+    assert error.wanted == "(1) nosuch >=3; (2) tool2; (3) fast-tool 7.*"
+    assert "(3) versions 1.0 in" in error.found
+
+
+@pytest.mark.parametrize("form", ["{}={}=h1234_0", "{} {} h1234_0", "{}[version='{}',build=h1234_0]", "{}=={}=h12*"])
+def test_builds_that_the_channel_does_not_have(channel: TinyChannel, tmp_path: Path, form: str) -> None:
+    channel.add("libx", "3.1", build="habc_0")
+    channel.add("libx", "3.1", build="hdef_1")
+    written = [form.format("tool", "1.0"), form.format("libx", "3.1")]
+    error = refusal([*written, "fast-tool"], [channel], tmp_path)
+    assert "A package is there, and not in the build that is asked for" in error.problem
+    assert error.wanted == f"(1) {written[0]}; (2) {written[1]}"
+    assert error.found == (
+        "(1) tool 1.0 is there, in the builds 0; (2) libx 3.1 is there, in the builds habc_0, hdef_1"
+    )
+    assert error.remedy.startswith("drop the build strings")
+
+
+def test_a_build_of_a_version_that_is_not_there(channel: TinyChannel, tmp_path: Path) -> None:
+    assert refusal(["tool=7.0=h1"], [channel], tmp_path).problem == "No version of a package fits the spec"
+
+
+def test_one_package_in_two_lines(channel: TinyChannel, tmp_path: Path) -> None:
+    target = Target(glibc="2.36")
+    assert found(["tool", "tool>=1,<2", "Tool"], [channel], target) == {"tool": "1.0"}
+    error = refusal(["tool<2", "fast-tool", "tool>=2"], [channel], tmp_path, target=target)
+    assert (error.problem, error.wanted) == ("No version of tool meets all lines that ask for it", "tool<2 and tool>=2")
+
+
+def test_what_strict_priority_hides(channel: TinyChannel, far: TinyChannel, tmp_path: Path) -> None:
+    far.add("needs-tool-9", "1.0", ["tool >=9"])
+    error = refusal(["needs-tool-9", "fast-tool"], [channel, far], tmp_path, target=Target(cpu="x86-64-v3"))
+    assert error.problem == "The order of the channels hides a package that is needed"
+    assert f"tool 9.0 is in {far}; " in error.found
+    assert f"write '{far}::tool' among the dependencies, or set build_channel_priority: disabled" in error.remedy
+    assert found(["needs-tool-9", f"{far}::tool"], [channel, far]) == {"needs-tool-9": "1.0", "tool": "9.0"}
+
+
+def test_a_pin_keeps_what_the_line_says(channel: TinyChannel, far: TinyChannel, tmp_path: Path) -> None:
+    far.add("needs-tool-9", "1.0", ["tool >=9"])
+    error = refusal(["needs-tool-9", "tool >=2"], [channel, far], tmp_path, target=Target(glibc="2.36"))
+    assert f"write '{far}::tool >=2' among the dependencies" in error.remedy
+
+
+def test_no_pin_is_asked_for_that_is_not_needed(channel: TinyChannel, far: TinyChannel, tmp_path: Path) -> None:
+    """Without priority, fast-tool would come from far too."""
+    far.add("fast-tool", "5.0")
+    far.add("needs-tool-9", "1.0", ["tool >=9"])
+    error = refusal(["needs-tool-9", "fast-tool"], [channel, far], tmp_path, target=Target(cpu="x86-64-v3"))
+    assert "fast-tool" not in error.remedy
+
+
+def test_priority_is_not_to_blame_for_what_no_channel_has(
+    channel: TinyChannel, far: TinyChannel, tmp_path: Path
+) -> None:
+    far.add("needs-tool-10", "1.0", ["tool >=10"])
+    error = refusal(["needs-tool-10"], [channel, far], tmp_path)
+    assert error.problem == "The environment cannot be solved"
+
+
 def test_unsolvable_shows_the_solvers_explanation(channel: TinyChannel, tmp_path: Path) -> None:
     error = refusal(["needs-new-tool"], [channel], tmp_path, target=Target(glibc="2.31"))
     assert error.problem == "The environment cannot be solved"
@@ -221,3 +285,12 @@ def test_a_channel_that_nobody_understands(tmp_path: Path, name: str) -> None:
 def test_a_cache_that_cannot_be_written(channel: TinyChannel, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert refusal(["tool"], [channel], tmp_path / "file/cache").problem == "The cache cannot be written"
+
+
+def test_what_is_likely_where_only_another_program_knows() -> None:
+    plain = looser("__glibc 2.31")
+    assert plain.endswith("or correct the target (it stands for __glibc 2.31)")
+    assert looser("__glibc 2.31", ["python>=3.9,<4", "a==1.2", "b=1"], ["c"], "strict") == plain
+    assert "drop the build strings" in looser("", ["a", "numpy=1.26.4=py311_0"])
+    assert "build_channel_priority: disabled" in looser("", [], ["c", "d"], "strict")
+    assert "build_channel_priority" not in looser("", [], ["c", "d"], "disabled")

@@ -263,7 +263,7 @@ def test_packages_of_users_are_left_out_unless_the_spec_says_so(write: Write) ->
 def test_user_site_is_true_or_false(write: Write, value: str) -> None:
     with pytest.raises(AirgapError) as caught:
         load_spec(write(MINIMAL, f"activation:\n  user_site: {value}\n"))
-    assert (caught.value.wanted, caught.value.where[-13:]) == ("true or false", "release.yml:2")
+    assert (caught.value.wanted, caught.value.where[-16:]) == ("true or false", "release.yml:2:14")
 
 
 def test_a_spec_has_the_hash_that_it_had_before_user_site(write: Write) -> None:

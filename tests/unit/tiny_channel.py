@@ -59,11 +59,12 @@ class TinyChannel:
         noarch: str = "generic",
         more: Mapping[str, object] | None = None,
         entry_points: Sequence[str] = (),
+        build: str = "0",
     ) -> Path:
         content = {f"share/{name}": f"{name} {version}\n".encode()} if files is None else files
-        index = {"name": name, "version": version, "build": "0", "build_number": 0, "depends": list(depends)}
+        index = {"name": name, "version": version, "build": build, "build_number": 0, "depends": list(depends)}
         index |= {"subdir": "noarch", "noarch": noarch, **(more or {})}
-        path = self.folder / "noarch" / f"{name}-{version}-0.tar.bz2"
+        path = self.folder / "noarch" / f"{name}-{version}-{build}.tar.bz2"
         with tarfile.open(path, "w:bz2", compresslevel=1) as archive:
             for member, data in content.items():
                 _add(archive, member, data)
@@ -99,7 +100,7 @@ class TinyChannel:
         home = f"home = {interpreter.parent}\ninclude-system-site-packages = false\n"
         files = {"pyvenv.cfg": home.encode(), f"{SITE_PACKAGES}/tiny.py": b"VALUE = 1\n"}
         self.add("python", PYTHON, files={"bin/python": ("->", str(interpreter)), **files})
-        self.add("pip", "1.0", ["python"], files={f"{SITE_PACKAGES}/pip": ("->", str(Path(pip.__path__[0])))})
+        self.add("pip", pip.__version__, ["python"], files={f"{SITE_PACKAGES}/pip": ("->", str(Path(pip.__path__[0])))})
 
     def _write_index(self, subdir: str, packages: Mapping[str, object]) -> None:
         path = self.folder / subdir / "repodata.json"
