@@ -22,6 +22,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._container import Con
 from ansible_collections.airgap.conda.plugins.module_utils._install import copy_inside
 from ansible_collections.airgap.conda.plugins.module_utils._link_scripts import (
     link_scripts,
+    only_tells,
     run_link_scripts,
     take_away,
     take_messages,
@@ -265,9 +266,9 @@ class _Run:
             return ()
         if self.spec.release.link_scripts != RUN:
             take_away(self.prefix)
-            return ()
+            scripts = [script for script in scripts if only_tells((self.prefix / script.path).read_text("utf-8"))]
         with self._timed("link"):
-            if self.backend.runs_link_scripts:
+            if self.backend.runs_link_scripts and self.spec.release.link_scripts == RUN:
                 self.messages += take_messages(self.prefix)
             else:
                 self.messages += run_link_scripts(self.prefix, scripts, self.request.container)
