@@ -179,7 +179,7 @@ def test_a_script_that_only_has_something_to_say_is_heard(world: World, kind: st
     [
         (MESSAGE, True),
         ('echo "Two\nlines; of it" >> "$PREFIX/.messages.txt"\n', True),
-        ("printf '%s\\n' hello > $PREFIX/.messages.txt\necho more >> ${PREFIX}/.messages.txt  # done\nexit 0\n", True),
+        ("printf '%s\\n' hello > $PREFIX/.messages.txt\necho more >> ${PREFIX}/.messages.txt\n# done\nexit 0\n", True),
         ("", True),
         ("echo a >> $PREFIX/.messages.txt; rm -rf /\n", False),
         ("echo $(id) >> $PREFIX/.messages.txt\n", False),
