@@ -35,8 +35,9 @@ from ansible_collections.airgap.conda.plugins.module_utils._release import Findi
 from ansible_collections.airgap.conda.plugins.module_utils._spec import load_spec
 from ansible_collections.airgap.conda.plugins.module_utils._store import Store
 from ansible_collections.airgap.conda.plugins.module_utils._uninstall import uninstall
-from ansible_collections.airgap.conda.tests.cases.animals import ANIMALS, PB, SITE, Animal, P
+from ansible_collections.airgap.conda.tests.cases.animals import ANIMALS, PB, Animal, P
 from ansible_collections.airgap.conda.tests.unit.conftest import COLLECTIONS
+from ansible_collections.airgap.conda.tests.unit.tiny_channel import SITE_PACKAGES as SITE
 from ansible_collections.airgap.conda.tests.unit.tiny_channel import Content, TinyChannel, make_wheel
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_key
 

@@ -159,7 +159,15 @@ def test_an_older_marker_says_nothing_of_scripts(world: World) -> None:
     assert world.findings() == []
 
 
-MESSAGE = "#!/bin/bash\n# Says what it has to say.\nset -eux\ncat << EOF >> ${PREFIX}/.messages.txt\n\nBy using it; you | accept\nEOF\n"
+MESSAGE = """\
+#!/bin/bash
+# Says what it has to say.
+set -eux
+cat << EOF >> ${PREFIX}/.messages.txt
+
+By using it; you | accept
+EOF
+"""
 
 
 @pytest.mark.parametrize("kind", ["rattler", "program"])
