@@ -239,6 +239,7 @@ def test_byte_code_of_any_python_runs_where_it_is_unpacked(tmp_path: Path, versi
         pytest.skip(f"no Python {version} here")
     place = place or "lib/__pycache__/m.cpython-38.pyc"
     tree = write_tree(tmp_path / "t", {"lib/m.py": "VALUE = 42\n"})
+    os.utime(tree / "lib/m.py", (1_000_000_000, 1_000_000_000))
     subprocess.run([python, "-m", "compileall", "-q", tree / "lib"], check=True)
     entries = write_payloads(tree, tmp_path, ("tar.gz",))[0]
     (tmp_path / "host").mkdir()
