@@ -17,8 +17,9 @@ from typing import Any
 from ansible_collections.airgap.conda.plugins.module_utils._activation import activation_scripts
 from ansible_collections.airgap.conda.plugins.module_utils._backend import Backend, RattlerBackend
 from ansible_collections.airgap.conda.plugins.module_utils._channels import Channels
-from ansible_collections.airgap.conda.plugins.module_utils._conda_meta import adopt, own_byte_code
+from ansible_collections.airgap.conda.plugins.module_utils._conda_meta import adopt, disown, own_byte_code
 from ansible_collections.airgap.conda.plugins.module_utils._container import Container
+from ansible_collections.airgap.conda.plugins.module_utils._doctor_tree import CHANGED, Tree
 from ansible_collections.airgap.conda.plugins.module_utils._install import copy_inside
 from ansible_collections.airgap.conda.plugins.module_utils._link_scripts import (
     link_scripts,
@@ -272,6 +273,8 @@ class _Run:
                 self.messages += take_messages(self.prefix)
             else:
                 self.messages += run_link_scripts(self.prefix, scripts, self.request.container)
+            damage = Tree(self.prefix).damage
+            disown(self.prefix, {path for path, state in damage.items() if state == CHANGED})
         return tuple(script.path for script in scripts)
 
     def _pip(self, prefix: Path, dry_run: bool = False) -> tuple[PipPackage, ...]:

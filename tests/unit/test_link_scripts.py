@@ -20,10 +20,11 @@ from ansible_collections.airgap.conda.plugins.module_utils._doctor_finding impor
 from ansible_collections.airgap.conda.plugins.module_utils._environment import Outcome, Request, make
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._link_scripts import only_tells
+from ansible_collections.airgap.conda.plugins.module_utils._pack_tree import make_tree
 from ansible_collections.airgap.conda.plugins.module_utils._packages import CondaPackage
 from ansible_collections.airgap.conda.plugins.module_utils._release_spec import Target
 from ansible_collections.airgap.conda.plugins.module_utils._spec import load_spec
-from ansible_collections.airgap.conda.tests.unit.tiny_channel import TinyChannel, write_spec
+from ansible_collections.airgap.conda.tests.unit.tiny_channel import PLACEHOLDER, Content, TinyChannel, write_spec
 from ansible_collections.airgap.conda.tests.unit.tiny_release import snapshot
 
 pytest.importorskip("rattler")
@@ -205,3 +206,21 @@ def test_a_script_that_only_has_something_to_say_is_heard(world: World, kind: st
 )
 def test_which_scripts_only_have_something_to_say(text: str, harmless: bool) -> None:
     assert only_tells(text) is harmless
+
+
+@pytest.mark.parametrize("kind", ["rattler", "program"])
+def test_what_a_script_changes_of_its_package_is_released_as_it_is(world: World, kind: str) -> None:
+    """R's and Java's configurations are written by such scripts, over what the package has."""
+    change = 'for f in conf plain; do sed -i "s,@,@ and $PREFIX/more," "$PREFIX/etc/$f"; done\n'
+    conf = f"home={PLACEHOLDER}/lib @\n".encode()
+    files: dict[str, Content] = {"bin/.data-post-link.sh": change.encode(), "etc/conf": conf, "etc/plain": b"plain @\n"}
+    world.channel.add("data", "2.0", ["base"], files=files)
+    world.make(kind=kind)
+    assert world.findings() == []
+    make_tree(world.prefix, world.folder / "tree", "/opt/x")
+    assert (world.folder / "tree/etc/conf").read_text() == "home=/opt/x/lib @ and /opt/x/more\n"
+    assert (world.folder / "tree/etc/plain").read_text() == "plain @ and /opt/x/more\n"
+    world.make(release="allow: {link-script-not-run: x}\n", kind=kind)
+    # What a program changed against the will of release.yml is not put back, and stops the build.
+    stops = [item.name for item in world.findings() if item.stops]
+    assert stops == (["conda-files-changed"] if kind == "program" else [])
