@@ -262,19 +262,20 @@ class _Run:
 
     def _link_scripts(self) -> tuple[str, ...]:
         """Run the scripts that packages want run after the install, or let nothing of them stay; return those run."""
-        scripts = link_scripts(self.prefix)
+        scripts, wanted = link_scripts(self.prefix), self.spec.release.link_scripts == RUN
         if not scripts:
             return ()
-        if self.spec.release.link_scripts != RUN:
+        if not wanted:
             take_away(self.prefix)
-            scripts = [script for script in scripts if only_tells((self.prefix / script.path).read_text("utf-8"))]
+            scripts = [script for script in scripts if only_tells(script.text(self.prefix))]
         with self._timed("link"):
-            if self.backend.runs_link_scripts and self.spec.release.link_scripts == RUN:
+            if wanted and self.backend.runs_link_scripts:
                 self.messages += take_messages(self.prefix)
             else:
                 self.messages += run_link_scripts(self.prefix, scripts, self.request.container)
-            damage = Tree(self.prefix).damage
-            disown(self.prefix, {path for path, state in damage.items() if state == CHANGED})
+            if wanted:
+                damage = Tree(self.prefix).damage
+                disown(self.prefix, {path for path, state in damage.items() if state == CHANGED})
         return tuple(script.path for script in scripts)
 
     def _pip(self, prefix: Path, dry_run: bool = False) -> tuple[PipPackage, ...]:

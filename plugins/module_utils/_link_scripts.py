@@ -41,6 +41,10 @@ class LinkScript:
     path: str
     record: Mapping[str, Any]
 
+    def text(self, prefix: Path) -> str:
+        """Return what stands in it."""
+        return (prefix / self.path).read_text(encoding="utf-8", errors="replace")
+
 
 def link_scripts(prefix: Path) -> list[LinkScript]:
     """Return the scripts to run after a link, those of a package after those of what it depends on."""

@@ -245,7 +245,7 @@ def test_byte_code_of_any_python_runs_where_it_is_unpacked(tmp_path: Path, versi
     (tmp_path / "host").mkdir()
     extract([tmp_path / "env.tar.gz"], "tar.gz", entries, tmp_path / "host")
     code = (tmp_path / "host" / place).read_bytes()
-    run = [python, "-v", "-c", "import m"]
+    run = [str(python), "-v", "-c", "import m"]
     done = subprocess.run(run, cwd=tmp_path / "host/lib", capture_output=True, text=True, check=True)
     assert (tmp_path / "host" / place).read_bytes() == code
     assert "matches" in next(
