@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +80,17 @@ def conda_files(prefix: Path) -> set[str]:
     """Return the paths in the prefix that conda packages brought."""
     records = (json.loads(path.read_text(encoding="utf-8")) for path in (prefix / "conda-meta").glob("*.json"))
     return {name for record in records for name in record["files"]}
+
+
+def disown(prefix: Path, paths: Collection[str]) -> None:
+    """Take paths out of the records: what is there is no package's any more, and is packed as it is."""
+    for record_path in sorted((prefix / "conda-meta").glob("*.json")) if paths else ():
+        record = json.loads(record_path.read_text(encoding="utf-8"))
+        if not set(paths).isdisjoint(record["files"]):
+            record["files"] = [name for name in record["files"] if name not in paths]
+            entries = record["paths_data"]["paths"]
+            record["paths_data"]["paths"] = [entry for entry in entries if entry["_path"] not in paths]
+            write_anew(record_path, _to_bytes(record))
 
 
 def own_byte_code(prefix: Path) -> None:

@@ -102,7 +102,8 @@ CATALOGUE = (
         "A package has a script that was not run when it was installed",
         "packages that are whole once their files are in place",
         "conda runs bin/.NAME-post-link.sh after it installed a package: to fetch the data that the package is for, to "
-        "write a cache or a configuration. Hosts run no such script: a release cannot be written there.",
+        "write a cache or a configuration. Hosts run no such script: a release cannot be written there. A script that "
+        "only leaves a message is run always, and the message is shown.",
         "Have them run on the bastion, with every backend, by link_scripts in release.yml: what they make below the "
         "prefix is in the release. Allow it if what the script does is of no use to you.",
         before='target: {glibc: "2.31"}',

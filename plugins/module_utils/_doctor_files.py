@@ -189,10 +189,10 @@ def link_script_not_run(case: Case) -> Iterator[Finding]:
     """
     try:
         made = json.loads(read_marker(case.tree.prefix) or "null")
-        run = None if made is None else set(made.get("link_scripts", ()))
+        run = set(made.get("link_scripts", ()))
     except (ValueError, TypeError, AttributeError):
-        run = None
-    for package in case.tree.conda if run is not None else ():
+        return
+    for package in case.tree.conda:
         name = package.package.name
         for action in ("pre-link", "post-link"):
             script = script_of(name, action)

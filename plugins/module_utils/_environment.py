@@ -17,12 +17,14 @@ from typing import Any
 from ansible_collections.airgap.conda.plugins.module_utils._activation import activation_scripts
 from ansible_collections.airgap.conda.plugins.module_utils._backend import Backend, RattlerBackend
 from ansible_collections.airgap.conda.plugins.module_utils._channels import Channels
-from ansible_collections.airgap.conda.plugins.module_utils._conda_meta import adopt, own_byte_code
+from ansible_collections.airgap.conda.plugins.module_utils._conda_meta import adopt, disown, own_byte_code
 from ansible_collections.airgap.conda.plugins.module_utils._container import Container
+from ansible_collections.airgap.conda.plugins.module_utils._doctor_tree import CHANGED, Tree
 from ansible_collections.airgap.conda.plugins.module_utils._env_vars import env_var_files
 from ansible_collections.airgap.conda.plugins.module_utils._install import copy_inside
 from ansible_collections.airgap.conda.plugins.module_utils._link_scripts import (
     link_scripts,
+    only_tells,
     run_link_scripts,
     take_away,
     take_messages,
@@ -272,17 +274,20 @@ class _Run:
 
     def _link_scripts(self) -> tuple[str, ...]:
         """Run the scripts that packages want run after the install, or let nothing of them stay; return those run."""
-        scripts = link_scripts(self.prefix)
+        scripts, wanted = link_scripts(self.prefix), self.spec.release.link_scripts == RUN
         if not scripts:
             return ()
-        if self.spec.release.link_scripts != RUN:
+        if not wanted:
             take_away(self.prefix)
-            return ()
+            scripts = [script for script in scripts if only_tells(script.text(self.prefix))]
         with self._timed("link"):
-            if self.backend.runs_link_scripts:
+            if wanted and self.backend.runs_link_scripts:
                 self.messages += take_messages(self.prefix)
             else:
                 self.messages += run_link_scripts(self.prefix, scripts, self.request.container)
+            if wanted:
+                damage = Tree(self.prefix).damage
+                disown(self.prefix, {path for path, state in damage.items() if state == CHANGED})
         return tuple(script.path for script in scripts)
 
     def _pip(self, prefix: Path, dry_run: bool = False) -> tuple[PipPackage, ...]:

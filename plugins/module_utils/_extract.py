@@ -22,7 +22,14 @@ from typing import Any, BinaryIO
 
 from ansible_collections.airgap.conda.plugins.module_utils._ahead import Ahead
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._files import BLOCK, DIRECTORY, FILE, SYMLINK, FileEntry
+from ansible_collections.airgap.conda.plugins.module_utils._files import (
+    BLOCK,
+    DIRECTORY,
+    FILE,
+    MTIME,
+    SYMLINK,
+    FileEntry,
+)
 
 # Bytes that tell the name of a member where a header has no room for it; a path ends at 4096.
 LONGEST_HEADER = 64 << 10
@@ -153,6 +160,7 @@ def _write(blocks: Iterable[memoryview], entry: FileEntry, path: str, where: str
             while left:  # a disk that is nearly full takes a part, and refuses the next call only
                 left = left[os.write(handle, left) :]
         os.fchmod(handle, entry.mode)
+        os.utime(handle, (MTIME, MTIME))  # which byte code of older Pythons names as the time of its source
     finally:
         os.close(handle)
     if digest.hexdigest() != entry.sha256:

@@ -22,6 +22,9 @@ from ansible_collections.airgap.conda.plugins.module_utils._errors import Airgap
 
 FILE, DIRECTORY, SYMLINK = "file", "dir", "symlink"
 BLOCK = 1 << 20
+# The time of every file of a release, in archives and on hosts, so that equal trees are equal. Not 0: some tools take
+# that for "unknown".
+MTIME = 1_577_836_800
 # The only permission bits of a release: nothing special, nothing that others may write, and the owner can always remove
 # it again. A link has none of its own.
 MODES = {FILE: (0o644, 0o755), DIRECTORY: (0o755,), SYMLINK: (0,)}

@@ -24,6 +24,10 @@ from ansible_collections.airgap.conda.plugins.module_utils._errors import Airgap
 from ansible_collections.airgap.conda.plugins.module_utils._inside import SHELL, Inside
 from ansible_collections.airgap.conda.plugins.module_utils._payload import walk
 
+# A text that stands in a script, and the line that begins it without the word for that.
+_HERE = re.compile(
+    r"<<-?[ \t]*(?P<quote>['\"]?)(?P<end>\w+)(?P=quote)([^\n]*)\n.*?^\t*(?P=end)[ \t]*$", re.MULTILINE | re.DOTALL
+)
 # What a script writes for the user; conda shows and removes it.
 MESSAGES = ".messages.txt"
 # Characters of a script's output that a user gets to see.
@@ -36,6 +40,10 @@ class LinkScript:
 
     path: str
     record: Mapping[str, Any]
+
+    def text(self, prefix: Path) -> str:
+        """Return what stands in it."""
+        return (prefix / self.path).read_text(encoding="utf-8", errors="replace")
 
 
 def link_scripts(prefix: Path) -> list[LinkScript]:
@@ -50,6 +58,38 @@ def link_scripts(prefix: Path) -> list[LinkScript]:
         return []
     order = list(_ordered(prefix))
     return sorted(found, key=lambda script: order.index(script.record["name"]))
+
+
+def only_tells(text: str) -> bool:
+    """Tell whether all that a script does is to leave a message: half of them do no more, and it is heard always."""
+    if "$(" in text or "`" in text:
+        return False
+    text = _HERE.sub(lambda match: match[3] + "\n", text)
+    lexer = shlex.shlex(re.sub(r"^[ \t]*#.*$", "", text, flags=re.MULTILINE), posix=True, punctuation_chars=True)
+    lexer.commenters = ""
+    lexer.whitespace, lexer.wordchars = " \t\r", lexer.wordchars + "${}%+,:@!"
+    try:
+        words = list(lexer)
+    except ValueError:
+        return False
+    commands: list[list[str]] = [[]]
+    for word in words:
+        commands.append([]) if word == "\n" else commands[-1].append(word)
+    return all(map(_is_message, commands))
+
+
+def _is_message(command: Sequence[str]) -> bool:
+    if not command or command[0] in ("set", "true", ":") or command == ["exit", "0"]:
+        return not any(set(word) <= set("();<>|&") for word in command)
+    *words, redirect, target = command if len(command) > 2 else ["", "", *command]
+    if redirect in (">", ">>"):
+        if target not in ("$PREFIX/.messages.txt", "${PREFIX}/.messages.txt"):
+            return False
+    else:
+        words = list(command)
+    if any(word and set(word) <= set("();<>|&") for word in words):
+        return False
+    return words[0] in ("echo", "printf") or words == ["cat"]
 
 
 def script_of(package: str, action: str) -> str:

@@ -119,9 +119,13 @@ def make_tree(prefix: Path, tree: Path, dest_prefix: str, allow: Collection[str]
             remedy="let conda alone, or pip alone, install the packages named here; if the cache is gone, remove the "
             "environment, so that it is made again",
         ) from error
+    owned = conda_files(prefix)
     links, needle = LinkTree(tree, dest_prefix), os.fsencode(prefix)
     packer = Packer(str(prefix), links, dest_prefix)
     for file in files.values():
+        if file.is_conda and file.target not in owned and not file.target.startswith("conda-meta/"):
+            # A script of the package wrote it anew; conda-pack would take what the package has.
+            file.source, file.file_mode = f"{prefix}/{file.target}", "unknown"
         place = _moved(file.target, prefix, dest_prefix)
         if place != file.target and os.path.islink(file.source):
             links.add_link(_moved_link(file.target, os.readlink(file.source), prefix, dest_prefix), place)

@@ -22,6 +22,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._errors import Airgap
 from ansible_collections.airgap.conda.plugins.module_utils._files import (
     DIRECTORY,
     FILE,
+    MTIME,
     SYMLINK,
     FileEntry,
     is_plain,
@@ -32,8 +33,6 @@ from ansible_collections.airgap.conda.plugins.module_utils._release import Part,
 
 FORMATS = ("tar.zst", "tar.gz")
 PART_SIZE = 64 << 20
-# Archives carry no time of their own, so that equal trees give equal bytes. Not 0: some tools take that for "unknown".
-MTIME = 1_577_836_800
 # Level 3 packs 383 MB in about a second on two cores; level 9 saves a tenth of the size for four times the time.
 ZSTD_LEVEL = 3
 # Bytes that a thread is given at a time. With less, the threads wait for the next small files.
@@ -41,8 +40,10 @@ ZSTD_JOB = 16 << 20
 GZIP_LEVEL = 4
 # What is read of a file at a time, in bytes: small enough to stay in a core's cache on its way to hash and compressor.
 READ = 256 << 10
-# Byte code of folder/name.py.
-_PYC = re.compile(r"(.*/)__pycache__/([^/]+)\.[a-z]+-[0-9]+(?:\.opt-[12])?\.pyc", re.DOTALL)
+# Byte code of folder/name.py, with the kind of Python and its version: cpython-311, cpython-313t, pypy39.
+_PYC = re.compile(r"(.*/)__pycache__/([^/]+)\.([a-z]+)-?([0-9]+)[\w-]*(?:\.opt-[12])?\.pyc", re.DOTALL)
+# The first two bytes of byte code: from here on by PEP 552 (3.7), from here on of Python 2.
+_PEP_552, _PYTHON_2 = 3392, 20_000
 
 
 class _Parts:
@@ -293,25 +294,33 @@ _FILE_HEADER = _file_header()
 
 
 def _release_pyc(code: bytes, path: str) -> bytes | None:
-    """Return byte code whose header no longer asks for its source's time, or None when it is stale.
+    """Return byte code as it is valid beside its source in a release, or None when it is stale.
 
-    A release has no times, so byte code bound to one would be compiled again at every start by users who cannot
-    write it back. PEP 552's "unchecked hash" header is right for it: the tree never changes. Byte code
-    that does not match its source's time and size (conda-pack rewrote a prefix in it, say) is left out.
+    Byte code bound to a time of this machine would be compiled again at every start by users who cannot write it
+    back, and written by root, who can. PEP 552's "unchecked hash" header is right for it: the tree never changes.
+    Before Python 3.7 there is only the time, and that is the same for all files of a release. Byte code that does not
+    match its source's time and size (conda-pack rewrote a prefix in it, say) is left out.
     """
     match = _PYC.fullmatch(path)
     if len(code) < 16 or code[2:4] != b"\r\n":
         return code
-    flags = int.from_bytes(code[4:8], "little")
-    if match is None or flags != 0 or int.from_bytes(code[0:2], "little") < 3392:  # 3392: Python 3.7, PEP 552
+    magic = int.from_bytes(code[0:2], "little")
+    if match is None and (magic < _PYTHON_2 or not os.path.exists(path[:-1])):
+        return code  # sourceless, on purpose
+    old = match is None or (match[3] == "cpython" and magic < _PEP_552) or (match[3] == "pypy" and int(match[4]) < 37)
+    if not old and int.from_bytes(code[4:8], "little") != 0:
         return code
     try:
-        status = os.stat(f"{match[1]}{match[2]}.py")
+        status = os.stat(f"{match[1]}{match[2]}.py" if match else path[:-1])
     except OSError:
         return None
-    wanted = (int(status.st_mtime) & 0xFFFFFFFF, status.st_size & 0xFFFFFFFF)
-    if wanted != (int.from_bytes(code[8:12], "little"), int.from_bytes(code[12:16], "little")):
+    at = 4 if old else 8
+    if int.from_bytes(code[at : at + 4], "little") != int(status.st_mtime) & 0xFFFFFFFF:
         return None
+    if match and int.from_bytes(code[at + 4 : at + 8], "little") != status.st_size & 0xFFFFFFFF:
+        return None
+    if old:
+        return code[:4] + MTIME.to_bytes(4, "little") + code[8:]
     return code[:4] + (1).to_bytes(4, "little") + bytes(8) + code[16:]
 
 

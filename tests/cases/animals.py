@@ -97,7 +97,7 @@ ACTIVATION = (
 
 PREFIXES = (
     Animal("text-sh", {"bin/text-sh": script("exit 0\n", "bin/own-sh"), "bin/own-sh": b'#!/bin/sh\nexec sh "$@"\n'},
-           f"text-sh && {holds('bin/text-sh')} || text-sh"),
+           "text-sh"),
     Animal("binary-prefix", {"bin/binary-prefix": File(BINARY, 0o755)},
            'grep -qa "$CONDA_PREFIX/share/data" "$CONDA_PREFIX/bin/binary-prefix"'),
     Animal("binary-twice", {"lib/twice.so": BINARY + BINARY + PB + b":" + PB + b"/lib\0"},
@@ -188,7 +188,8 @@ PYTHONS = (
            {"bin/future-script": script('"""Doc."""\nfrom __future__ import division\nprint(__doc__)\n', "bin/python")},
            "future-script | grep -q Doc", depends=("python",)),
     Animal("wheel-pure", pip="wheel-pure", check="python -c 'import wheel_pure'"),
-    Animal("wheel-scripts", pip="wheel-scripts", check="wheel-console | grep -q console && wheel-data | grep -q data"),
+    Animal("wheel-scripts", pip="wheel-scripts",
+           check='wheel-console | grep -q console && python "$CONDA_PREFIX/bin/wheel-data" | grep -q data'),
     Animal("sdist-native", pip="sdist-native", check="python -c 'import sdist_native; assert sdist_native.CC'"),
     Animal("compiler", activate("compiler", 'export CC="$CONDA_PREFIX/bin/zoo-cc"\n', "unset CC\n"), '[ -n "$CC" ]'),
 )  # fmt: skip

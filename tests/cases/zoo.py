@@ -35,8 +35,9 @@ from ansible_collections.airgap.conda.plugins.module_utils._release import Findi
 from ansible_collections.airgap.conda.plugins.module_utils._spec import load_spec
 from ansible_collections.airgap.conda.plugins.module_utils._store import Store
 from ansible_collections.airgap.conda.plugins.module_utils._uninstall import uninstall
-from ansible_collections.airgap.conda.tests.cases.animals import ANIMALS, PB, SITE, Animal, P
+from ansible_collections.airgap.conda.tests.cases.animals import ANIMALS, PB, Animal, P
 from ansible_collections.airgap.conda.tests.unit.conftest import COLLECTIONS
+from ansible_collections.airgap.conda.tests.unit.tiny_channel import SITE_PACKAGES as SITE
 from ansible_collections.airgap.conda.tests.unit.tiny_channel import Content, TinyChannel, make_wheel
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_key
 
@@ -140,6 +141,7 @@ class Zoo:
         files: dict[str, Content] = {"bin/python": PYTHON.format(python=base).encode(), "pyvenv.cfg": home}
         site = "lib/python3.13t/site-packages" if env == "freethreaded" else SITE
         version = "3.13" if env == "freethreaded" else SITE.split("/")[1].removeprefix("python")
+        files |= {f"bin/python{version}": ("->", "python")}
         channel.add("python", version, files={**files, f"{site}/README": b""}, more={"python_site_packages_path": site})
         shim = PIP.format(folder=str(self.folder / "real")).encode()
         channel.add("pip", "25.0", ["python"], {f"{site}/pip/__init__.py": b"", f"{site}/pip/__main__.py": shim})
@@ -164,7 +166,7 @@ class Zoo:
             names = [finding.name for finding in findings]
             allowed = tuple(finding.name for finding in findings if finding.allowed)
             folder = self.work / env / "pack"
-            pack(PackRequest(prefix, folder, dest, allow=allowed))
+            pack(PackRequest(prefix, folder, dest, spec.release.formats, allow=allowed))
             kept = tuple(Finding.from_dict(finding.as_dict()) for finding in findings)
             publish(self.depot, spec, release, folder, built, "0" * 64, {}, Signing(self.key, self.signers), kept)
         return names
@@ -204,7 +206,8 @@ class Zoo:
             env={**os.environ, **settings, "ANSIBLE_NOCOLOR": "1"}, capture_output=True, text=True, check=False,
         )  # fmt: skip
         if done.returncode != 0:
-            self.fault(name, done.stdout[-3000:] + done.stderr[-500:])
+            said = [line for line in (done.stdout + done.stderr).splitlines() if line.startswith(("fatal", "ERROR"))]
+            self.fault(name, "\n".join(said) or done.stdout[-2000:])
 
     def command(self, *words: str) -> str:
         """Run the host's own command."""
@@ -239,32 +242,31 @@ class Zoo:
         tree = self.root / env / "current"
         for path in sorted(tree.resolve().rglob("*")):
             data = path.read_bytes() if path.is_file() and not path.is_symlink() else b""
-            if str(self.work).encode() in data or PB[:60] in data:
+            record = path.parent.name == "conda-meta"  # says what stood in a file before it was installed
+            if str(self.work).encode() in data or (PB[:60] in data and not record):
                 self.fault(env, f"{path.relative_to(tree.resolve())} names the build")
 
 
 def environments(animals: Sequence[Animal]) -> Iterator[tuple[str, list[Animal], str]]:
     """Yield the environments that are deployed: name, animals, release.yml."""
     runtime = f'#!/bin/sh\nexec {sys.executable} "$@"\n'.encode()
-    yield "runtime", [Animal("zoo-runtime", {"bin/python": runtime})], ""
+    yield "runtime", [Animal("zoo-runtime", {"bin/python": runtime})], "formats: [tar.gz]\n"
     for env in dict.fromkeys(animal.env for animal in animals if not animal.refused):
         inside = [animal for animal in animals if animal.env == env and not animal.refused]
         release = 'checks: {commands: ["true"]}\ntarget: {glibc: "2.28"}\n'
         yield env, inside, release + ("link_scripts: run\n" if env == "linked" else "")
 
 
-def visit(zoo: Zoo, animals: Sequence[Animal]) -> None:
-    """Take all the whole way."""
+def visit(zoo: Zoo, animals: Sequence[Animal], keep: bool) -> None:
+    """Take all the whole way; with ``keep`` up to the removal."""
     deployed = list(environments(animals))
     for env, inside, release in deployed:
         try:
             names = zoo.build(zoo.spec(env, inside, release), (1, 2))
         except AirgapError as error:
             zoo.fault(env, str(error))
-            continue
+            return
         print(f"  built {env}: {len(inside)} packages; warnings: {', '.join(sorted(set(names))) or 'none'}", flush=True)
-    if zoo.faults:
-        return
     envs = [env for env, _inside, _release in deployed if env != "runtime"]
     first = {env: zoo.depot.releases(env)[0] for env in envs}
     zoo.play("deploy", deploy_envs=envs, deploy_releases=first)
@@ -272,15 +274,16 @@ def visit(zoo: Zoo, animals: Sequence[Animal]) -> None:
     zoo.play("report", report_path=str(zoo.folder / "page"))
     page = json.loads((zoo.folder / "page/report.json").read_text(encoding="utf-8"))
     for host in page["hosts"]:
-        for item in host["envs"]:
-            if item["verdict"] != "ok":
-                zoo.fault(item["env"], f"the page says {item['verdict']}: {item.get('problem')}")
+        if host["verdict"] != "ok" or {item["env"] for item in host["envs"]} != {"runtime", *envs}:
+            zoo.fault("the page", f"{host['verdict']}: {host['findings']} {[item['env'] for item in host['envs']]}")
     zoo.command("verify")
     for env, inside, _release in deployed[1:]:
         zoo.require_plain(env)
         zoo.use(env, inside)
         zoo.command("rollback", env)
         zoo.use(env, inside)
+        if keep:
+            continue
         uninstall(zoo.store, env, "", False)
         if (zoo.root / env).exists():
             zoo.fault(env, "something is left after the removal")
@@ -290,6 +293,7 @@ def main() -> int:
     """Run the command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="./dev zoo", description="Take every package of the zoo the whole way.")
     parser.add_argument("names", nargs="*", help="only these packages")
+    parser.add_argument("--keep", action="store_true", help="leave all that was made, and say where it is")
     options = parser.parse_args()
     animals = [animal for animal in ANIMALS if not options.names or animal.name in options.names]
     began, spent = time.monotonic(), os.times()
@@ -299,9 +303,12 @@ def main() -> int:
         for animal in animals:
             if animal.refused:
                 zoo.refuse(animal)
-        visit(zoo, [animal for animal in animals if not animal.refused])
+        visit(zoo, [animal for animal in animals if not animal.refused], options.keep)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        if options.keep:
+            print(f"  all of it is in {folder}")
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
     now = os.times()
     cpu = sum(now[:4]) - sum(spent[:4])
     refused = sum(bool(animal.refused) for animal in animals)

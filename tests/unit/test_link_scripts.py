@@ -19,10 +19,12 @@ from ansible_collections.airgap.conda.plugins.module_utils._doctor import diagno
 from ansible_collections.airgap.conda.plugins.module_utils._doctor_finding import Finding
 from ansible_collections.airgap.conda.plugins.module_utils._environment import Outcome, Request, make
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._link_scripts import only_tells
+from ansible_collections.airgap.conda.plugins.module_utils._pack_tree import make_tree
 from ansible_collections.airgap.conda.plugins.module_utils._packages import CondaPackage
 from ansible_collections.airgap.conda.plugins.module_utils._release_spec import Target
 from ansible_collections.airgap.conda.plugins.module_utils._spec import load_spec
-from ansible_collections.airgap.conda.tests.unit.tiny_channel import TinyChannel, write_spec
+from ansible_collections.airgap.conda.tests.unit.tiny_channel import PLACEHOLDER, Content, TinyChannel, write_spec
 from ansible_collections.airgap.conda.tests.unit.tiny_release import snapshot
 
 pytest.importorskip("rattler")
@@ -156,3 +158,69 @@ def test_an_older_marker_says_nothing_of_scripts(world: World) -> None:
     assert len(world.findings()) == 2
     marker.unlink()  # made by something else, which may have run them
     assert world.findings() == []
+
+
+MESSAGE = """\
+#!/bin/bash
+# Says what it has to say.
+set -eux
+cat << EOF >> ${PREFIX}/.messages.txt
+
+By using it; you | accept
+EOF
+"""
+
+
+@pytest.mark.parametrize("kind", ["rattler", "program"])
+def test_a_script_that_only_has_something_to_say_is_heard(world: World, kind: str) -> None:
+    world.channel.add("cuda", "1.0", files={"bin/.cuda-post-link.sh": MESSAGE.encode()})
+    if kind == "program":
+        world.channel.add("tool", "1.0", ["cuda", "data"])
+    outcome = world.make("tool" if kind == "program" else "cuda", release="")
+    if kind == "rattler":
+        assert outcome.messages == ["By using it; you | accept"]
+    assert [item.what for item in world.findings() if "cuda" in item.what] == []
+    assert not (world.prefix / ".messages.txt").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "harmless"),
+    [
+        (MESSAGE, True),
+        ('echo "Two\nlines; of it" >> "$PREFIX/.messages.txt"\n', True),
+        ("printf '%s\\n' hello > $PREFIX/.messages.txt\necho more >> ${PREFIX}/.messages.txt\n# done\nexit 0\n", True),
+        ("", True),
+        ("echo a >> $PREFIX/.messages.txt; rm -rf /\n", False),
+        ("echo $(id) >> $PREFIX/.messages.txt\n", False),
+        ("echo `id` >> $PREFIX/.messages.txt\n", False),
+        ("cat <<EOF >> $PREFIX/.messages.txt\n$(id)\nEOF\n", False),
+        ("cat <<EOF >> $PREFIX/.messages.txt\nEOF\nid\n", False),
+        ("echo a >> $PREFIX/share/data\n", False),
+        ("echo a >> $PREFIX/.messages.txt >> $PREFIX/x\n", False),
+        ("cat /etc/shadow >> $PREFIX/.messages.txt\n", False),
+        ("echo a\n", True),
+        ("if true; then\n  echo a >> $PREFIX/.messages.txt\nfi\n", False),
+        ('"${PREFIX}/bin/tool" --init >> $PREFIX/.messages.txt 2>&1\n', False),
+        ("echo 'open\n", False),
+    ],
+)
+def test_which_scripts_only_have_something_to_say(text: str, harmless: bool) -> None:
+    assert only_tells(text) is harmless
+
+
+@pytest.mark.parametrize("kind", ["rattler", "program"])
+def test_what_a_script_changes_of_its_package_is_released_as_it_is(world: World, kind: str) -> None:
+    """R's and Java's configurations are written by such scripts, over what the package has."""
+    change = 'for f in conf plain; do sed -i "s,@,@ and $PREFIX/more," "$PREFIX/etc/$f"; done\n'
+    conf = f"home={PLACEHOLDER}/lib @\n".encode()
+    files: dict[str, Content] = {"bin/.data-post-link.sh": change.encode(), "etc/conf": conf, "etc/plain": b"plain @\n"}
+    world.channel.add("data", "2.0", ["base"], files=files)
+    world.make(kind=kind)
+    assert world.findings() == []
+    make_tree(world.prefix, world.folder / "tree", "/opt/x")
+    assert (world.folder / "tree/etc/conf").read_text() == "home=/opt/x/lib @ and /opt/x/more\n"
+    assert (world.folder / "tree/etc/plain").read_text() == "plain @ and /opt/x/more\n"
+    world.make(release="allow: {link-script-not-run: x}\n", kind=kind)
+    # What a program changed against the will of release.yml is not put back, and stops the build.
+    stops = [item.name for item in world.findings() if item.stops]
+    assert stops == (["conda-files-changed"] if kind == "program" else [])

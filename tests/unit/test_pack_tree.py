@@ -239,8 +239,8 @@ def test_the_scripts_of_a_package_are_not_replaced_by_conda_packs(tmp_path: Path
     prefix, cached = tmp_path / "prefix", tmp_path / "pkgs/tool-1-0"
     paths = [{"_path": name, "path_type": "hardlink"} for name in names]
     write_tree(cached, {**dict.fromkeys(names, "own"), "info/paths.json": json.dumps({"paths": paths})})
-    record = {"name": "conda" if conda else "tool", "version": "1", "url": "", "files": names}
-    record["link"] = {"source": str(cached), "type": 1}
+    link = {"source": str(cached), "type": 1}
+    record = {"name": "conda" if conda else "tool", "version": "1", "url": "", "files": names, "link": link}
     write_tree(prefix, {**dict.fromkeys(names, "own"), "conda-meta/tool-1-0.json": json.dumps(record)})
     make_tree(prefix, tmp_path / "tree", DEST)
     assert {(tmp_path / "tree" / name).read_text() for name in names} == {"own"}

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._extract import extract
 from ansible_collections.airgap.conda.plugins.module_utils._payload import (
     FORMATS,
     ZSTD_JOB,
@@ -226,3 +227,41 @@ def test_foreign_files_with_that_ending_stay(tmp_path: Path) -> None:
     tree = write_tree(tmp_path / "t", {PYC: "short", "lib/sourceless.pyc": b"x" * 40})
     entries = write_payloads(tree, tmp_path, ("tar.gz",))[0]
     assert {PYC, "lib/sourceless.pyc"} <= {entry.path for entry in entries}
+
+
+@pytest.mark.parametrize(
+    ("version", "place"), [("2.7", "lib/m.pyc"), ("3.6", "lib/__pycache__/m.cpython-36.pyc"), ("3.8", "")]
+)
+def test_byte_code_of_any_python_runs_where_it_is_unpacked(tmp_path: Path, version: str, place: str) -> None:
+    """Before 3.7 byte code knows its source by the time alone: every file of a release has the same one."""
+    python = next((Path.home() / ".pyenv/versions").glob(f"{version}.*/bin/python"), None)
+    if python is None:
+        pytest.skip(f"no Python {version} here")
+    place = place or "lib/__pycache__/m.cpython-38.pyc"
+    tree = write_tree(tmp_path / "t", {"lib/m.py": "VALUE = 42\n"})
+    os.utime(tree / "lib/m.py", (1_000_000_000, 1_000_000_000))
+    subprocess.run([python, "-m", "compileall", "-q", tree / "lib"], check=True)
+    entries = write_payloads(tree, tmp_path, ("tar.gz",))[0]
+    (tmp_path / "host").mkdir()
+    extract([tmp_path / "env.tar.gz"], "tar.gz", entries, tmp_path / "host")
+    code = (tmp_path / "host" / place).read_bytes()
+    run = [str(python), "-v", "-c", "import m"]
+    done = subprocess.run(run, cwd=tmp_path / "host/lib", capture_output=True, text=True, check=True)
+    assert (tmp_path / "host" / place).read_bytes() == code
+    assert "matches" in next(
+        line for line in done.stderr.splitlines() if ("m.py" in line and "m.cp" in line) or "m.pyc" in line
+    )
+
+
+@pytest.mark.parametrize("tag", ["pypy39", "cpython-313t", "graalpy242-311", "cpython-310d"])
+def test_byte_code_of_other_builds_of_python_is_released_too(tmp_path: Path, tag: str) -> None:
+    tree = compiled(tmp_path)
+    place = f"lib/__pycache__/m.{tag}.pyc"
+    code = (tree / PYC).read_bytes()
+    magic = (336).to_bytes(2, "little") if tag.startswith("pypy") else code[:2]
+    (tree / place).write_bytes(magic + code[2:])
+    write_payloads(tree, tmp_path, ("tar.gz",))
+    with tarfile.open(tmp_path / "env.tar.gz") as archive:
+        member = archive.extractfile(place)
+        assert member is not None
+        assert member.read()[2:16] == b"\r\n\1" + bytes(11)

@@ -19,7 +19,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._pack_tree import mak
 from ansible_collections.airgap.conda.plugins.module_utils._pip import settle_records
 from ansible_collections.airgap.conda.plugins.module_utils._python import compile_missing
 from ansible_collections.airgap.conda.plugins.module_utils._sbom import packages_of, read_records
-from ansible_collections.airgap.conda.tests.unit.tiny_channel import SITE_PACKAGES
+from ansible_collections.airgap.conda.tests.unit.tiny_channel import SITE_PACKAGES, Content
 from ansible_collections.airgap.conda.tests.unit.tiny_doctor import Patient, python_files
 from ansible_collections.airgap.conda.tests.unit.tiny_release import write_tree
 
@@ -137,7 +137,7 @@ def test_noarch_packages_of_another_python_are_packed(
     """conda-pack takes lib/pythonX.Y for granted."""
     patient = Patient(tmp_path, monkeypatch)
     channel, version = patient.channel(), "3.13" if "13" in site else "3.9"
-    files = {"bin/python": ("->", sys.executable), f"{site}/README": b"x"}
+    files: dict[str, Content] = {"bin/python": ("->", sys.executable), f"{site}/README": b"x"}
     channel.add("python", version, files=files, more={"python_site_packages_path": site})
     content = {"site-packages/pure.py": b"A = 1\n", "site-packages/pure-1.dist-info/METADATA": b"Name: pure\n"}
     channel.add("pure", "1", ["python"], files=content, noarch="python")
