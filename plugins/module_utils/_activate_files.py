@@ -32,7 +32,8 @@ $list" ;;
 done
 printf %s "$list"
 """
-# fish 3.0 brought 'read --delimiter'; the older way, IFS, is deprecated.
+# fish 3.0 brought 'read --delimiter'; the older way, IFS, is deprecated. _airgap_level counts the environments that are
+# active in this fish, one in the place of the other; what the names of variables end in belongs to that level.
 FISH = """\
 # Source this file in fish. It activates the release that is current now; a shell that stays open keeps it after an
 # update. sh runs the scripts of the release that are not there for fish as well; fish takes over what they do to the
@@ -40,18 +41,26 @@ FISH = """\
 if not test -d {current}/
     command sh {activate} # it says what is missing
 else
-    if set -q _airgap_changed
-        _airgap_deactivate
-    end
     function _airgap_activate
         set -l pairs
         set -l before
         set -l after
+        set -l top _airgap_folder_$_airgap_level
+        if not set -q _airgap_level
+            set -g _airgap_level 0
+        else if test "$$top" = {folder} # another release of it, or the same one again
+            _airgap_deactivate keep
+        else
+            _airgap_run deactivate.d
+        end
         command env -0 | while read -lz -d = name value
             set pairs $pairs "$name=$value"
             set before $before $name
         end
-        set -g _airgap_changed
+        set -g _airgap_level (math $_airgap_level + 1)
+        set -g _airgap_folder_$_airgap_level {folder}
+        set -g _airgap_prefix_$_airgap_level
+        set -g _airgap_changed_$_airgap_level
         command env {suffix}=fish {printer} {activate} | while read -lz -d = name value
             set after $after $name
             if not contains -- "$name=$value" $pairs; and _airgap_keep $name
@@ -67,35 +76,36 @@ else
                 set -eg $name
             end
         end
-        set -g _airgap_prefix $CONDA_PREFIX
-        for script in (_airgap_scripts activate.d)
-            source $script
-        end
+        set -g _airgap_prefix_$_airgap_level $CONDA_PREFIX
+        _airgap_run activate.d
     end
-    function _airgap_scripts
-        command env LC_ALL=C /bin/sh -c {scripts} sh $_airgap_prefix/etc/conda/$argv[1] $argv[1] fish
+    # Run the scripts for fish of what is active, from this folder of theirs.
+    function _airgap_run
+        set -l prefix _airgap_prefix_$_airgap_level
+        if test -n "$$prefix"
+            for script in (command env LC_ALL=C /bin/sh -c {scripts} sh $$prefix/etc/conda/$argv[1] $argv[1] fish)
+                source $script
+            end
+        end
     end
     # Remember a variable that is about to change; refuse those that belong to the shell itself.
     function _airgap_keep
         if not string match -qr '^(?!(PWD|OLDPWD|SHLVL|_)$)[A-Za-z_][A-Za-z0-9_]*$' -- $argv
             return 1
         end
+        set -l kept _airgap_old_"$_airgap_level"_$argv
         if set -qgx $argv
-            set -g _airgap_old_$argv -gx $$argv
+            set -g $kept -gx $$argv
         else if set -qg $argv
-            set -g _airgap_old_$argv -gu $$argv
+            set -g $kept -gu $$argv
         end
-        set _airgap_changed $_airgap_changed $argv
+        set -g -a _airgap_changed_$_airgap_level $argv
     end
     function _airgap_deactivate
-        if set -q _airgap_prefix
-            for script in (_airgap_scripts deactivate.d)
-                source $script
-            end
-            set -eg _airgap_prefix
-        end
-        for name in $_airgap_changed
-            set -l kept _airgap_old_$name
+        _airgap_run deactivate.d
+        set -l changed _airgap_changed_$_airgap_level
+        for name in $$changed
+            set -l kept _airgap_old_"$_airgap_level"_$name
             if set -q $kept
                 set -l value $$kept
                 set -l scope $value[1]
@@ -106,8 +116,16 @@ else
                 set -eg $name
             end
         end
-        set -eg _airgap_changed
-        builtin functions -e deactivate _airgap_activate _airgap_scripts _airgap_keep _airgap_deactivate
+        set -eg _airgap_changed_$_airgap_level
+        set -eg _airgap_prefix_$_airgap_level
+        set -eg _airgap_folder_$_airgap_level
+        set -g _airgap_level (math $_airgap_level - 1)
+        if test $_airgap_level -gt 0
+            test "$argv" = keep; or _airgap_run activate.d
+        else if test "$argv" != keep
+            set -eg _airgap_level
+            builtin functions -e deactivate _airgap_activate _airgap_run _airgap_keep _airgap_deactivate
+        end
     end
     function deactivate
         _airgap_deactivate
@@ -123,36 +141,53 @@ CSH = """\
 # Source this file in csh or tcsh. It activates the release that is current now; a shell that stays open keeps it after
 # an update. sh runs the scripts of the release that are not there for csh as well; csh takes over what they do to the
 # environment, and then runs its own.
-if ($?_airgap_undo) then
-  while ($#_airgap_undo > 0)
-    eval $_airgap_undo[1]:q
+set _airgap_self = {self}
+set _airgap_status = 0
+if ($?_airgap_active) then
+  if ($?_airgap_leave || $_airgap_active[1]:q == $_airgap_self:q) then
+    while ($_airgap_undo[1]:q != end)
+      eval $_airgap_undo[1]:q
+      shift _airgap_undo
+    end
     shift _airgap_undo
-  end
-  unset _airgap_undo
-  unalias deactivate
-  rehash
+    shift _airgap_active
+    if ($#_airgap_active == 0) then
+      unset _airgap_active _airgap_undo _airgap_prompts
+      unalias deactivate
+    endif
+    rehash
+  endif
 endif
 if ($?_airgap_leave) then
-  unset _airgap_leave _airgap_self
+  unset _airgap_leave
 else
-  set _airgap_self = {self}
   set _airgap_folder = `/bin/sh -c 'eval "$(sed -n "s/^#: \\{{0,1\\}}//p" "$1")"' sh $_airgap_self:q`
   if ($#_airgap_folder > 0) then
+    if (! $?_airgap_active) set _airgap_active = ()
+    if (! $?_airgap_undo) set _airgap_undo = ()
+    set _airgap_active = ($_airgap_self:q $_airgap_active:q)
+    if ($?prompt) then
+      if (! $?_airgap_prompts) set _airgap_prompts = ()
+      set _airgap_prompts = ($prompt:q $_airgap_prompts:q)
+      set _airgap_undo = ('set prompt = $_airgap_prompts[1]:q; shift _airgap_prompts' end $_airgap_undo:q)
+      set prompt = '({env}) '$prompt:q
+    else
+      set _airgap_undo = (end $_airgap_undo:q)
+    endif
     source $_airgap_folder:q/set
     rm -rf $_airgap_folder:q
-    if ($?prompt) then
-      set _airgap_undo = ($_airgap_undo:q 'set prompt = $_airgap_prompt:q; unset _airgap_prompt')
-      set _airgap_prompt = $prompt:q
-      set prompt = '({env}) '$prompt:q
-    endif
-    alias deactivate 'set _airgap_leave; source $_airgap_self:q'
+    alias deactivate 'set _airgap_leave; source $_airgap_active[1]:q'
     rehash
+  else
+    set _airgap_status = 1
   endif
   unset _airgap_folder
 endif
+eval "unset _airgap_self _airgap_status; /bin/sh -c 'exit $_airgap_status'"
 {helper}"""
 HELPER = """\
 activate={activate}
+case ${{TMPDIR-}} in *[!A-Za-z0-9._/-]*) TMPDIR=/tmp ;; esac
 folder=$(mktemp -d) || exit 1
 bytes() {{ LC_ALL=C "$@"; }}
 only='/^[A-Za-z_][A-Za-z0-9_]*=/!d; /^(PWD|OLDPWD|SHLVL|_)=/d'
@@ -163,21 +198,24 @@ env {suffix}=csh /bin/sh -c {printer} sh "$activate" | bytes sort -z | bytes sed
 if [ ! -s "$folder/after" ]; then rm -rf "$folder"; exit 1; fi
 for side in before after; do bytes cut -z -d= -f1 "$folder/$side" | bytes sort -zu >"$folder/$side-names"; done
 prefix=$(tr '\\0\\n' '\\n\\0' <"$folder/after" | sed -n 's/^CONDA_PREFIX=//p')
+case ${{CONDA_SHLVL-}} in ''|0|*[!0-9]*) outer= ;; *) outer=${{CONDA_PREFIX-}} ;; esac
 scripts() {{
-  /bin/sh -c {scripts} sh "$prefix/etc/conda/$1" "$1" csh |
+  /bin/sh -c {scripts} sh "$1/etc/conda/$2" "$2" csh |
     tr '\\n' '\\0' | bytes sed -zE "$quote; s/^(.*)\\$/source '\\1'/"
 }}
 {{
+  case $outer in ''|"$prefix") ;; *) scripts "$outer" deactivate.d ;; esac
   bytes comm -z -13 "$folder/before" "$folder/after" | bytes sed -zE "$quote; $setenv"
   bytes comm -z -23 "$folder/before-names" "$folder/after-names" | bytes sed -z 's/^/unsetenv /'
-  scripts activate.d
+  scripts "$prefix" activate.d
 }} | tr '\\0' '\\n' >"$folder/set"
 {{
-  scripts deactivate.d
+  scripts "$prefix" deactivate.d
   bytes comm -z -13 "$folder/before-names" "$folder/after-names" | bytes sed -z 's/^/unsetenv /'
   bytes comm -z -23 "$folder/before" "$folder/after" | bytes sed -zE "$quote; $setenv"
+  case $outer in ''|"$prefix") ;; *) scripts "$outer" activate.d ;; esac
 }} | bytes sed -zE "$quote; s/^(.*)\\$/'\\1'/" | tr '\\0' ' ' >"$folder/undo"
-printf 'set _airgap_undo = (%s)\\n' "$(cat "$folder/undo")" >>"$folder/set"
+printf 'set _airgap_undo = (%s $_airgap_undo:q)\\n' "$(cat "$folder/undo")" >>"$folder/set"
 printf '%s\\n' "$folder"
 """
 
@@ -185,6 +223,7 @@ printf '%s\\n' "$folder"
 def activate_files(env: str, folder: Path) -> dict[str, str]:
     """Return name -> text of the scripts that stand beside ``current`` in the folder of an environment."""
     fish = FISH.format(
+        folder=_fish_quote(str(folder)),
         current=_fish_quote(str(folder / "current")),
         activate=_fish_quote(str(folder / "activate")),
         suffix=SUFFIX,

@@ -142,12 +142,13 @@ def test_an_open_shell_keeps_its_release(home: Path) -> None:
     ]
 
 
-def test_another_environment_takes_the_place_of_the_first(home: Path) -> None:
+def test_another_environment_takes_the_place_of_the_first_until_deactivate(home: Path) -> None:
     write_env(home, "1-00000001", {"X": "1", "ONLY": "1"})
     other = write_env(home.parent / "other", "3-00000003", {"X": "other $X"})
-    script = f"source activate.fish; source ../other/activate.fish; {SHOW} echo $ONLY; deactivate; {SHOW}"
+    script = f"source activate.fish; source ../other/activate.fish; {SHOW} echo $ONLY; deactivate; echo $X; "
+    script += f"deactivate; {SHOW}"
     assert out(script, home, X="old") == [
-        f"{other}/3-00000003/bin:/usr/bin:/bin", "other old", "", "", "",
+        f"{other}/3-00000003/bin:/usr/bin:/bin", "other old", "", "", "", "1",
         "/usr/bin:/bin", "old", "", "", "none",
     ]  # fmt: skip
 

@@ -54,7 +54,7 @@ def test_a_fresh_host_gets_what_the_store_would_have_written(host: Host) -> None
     assert (store.state("runtime") / "log").read_text(encoding="ascii").endswith(f" - -> {release}\n")
     assert sorted(path.name for path in host.root.iterdir()) == [".state", "runtime"]
     assert sorted(path.name for path in (host.root / "runtime").iterdir()) == [
-        release, "activate", "activate.fish", "current",
+        release, "activate", "activate.csh", "activate.fish", "current",
     ]  # fmt: skip
     for path in [host.root, *host.root.rglob("*")]:
         assert ".locks" in path.parts or path.is_symlink() or path.stat().st_mode & 0o044 == 0o044, path

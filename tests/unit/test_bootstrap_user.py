@@ -100,7 +100,7 @@ def test_only_regular_files_of_the_right_size_are_taken(host: Host, name: str, k
     assert host.rest().keys() == {".state", ".state/runtime"}
 
 
-@pytest.mark.parametrize("name", ["activate", "activate.fish"])
+@pytest.mark.parametrize("name", ["activate", "activate.csh", "activate.fish"])
 def test_activate_is_not_taken_from_the_users_folder(host: Host, name: str) -> None:
     made = host.make(1)
     host.send(made)

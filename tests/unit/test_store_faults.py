@@ -92,6 +92,7 @@ def test_all_is_on_disk_before_it_can_be_seen(store: Store, monkeypatch: pytest.
         ("rename", release_id(1)),
         ("flush names", "demo"),
         ("replace", "activate"),
+        ("replace", "activate.csh"),
         ("replace", "activate.fish"),
         ("rename", "current"),
         ("flush names", "demo"),
