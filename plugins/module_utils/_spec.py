@@ -90,7 +90,7 @@ def load_spec(directory: Path) -> Spec:
     with faults.gathered():
         root = _root(_spelled(directory, ENVIRONMENT))
         keys = _keys(root, faults, notes)
-        if "name" in keys and keys["name"].kind != "null":
+        if "name" in keys and not keys["name"].is_empty:
             with faults.gathered():
                 _check_name(keys["name"], name)
         # A missing list is refused and never guessed: what it would mean differs between tools and over the years.
@@ -174,7 +174,7 @@ def _keys(root: Node, faults: Faults, notes: list[str]) -> dict[str, Node]:
 
 
 def _check_name(node: Node, name: str) -> None:
-    if node.string() != name:
+    if node.string().lower() != name:  # of a folder's name, all letters are small
         raise node.error(
             "The name is not that of the folder",
             wanted=name,

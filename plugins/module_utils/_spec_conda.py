@@ -71,6 +71,10 @@ def _remedy(text: str) -> str:
         return "correct the line: conda writes >= and <="
     if re.search(r"[<>=]\s*[\w.*]+\s+[<>!]", text):
         return "correct the line: a comma joins conditions, as in name>=1.2,<2"
+    if re.match(r"[\w.-]+:[\w.-]+(?![^=<>!~\s]*:)", text):
+        return "correct the line: two colons stand between a channel and a package, as in conda-forge::name"
+    if re.match(r"pip\s+-", text):
+        return "correct the line: write '- pip:' with a colon, and its list indented below"
     if text.startswith("-") or "git+" in text:
         return "correct the line: what pip is to do belongs under '- pip:', indented below it"
     return "correct the line; a package from a file or URL belongs into a channel"

@@ -138,6 +138,12 @@ def test_what_pip_does_not_take_is_refused(write: Write, line: str, says: str) -
 EDITABLE = [f"-e git+https://h/{name}.git@main#egg={name}" for name in "abcde"]
 
 
+def test_what_pip_freeze_writes_of_conda_packages(write: Write) -> None:
+    error = refusal(write(pip("certifi @ file:///croot/certifi_1/work/certifi", "-r https://h/r.txt [--no-deps]")))
+    assert "(1) write certifi==VERSION (pip list --format=freeze tells it), or put" in error.remedy
+    assert "(2) download it" in error.remedy
+
+
 def test_all_editable_lines_are_told_at_once(write: Write) -> None:
     error = refusal(write(pip(*EDITABLE)))
     assert error.problem == "There are 5 faults in the spec: An editable install cannot travel"
@@ -243,6 +249,8 @@ def test_extras_are_passed_over_aloud(write: Write) -> None:
         ("  - {{ package }}\n", "template"),
         ("  - python: 3.10\n", "without a colon"),
         ("  - ./a-1.0-0.conda\n", "into a channel"),
+        ("  - pip\n    - -e .\n", "with a colon"),
+        ("  - nvidia:cuda-toolkit=11.8\n", "two colons"),
     ],
 )
 def test_what_is_no_dependency(write: Write, lines: str, remedy: str) -> None:
@@ -260,8 +268,9 @@ def test_selectors_of_micromamba(write: Write) -> None:
 # --- keys and values ------------------------------------------------------------------------------------------------
 
 
-def test_a_name_that_is_left_out(write: Write) -> None:
-    assert read(write("name:\n" + HEAD)).name == "demo"
+@pytest.mark.parametrize("name", ["", "''", "demo", "Demo", "DEMO"])
+def test_a_name_that_is_left_out_or_has_capitals(write: Write, name: str) -> None:
+    assert read(write(f"name: {name}\n" + HEAD)).name == "demo"
 
 
 def test_keys_of_other_tools_are_passed_over_aloud(write: Write) -> None:
