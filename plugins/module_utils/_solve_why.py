@@ -51,6 +51,7 @@ class Why:
 
     def __init__(self, search: Search) -> None:
         self._search, self._known = search, dict[str, dict[str, list[Any]]]()
+        self._builds: dict[str, str] = {}  # what is there, by line
         self._channels = ", ".join(search.shown.values())
 
     async def explain(self, explanation: str) -> AirgapError:
@@ -59,6 +60,8 @@ class Why:
         for written, spec in zip(self._search.specs, self._search.match):
             with faults.gathered():
                 await self._require_any(written, spec)
+        if self._builds:
+            faults.found.append(self._without_builds())
         for name in dict.fromkeys(_name(spec) for spec in self._search.match):
             with faults.gathered():
                 await self._require_together(name)
@@ -99,19 +102,25 @@ class Why:
         builds = await self._other_builds(spec) if spec.build else []
         if builds:
             versions = ", ".join(_versions(builds)[-SHOWN:])
-            raise AirgapError(
-                "A package is there, and not in the build that is asked for",
-                wanted=mask_credentials(written),
-                found=f"{name} {versions} is there, in the builds {_some(str(record.build) for record in builds)}",
-                where=self._search.where,
-                remedy="drop the build strings, what follows the second = (conda env export --no-builds writes none)",
-            )
+            self._builds[written] = f"{name} {versions} in the builds {_some(str(record.build) for record in builds)}"
+            return
         raise AirgapError(
             "No version of a package fits the spec",
             wanted=mask_credentials(written),
             found=f"versions {', '.join(_versions(records)[-SHOWN:])} in {channels}",
             where=self._search.where,
             remedy="ask for one of these versions, or add the channel that has the wanted one",
+        )
+
+    def _without_builds(self) -> AirgapError:
+        """Return the one error for all lines of an exported file whose build is not there."""
+        return AirgapError(
+            "Packages are there, and not in the builds that are asked for",
+            wanted=mask_credentials(", ".join(self._builds)),
+            found="; ".join(self._builds.values()),
+            where=self._search.where,
+            remedy="drop the build strings of these lines, what follows the second = (conda env export --no-builds "
+            "writes none)",
         )
 
     async def _other_builds(self, spec: Any) -> list[Any]:

@@ -19,7 +19,7 @@ _MATCH_SPEC = re.compile(
 )
 _ARCHIVE = re.compile(r"(?P<url>\S+?://\S+\.(?:conda|tar\.bz2))(?:#(?P<hash>[0-9a-fA-F]+))?")
 # micromamba's selectors, and those that hold for a Linux host.
-_SELECTOR = re.compile(r"sel\((?P<system>\w+)\)")
+_SELECTOR = re.compile(r"sel\((?P<system>linux|unix|osx|win)\)")
 _SYSTEMS = ("linux", "unix")
 
 

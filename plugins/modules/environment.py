@@ -344,7 +344,7 @@ def result(request: Request, outcome: Outcome) -> dict[str, Any]:
     environment = outcome.environment
     return {
         "changed": outcome.changed,
-        "warnings": list(request.spec.notes),
+        **({"warnings": list(request.spec.notes)} if request.spec.notes else {}),
         "prefix": str(request.prefix),
         "spec_sha256": environment.spec_sha256,
         "inputs_sha256": environment.inputs_sha256,
