@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError, Faults
+from ansible_collections.airgap.conda.plugins.module_utils._spec_yaml import read_yaml
 from ansible_collections.airgap.conda.plugins.module_utils._urls import mask_credentials
 
 # How many versions, and how many builds a message lists of one package, the newest ones: an exported file has 200.
@@ -51,6 +53,7 @@ class Why:
 
     def __init__(self, search: Search) -> None:
         self._search, self._known = search, dict[str, dict[str, list[Any]]]()
+        self._places = _places(search.where)
         self._builds: dict[str, str] = {}  # what is there, by line
         self._channels = ", ".join(search.shown.values())
 
@@ -76,6 +79,10 @@ class Why:
             remedy=looser(self._search.virtual),
         )
 
+    def _place(self, *written: str) -> str:
+        """Return where lines of the spec stand: the file, with ``:line:column`` of each that can be told."""
+        return self._search.where + ", ".join(self._places[text] for text in written if text in self._places)
+
     async def _all(self, name: str) -> dict[str, list[Any]]:
         """Return all records of a name by channel."""
         if name not in self._known:
@@ -94,7 +101,7 @@ class Why:
                 f"The package {name} does not exist in the channels",
                 wanted=mask_credentials(written),
                 found=f"no package of this name for {' or '.join(self._search.platforms)} in {channels}",
-                where=self._search.where,
+                where=self._place(written),
                 remedy="correct the name, add the channel that has it, or move it to the pip section",
             )
         if any(spec.matches(record) for record in records):
@@ -108,7 +115,7 @@ class Why:
             "No version of a package fits the spec",
             wanted=mask_credentials(written),
             found=f"versions {', '.join(_versions(records)[-SHOWN:])} in {channels}",
-            where=self._search.where,
+            where=self._place(written),
             remedy="ask for one of these versions, or add the channel that has the wanted one",
         )
 
@@ -118,7 +125,7 @@ class Why:
             "Packages are there, and not in the builds that are asked for",
             wanted=mask_credentials(", ".join(self._builds)),
             found="; ".join(self._builds.values()),
-            where=self._search.where,
+            where=self._place(*self._builds),
             remedy="drop the build strings of these lines, what follows the second = (conda env export --no-builds "
             "writes none)",
         )
@@ -138,7 +145,7 @@ class Why:
                 f"No version of {name} meets all lines that ask for it",
                 wanted=mask_credentials(" and ".join(text for text, _spec in lines)),
                 found=f"versions {', '.join(_versions(records)[-SHOWN:])} in {self._channels}",
-                where=self._search.where,
+                where=self._place(*(text for text, _spec in lines)),
                 remedy="keep one of these lines, or widen them until they meet",
             )
 
@@ -199,6 +206,16 @@ def looser(virtual: str, specs: Sequence[str] = (), channels: Sequence[str] = ()
             "newest version of all channels is taken"
         )
     return ", ".join(texts) + f", or correct the target (it stands for {virtual})"
+
+
+def _places(where: str) -> dict[str, str]:
+    """Return ``:line:column`` of each dependency in the file of a spec; nothing when it is no such file."""
+    try:
+        root = read_yaml(Path(where))
+        items = root.mapping()["dependencies"].items() if root else []
+    except (AirgapError, KeyError):
+        return {}
+    return {" ".join(item.text.split()): item.where.removeprefix(where) for item in items}
 
 
 def _name(spec: Any) -> str:

@@ -202,6 +202,15 @@ def test_builds_that_the_channel_does_not_have(channel: TinyChannel, tmp_path: P
     assert error.remedy.startswith("drop the build strings")
 
 
+def test_lines_of_the_spec_are_told(channel: TinyChannel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "envs/demo").mkdir(parents=True)
+    text = "dependencies:\n  - nosuch  >=3\n  - tool=1.0=h1\n  - tool\n  - fast-tool=1.0=h2\n"
+    (tmp_path / WHERE).write_text(text, encoding="utf-8")
+    error = refusal(["nosuch >=3", "tool=1.0=h1", "tool", "fast-tool=1.0=h2"], [channel], tmp_path)
+    assert error.where == f"(1) {WHERE}:2:5; (2) {WHERE}:3:5, :5:5"
+
+
 def test_a_build_of_a_version_that_is_not_there(channel: TinyChannel, tmp_path: Path) -> None:
     assert refusal(["tool=7.0=h1"], [channel], tmp_path).problem == "No version of a package fits the spec"
 
