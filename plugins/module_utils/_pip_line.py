@@ -79,8 +79,14 @@ def _parser() -> _Parser:
     return parser
 
 
+def without_comment(text: str) -> str:
+    """Return a line without its comment, which begins with a # at the beginning or behind a space."""
+    return re.sub(r"(^|\s+)#.*$", "", text)
+
+
 def split(text: str) -> tuple[str, str]:
-    """Return the requirement at the beginning of a line, and the options behind it."""
+    """Return the requirement at the beginning of a line, and the options behind it, without a comment."""
+    text = without_comment(text)
     match = re.search(r"(?:^|\s)-", text)
     at = match.start() if match else len(text)
     return text[:at].strip(), text[at:].strip()

@@ -140,7 +140,7 @@ def _logical_lines(text: str, file: str, origin: Path, first: int = 1, column: i
     for number, line in enumerate([*text.splitlines(), ""], start=first):
         if not joined:
             start, indent = number, len(line) - len(line.lstrip())
-        joined += re.sub(r"(^|\s+)#.*$", "", line).rstrip()
+        joined += _pip_line.without_comment(line).rstrip()
         if joined.endswith("\\"):
             joined = joined[:-1] + " "
             continue

@@ -78,6 +78,8 @@ REPORTED = [
         "skipped; python_version<'3'",
         "--pre",
         "-c https://h/c.txt",
+        "fromurl @ https://h/fromurl-1-py3-none-any.whl --hash=sha256:00  # 1",
+        "fromgit @ git+https://h/o/r.git@abc  # 1",
     ],
 )
 def test_what_is_there(line: str) -> None:
