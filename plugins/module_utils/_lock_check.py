@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils import _pip_line
-from ansible_collections.airgap.conda.plugins.module_utils._channels import Channels
+from ansible_collections.airgap.conda.plugins.module_utils._channels import Channels, pinned_channel
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._locks import CONDA_LOCK, PIP_LOCK, Lock
 from ansible_collections.airgap.conda.plugins.module_utils._packages import CondaPackage
@@ -54,7 +54,7 @@ def _placed(package: CondaPackage, channels: Channels, where: str) -> CondaPacka
 
 def _require_conda(text: str, by_name: Mapping[str, CondaPackage], channels: Channels, where: str) -> None:
     rattler = load_rattler()
-    channel, _separator, rest = text.rpartition("::")
+    channel, _subdir, rest = pinned_channel(text)
     try:
         spec = rattler.MatchSpec(rest)
     except rattler.exceptions.InvalidMatchSpecError as error:

@@ -14,10 +14,11 @@ from ansible_collections.airgap.conda.plugins.module_utils._spec_yaml import Nod
 _VERSION = r"\(*\s*(?:[=!~]=|[<>]=?|=)?\s*[0-9A-Za-z*][0-9A-Za-z.*+!_-]*\s*\)*"
 _MATCH_SPEC = re.compile(
     r"(?:(?P<channel>\S+)::)?(?P<name>[A-Za-z0-9_][A-Za-z0-9_.-]*)"
-    rf"(?:\s*{_VERSION}(?:\s*[,|]\s*{_VERSION})*(?P<build>[\s=]+[0-9A-Za-z*][0-9A-Za-z_.*+-]*)?)?"
+    rf"(?:\s*{_VERSION}(?:\s*[,|]\s*{_VERSION})*(?P<build>[\s=]+[0-9A-Za-z*_][0-9A-Za-z_.*+-]*)?)?"
     r"\s*(?P<bracket>\[[^\[\]]+\])?"
 )
 _ARCHIVE = re.compile(r"(?P<url>\S+?://\S+\.(?:conda|tar\.bz2))(?:#(?P<hash>[0-9a-fA-F]+))?")
+_IN_BRACKET = re.compile(r"(?<=[\[,])\s*channel\s*=\s*['\"]?(?P<channel>[^'\",\]\s]+)['\"]?\s*,?")
 # micromamba's selectors, and those that hold for a Linux host.
 _SELECTOR = re.compile(r"sel\((?P<system>linux|unix|osx|win)\)")
 _SYSTEMS = ("linux", "unix")
@@ -47,6 +48,11 @@ def match_spec(node: Node, notes: list[str]) -> tuple[str, str]:
         notes.append(
             f"{node.where}: conda has no extras and passes over {match['bracket']}: name the packages behind it"
         )
+    elif match["bracket"] and not match["channel"] and (channel := _IN_BRACKET.search(match["bracket"])):
+        # The library would take it for the public channel of this name, never for a mirror of it.
+        others = re.sub(r",\s*\]", "]", _IN_BRACKET.sub("", match["bracket"])).replace("[ ", "[")
+        rest = "" if others == "[]" else others
+        text = f"{channel['channel']}::{text[: match.start('bracket')].rstrip()}{rest}"
     elif match["build"]:
         # The library takes "name = 1.2 = build" for a build whose name begins with "= ".
         build = match["build"]

@@ -144,6 +144,10 @@ def test_a_pinned_channel_beats_the_order(channel: TinyChannel, far: TinyChannel
     assert found([f"{far}::tool >=2"], [channel, far], only=only) == {"tool": "9.0"}
 
 
+def test_a_pin_may_name_a_folder_of_the_channel(channel: TinyChannel, far: TinyChannel) -> None:
+    assert found(["far/noarch::tool"], [channel, far]) == {"tool": "9.0"}
+
+
 def test_a_channel_that_only_a_pin_names_is_read_too(channel: TinyChannel, far: TinyChannel) -> None:
     assert found([f"{far}::tool"], [channel]) == {"tool": "9.0"}
 
