@@ -41,19 +41,15 @@ RELEASE = "release.yml"
 # What conda reads. It passes over any other key, which is right for what other tools keep there (platforms, category)
 # and loses what was meant for it: the second list.
 _KEYS = ("name", "channels", "dependencies", "variables", "prefix")
-_MISTAKEN = (
-    "pip",
-    "packages",
-    "package",
-    "requirements",
-    "conda",
-    "dependency",
-    "channel",
-    "vars",
-    "env",
-    "environment",
-    "<<",
-)
+_BELOW = "write its packages below dependencies"
+_MISTAKEN = {
+    **dict.fromkeys(("packages", "package", "requirements", "conda", "dependency"), _BELOW),
+    "pip": "write it below dependencies, as the entry '- pip:'",
+    "channel": "write it as channels:, with a list",
+    "channel_priority": "set build_channel_priority (strict or disabled), which is no part of conda's file",
+    **dict.fromkeys(("vars", "env", "environment"), "write variables as variables:"),
+    "<<": "write out what it stands for",
+}
 _CHANNEL = r"[A-Za-z0-9][\w./-]*|/[^\s$]+|[a-z][a-z0-9+.-]*://[^\s$]+"
 
 
@@ -166,8 +162,8 @@ def _keys(root: Node, faults: Faults, notes: list[str]) -> dict[str, Node]:
         if key.text in _KEYS:
             continue
         if key.kind != "str" or key.text in _MISTAKEN or meant:
-            faults.found.append(unknown_key(key, _KEYS))
-            keys.setdefault(meant, keys[key.text])  # what is wrong in it is told as well
+            faults.found.append(unknown_key(key, _KEYS, _MISTAKEN.get(key.text, "")))
+            keys.setdefault(meant or key.text, keys[key.text])  # what is wrong in it is told as well
         else:
             notes.append(f"{key.where}: conda knows no key {key.text!r} and passes over it, and so does this build")
     return keys

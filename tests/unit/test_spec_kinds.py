@@ -294,6 +294,11 @@ def test_keys_that_mean_something_are_not_passed_over(write: Write, key: str) ->
     assert f"{key!r} is not known" in refusal(write(HEAD + f"{key}: {{}}\n")).problem
 
 
+def test_what_to_do_about_such_a_key(write: Write) -> None:
+    assert "'- pip:'" in refusal(write(HEAD + "pip: [a]\n")).remedy
+    assert "build_channel_priority" in refusal(write(HEAD + "channel_priority: flexible\n")).remedy
+
+
 def test_a_key_that_was_meant_is_read_on(write: Write) -> None:
     error = refusal(write("channe: [./x]\ndependencies: [a]\n"))
     assert "\n1. The key 'channe' is not known" in str(error)
@@ -355,6 +360,9 @@ FOREIGN = {
     "pixi.toml": ('[workspace]\nname = "x"\n[dependencies]\npython = "*"\n', "pixi workspace export"),
     "pixi.lock": ("version: 6\nenvironments: {}\npackages: []\n", "pixi workspace export"),
     "conda-lock": ("version: 1\nmetadata: {}\npackage: []\n", "conda-lock render"),
+    "web page": ("\n<!DOCTYPE html>\n<html lang='en'>\n", "raw"),
+    "Git LFS": ("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n", "git lfs pull"),
+    "merge conflict": (HEAD + "<<<<<<< HEAD\n  - a\n=======\n  - b\n>>>>>>> other\n", "keep one version"),
     "recipe": ("package: {name: x}\nrequirements: {run: [python]}\n", "its requirements"),
     "anaconda-project": ("name: x\nenv_specs: {default: {}}\n", "env_specs"),
 }
@@ -363,7 +371,7 @@ FOREIGN = {
 @pytest.mark.parametrize(("text", "remedy"), FOREIGN.values(), ids=FOREIGN.keys())
 def test_the_file_of_another_tool_is_told_as_such(write: Write, text: str, remedy: str) -> None:
     error = refusal(write(text))
-    assert error.problem == "This is the file of another tool"
+    assert error.problem == "This is no environment.yml"
     assert remedy in error.remedy
 
 
