@@ -9,6 +9,7 @@ its own for what else stands on the line, it drops: the package behind ``--pre``
 
 from __future__ import annotations
 
+import functools
 import optparse
 import re
 import shlex
@@ -71,6 +72,7 @@ def _keep(option: optparse.Option, _written: str, value: str | None, parser: opt
     parser.values.found.append((longest, value or ""))  # type: ignore[union-attr]
 
 
+@functools.cache
 def _parser() -> _Parser:
     parser = _Parser(add_help_option=False, prog="pip")
     for names, count in _ALL.items():

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Protocol
 
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError, Faults
-from ansible_collections.airgap.conda.plugins.module_utils._spec_yaml import read_yaml
+from ansible_collections.airgap.conda.plugins.module_utils._spec_conda import place_of
 from ansible_collections.airgap.conda.plugins.module_utils._urls import mask_credentials
 
 # How many versions, and how many builds a message lists of one package, the newest ones: an exported file has 200.
@@ -53,7 +52,6 @@ class Why:
 
     def __init__(self, search: Search) -> None:
         self._search, self._known = search, dict[str, dict[str, list[Any]]]()
-        self._places = _places(search.where)
         self._builds: dict[str, str] = {}  # what is there, by line
         self._channels = ", ".join(search.shown.values())
 
@@ -80,8 +78,7 @@ class Why:
         )
 
     def _place(self, *written: str) -> str:
-        """Return where lines of the spec stand: the file, with ``:line:column`` of each that can be told."""
-        return self._search.where + ", ".join(self._places[text] for text in written if text in self._places)
+        return place_of(self._search.where, *written)
 
     async def _all(self, name: str) -> dict[str, list[Any]]:
         """Return all records of a name by channel."""
@@ -206,16 +203,6 @@ def looser(virtual: str, specs: Sequence[str] = (), channels: Sequence[str] = ()
             "newest version of all channels is taken"
         )
     return ", ".join(texts) + f", or correct the target (it stands for {virtual})"
-
-
-def _places(where: str) -> dict[str, str]:
-    """Return ``:line:column`` of each dependency in the file of a spec; nothing when it is no such file."""
-    try:
-        root = read_yaml(Path(where))
-        items = root.mapping()["dependencies"].items() if root else []
-    except (AirgapError, KeyError):
-        return {}
-    return {" ".join(item.text.split()): item.where.removeprefix(where) for item in items}
 
 
 def _name(spec: Any) -> str:

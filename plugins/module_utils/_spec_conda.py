@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
+from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._packages import package_at
-from ansible_collections.airgap.conda.plugins.module_utils._spec_yaml import Node
+from ansible_collections.airgap.conda.plugins.module_utils._spec_yaml import Node, read_yaml
 
 # A cheap look at a match spec: [channel::]name [version [build]] [key=value list]. The solver reads it for real.
 _VERSION = r"\(*\s*(?:[=!~]=|[<>]=?|=)?\s*[0-9A-Za-z*][0-9A-Za-z.*+!_-]*\s*\)*"
@@ -68,6 +70,17 @@ def selected(item: Node) -> list[Node] | None:
         return None
     chosen = [value for match, value in selectors if match and match["system"] in _SYSTEMS]
     return [node for value in chosen for node in (value.items() if value.kind == "seq" else [value])]
+
+
+def place_of(file: str, *specs: str) -> str:
+    """Return where match specs stand: the file of a spec, with ``:line:column`` of each that can be told."""
+    try:
+        root = read_yaml(Path(file))
+        items = root.mapping()["dependencies"].items() if root else []
+    except (AirgapError, KeyError):
+        return file
+    places = {" ".join(item.text.split()): item.where.removeprefix(file) for item in items}
+    return file + ", ".join(places[spec] for spec in specs if spec in places)
 
 
 def _remedy(text: str) -> str:
