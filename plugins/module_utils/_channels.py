@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ DEFAULTS = ("main", "r")
 # no package in use asks for more.
 OLDEST_KERNEL = "3.10"
 PRIORITIES = ("strict", "disabled")
+_SUBDIR = re.compile(r"(?P<channel>.+)/(?P<subdir>noarch|(?:linux|osx|win|freebsd|zos|emscripten|wasi)-\w+)/?")
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,8 @@ class Channels:
         """
         names, pinned = list(self.names), []
         for spec in specs:
-            channel, separator, rest = spec.rpartition("::")
-            if not separator or (channel == "defaults" and channel in names):
+            channel, subdir, rest = pinned_channel(spec)
+            if not channel or (channel == "defaults" and channel in names):
                 pinned.append(spec)
                 continue
             match = next((name for name in names if self.is_channel(self.address(name), channel)), None)
@@ -66,7 +68,7 @@ class Channels:
                     raise self._shut_out(rest.split()[0], channel, where)
                 match = channel
                 names.append(channel)
-            pinned.append(spec if match == "defaults" else f"{self.address(match)}::{rest}")
+            pinned.append(spec if match == "defaults" else f"{self.address(match)}{subdir}::{rest}")
         return names, pinned
 
     def is_channel(self, address: str, name: str) -> bool:
@@ -103,6 +105,16 @@ class Channels:
             remedy=f"add a copy of that channel to {self.where}, or remove '{mask_credentials(channel)}::' "
             "from the spec",
         )
+
+
+def pinned_channel(spec: str) -> tuple[str, str, str]:
+    """Return the channel of ``channel::package`` or ``channel/linux-64::package``, the folder in it, and the rest.
+
+    Without a channel, the first two are empty.
+    """
+    channel, _separator, rest = spec.rpartition("::")
+    match = _SUBDIR.fullmatch(channel)
+    return (match["channel"], match["subdir"], rest) if match else (channel, "", rest)
 
 
 def virtual_packages(target: Target) -> dict[str, tuple[str, str]]:

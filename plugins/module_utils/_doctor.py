@@ -23,7 +23,7 @@ from ansible_collections.airgap.conda.plugins.module_utils import (
 from ansible_collections.airgap.conda.plugins.module_utils._doctor_catalogue import ALLOWABLE, ERROR, complaint
 from ansible_collections.airgap.conda.plugins.module_utils._doctor_finding import Case, Finding
 from ansible_collections.airgap.conda.plugins.module_utils._doctor_tree import Tree
-from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError, Several
 from ansible_collections.airgap.conda.plugins.module_utils._pip import load_packaging
 from ansible_collections.airgap.conda.plugins.module_utils._spec import Spec
 
@@ -51,21 +51,11 @@ FINDERS: dict[str, Callable[[Case], Iterator[Finding]]] = {
 }
 
 
-class Complaints(AirgapError):
-    """Everything that stops a build in one error; its text has one paragraph for each."""
+class Complaints(Several):
+    """Everything that stops a build."""
 
     def __init__(self, errors: Sequence[AirgapError]) -> None:
-        super().__init__(
-            f"{len(errors)} complaints stop the build",
-            wanted="; ".join(error.wanted for error in errors),
-            found="; ".join(error.found for error in errors),
-            where="; ".join(error.where for error in errors),
-            remedy="; ".join(error.remedy for error in errors),
-        )
-        self.errors = tuple(errors)
-
-    def __str__(self) -> str:
-        return "\n".join([f"{self.problem}.", *(f"{number}. {error}" for number, error in enumerate(self.errors, 1))])
+        super().__init__(f"{len(errors)} complaints stop the build", errors)
 
 
 def diagnose(

@@ -42,6 +42,28 @@ class AirgapError(Exception):
         return {"wanted": self.wanted, "found": self.found, "where": self.where, "remedy": self.remedy}
 
 
+class Several(AirgapError):
+    """All that is wrong in one error; its text has one paragraph for each.
+
+    In the four fields each has its number, and equal texts stand once.
+    """
+
+    def __init__(self, problem: str, errors: Sequence[AirgapError]) -> None:
+        super().__init__(
+            problem,
+            wanted=_numbered([error.wanted for error in errors]),
+            found=_numbered([error.found for error in errors]),
+            where=_numbered([error.where for error in errors]),
+            remedy=_numbered([error.remedy for error in errors]),
+        )
+        self.errors = tuple(errors)
+
+    def __str__(self) -> str:
+        shown = [f"{number}. {error}" for number, error in enumerate(self.errors[: _limits.ERRORS], start=1)]
+        more = len(self.errors) - len(shown)
+        return "\n".join([f"{self.problem}.", *shown, *([f"And {more} more."] if more else [])])
+
+
 class Faults:
     """What is wrong with one input, gathered so that a user hears all of it at once."""
 
@@ -63,20 +85,14 @@ class Faults:
             raise error
 
     def error(self, what: str) -> AirgapError | None:
-        """Return the one fault as it is, or one error for all, in whose fields each fault has the same number.
+        """Return the one fault as it is, or one error for all; None without a fault.
 
-        ``what`` is what has them, for the first words: "the spec". None without a fault.
+        ``what`` is what has them, for the first words: "the spec".
         """
-        if len(self.found) < 2:
-            return self.found[0] if self.found else None
-        problems = [error.problem for error in self.found]
-        return AirgapError(
-            f"There are {len(problems)} faults in {what}: {_numbered(problems)}",
-            wanted=_numbered([error.wanted for error in self.found]),
-            found=_numbered([error.found for error in self.found]),
-            where=_numbered([error.where for error in self.found]),
-            remedy=_numbered([error.remedy for error in self.found]),
-        )
+        found = [one for error in self.found for one in (error.errors if isinstance(error, Several) else [error])]
+        if len(found) < 2:
+            return found[0] if found else None
+        return Several(f"There are {len(found)} faults in {what}", found)
 
 
 def _numbered(texts: Sequence[str]) -> str:

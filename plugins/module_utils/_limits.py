@@ -36,3 +36,5 @@ KIT_FILES = 10_000
 KIT_FILE = 1 << 30
 # Characters of each of the four fields of an error: some 100 lines.
 MESSAGE = 8_000
+# Errors that are told in one: a file with more is not what it is taken for.
+ERRORS = 100

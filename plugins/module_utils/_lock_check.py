@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils import _pip_line
-from ansible_collections.airgap.conda.plugins.module_utils._channels import Channels
+from ansible_collections.airgap.conda.plugins.module_utils._channels import Channels, pinned_channel
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._locks import CONDA_LOCK, PIP_LOCK, Lock
 from ansible_collections.airgap.conda.plugins.module_utils._packages import CondaPackage
@@ -19,6 +19,8 @@ from ansible_collections.airgap.conda.plugins.module_utils._pip import PipPackag
 from ansible_collections.airgap.conda.plugins.module_utils._rattler import load_rattler
 from ansible_collections.airgap.conda.plugins.module_utils._release_spec import Target
 from ansible_collections.airgap.conda.plugins.module_utils._spec import Spec
+
+_ABSENT = "no such package in the lock"
 
 
 def checked(lock: Lock, spec: Spec, channels: Channels, target: Target) -> Lock:
@@ -33,7 +35,7 @@ def checked(lock: Lock, spec: Spec, channels: Channels, target: Target) -> Lock:
     by_name = {package.name: package for package in lock.conda}
     for text in spec.conda:
         _require_conda(text, by_name, channels, where)
-    _require_pip([line for line in spec.pip if not line.startswith("-")], lock, pip_where)
+    _require_pip([line for line in spec.pip if not line.startswith("-")], spec.constraints, lock, pip_where)
     return replace(lock, conda=tuple(_placed(package, channels, where) for package in lock.conda))
 
 
@@ -52,7 +54,7 @@ def _placed(package: CondaPackage, channels: Channels, where: str) -> CondaPacka
 
 def _require_conda(text: str, by_name: Mapping[str, CondaPackage], channels: Channels, where: str) -> None:
     rattler = load_rattler()
-    channel, _separator, rest = text.rpartition("::")
+    channel, _subdir, rest = pinned_channel(text)
     try:
         spec = rattler.MatchSpec(rest)
     except rattler.exceptions.InvalidMatchSpecError as error:
@@ -65,7 +67,7 @@ def _require_conda(text: str, by_name: Mapping[str, CondaPackage], channels: Cha
         ) from error
     package = by_name.get(spec.name.normalized)
     if package is None:
-        raise _stale(text, "no such package in the lock", where)
+        raise _stale(text, _ABSENT, where)
     if not spec.matches(_record(package)):
         raise _stale(text, package.file, where)
     homes = (package.channel, (channels.place_of(package.url) or package.url).rsplit("/", 2)[0])
@@ -87,7 +89,7 @@ def _record(package: CondaPackage) -> Any:
     )
 
 
-def _require_pip(requirements: Sequence[str], lock: Lock, where: str) -> None:
+def _require_pip(requirements: Sequence[str], constraints: Sequence[str], lock: Lock, where: str) -> None:
     if lock.pip and not requirements:
         raise _stale("no pip packages", f"{lock.pip[0].name} and {len(lock.pip) - 1} others", where)
     if not requirements:
@@ -105,6 +107,10 @@ def _require_pip(requirements: Sequence[str], lock: Lock, where: str) -> None:
     for line in requirements:
         found = _pip_fault(_pip_line.split(line)[0], by_name, known, packaging, lock)
         if found:
+            raise _stale(line, found, where)
+    for line in constraints:  # of what is not there they ask nothing
+        found = "" if line.startswith("-") else _pip_fault(_pip_line.split(line)[0], by_name, known, packaging, lock)
+        if found not in ("", _ABSENT):
             raise _stale(line, found, where)
 
 
@@ -124,7 +130,7 @@ def _pip_fault(
         # pip leaves alone what conda has installed already.
         package = next((PipPackage(own.name, own.version, "", "") for own in lock.conda if own.name == name), None)
     if package is None:
-        return "no such package in the lock"
+        return _ABSENT
     if not requirement.specifier.contains(package.version, prereleases=True):
         return f"{package.name} {package.version}"
     if requirement.url and _repository(requirement.url) != _repository(package.url):

@@ -13,6 +13,7 @@ from ansible_collections.airgap.conda.plugins.module_utils import _pip_line
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._packages import CondaPackage
 from ansible_collections.airgap.conda.plugins.module_utils._requirements import version_key
+from ansible_collections.airgap.conda.plugins.module_utils._spec_conda import place_of
 from ansible_collections.airgap.conda.plugins.module_utils._urls import mask_credentials, without_credentials
 
 # The first pip with --dry-run and --report, and the first Python that it runs on.
@@ -47,7 +48,7 @@ def require_new_pip(conda: Iterable[CondaPackage], specs: Sequence[str], where: 
         "The environment's pip is too old for its pip list",
         wanted=f"pip {OLDEST_PIP} or newer, which says what it installs",
         found=f"pip {pip}" + (f" with Python {python}" if python else ""),
-        where=where,
+        where=place_of(where, *lines),
         remedy=remedy,
     )
 

@@ -9,6 +9,7 @@ its own for what else stands on the line, it drops: the package behind ``--pre``
 
 from __future__ import annotations
 
+import functools
 import optparse
 import re
 import shlex
@@ -71,6 +72,7 @@ def _keep(option: optparse.Option, _written: str, value: str | None, parser: opt
     parser.values.found.append((longest, value or ""))  # type: ignore[union-attr]
 
 
+@functools.cache
 def _parser() -> _Parser:
     parser = _Parser(add_help_option=False, prog="pip")
     for names, count in _ALL.items():
@@ -79,8 +81,14 @@ def _parser() -> _Parser:
     return parser
 
 
+def without_comment(text: str) -> str:
+    """Return a line without its comment, which begins with a # at the beginning or behind a space."""
+    return re.sub(r"(^|\s+)#.*$", "", text)
+
+
 def split(text: str) -> tuple[str, str]:
-    """Return the requirement at the beginning of a line, and the options behind it."""
+    """Return the requirement at the beginning of a line, and the options behind it, without a comment."""
+    text = without_comment(text)
     match = re.search(r"(?:^|\s)-", text)
     at = match.start() if match else len(text)
     return text[:at].strip(), text[at:].strip()

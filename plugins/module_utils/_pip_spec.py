@@ -94,6 +94,12 @@ class _Reader:
             ) from None
         if parts.values(_pip_line.EDITABLE):
             raise _editable(line, parts)
+        if any(_URL.fullmatch(value) for value in parts.values(_pip_line.FILE)):
+            raise line.error(
+                "A requirements file on a server can be another one tomorrow",
+                "a file beside environment.yml",
+                "download it, and write -r with its name",
+            )
         _require_all_taken(line, parts)
         if parts.requirement:
             _check_requirement(line, parts.requirement)
@@ -112,12 +118,6 @@ class _Reader:
         (self.constraints if constraints else self.requirements).append(line.text)
 
     def _read_file(self, line: _Line, name: str, open_files: tuple[Path, ...], constraints: bool) -> None:
-        if _URL.fullmatch(name):
-            raise line.error(
-                "A requirements file on a server can be another one tomorrow",
-                "a file beside environment.yml",
-                "download it, and write -r with its name",
-            )
         path = line.origin / name
         if path.resolve() in open_files:
             raise line.error("A requirements file includes itself", "files that end", "remove this line")
@@ -140,7 +140,7 @@ def _logical_lines(text: str, file: str, origin: Path, first: int = 1, column: i
     for number, line in enumerate([*text.splitlines(), ""], start=first):
         if not joined:
             start, indent = number, len(line) - len(line.lstrip())
-        joined += re.sub(r"(^|\s+)#.*$", "", line).rstrip()
+        joined += _pip_line.without_comment(line).rstrip()
         if joined.endswith("\\"):
             joined = joined[:-1] + " "
             continue
@@ -183,10 +183,12 @@ def _check_requirement(line: _Line, text: str) -> None:
     if url and not url["scheme"].endswith("file"):
         return
     if _LOCAL.fullmatch(text):
+        freeze = re.match(rf"{_NAME}(?:\[[^\]]*\])?\s*@", text)  # as pip freeze writes what conda has installed
+        remedy = "put the package on an index or into a channel, and require it by name"
         raise line.error(
             "A local path means something else on every machine",
             "a requirement from an index",
-            "put the package on an index or into a channel, and require it by name",
+            f"write {freeze['name']}==VERSION (pip list --format=freeze tells it), or {remedy}" if freeze else remedy,
         )
     if _REQUIREMENT.fullmatch(text):
         return

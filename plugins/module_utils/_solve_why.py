@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError, Faults
+from ansible_collections.airgap.conda.plugins.module_utils._spec_conda import place_of
 from ansible_collections.airgap.conda.plugins.module_utils._urls import mask_credentials
 
 # How many versions, and how many builds a message lists of one package, the newest ones: an exported file has 200.
@@ -51,6 +52,7 @@ class Why:
 
     def __init__(self, search: Search) -> None:
         self._search, self._known = search, dict[str, dict[str, list[Any]]]()
+        self._builds: dict[str, str] = {}  # what is there, by line
         self._channels = ", ".join(search.shown.values())
 
     async def explain(self, explanation: str) -> AirgapError:
@@ -59,6 +61,8 @@ class Why:
         for written, spec in zip(self._search.specs, self._search.match):
             with faults.gathered():
                 await self._require_any(written, spec)
+        if self._builds:
+            faults.found.append(self._without_builds())
         for name in dict.fromkeys(_name(spec) for spec in self._search.match):
             with faults.gathered():
                 await self._require_together(name)
@@ -72,6 +76,9 @@ class Why:
             where=self._search.where,
             remedy=looser(self._search.virtual),
         )
+
+    def _place(self, *written: str) -> str:
+        return place_of(self._search.where, *written)
 
     async def _all(self, name: str) -> dict[str, list[Any]]:
         """Return all records of a name by channel."""
@@ -91,7 +98,7 @@ class Why:
                 f"The package {name} does not exist in the channels",
                 wanted=mask_credentials(written),
                 found=f"no package of this name for {' or '.join(self._search.platforms)} in {channels}",
-                where=self._search.where,
+                where=self._place(written),
                 remedy="correct the name, add the channel that has it, or move it to the pip section",
             )
         if any(spec.matches(record) for record in records):
@@ -99,19 +106,25 @@ class Why:
         builds = await self._other_builds(spec) if spec.build else []
         if builds:
             versions = ", ".join(_versions(builds)[-SHOWN:])
-            raise AirgapError(
-                "A package is there, and not in the build that is asked for",
-                wanted=mask_credentials(written),
-                found=f"{name} {versions} is there, in the builds {_some(str(record.build) for record in builds)}",
-                where=self._search.where,
-                remedy="drop the build strings, what follows the second = (conda env export --no-builds writes none)",
-            )
+            self._builds[written] = f"{name} {versions} in the builds {_some(str(record.build) for record in builds)}"
+            return
         raise AirgapError(
             "No version of a package fits the spec",
             wanted=mask_credentials(written),
             found=f"versions {', '.join(_versions(records)[-SHOWN:])} in {channels}",
-            where=self._search.where,
+            where=self._place(written),
             remedy="ask for one of these versions, or add the channel that has the wanted one",
+        )
+
+    def _without_builds(self) -> AirgapError:
+        """Return the one error for all lines of an exported file whose build is not there."""
+        return AirgapError(
+            "Packages are there, and not in the builds that are asked for",
+            wanted=mask_credentials(", ".join(self._builds)),
+            found="; ".join(self._builds.values()),
+            where=self._place(*self._builds),
+            remedy="drop the build strings of these lines, what follows the second = (conda env export --no-builds "
+            "writes none)",
         )
 
     async def _other_builds(self, spec: Any) -> list[Any]:
@@ -129,7 +142,7 @@ class Why:
                 f"No version of {name} meets all lines that ask for it",
                 wanted=mask_credentials(" and ".join(text for text, _spec in lines)),
                 found=f"versions {', '.join(_versions(records)[-SHOWN:])} in {self._channels}",
-                where=self._search.where,
+                where=self._place(*(text for text, _spec in lines)),
                 remedy="keep one of these lines, or widen them until they meet",
             )
 

@@ -42,19 +42,15 @@ RELEASE = "release.yml"
 # What conda reads. It passes over any other key, which is right for what other tools keep there (platforms, category)
 # and loses what was meant for it: the second list.
 _KEYS = ("name", "channels", "dependencies", "variables", "prefix")
-_MISTAKEN = (
-    "pip",
-    "packages",
-    "package",
-    "requirements",
-    "conda",
-    "dependency",
-    "channel",
-    "vars",
-    "env",
-    "environment",
-    "<<",
-)
+_BELOW = "write its packages below dependencies"
+_MISTAKEN = {
+    **dict.fromkeys(("packages", "package", "requirements", "conda", "dependency"), _BELOW),
+    "pip": "write it below dependencies, as the entry '- pip:'",
+    "channel": "write it as channels:, with a list",
+    "channel_priority": "set build_channel_priority (strict or disabled), which is no part of conda's file",
+    **dict.fromkeys(("vars", "env", "environment"), "write variables as variables:"),
+    "<<": "write out what it stands for",
+}
 _CHANNEL = r"[A-Za-z0-9][\w./-]*|/[^\s$]+|[a-z][a-z0-9+.-]*://[^\s$]+"
 
 
@@ -91,7 +87,7 @@ def load_spec(directory: Path) -> Spec:
     with faults.gathered():
         root = _root(_spelled(directory, ENVIRONMENT))
         keys = _keys(root, faults, notes)
-        if "name" in keys and keys["name"].kind != "null":
+        if "name" in keys and not keys["name"].is_empty:
             with faults.gathered():
                 _check_name(keys["name"], name)
         # A missing list is refused and never guessed: what it would mean differs between tools and over the years.
@@ -167,15 +163,15 @@ def _keys(root: Node, faults: Faults, notes: list[str]) -> dict[str, Node]:
         if key.text in _KEYS:
             continue
         if key.kind != "str" or key.text in _MISTAKEN or meant:
-            faults.found.append(unknown_key(key, _KEYS))
-            keys.setdefault(meant, keys[key.text])  # what is wrong in it is told as well
+            faults.found.append(unknown_key(key, _KEYS, _MISTAKEN.get(key.text, "")))
+            keys.setdefault(meant or key.text, keys[key.text])  # what is wrong in it is told as well
         else:
             notes.append(f"{key.where}: conda knows no key {key.text!r} and passes over it, and so does this build")
     return keys
 
 
 def _check_name(node: Node, name: str) -> None:
-    if node.string() != name:
+    if node.string().lower() != name:  # of a folder's name, all letters are small
         raise node.error(
             "The name is not that of the folder",
             wanted=name,

@@ -6,20 +6,23 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
+from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._packages import package_at
-from ansible_collections.airgap.conda.plugins.module_utils._spec_yaml import Node
+from ansible_collections.airgap.conda.plugins.module_utils._spec_yaml import Node, read_yaml
 
 # A cheap look at a match spec: [channel::]name [version [build]] [key=value list]. The solver reads it for real.
 _VERSION = r"\(*\s*(?:[=!~]=|[<>]=?|=)?\s*[0-9A-Za-z*][0-9A-Za-z.*+!_-]*\s*\)*"
 _MATCH_SPEC = re.compile(
     r"(?:(?P<channel>\S+)::)?(?P<name>[A-Za-z0-9_][A-Za-z0-9_.-]*)"
-    rf"(?:\s*{_VERSION}(?:\s*[,|]\s*{_VERSION})*(?P<build>[\s=]+[0-9A-Za-z*][0-9A-Za-z_.*+-]*)?)?"
+    rf"(?:\s*{_VERSION}(?:\s*[,|]\s*{_VERSION})*(?P<build>[\s=]+[0-9A-Za-z*_][0-9A-Za-z_.*+-]*)?)?"
     r"\s*(?P<bracket>\[[^\[\]]+\])?"
 )
 _ARCHIVE = re.compile(r"(?P<url>\S+?://\S+\.(?:conda|tar\.bz2))(?:#(?P<hash>[0-9a-fA-F]+))?")
+_IN_BRACKET = re.compile(r"(?<=[\[,])\s*channel\s*=\s*['\"]?(?P<channel>[^'\",\]\s]+)['\"]?\s*,?")
 # micromamba's selectors, and those that hold for a Linux host.
-_SELECTOR = re.compile(r"sel\((?P<system>\w+)\)")
+_SELECTOR = re.compile(r"sel\((?P<system>linux|unix|osx|win)\)")
 _SYSTEMS = ("linux", "unix")
 
 
@@ -47,6 +50,11 @@ def match_spec(node: Node, notes: list[str]) -> tuple[str, str]:
         notes.append(
             f"{node.where}: conda has no extras and passes over {match['bracket']}: name the packages behind it"
         )
+    elif match["bracket"] and not match["channel"] and (channel := _IN_BRACKET.search(match["bracket"])):
+        # The library would take it for the public channel of this name, never for a mirror of it.
+        others = re.sub(r",\s*\]", "]", _IN_BRACKET.sub("", match["bracket"])).replace("[ ", "[")
+        rest = "" if others == "[]" else others
+        text = f"{channel['channel']}::{text[: match.start('bracket')].rstrip()}{rest}"
     elif match["build"]:
         # The library takes "name = 1.2 = build" for a build whose name begins with "= ".
         build = match["build"]
@@ -64,6 +72,17 @@ def selected(item: Node) -> list[Node] | None:
     return [node for value in chosen for node in (value.items() if value.kind == "seq" else [value])]
 
 
+def place_of(file: str, *specs: str) -> str:
+    """Return where match specs stand: the file of a spec, with ``:line:column`` of each that can be told."""
+    try:
+        root = read_yaml(Path(file))
+        items = root.mapping()["dependencies"].items() if root else []
+    except (AirgapError, KeyError):
+        return file
+    places = {" ".join(item.text.split()): item.where.removeprefix(file) for item in items}
+    return file + ", ".join(places[spec] for spec in specs if spec in places)
+
+
 def _remedy(text: str) -> str:
     if "{{" in text or "{%" in text:
         return "fill in the template first: this is the source of an environment.yml"
@@ -71,6 +90,10 @@ def _remedy(text: str) -> str:
         return "correct the line: conda writes >= and <="
     if re.search(r"[<>=]\s*[\w.*]+\s+[<>!]", text):
         return "correct the line: a comma joins conditions, as in name>=1.2,<2"
+    if re.match(r"[\w.-]+:[\w.-]+(?![^=<>!~\s]*:)", text):
+        return "correct the line: two colons stand between a channel and a package, as in conda-forge::name"
+    if re.match(r"pip\s+-", text):
+        return "correct the line: write '- pip:' with a colon, and its list indented below"
     if text.startswith("-") or "git+" in text:
         return "correct the line: what pip is to do belongs under '- pip:', indented below it"
     return "correct the line; a package from a file or URL belongs into a channel"

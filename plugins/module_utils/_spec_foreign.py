@@ -34,7 +34,17 @@ _OTHER_NAMES = re.compile(
 
 
 def refuse_text(text: str, where: str) -> None:
-    """Refuse what can be told from the text alone: a list of archives, a manifest of pixi, a list for pip."""
+    """Refuse what can be told from the text alone: a web page, a list of archives, a manifest of pixi."""
+    if re.match(r"\s*<(?:!DOCTYPE html|html)\b", text, re.IGNORECASE):
+        raise _refusal("a web page", where, "download the file itself (raw, not the page that shows it)")
+    if text.startswith("version https://git-lfs.github.com/"):
+        raise _refusal("a pointer of Git LFS", where, "fetch the file itself: git lfs pull")
+    conflict = re.search(r"(?m)^<{7} ", text)
+    if conflict:
+        number = text.count("\n", 0, conflict.start()) + 1
+        raise _refusal(
+            "two versions that git could not merge", f"{where}:{number}:1", "keep one version of these lines"
+        )
     lines = [line for line in map(str.strip, text.splitlines()) if line and not line.startswith("#")]
     if "@EXPLICIT" in lines:
         raise _refusal("an explicit list of archives (conda list --explicit)", where, _AS_LOCK)
@@ -60,7 +70,7 @@ def other_names(path: Path) -> list[str]:
 
 def _refusal(what: str, where: str, remedy: str) -> AirgapError:
     return AirgapError(
-        "This is the file of another tool",
+        "This is no environment.yml",
         wanted="channels and dependencies, in the format of conda's environment.yml",
         found=what,
         where=where,

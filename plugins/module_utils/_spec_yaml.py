@@ -180,13 +180,13 @@ def parse_yaml(text: str, origin: str) -> Node | None:
     return Node(node, origin) if node else None
 
 
-def unknown_key(key: Node, known: Sequence[str]) -> AirgapError:
+def unknown_key(key: Node, known: Sequence[str], remedy: str = "") -> AirgapError:
     """Return the refusal of a key that nothing is known of, with the one that was meant where that is likely."""
     return key.error(
         f"The key {key.text!r} is not known",
         wanted="one of " + ", ".join(known),
         found=repr(key.text),
-        remedy=_meant(key.text, known) + "correct or remove the key",
+        remedy=remedy or _meant(key.text, known) + "correct or remove the key",
     )
 
 

@@ -309,8 +309,15 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    # Whatever is found to be secret on the way is taken out of all that this module says, its parameters included.
-    run_module(module, lambda: run(module.params, module.check_mode, module.no_log_values))
+
+    def step() -> dict[str, Any]:
+        # Whatever is found to be secret on the way is taken out of all that this module says, its parameters included.
+        made = run(module.params, module.check_mode, module.no_log_values)
+        for text in made.pop("warnings"):
+            module.warn(text)
+        return made
+
+    run_module(module, step)
 
 
 def run(params: dict[str, Any], check: bool, secrets: set[str]) -> dict[str, Any]:

@@ -42,7 +42,7 @@ def test_pip_replacing_a_conda_package_is_found_with_both_versions_and_the_line_
     assert "4 deleted and 1 overwritten by arrow 11.0.0 (pip)" in finding.what
     assert "which flow 1.0 (pip) asks for (arrow<12,>=4.0.0)" in finding.what
     assert f"{SITE_PACKAGES}/arrow/__init__.py" in finding.what
-    assert finding.where == f"{patient.folder}/demo/environment.yml:4:5"
+    assert finding.where == f"{patient.folder}/demo/environment.yml:4:3"
     assert finding.change.startswith("write `- arrow=11.*` in place of `- arrow`")
     assert finding.as_dict()["level"] == "error"
 

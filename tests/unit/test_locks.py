@@ -222,6 +222,17 @@ def test_a_lock_that_does_not(tmp_path: Path, conda: str, pip: str, wanted: str,
     assert "build_update: true" in caught.value.remedy
 
 
+def test_constraints_hold_for_a_lock(tmp_path: Path) -> None:
+    (tmp_path / "demo").mkdir()
+    limits = tmp_path / "demo/limits.txt"
+    limits.write_text("click<9\nabsent<1\n", encoding="utf-8")
+    check(tmp_path, "python", "click, -c limits.txt")
+    limits.write_text("click<8\n", encoding="utf-8")
+    with pytest.raises(AirgapError, match=r"The lock does not satisfy environment\.yml") as caught:
+        check(tmp_path, "python", "click, -c limits.txt")
+    assert (caught.value.wanted, caught.value.found) == ("click<8", "click 8.1.8")
+
+
 def test_a_pip_lock_for_a_spec_without_pip(tmp_path: Path) -> None:
     write_spec(tmp_path / "demo", "channels: [conda-forge]\ndependencies: [python]\n")
     with pytest.raises(AirgapError) as caught:

@@ -25,7 +25,7 @@ from ansible_collections.airgap.conda.tests.unit.tiny_channel import (
     write_spec,
 )
 
-WHERE = "envs/demo/environment.yml"
+WHERE = "envs/nowhere/environment.yml"
 METADATA = b"Metadata-Version: 2.1\nName: own\nVersion: 1.0\n"
 
 
@@ -78,6 +78,8 @@ REPORTED = [
         "skipped; python_version<'3'",
         "--pre",
         "-c https://h/c.txt",
+        "fromurl @ https://h/fromurl-1-py3-none-any.whl --hash=sha256:00  # 1",
+        "fromgit @ git+https://h/o/r.git@abc  # 1",
     ],
 )
 def test_what_is_there(line: str) -> None:
@@ -160,5 +162,6 @@ def test_a_pip_that_is_too_old_is_refused_before_anything_is_installed(
 ) -> None:
     world.channel.add("pip", "20.3", ["python"])
     monkeypatch.setattr(RattlerBackend, "install", lambda *_anything: pytest.fail("installed"))
-    with pytest.raises(AirgapError, match="too old for its pip list"):
+    with pytest.raises(AirgapError, match="too old for its pip list") as caught:
         world.make("wheely", check=check, more=", pip=20.3")
+    assert caught.value.where == f"{world.folder}/demo/environment.yml:2:24"

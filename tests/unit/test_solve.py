@@ -144,6 +144,10 @@ def test_a_pinned_channel_beats_the_order(channel: TinyChannel, far: TinyChannel
     assert found([f"{far}::tool >=2"], [channel, far], only=only) == {"tool": "9.0"}
 
 
+def test_a_pin_may_name_a_folder_of_the_channel(channel: TinyChannel, far: TinyChannel) -> None:
+    assert found(["far/noarch::tool"], [channel, far]) == {"tool": "9.0"}
+
+
 def test_a_channel_that_only_a_pin_names_is_read_too(channel: TinyChannel, far: TinyChannel) -> None:
     assert found([f"{far}::tool"], [channel]) == {"tool": "9.0"}
 
@@ -184,7 +188,8 @@ def test_no_such_version(channel: TinyChannel, tmp_path: Path) -> None:
 
 def test_all_dependencies_that_cannot_be_met_are_told_at_once(channel: TinyChannel, tmp_path: Path) -> None:
     error = refusal(["tool", "nosuch >=3", "tool2", "fast-tool 7.*"], [channel], tmp_path)
-    assert error.problem.startswith("There are 3 faults in the dependencies: (1) The package nosuch does not exist")
+    assert error.problem == "There are 3 faults in the dependencies"
+    assert "\n1. The package nosuch does not exist in the channels. Wanted: nosuch >=3. " in str(error)
     assert error.wanted == "(1) nosuch >=3; (2) tool2; (3) fast-tool 7.*"
     assert "(3) versions 1.0 in" in error.found
 
@@ -195,12 +200,19 @@ def test_builds_that_the_channel_does_not_have(channel: TinyChannel, tmp_path: P
     channel.add("libx", "3.1", build="hdef_1")
     written = [form.format("tool", "1.0"), form.format("libx", "3.1")]
     error = refusal([*written, "fast-tool"], [channel], tmp_path)
-    assert "A package is there, and not in the build that is asked for" in error.problem
-    assert error.wanted == f"(1) {written[0]}; (2) {written[1]}"
-    assert error.found == (
-        "(1) tool 1.0 is there, in the builds 0; (2) libx 3.1 is there, in the builds habc_0, hdef_1"
-    )
+    assert error.problem == "Packages are there, and not in the builds that are asked for"
+    assert error.wanted == f"{written[0]}, {written[1]}"
+    assert error.found == "tool 1.0 in the builds 0; libx 3.1 in the builds habc_0, hdef_1"
     assert error.remedy.startswith("drop the build strings")
+
+
+def test_lines_of_the_spec_are_told(channel: TinyChannel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "envs/demo").mkdir(parents=True)
+    text = "dependencies:\n  - nosuch  >=3\n  - tool=1.0=h1\n  - tool\n  - fast-tool=1.0=h2\n"
+    (tmp_path / WHERE).write_text(text, encoding="utf-8")
+    error = refusal(["nosuch >=3", "tool=1.0=h1", "tool", "fast-tool=1.0=h2"], [channel], tmp_path)
+    assert error.where == f"(1) {WHERE}:2:5; (2) {WHERE}:3:5, :5:5"
 
 
 def test_a_build_of_a_version_that_is_not_there(channel: TinyChannel, tmp_path: Path) -> None:

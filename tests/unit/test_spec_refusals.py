@@ -101,7 +101,7 @@ BAD = {
         "dependencies", "'dependancies'", "environment.yml:2", "did you mean 'dependencies'?",
         "channels: [c]\ndependancies: [python]\n",
     ),
-    "merge key": Bad("name, channels", "'<<'", "environment.yml:3", "correct or remove", MINIMAL + "<<: {}\n"),
+    "merge key": Bad("name, channels", "'<<'", "environment.yml:3", "write out what", MINIMAL + "<<: {}\n"),
     "other name": Bad("demo", "'other'", "environment.yml:1", "rename", "name: other\n" + MINIMAL),
     "name is a number": Bad("a text", "the number '1'", "environment.yml:1", 'quote it: "1"', "name: 1\n" + MINIMAL),
     "no channels": Bad(
