@@ -97,7 +97,12 @@ def test_a_kernel_in_check_mode_for_real_and_again(host: Host) -> None:
         there = file.exists()
         untouched = {"ansible.builtin.raw": f"test {'' if there else '!'} -e {file}"}
         tasks = steps(release, folder)
-        play = [{"block": tasks, "check_mode": True}, untouched, {"block": tasks}, {"block": tasks}]
+        play: list[dict[str, Any]] = [
+            {"block": tasks, "check_mode": True},
+            untouched,
+            {"block": tasks},
+            {"block": tasks},
+        ]
         done = host.play(play, "--diff", ansible_python_interpreter=sys.executable)
         assert done.returncode == 0
         # In check mode and for real; not the third time, where two tasks have nothing to do.
