@@ -64,6 +64,9 @@ test "$ended" != 0 && test "$(systemctl show -P Result $unit.service)" = success
 """
 
 
+INSTALL = "ansible-galaxy collection install /media/usb/airgap-conda-*.tar.gz"
+
+
 class StepFailed(Exception):
     """A command of the demo failed; its output was shown."""
 
@@ -305,6 +308,15 @@ def by_hand(story: Story, place: Place) -> None:
     playbook(story, place, "airgap.conda.refresh", "-e", "refresh_side=controller", *inside)
 
 
+def equip(story: Story, controller: dict[str, Any]) -> None:
+    """Give the controller the collection as it comes on a drive, and install it there."""
+    build = [tool("ansible-galaxy"), "collection", "build", "--force", "--output-path", str(DEMO / "drive")]
+    story.run([*build, str(CHECKOUT)], quiet=True)
+    ssh = login(controller)
+    send(ssh, DEMO / "drive", ".", "/media/usb")
+    story.run([*ssh, INSTALL], quiet=True)
+
+
 def by_timer(story: Story, place: Place, controller: dict[str, Any], variables: dict[str, object]) -> None:
     """Carry the drive to a controller that the bastion does not reach, and let the timer there do the rest."""
     story.chapter("The drive reaches the controller, a machine of its own, where a timer does the rest")
@@ -326,8 +338,6 @@ def by_timer(story: Story, place: Place, controller: dict[str, Any], variables: 
     shutil.copy(DEMO / "allowed_signers", here)
     write_json(DEMO / "schedule.json", [SCHEDULE])
     ssh, key = login(controller), Path(controller["ansible_ssh_private_key_file"])
-    build = [tool("ansible-galaxy"), "collection", "build", "--force", "--output-path", str(DEMO / "drive")]
-    story.run([*build, str(CHECKOUT)])
     for folder, what, where in (
         (here, ".", "/srv/conda"),
         (DEMO / "drive", ".", "/media/usb"),
@@ -335,9 +345,7 @@ def by_timer(story: Story, place: Place, controller: dict[str, Any], variables: 
         (place.inventory.parent, "known_hosts", "/root/.ssh"),
     ):
         send(ssh, folder, what, where)
-    install = "ansible-galaxy collection install /media/usb/airgap-conda-*.tar.gz"
-    print("  $ ssh controller", install, flush=True)
-    story.run([*ssh, install], quiet=True)
+    print("  $ ssh controller", INSTALL, flush=True)
     playbook(story, place, str(DEMO / "schedule.json"))
     print("  (a month goes by in which the controller is off)", flush=True)
     output = story.run([*ssh, FIRED], quiet=True)
@@ -376,7 +384,14 @@ def main() -> int:
             controller = hosts.pop("controller")
             lab = Place(inventory, "/opt/conda-envs", hosts, "/srv/gpu")
             variables = prepare(lab)
-            tell(story, lab, lambda: by_timer(story, lab, controller, variables))
+            with ThreadPoolExecutor() as aside:
+                equipped = aside.submit(equip, story, controller)
+
+                def timer() -> None:
+                    equipped.result()
+                    by_timer(story, lab, controller, variables)
+
+                tell(story, lab, timer)
         story.summary()
         print(f"\nThe fleet page: {DEMO / 'report' / 'index.html'}")
     except StepFailed as error:

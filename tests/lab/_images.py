@@ -102,6 +102,8 @@ class Image:
     more: tuple[str, ...] = ()
     # Links in /usr/bin: name, target.
     link: tuple[str, str] | None = None
+    # What is run once inside, without a network.
+    run: str = ""
 
     @property
     def base(self) -> Image | None:
@@ -115,14 +117,22 @@ class Image:
     def reference(self, key: str) -> str:
         """Return the image's own name, which changes with all it is made from."""
         name = re.sub(r"[^a-z0-9]+", "-", self.release.lower()) + (f"-{self.kind}" if self.kind else "")
-        recipe = digest(self.release, self.setup, key, *SLIM, *self.more, *(self.link or ()))
+        recipe = digest(
+            self.release, self.setup, key, *SLIM, *self.more, *(self.link or ()), *[self.run] * bool(self.run)
+        )
         return f"localhost/{OWNER}/{name}:{recipe}"
 
 
 # Its python3 is one that no Ansible runs on.
 OLD_PYTHON = Image("bullseye", kind="oldpy", more=("python2.7-minimal",), link=("python3", "python2.7"))
-# Debian 13 has an ansible-core that is new enough for the collection.
-CONTROLLER = Image("trixie", kind="controller", more=("ansible-core",))
+# Debian 13 has an ansible-core that is new enough for the collection. An installed package has its byte code; here that
+# of all which a playbook imports is made by running one.
+CONTROLLER = Image(
+    "trixie",
+    kind="controller",
+    more=("ansible-core",),
+    run="ansible-galaxy collection list >/dev/null; ansible -c local -i localhost, all -m setup >/dev/null",
+)
 
 # What pip compiles in: as old as the oldest host.
 TOOLCHAIN = Image("bullseye", kind="toolchain", more=("gcc", "libc6-dev"))
@@ -208,9 +218,10 @@ def _unpack(podman: Podman, image: Image) -> Path:
 def _build_over(podman: Podman, image: Image, folder: Path, key: str) -> None:
     """Build ``image`` out of its base and what is unpacked in ``folder``; these releases have all of it in /usr."""
     assert image.base is not None
-    (folder / "Containerfile").write_text(f"FROM {image.base.reference(key)}\nCOPY root/usr /usr\n")
+    lines = [f"FROM {image.base.reference(key)}", "COPY root/usr /usr"] + [f"RUN {image.run}"] * bool(image.run)
+    (folder / "Containerfile").write_text("\n".join(lines) + "\n")
     reference = image.reference(key)
-    podman("build", "--pull=never", "--label", LABEL, "--tag", reference, folder)
+    podman("build", "--pull=never", "--network=none", "--label", LABEL, "--tag", reference, folder)
     say(f"image {reference} built")
 
 

@@ -54,9 +54,16 @@ PURE = (
 WORKERS = 2
 
 
-# What the demo needs: one Python line, and of the compiled packages these.
+# What the demo needs: one Python line, and of the compiled packages these; the tests need no more of the second line.
 SMALL_LINES = LINES[:1]
 SMALL = ("numpy", "zstandard")
+
+
+def pins(line: Line, small: bool) -> tuple[str, ...]:
+    """Return the wheels that ``line`` brings: the first one those for any Python too."""
+    few = small or line != LINES[0]
+    compiled = tuple(pin for pin in COMPILED if not few or pin.partition("=")[0] in SMALL)
+    return compiled + (PURE if line == LINES[0] else ())
 
 
 def stamp(small: bool) -> str:
@@ -107,22 +114,18 @@ def fetch_debian(line: Line, downloads: Path) -> Path:
     return make_once(target, lambda folder: _debian.bootstrap(line.suite, folder, variant="extract", packages=packages))
 
 
-def fetch_wheels(pins: tuple[str, ...], line: Line, downloads: Path) -> Path:
-    """Return a folder with the wheels ``pins`` for ``line``, fetched if they are not there."""
-    target = downloads / f"wheels-{line.version}-{digest(*pins)}"
-    return make_once(target, lambda folder: _wheels.download(pins, line.version, folder))
+def fetch_wheels(wanted: tuple[str, ...], line: Line, downloads: Path) -> Path:
+    """Return a folder with the wheels ``wanted`` for ``line``, fetched if they are not there."""
+    target = downloads / f"wheels-{line.version}-{digest(*wanted)}"
+    return make_once(target, lambda folder: _wheels.download(wanted, line.version, folder))
 
 
 def build(channel: Path, scratch: Path, downloads: Path, small: bool) -> None:
     """Fill the empty folder ``channel`` with packages and repodata; their files are laid out in ``scratch`` first."""
     lines = SMALL_LINES if small else LINES
-    compiled = tuple(pin for pin in COMPILED if not small or pin.partition("=")[0] in SMALL)
     with ProcessPoolExecutor(WORKERS) as pool, ThreadPoolExecutor(len(lines) * 2) as fetchers:
         roots = {line: fetchers.submit(fetch_debian, line, downloads) for line in lines}
-        wheels = {
-            line: fetchers.submit(fetch_wheels, compiled + (PURE if line == lines[0] else ()), line, downloads)
-            for line in lines
-        }
+        wheels = {line: fetchers.submit(fetch_wheels, pins(line, small), line, downloads) for line in lines}
         jobs: list[Future[Path]] = [
             pool.submit(python_package, roots[ln].result(), ln, scratch, channel) for ln in lines
         ]

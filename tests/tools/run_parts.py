@@ -49,20 +49,20 @@ HOSTS = ("root", "containers")
 PARTS = (
     Part(CHANNEL, quick=True),
     Part(IMAGES, HOSTS, quick=True),
+    Part("unit", quick=True),
     Part("lint fast", quick=True),
     Part("molecule schedule", HOSTS, (CHANNEL, IMAGES)),
-    Part("unit", quick=True),
-    Part("zoo", quick=True),
-    Part("molecule deploy", HOSTS, (CHANNEL, IMAGES)),
-    Part("molecule host", HOSTS, (CHANNEL, IMAGES)),
     Part("faults", ("root", "traces", "mounts")),
-    Part("molecule media", HOSTS, (CHANNEL, IMAGES)),
-    Part("molecule build", (), (CHANNEL,)),
-    Part("lint sanity"),
-    Part("molecule build-container", HOSTS, (CHANNEL, IMAGES)),
-    Part("faults --power 5", ("root", "mounts")),
     Part("molecule default", HOSTS, (CHANNEL, IMAGES), quick=True),
     Part("molecule doctor", (), (CHANNEL,)),
+    Part("zoo"),
+    Part("molecule build", (), (CHANNEL,)),
+    Part("molecule deploy", HOSTS, (CHANNEL, IMAGES)),
+    Part("faults --power 5", ("root", "mounts")),
+    Part("molecule media", HOSTS, (CHANNEL, IMAGES)),
+    Part("lint sanity"),
+    Part("molecule host", HOSTS, (CHANNEL, IMAGES)),
+    Part("molecule build-container", HOSTS, (CHANNEL, IMAGES)),
     Part("lint ansible"),
     Part("lab test", HOSTS, (IMAGES,)),
     Part("bench build --short", (), (CHANNEL,), alone=True),
@@ -78,6 +78,8 @@ class Run:
     strict: bool
     started: float = field(default_factory=time.monotonic)
     seconds: dict[str, float] = field(default_factory=dict)
+    # Seconds of processors that a part and what it waited for took; what runs in containers is not among them.
+    work: dict[str, float] = field(default_factory=dict)
     result: dict[str, str] = field(default_factory=dict)
     stopped: bool = False
     processes: set[subprocess.Popen[bytes]] = field(default_factory=set)
@@ -148,9 +150,11 @@ class Run:
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             ) as process:
                 self.processes.add(process)
-                status = process.wait()
+                _pid, status, used = os.wait4(process.pid, 0)
+                process.returncode = os.waitstatus_to_exitcode(status)
             self.processes.discard(process)
-        ended.put((part, status, time.monotonic() - began))
+        self.work[part.command] = used.ru_utime + used.ru_stime
+        ended.put((part, process.returncode, time.monotonic() - began))
 
     def _note(self, part: Part, status: int, seconds: float) -> None:
         self.seconds[part.command] = seconds
@@ -165,8 +169,10 @@ class Run:
         """Print a line for each part and one for all; returns the exit status."""
         print("\n== summary")
         for part in self.parts:
-            took = f"{self.seconds[part.command]:5.0f} s" if part.command in self.seconds else ""
-            print(f"    {part.command:26} {took:>7}  {self.result[part.command]}")
+            took = ""
+            if part.command in self.seconds:
+                took = f"{self.seconds[part.command]:5.0f} s, {self.work[part.command]:4.0f} of a processor"
+            print(f"    {part.command:26} {took:>28}  {self.result[part.command]}")
         counts = {how: [name for name, said in self.result.items() if said == how] for how in ("ok", "FAILED")}
         apart = [name for name in self.result if name not in counts["ok"] + counts["FAILED"]]
         said = [f"{len(counts['ok'])} parts passed"]

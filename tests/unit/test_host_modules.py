@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -44,11 +46,10 @@ def four_times(host: Host, tasks: list[Task]) -> list[dict[str, Any]]:
         if number != 1:
             play.append({"ansible.builtin.assert": {"that": f"{before}.stdout == {after}.stdout"}})
     names = [f"did{number}" for number in range(4)]
-    write = {"content": f"{{{{ [{', '.join(names)}] | to_json }}}}", "dest": str(host.folder / "did.json")}
-    play.append({"ansible.builtin.copy": write})
+    play.append({"ansible.builtin.debug": {"msg": f"{{{{ [{', '.join(names)}] | to_json | b64encode }}}} is how"}})
     done = host.play(play, ansible_python_interpreter=sys.executable)
     assert done.returncode == 0
-    return list(json.loads((host.folder / "did.json").read_text(encoding="utf-8")))
+    return list(json.loads(base64.b64decode(re.findall(r'"([\w+/=]+) is how"', done.output)[0])))
 
 
 def to_release(host: Host, made: Made) -> list[Task]:

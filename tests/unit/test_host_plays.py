@@ -94,17 +94,24 @@ def test_a_kernel_in_check_mode_for_real_and_again(host: Host) -> None:
         return [look, {"airgap.conda.fetch": {**common, "steps": "{{ look.steps }}"}, "when": "look.work"}, do]
 
     def both(release: Made, folder: str, before: str, after: str) -> None:
-        interpreter = {"ansible_python_interpreter": sys.executable}
         there = file.exists()
-        checked = host.play(steps(release, folder), "--check", "--diff", **interpreter)
-        assert file.exists() == there
-        for done in (checked, host.play(steps(release, folder), "--diff", **interpreter)):
-            assert done.returncode == 0
-            assert f"\n-demo {before}\n" in done.output
-            assert f"\n+demo {after}\n" in done.output
-            assert done.count("changed") >= 1
-        again = host.play(steps(release, folder), "--diff", **interpreter)
-        assert (again.count("changed"), again.count("skipped")) == (0, 2), again.output
+        untouched = {"ansible.builtin.raw": f"test {'' if there else '!'} -e {file}"}
+        tasks = steps(release, folder)
+        play: list[dict[str, Any]] = [
+            {"block": tasks, "check_mode": True},
+            untouched,
+            {"block": tasks},
+            {"block": tasks},
+        ]
+        done = host.play(play, "--diff", ansible_python_interpreter=sys.executable)
+        assert done.returncode == 0
+        # In check mode and for real; not the third time, where two tasks have nothing to do.
+        assert done.output.count(f"\n-demo {before}\n") == 2
+        assert done.output.count(f"\n+demo {after}\n") == 2
+        assert done.output.index("TASK [ansible.builtin.raw]") < done.output.rindex(f"\n+demo {after}\n")
+        assert done.output.index(f"\n+demo {after}\n") < done.output.index("TASK [ansible.builtin.raw]")
+        assert done.count("skipped") == 2, done.output
+        assert "changed: [" not in done.output[done.output.rindex("TASK [airgap.conda.preflight]") :]
 
     one, two = release_id(1), release_id(2)
     first = Made(host.folder / "depot/demo" / one, host.store.manifest("demo", one), "")

@@ -20,51 +20,46 @@ from ansible_collections.airgap.conda.tests.unit.tiny_release import TREE, relea
 OFF = {"ansible_host": "127.0.0.1", "ansible_port": 1, "ansible_ssh_common_args": "-F none -o ConnectTimeout=5"}
 
 
-@pytest.mark.parametrize(
-    ("answer", "found"),
-    [
-        ("exec head -c 100000 /dev/urandom", ""),
-        ("echo Welcome; exit 3", "Welcome"),
-        ("""echo '{"changed": false, "envs": 5}'""", "envs is 5"),
-    ],
-)
-def test_hosts_that_answer_garbage_or_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str, found: str
-) -> None:
+# What a host's Python says, and what of it is on the page.
+SICK = {
+    "garbage": ("exec head -c 100000 /dev/urandom", ""),
+    "greets": ("echo Welcome; exit 3", "Welcome"),
+    "five": ("""echo '{"changed": false, "envs": 5}'""", "envs is 5"),
+}
+
+
+def test_hosts_that_answer_garbage_or_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     skip_flushes(monkeypatch)
-    well, sick = Host(tmp_path / "well"), Host(tmp_path / "sick")
-    for host, python in ((well, RUNTIME["bin/python"]), (sick, f"#!/bin/sh\n{answer}\n")):
+    hosts = {name: Host(tmp_path / name) for name in ("ws1", *SICK)}
+    for name, host in hosts.items():
         host.bring(1, env="runtime", tree={**TREE, "bin/python": RUNTIME["bin/python"]})
         host.bring(1)
-        interpreter = host.store.root / "runtime" / release_id(1) / "bin/python"
-        if host is sick:
-            interpreter.write_text(python, encoding="ascii")
+        if name in SICK:
+            interpreter = host.store.root / "runtime" / release_id(1) / "bin/python"
+            interpreter.write_text(f"#!/bin/sh\n{SICK[name][0]}\n", encoding="ascii")
             latin = os.path.join(os.fsencode(host.store.root), b"caf\xe9")
             os.mkdir(latin)
             os.symlink("1", os.path.join(latin, b"current"))
-    here = {"ansible_connection": "local"}
-    more = {
-        "well": {**here, "report_root": str(well.store.root)},
-        "ws1": {**here, "report_root": str(sick.store.root)},
-        "new": {**here, "report_root": str(tmp_path / "nothing")},
-        "off": OFF,
-    }
-    (tmp_path / "more.json").write_text(json.dumps({"workstations": {"hosts": more}}), encoding="utf-8")
-    done = well.play("airgap.conda.report", "-i", str(tmp_path / "more.json"), report_path=str(tmp_path / "report"))
+    roots = {**{name: host.store.root for name, host in hosts.items()}, "new": tmp_path / "nothing"}
+    more = {name: {"ansible_connection": "local", "report_root": str(root)} for name, root in roots.items()}
+    inventory = {"workstations": {"hosts": {**more, "off": OFF}}}
+    (tmp_path / "more.json").write_text(json.dumps(inventory), encoding="utf-8")
+    options = ("-i", str(tmp_path / "more.json"))
+    done = hosts["ws1"].play("airgap.conda.report", *options, report_path=str(tmp_path / "report"))
     assert done.returncode == 0
     with open(tmp_path / "report/report.csv", encoding="utf-8") as stream:
         rows = {f"{row['host']} {row['env']}": row for row in csv.DictReader(stream)}
+    unknown = ("unknown", "The host answered with something that is no report")
     assert {name: (row["verdict"], row["problem"]) for name, row in rows.items()} == {
         "new ": ("broken", "No environment is deployed on this host"),
         "off ": ("unknown", "The host cannot be reached"),
-        "well demo": ("ok", ""),
-        "well runtime": ("ok", ""),
-        "ws1 caf?": ("unknown", "The host answered with something that is no report"),
-        "ws1 demo": ("unknown", "The host answered with something that is no report"),
-        "ws1 runtime": ("unknown", "The host answered with something that is no report"),
+        "ws1 demo": ("ok", ""),
+        "ws1 runtime": ("ok", ""),
+        **{f"{name} {env}": unknown for name in SICK for env in ("caf?", "demo", "runtime")},
     }
-    assert found in rows["ws1 demo"]["found"]
-    assert "1 of 4 hosts is right; 3 are not (1 broken, 2 unknown)" in (tmp_path / "report/index.html").read_text()
+    for name, (_answer, found) in SICK.items():
+        assert found in rows[f"{name} demo"]["found"]
+    assert "1 of 6 hosts is right; 5 are not (1 broken, 4 unknown)" in (tmp_path / "report/index.html").read_text()
 
 
 def test_an_answer_without_text_is_readable_all_the_way_down() -> None:

@@ -16,10 +16,11 @@ from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._deploy import deploy
 from ansible_collections.airgap.conda.plugins.module_utils._store import Store
-from ansible_collections.airgap.conda.tests.unit.conftest import COLLECTIONS
+from ansible_collections.airgap.conda.tests.unit.conftest import CHECKOUT, COLLECTIONS
 from ansible_collections.airgap.conda.tests.unit.tiny_release import TREE, Made, make_release
 
 PLAYBOOK = Path(sys.executable).parent / "ansible-playbook"
+BYTECODE = CHECKOUT / "tests/tools/bytecode"
 # A runtime whose Python is that of the tests, which has what the modules need.
 RUNTIME = {**TREE, "bin/python": f'#!/bin/sh\nexec {sys.executable} "$@"\n'}
 
@@ -56,7 +57,7 @@ class Host:
         command = [str(PLAYBOOK), "-i", str(self.folder / "hosts.json"), "-e", json.dumps(variables), *options, what]
         environment = {
             **os.environ, "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_HOME": str(self.folder / "ansible"),
-            "ANSIBLE_NOCOLOR": "1", "COLUMNS": "9999",
+            "ANSIBLE_NOCOLOR": "1", "COLUMNS": "9999", "PYTHONPATH": str(BYTECODE),
         }  # fmt: skip
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         print(done.stdout + done.stderr)  # shown when the test fails
