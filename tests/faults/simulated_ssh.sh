@@ -5,9 +5,15 @@
 # Stands in for ssh: ssh [options] HOST COMMAND runs the command here, in a mount namespace where the store's place
 # holds that host's own tree. $FLEET/faults/HOST names what is wrong with the host, if anything is. A host with a folder
 # $FLEET/answers/HOST is hostile: nothing runs for it, the answer to each command is a file there, and what it gets is
-# kept in $FLEET/received/HOST.
+# kept in $FLEET/received/HOST. $FLEET/homes/HOST is the home of a host, and $FLEET/shells/HOST says what takes the
+# command: the program of a login shell, "noise" for one whose start-up file prints, or "terminal" for a terminal where
+# ssh asks for one.
 
-while [ $# -gt 2 ]; do shift; done
+terminal=
+while [ $# -gt 2 ]; do
+  if [ "$1" = -tt ]; then terminal=yes; fi
+  shift
+done
 host=$1 command=$2
 fault=$(cat "$FLEET/faults/$host" 2>/dev/null)
 tree=$FLEET/hosts/$host
@@ -42,10 +48,22 @@ case $fault in
   read-only) options=bind,ro ;;
   full) tree=$FLEET/full/$host ;;
 esac
-export tree options
+login=sh
+if [ -e "$FLEET/shells/$host" ]; then login=$(cat "$FLEET/shells/$host"); fi
+case $login,$terminal in
+  noise,*)
+    login=bash
+    export BASH_ENV="$FLEET/noise"
+    ;;
+  terminal,yes) login=terminal ;;
+  terminal,) login=sh ;;
+esac
+if [ -d "$FLEET/homes/$host" ]; then export HOME="$FLEET/homes/$host"; fi
+export tree options login
 # shellcheck disable=SC2016 # the shell in the namespace expands these
-set -- unshare --mount --propagation private \
-  sh -c 'mount --bind "$tree" "$FLEET/root" && mount -o "remount,$options" "$FLEET/root" && exec sh -c "$0"' "$command"
+set -- unshare --mount --propagation private sh -c 'mount --bind "$tree" "$FLEET/root" &&
+  mount -o "remount,$options" "$FLEET/root" &&
+  if [ "$login" = terminal ]; then exec script -qec "$0" /dev/null; else exec "$login" -c "$0"; fi' "$command"
 
 case $fault,$command in
   cut,*dd\ of=*env.tar*)
