@@ -22,6 +22,7 @@ from settings_said import failures, reasons, recap, seen
 from settings_table import HOSTS, NOTHING, RIGHT, THE_RUN, Case, Result
 
 from ansible_collections.airgap.conda.plugins.module_utils import _signature
+from ansible_collections.airgap.conda.plugins.module_utils._cli_file import write_command
 from ansible_collections.airgap.conda.plugins.module_utils._deploy import deploy
 from ansible_collections.airgap.conda.plugins.module_utils._release import MANIFEST
 from ansible_collections.airgap.conda.plugins.module_utils._store import Store
@@ -40,8 +41,9 @@ EXTRA: dict[str, dict[str, Any]] = {
     "verify": {},
     "remove": {"remove_env": "demo"},
 }
-# What may lie in a home: Ansible makes this folder for what it then removes.
-EXPECTED = {".ansible", ".ansible/tmp", ".ansible/cp", ".remote-tmp", "local-tmp"}
+# What may lie in a home: Ansible makes these folders for what it then removes, and fish keeps a history.
+EXPECTED = {".ansible", ".ansible/tmp", ".remote-tmp", "local-tmp"}
+KEPT = (".ansible/cp", ".config", ".local", ".cache")
 # What a start-up file of a shell prints: a title, and lines like those that are looked for.
 NOISE = r"""printf '\033]0;a host\007Welcome. root=/elsewhere\nroot\t/elsewhere\nworks=yes\nuser=12\n'
 echo 'Authorized use only' >&2
@@ -76,6 +78,7 @@ class Site:
             release.send(store)
             step = release.step()
             deploy(store, step, release.sha256, 2)
+            write_command(store)
             shutil.copytree(store.root, folder / "templates" / template, symlinks=True)
         shutil.rmtree(store.root)
         store.root.mkdir()
@@ -239,7 +242,7 @@ class Site:
                 inside = path.relative_to(self.folder / name).as_posix()
                 if name == "homes":
                     inside = inside.partition("/")[2]
-                if inside and inside not in EXPECTED and not inside.startswith(".ansible/cp/"):
+                if inside and inside not in EXPECTED and not inside.startswith(KEPT):
                     yield f"{name}/{path.relative_to(self.folder / name)}"
 
 
@@ -297,29 +300,32 @@ def faults(case: Case, found: Seen) -> list[str]:
 
 def _said(case: Case, found: Seen, host: str) -> Iterable[str]:
     """Say in what the words on one host are not as its row wants them."""
-    wanted, name = case.result.said[host], found.names[host]
+    wanted, name, page = case.result.said[host], found.names[host], found.page.get(host, "")
     why = reasons(found.output, name)
-    page = found.page.get(host)
     if wanted.startswith(THE_RUN):
-        pattern = re.compile(wanted.removeprefix(THE_RUN), re.DOTALL)
-        said = failures(found.output)
-        if not any(pattern.search(text) for text in said):
-            yield f"the run is not refused for {pattern.pattern!r}, but: {(said or ['nothing'])[-1][:300]}"
+        yield from _reason(wanted.removeprefix(THE_RUN), failures(found.output), "the run is not refused")
     elif wanted == NOTHING:
-        if seen(found.output, name) or page:
+        if page or seen(found.output, name):
             yield "it is spoken of"
     elif wanted == RIGHT:
-        if why and not case.rows[0].twice:
-            yield f"it is called wrong: {why[-1][:300]}"
-        if recap(found.output).get(name):
-            yield "the recap counts a failure"
-        if page not in (None, "ok"):
-            yield f"the page calls it wrong: {page[:300]}"
-        if not seen(found.output, name):
-            yield "nothing is said of it"
+        yield from _right(found, name, [] if case.rows[0].twice else why, page)
     else:
-        pattern = re.compile(wanted, re.DOTALL)
-        if not any(pattern.search(text) for text in [*why, page or ""]):
-            yield f"it is not called wrong for {wanted!r}, but: {(why or [page or 'nothing'])[-1][:300]}"
-        if page == "ok" and any(pattern.search(text) for text in why):
+        yield from _reason(wanted, [*why, *[page][: bool(page)]], "it is not called wrong")
+        if page == "ok" and why:
             yield "the page calls it right"
+
+
+def _right(found: Seen, name: str, why: list[str], page: str) -> Iterable[str]:
+    if why:
+        yield f"it is called wrong: {why[-1][:300]}"
+    if recap(found.output).get(name):
+        yield "the recap counts a failure"
+    if page not in ("", "ok"):
+        yield f"the page calls it wrong: {page[:300]}"
+    if not seen(found.output, name):
+        yield "nothing is said of it"
+
+
+def _reason(pattern: str, said: list[str], fault: str) -> Iterable[str]:
+    if not any(re.search(pattern, text, re.DOTALL) for text in said):
+        yield f"{fault} for {pattern!r}, but: {(said or ['nothing'])[-1][:300]}"
