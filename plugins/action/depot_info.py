@@ -1,12 +1,72 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Takes in what airgap.conda.depot_info answers."""
+"""Verify releases in a depot on the controller: once in a run, however many hosts want the same."""
 
 from __future__ import annotations
 
-from ansible_collections.airgap.conda.plugins.plugin_utils._answer_action import AnswerAction
+import os
+from pathlib import Path
+from typing import Any
+
+from ansible import constants as C
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.airgap.conda.plugins.module_utils._depot import Depot
+from ansible_collections.airgap.conda.plugins.module_utils._disk import os_errors
+from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError, all_of
+from ansible_collections.airgap.conda.plugins.plugin_utils._once import once
+from ansible_collections.airgap.conda.plugins.plugin_utils._paths import of_caller
 
 
-class ActionModule(AnswerAction):
-    """Controller side of airgap.conda.depot_info."""
+class ActionModule(ActionBase):
+    """Controller side of airgap.conda.depot_info; it has no other side."""
+
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return what the hosts need to know of each release, or all that is wrong with them in one message."""
+        super().run(tmp, task_vars)
+        _result, args = self.validate_argument_spec(
+            {
+                "depot": {"type": "path", "required": True},
+                "envs": {"type": "list", "elements": "str", "required": True},
+                "releases": {"type": "dict", "default": {}},
+                "allowed_signers": {"type": "path", "required": True},
+            }
+        )
+        depot, signers = Depot(Path(of_caller(args["depot"]))), Path(of_caller(args["allowed_signers"]))
+        pins = args["releases"]
+        found, faults = [], []
+        for env in args["envs"]:
+            try:
+                found.append(verified(depot, env, str(pins.get(env) or ""), signers, Path(C.DEFAULT_LOCAL_TMP)))
+            except AirgapError as error:
+                faults.append(error)
+        if faults:
+            error = all_of(faults)
+            return {"failed": True, "msg": str(error), **error.as_result()}
+        return {"changed": False, "releases": found}
+
+
+def verified(depot: Depot, env: str, pin: str, signers: Path, shared: Path) -> dict[str, Any]:
+    """Return what hosts need to know of a release, verified by the first one that wants it with this trust.
+
+    Nothing is shared between two lists of signers, nor after a file of the release or the list has changed.
+    """
+    release = depot.choose(env, pin)
+    folder = depot.folder(env, release)
+    with os_errors(f"Reading {env} {release}", folder):
+        # A file that is not there is told by the verification.
+        trust = [_state(os.stat(signers))] if signers.exists() else []
+        wanted = {
+            "folder": str(folder),
+            "files": [[path.name, *_state(path.lstat())] for path in sorted(folder.iterdir())],
+            "allowed_signers": [str(signers), trust],
+        }
+        return once(shared, wanted, lambda: depot.verify(env, release, signers).as_result())
+
+
+def _state(at: os.stat_result) -> list[int]:
+    """Return what changes with the content of a file."""
+    return [at.st_dev, at.st_ino, at.st_size, at.st_mtime_ns, at.st_ctime_ns]
