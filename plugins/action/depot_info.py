@@ -35,6 +35,10 @@ class ActionModule(ActionBase):
                 "allowed_signers": {"type": "path", "required": True},
             }
         )
+        lacking = [name for name in ("depot", "allowed_signers") if not args[name]]
+        if lacking:
+            error = _not_told(lacking)
+            return {"failed": True, "msg": str(error), **error.as_result()}
         depot, signers = Depot(Path(of_caller(args["depot"]))), Path(of_caller(args["allowed_signers"]))
         pins = args["releases"]
         found, faults = [], []
@@ -70,3 +74,13 @@ def verified(depot: Depot, env: str, pin: str, signers: Path, shared: Path) -> d
 def _state(at: os.stat_result) -> list[int]:
     """Return what changes with the content of a file."""
     return [at.st_dev, at.st_ino, at.st_size, at.st_mtime_ns, at.st_ctime_ns]
+
+
+def _not_told(lacking: list[str]) -> AirgapError:
+    return AirgapError(
+        "The depot, or who may sign, is not known",
+        wanted=" and ".join(lacking),
+        found="nothing",
+        where="the variables of this host",
+        remedy="give deploy_depot and deploy_allowed_signers in group_vars/all.yml",
+    )

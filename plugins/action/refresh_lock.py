@@ -13,6 +13,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.plugin_utils import _refresh_lock
+from ansible_collections.airgap.conda.plugins.plugin_utils._paths import of_caller
 
 
 class ActionModule(ActionBase):
@@ -28,7 +29,7 @@ class ActionModule(ActionBase):
         me = _refresh_lock.holder(os.getppid())
         try:
             for depot in dict.fromkeys(args["depots"]):
-                _refresh_lock.take(Path(depot), me, self._task.check_mode)
+                _refresh_lock.take(Path(of_caller(depot)), me, self._task.check_mode)
         except AirgapError as error:
             return {"failed": True, "msg": str(error), **error.as_result()}
         return {"changed": False, "pid": me.pid}

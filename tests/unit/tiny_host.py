@@ -72,5 +72,5 @@ class Done:
 
     def count(self, *names: str) -> int:
         """Return how many tasks of the host ended so (``ok``, ``changed``, ``skipped``, ``failed``)."""
-        recap = self.output[self.output.rindex("PLAY RECAP") :]
+        recap = re.findall("^ws1 .*", self.output[self.output.rindex("PLAY RECAP") :], re.MULTILINE)[0]
         return sum(int(re.findall(rf"\b{name}=(\d+)", recap)[0]) for name in names)
