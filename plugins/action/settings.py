@@ -70,14 +70,15 @@ class ActionModule(ActionBase):
         inventory = {name: known[name] for name in of.PATTERNS.keys() - self.extra.keys() if name in known}
         faults += of.pattern_faults(playbook, self._own, inventory, groups, groups["all"])
         if PLAYBOOKS[playbook].fleet and side != "bastion" and not faults:
-            reached = self.known["ansible_play_hosts_all"]
-            faults += of.reach_fault(fleet, reached, str(self.known.get("ansible_limit")))
-            faults += of.missing(
-                playbook,
-                side,
-                lambda name: name in self.extra or any(name in hostvars[host] for host in fleet),
-                lambda name: self.extra.get(name, next(iter(hostvars[host].get(name) for host in fleet), None)),
-            )
+            limit = str(self.known.get("ansible_limit"))
+            faults += of.reach_fault(fleet, self.known["ansible_play_hosts_all"], limit)
+        every = [host for host in ("localhost", *groups["all"]) if host in hostvars]
+        faults += of.missing(
+            playbook,
+            side,
+            lambda name: name in self.known or any(name in hostvars[host] for host in every),
+            lambda name: self.known.get(name),
+        )
         if faults:
             raise of.refusal(faults, "the command line and the inventory")
         return {"changed": False}

@@ -14,12 +14,13 @@ from ansible.inventory.manager import split_host_pattern
 
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.plugin_utils._setting_specs import (
+    ENVS,
     NAMES,
     PLAYBOOKS,
     SECRET,
     known_names,
+    needed,
     playbook_options,
-    role_options,
 )
 from ansible_collections.airgap.conda.plugins.plugin_utils._setting_values import FORMS, Unfit, settle, shown
 
@@ -105,15 +106,13 @@ def run_faults(playbook: str, extra: Mapping[str, Any], get: Callable[[str], Any
 
 def missing(playbook: str, side: str, is_given: Callable[[str], bool], old: Callable[[str], Any]) -> list[Fault]:
     """Return the variables that a run needs and has nowhere; ``old`` gives the value that an old name has somewhere."""
-    of, faults = PLAYBOOKS[playbook], []
-    options = dict(of.own)
-    for role in of.roles if side != "bastion" else ():
-        options.update(role_options(role) if role in ("deploy", "report", "verify") else {})
-    for name, option in options.items():
-        if option.get("required") and not is_given(name):
-            before = [key for key, new in of.old.items() if new == name and old(key) is not None]
-            found = f"nothing; {before[0]}={old(before[0])} is not read" if before else "nothing"
-            faults.append(Fault(name, FORMS[option["type"]], found))
+    faults = []
+    for name, option in needed(playbook, side).items():
+        if not is_given(name):
+            before = [key for key, new in PLAYBOOKS[playbook].old.items() if new == name and old(key) is not None]
+            found = f"nothing; {before[0]}, here {shown(old(before[0]))}, is not read" if before else "nothing"
+            wanted = ", ".join(option.get("choices", [])) or FORMS[option["type"]]
+            faults.append(Fault(name, "the name of an environment" if name in ENVS else wanted, found))
     return faults
 
 
@@ -133,7 +132,7 @@ def pattern_faults(
         if name not in PLAYBOOKS[playbook].own:
             continue
         if name in inventory and get(name) == inventory[name] and get(name) != usual:
-            faults.append(Fault(name, f"-e {name}=…, since Ansible chooses hosts first", "it in the inventory"))
+            faults.append(Fault(name, f"-e {name}=…, since Ansible chooses hosts first", f"{shown(inventory[name])} in the inventory, which does not count"))
             continue
         for part in split_host_pattern(get(name) or usual):
             plain = part.lstrip("!&")

@@ -49,7 +49,12 @@ def role_options(role: str) -> dict[str, dict[str, Any]]:
     return dict(yaml.load(text, Loader=loader)["argument_specs"]["main"]["options"])  # noqa: S506 - both are safe
 
 
-ROOT = {"deploy_root": role_options("deploy")["deploy_root"]}
+def chosen(role: str, *names: str) -> dict[str, dict[str, Any]]:
+    """Return some options of a role."""
+    return {name: role_options(role)[name] for name in names}
+
+
+ROOT, DRIVE = chosen("deploy", "deploy_root"), chosen("media", "media_drive")
 # What a repair wants only when it needs the depot.
 TRUST = {name: {"type": "path", "default": ""} for name in ("deploy_depot", "deploy_allowed_signers")}
 SIDE = {"type": "str", "choices": ["bastion", "controller", "both"], "required": True}
@@ -70,8 +75,13 @@ NAME, NAMED = {"type": "str", "default": ""}, {"type": "str", "required": True}
 PLAYBOOKS = {
     "build": Playbook(("build",), BASTION, OLD_BASTION, fleet=False),
     "deploy": Playbook(("deploy",), {**WORKSTATIONS, **BATCHES}, OLD_FLEET),
-    "export": Playbook(("media", "build"), BASTION, OLD_BASTION, fleet=False),
-    "import": Playbook(("media",), CONTROLLER, OLD_CONTROLLER, fleet=False),
+    "export": Playbook((), {**BASTION, **chosen("build", "build_depot"), **DRIVE}, OLD_BASTION, fleet=False),
+    "import": Playbook(
+        (),
+        {**CONTROLLER, **chosen("deploy", "deploy_depot", "deploy_allowed_signers"), **DRIVE},
+        OLD_CONTROLLER,
+        fleet=False,
+    ),
     "refresh": Playbook(
         ("build", "media", "deploy", "report"),
         {**WORKSTATIONS, **BASTION, **CONTROLLER, **BATCHES, "refresh_side": SIDE},
@@ -103,6 +113,15 @@ def playbook_options(playbook: str) -> dict[str, Mapping[str, Any]]:
     """Return the options of the roles of a playbook, and its own."""
     of = PLAYBOOKS[playbook]
     return {**{name: option for role in of.roles for name, option in role_options(role).items()}, **of.own}
+
+
+def needed(playbook: str, side: str) -> dict[str, Mapping[str, Any]]:
+    """Return the options without which a playbook cannot do its work; of a refresh, on one ``side``."""
+    roles = [role for role in PLAYBOOKS[playbook].roles if role != "media"]  # its playbooks give it all
+    if playbook == "refresh":
+        roles = {"bastion": ["build"], "controller": ["deploy", "report"]}.get(side, roles)
+    options = {name: option for role in roles for name, option in role_options(role).items()}
+    return {name: option for name, option in {**options, **PLAYBOOKS[playbook].own}.items() if option.get("required")}
 
 
 @lru_cache(maxsize=None)

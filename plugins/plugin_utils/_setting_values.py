@@ -25,7 +25,7 @@ from ansible_collections.airgap.conda.plugins.plugin_utils._setting_specs import
 
 FORMS = {
     "bool": "true or false",
-    "dict": "a dictionary, such as {demo: 1-1c0ffee5}",
+    "dict": "a dictionary, names with values",
     "int": "a whole number",
     "list": "a list, or names with commas between them",
     "path": "a path",

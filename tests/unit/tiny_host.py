@@ -48,7 +48,7 @@ class Host:
         inventory = {"workstations": {"hosts": {"ws1": {"ansible_connection": "local"}}}}
         (self.folder / "hosts.json").write_text(json.dumps(inventory), encoding="ascii")
         root = str(self.store.root)
-        variables = {"verify_root": root, "deploy_root": root, **variables}
+        variables = {"deploy_root": root, **variables}
         if not isinstance(what, str):
             play = [{"hosts": "workstations", "gather_facts": False, "tasks": what}]
             (self.folder / "play.json").write_text(json.dumps(play), encoding="ascii")
