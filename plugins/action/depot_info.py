@@ -37,8 +37,7 @@ class ActionModule(ActionBase):
         )
         lacking = [name for name in ("depot", "allowed_signers") if not args[name]]
         if lacking:
-            error = _not_told(lacking)
-            return {"failed": True, "msg": str(error), **error.as_result()}
+            return {"failed": True, "msg": str(_not_told(lacking)), **_not_told(lacking).as_result()}
         depot, signers = Depot(Path(of_caller(args["depot"]))), Path(of_caller(args["allowed_signers"]))
         pins = args["releases"]
         found, faults = [], []
@@ -48,8 +47,8 @@ class ActionModule(ActionBase):
             except AirgapError as error:
                 faults.append(error)
         if faults:
-            error = all_of(faults)
-            return {"failed": True, "msg": str(error), **error.as_result()}
+            fault = all_of(faults)
+            return {"failed": True, "msg": str(fault), **fault.as_result()}
         return {"changed": False, "releases": found}
 
 

@@ -48,10 +48,12 @@ class ActionModule(ActionBase):
 
     def _of_host(self, prefix: str, options: Any) -> dict[str, Any]:
         """Return the settings by their names without the prefix of the role."""
-        host, faults = host_of(self.known), []
+        host = host_of(self.known)
+        faults: list[of.Fault] = []
         local = self._connection.transport in ("local", "ansible.builtin.local")
         values = of.settled(options, self._own, local, faults)
-        own = {name.removeprefix(prefix).removeprefix("deploy_"): value for name, value in values.items() if name not in SECRET}
+        shown = {name: value for name, value in values.items() if name not in SECRET}
+        own = {name.removeprefix(prefix).removeprefix("deploy_"): value for name, value in shown.items()}
         if of.PYTHON in self._task.vars:
             ours = [self._templar.template(self._task.vars[of.PYTHON]), own.get("python")]
             used = self.known.get(of.PYTHON)
@@ -77,7 +79,7 @@ class ActionModule(ActionBase):
             playbook,
             side,
             lambda name: name in self.known or any(name in hostvars[host] for host in every),
-            lambda name: self.known.get(name),
+            self.known.get,
         )
         if faults:
             raise of.refusal(faults, "the command line and the inventory")

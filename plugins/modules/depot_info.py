@@ -18,7 +18,8 @@ requirements:
 author: airgap.conda contributors (@airgap-conda)
 options:
   depot:
-    description: Folder of the depot on the controller. A relative path is one from where C(ansible-playbook) was called.
+    description:
+      - Folder of the depot on the controller. A relative path is one from where C(ansible-playbook) was called.
     type: path
     required: true
   envs:

@@ -27,8 +27,8 @@ options:
     choices: [build, deploy, export, import, refresh, remove, repair, report, rollback, schedule, site, verify]
   hosts:
     description:
-      - The workstations of the inventory. With them, the whole run of O(playbook) is looked at, before any host is; what
-        was given with C(-e), groups, and C(--limit).
+      - The workstations of the inventory. With them, the whole run of O(playbook) is looked at, before any host is,
+        with what was given by C(-e), the groups, and C(--limit).
     type: list
     elements: str
 attributes:

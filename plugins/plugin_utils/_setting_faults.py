@@ -132,7 +132,8 @@ def pattern_faults(
         if name not in PLAYBOOKS[playbook].own:
             continue
         if name in inventory and get(name) == inventory[name] and get(name) != usual:
-            faults.append(Fault(name, f"-e {name}=…, since Ansible chooses hosts first", f"{shown(inventory[name])} in the inventory, which does not count"))
+            found = f"{shown(inventory[name])} in the inventory, which does not count"
+            faults.append(Fault(name, f"-e {name}=…, since Ansible chooses hosts first", found))
             continue
         for part in split_host_pattern(get(name) or usual):
             plain = part.lstrip("!&")
@@ -156,7 +157,8 @@ def interpreter_fault(used: Any, own: Collection[str], root: str, extra: Mapping
     """Return a fault when another Python would run the modules than the one that the role names for its tasks."""
     if used in own or (root and str(used).startswith(f"{root}/runtime/")):
         return []
-    return [outranked(used, f"-e {PYTHON}" if PYTHON in extra else "a fact, set_fact, include_vars or a role's parameter")]
+    by = f"-e {PYTHON}" if PYTHON in extra else "a fact, set_fact, include_vars or a role's parameter"
+    return [outranked(used, by)]
 
 
 def outranked(used: Any, source: str) -> Fault:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ class Playbook:
     fleet: bool = True
 
 
-@lru_cache(maxsize=None)
+@cache
 def role_options(role: str) -> dict[str, dict[str, Any]]:
     """Return the options of a role, as its argument_specs.yml has them."""
     text = (ROLES / role / "meta/argument_specs.yml").read_text(encoding="utf-8")
@@ -56,21 +56,26 @@ def chosen(role: str, *names: str) -> dict[str, dict[str, Any]]:
 
 ROOT, DRIVE = chosen("deploy", "deploy_root"), chosen("media", "media_drive")
 # What a repair wants only when it needs the depot.
-TRUST = {name: {"type": "path", "default": ""} for name in ("deploy_depot", "deploy_allowed_signers")}
-SIDE = {"type": "str", "choices": ["bastion", "controller", "both"], "required": True}
+TRUST: dict[str, Any] = {name: {"type": "path", "default": ""} for name in ("deploy_depot", "deploy_allowed_signers")}
+SIDE: dict[str, Any] = {"type": "str", "choices": ["bastion", "controller", "both"], "required": True}
 PATTERN = {"type": "str"}
 WORKSTATIONS, BASTION, CONTROLLER = (
     {"airgap_workstations": PATTERN},
     {"airgap_bastion": PATTERN},
     {"airgap_controller": PATTERN},
 )
-BATCHES = {"deploy_batches": {"type": "list", "elements": "str"}, "deploy_max_failed": {"type": "int", "default": 20}}
+BATCHES: dict[str, Any] = {
+    "deploy_batches": {"type": "list", "elements": "str"},
+    "deploy_max_failed": {"type": "int", "default": 20},
+}
 OLD_FLEET, OLD_BASTION, OLD_CONTROLLER = (
     {"workstations": "airgap_workstations"},
     {"bastion": "airgap_bastion"},
     {"controller": "airgap_controller"},
 )
 EVERY = {**OLD_FLEET, **OLD_BASTION, **OLD_CONTROLLER}
+NAME: dict[str, Any]
+NAMED: dict[str, Any]
 NAME, NAMED = {"type": "str", "default": ""}, {"type": "str", "required": True}
 PLAYBOOKS = {
     "build": Playbook(("build",), BASTION, OLD_BASTION, fleet=False),
@@ -124,7 +129,7 @@ def needed(playbook: str, side: str) -> dict[str, Mapping[str, Any]]:
     return {name: option for name, option in {**options, **PLAYBOOKS[playbook].own}.items() if option.get("required")}
 
 
-@lru_cache(maxsize=None)
+@cache
 def known_names() -> frozenset[str]:
     """Return the name of every variable that anything in the collection reads."""
 

@@ -73,10 +73,8 @@ def _text(value: Any) -> str:
 def _list(value: Any) -> list[Any]:
     """Take a list, a text with commas, or a list as JSON: what -e gives is a text."""
     if isinstance(value, str):
-        if value.strip()[:1] in ("[", "{"):
-            value = _yaml(value)
-        else:
-            value = [item.strip() for item in value.split(",")]
+        json = value.strip()[:1] in ("[", "{")
+        value = _yaml(value) if json else [item.strip() for item in value.split(",")]
     elif isinstance(value, int) and not isinstance(value, bool):
         value = [value]
     if not isinstance(value, (list, tuple)) or "" in value:

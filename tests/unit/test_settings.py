@@ -43,7 +43,7 @@ def _settled(name: str, value: Any, local: bool = True) -> Any:
         ("deploy_envs", "demo, imaging", ["demo", "imaging"]),
         ("deploy_envs", '["demo", "imaging"]', ["demo", "imaging"]),
         ("deploy_envs", 2004, ["2004"]),
-        ("build_envs", '[{"name": "demo", "container": "x"}, "runtime"]', [{"name": "demo", "container": "x"}, "runtime"]),
+        ("build_envs", '[{"name": "demo"}, "runtime"]', [{"name": "demo"}, "runtime"]),
         ("deploy_keep", "3", 3),
         ("deploy_facts", "yes", True),
         ("deploy_facts", "false", False),
@@ -146,7 +146,7 @@ def test_each_option_has_a_prefix_of_its_own() -> None:
     ("names", "found"),
     [
         (["deploy_env", "deploy_release", "deploy_depots"], ["deploy_envs", "deploy_releases", "deploy_depot"]),
-        (["report_paht", "rollback_envs", "airgap_workstation"], ["report_path", "rollback_env", "airgap_workstations"]),
+        (["report_paht", "rollback_envs"], ["report_path", "rollback_env"]),
         (["deploy_user", "deploy_key", "build_number", "report_name", "env", "_deploy_set", "deploy_envs"], []),
     ],
 )
@@ -160,7 +160,8 @@ def _run(playbook: str, **extra: Any) -> str:
 
 
 def test_old_names_by_e_are_refused_with_the_new_ones() -> None:
-    assert "Wanted: env: rollback_env in its place. Found: env: 'demo' by -e, which is not read" in _run("rollback", env="demo")
+    said = _run("rollback", env="demo")
+    assert "Wanted: env: rollback_env in its place. Found: env: 'demo' by -e, which is not read" in said
     assert "release: remove_release" in _run("remove", remove_env="demo", release="1-1c0ffee5")
     for playbook, of_it in PLAYBOOKS.items():
         assert ("workstations: airgap_workstations" in _run(playbook, workstations="lab3")) == of_it.fleet, playbook
@@ -181,10 +182,10 @@ def test_all_faults_are_one_message() -> None:
 
 
 def test_another_python_by_e_is_refused() -> None:
-    assert "/usr/bin/python3 by -e ansible_python_interpreter" in _run("deploy", ansible_python_interpreter="/usr/bin/python3")
+    said = _run("deploy", ansible_python_interpreter="/usr/bin/python3")
+    assert "/usr/bin/python3 by -e ansible_python_interpreter" in said
     assert _run("deploy", ansible_python_interpreter="/opt/conda-envs/runtime/current/bin/python") == ""
-    used = ("/usr/bin/python3", ["ours"], "/opt/conda-envs", {})
-    assert "set_fact" in of.interpreter_fault(*used)[0].found
+    assert "set_fact" in of.interpreter_fault("/usr/bin/python3", ["ours"], "/opt/conda-envs", {})[0].found
     assert of.interpreter_fault("/opt/conda-envs/runtime/1-1c0ffee5/bin/python", ["ours"], "/opt/conda-envs", {}) == []
 
 
@@ -194,8 +195,8 @@ def test_what_is_missing_names_what_an_old_name_has() -> None:
     assert [(fault.name, fault.found) for fault in faults] == [
         ("rollback_env", "nothing; env, here 'production', is not read")
     ]
-    lacking = {fault.name for fault in of.missing("refresh", "controller", lambda name: name == "refresh_side", old.get)}
-    assert lacking == {"deploy_envs", "deploy_depot", "deploy_allowed_signers", "report_path"}
+    faults = of.missing("refresh", "controller", lambda name: name == "refresh_side", old.get)
+    assert {fault.name for fault in faults} == {"deploy_envs", "deploy_depot", "deploy_allowed_signers", "report_path"}
 
 
 def test_a_run_without_hosts_is_refused() -> None:
@@ -223,8 +224,8 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
 
 
 def test_a_string_of_environments_and_a_relative_root_in_a_play(host: Host) -> None:
-    settings = {"airgap.conda.settings": {"role": "verify"}, "register": "x"}
-    shown = {"ansible.builtin.debug": {"msg": "{{ x.settings.envs }} in {{ x.settings.root }}"}}
+    settings: dict[str, Any] = {"airgap.conda.settings": {"role": "verify"}, "register": "x"}
+    shown: dict[str, Any] = {"ansible.builtin.debug": {"msg": "{{ x.settings.envs }} in {{ x.settings.root }}"}}
     play = [settings, shown]
     done = host.play(play, verify_root="/opt/x/", verify_envs="demo, runtime", verify_gpu_probe={})
     assert "['demo', 'runtime'] in /opt/x\"" in done.output
