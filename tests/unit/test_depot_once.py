@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.action.depot_info import verified
+from ansible_collections.airgap.conda.plugins.action.depot_info import slips, verified
 from ansible_collections.airgap.conda.plugins.module_utils import _signature
 from ansible_collections.airgap.conda.plugins.module_utils._depot import Depot
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError, all_of
@@ -130,3 +130,8 @@ def test_all_that_the_depot_lacks_is_one_message(depot: Depot) -> None:
         "The depot does not have this release. Wanted: one (the newest); two (the newest). Found: environments demo. "
         f"Where: {depot.path}. Remedy: build or import it first, or correct its name."
     )
+
+
+def test_a_pin_that_is_a_slip_of_the_pen(depot: Depot) -> None:
+    envs = ["runtime", "dem", "imaging"]
+    assert slips(depot, {"dmeo": ONE, "imagin": ONE, "other": ONE, "demo": ONE, "imaging": ONE}, envs) == ["imagin"]
