@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,7 @@ def _work(folder: Path) -> dict[str, Any]:
     def work() -> dict[str, Any]:
         with open(folder / "calls", "a", encoding="ascii") as stream:
             stream.write("x")
+        time.sleep(0.3)  # so that all others are there before it ends
         return {"a": 1}
 
     return once(folder, {"x": 1}, work)
