@@ -40,7 +40,7 @@ class ActionModule(ControllerAction):
             host: with_failure(host_report(host, seen, verified, time), options["failures"].get(host))
             for host, seen, verified in zip(options["hosts"], options["seen"], options["verified"])
         }
-        return write_report(Path(options["path"]), options["hosts"], reports, time, self._task.check_mode)
+        return write_report(Path(options["path"]).absolute(), options["hosts"], reports, time, self._task.check_mode)
 
     def _first(self, path: str) -> bool:
         """Tell whether this task of this run is here for the first time; not every strategy heeds run_once."""

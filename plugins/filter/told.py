@@ -29,7 +29,7 @@ options:
 
 EXAMPLES = r"""
 - name: Nothing more
-  hosts: "{{ hostvars | airgap.conda.told if hostvars is defined else 'all:!all' }}"
+  hosts: "{{ hostvars | default({}) | airgap.conda.told }}"
 """
 
 RETURN = r"""
@@ -49,7 +49,7 @@ def told(hostvars: Mapping[str, Mapping[str, Any]]) -> str:
     if any(hostvars[host].get(TOLD) for host in hostvars):
         return NOBODY
     options = RunOptions.of_this_run()
-    if options.partial and not options.direct:
+    if options.listing or (options.partial and not options.direct):
         # Who imports the playbook may have asked for another part of all that he has.
         return NOBODY
     raise AirgapError(

@@ -20,7 +20,7 @@ _ANY = {"all", "tagged", "untagged", "always", "never"}
 
 @dataclass(frozen=True)
 class RunOptions:
-    """The options that make a run do less than its playbooks say."""
+    """The options that make a run do less than its playbooks say; ``listing`` is one that only shows what they say."""
 
     check: bool = False
     tags: tuple[str, ...] = ()
@@ -28,6 +28,7 @@ class RunOptions:
     start_at: str = ""
     step: bool = False
     playbooks: tuple[str, ...] = ()
+    listing: bool = False
 
     @classmethod
     def of_this_run(cls) -> RunOptions:
@@ -40,6 +41,7 @@ class RunOptions:
             str(args.get("start_at_task") or ""),
             bool(args.get("step")),
             _texts(args.get("args")),
+            any(args.get(name) for name in ("syntax", "listhosts", "listtasks", "listtags")),
         )
 
     @property
