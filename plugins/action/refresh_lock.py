@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible_collections.airgap.conda.plugins.plugin_utils import _refresh_lock
 from ansible_collections.airgap.conda.plugins.plugin_utils._controller_action import ControllerAction
+from ansible_collections.airgap.conda.plugins.plugin_utils._paths import of_caller
 
 
 class ActionModule(ControllerAction):
@@ -24,5 +25,5 @@ class ActionModule(ControllerAction):
         # Each task runs in a child of the process that lives for the whole run.
         me = _refresh_lock.holder(os.getppid())
         for depot in dict.fromkeys(options["depots"]):
-            _refresh_lock.take(Path(depot), me, self._task.check_mode)
+            _refresh_lock.take(Path(of_caller(depot)), me, self._task.check_mode)
         return {"changed": False, "pid": me.pid}

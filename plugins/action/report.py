@@ -17,6 +17,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._report import now
 from ansible_collections.airgap.conda.plugins.module_utils._report_answer import host_report, with_failure
 from ansible_collections.airgap.conda.plugins.module_utils._report_files import require_time, write_report
 from ansible_collections.airgap.conda.plugins.plugin_utils._controller_action import ControllerAction
+from ansible_collections.airgap.conda.plugins.plugin_utils._paths import of_caller
 
 
 class ActionModule(ControllerAction):
@@ -40,7 +41,7 @@ class ActionModule(ControllerAction):
             host: with_failure(host_report(host, seen, verified, time), options["failures"].get(host))
             for host, seen, verified in zip(options["hosts"], options["seen"], options["verified"])
         }
-        return write_report(Path(options["path"]).absolute(), options["hosts"], reports, time, self._task.check_mode)
+        return write_report(Path(of_caller(options["path"])), options["hosts"], reports, time, self._task.check_mode)
 
     def _first(self, path: str) -> bool:
         """Tell whether this task of this run is here for the first time; not every strategy heeds run_once."""

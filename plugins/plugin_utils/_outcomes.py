@@ -117,18 +117,24 @@ def _well(result: Result) -> bool:
 
 
 def _deploy(steps: Steps, known: Result, options: RunOptions) -> AirgapError | str:
-    runtime, look, release = (steps[name] for name in ("_deploy_runtime", "_deploy_preflight", "_deploy_release"))
+    depot, runtime, look = (steps[name] for name in ("_deploy_depot", "_deploy_runtime", "_deploy_preflight"))
+    release = steps["_deploy_release"]
     if options.check and _well(runtime) and runtime.get("changed") and runtime.get("interpreter") == "":
         return ""  # the runtime would be installed, and nothing can be looked at without it
-    if not _well(look) or not isinstance(look.get("work"), bool):
+    if not _well(look) or not isinstance(look.get("work"), bool) or not isinstance(look.get("steps"), list):
         return "it was not looked what is to be done"
-    if not look["work"]:
-        return ""
-    current, wanted = release.get("current"), look.get("steps")
-    if not _well(release) or not isinstance(current, Mapping) or not isinstance(wanted, list):
+    found = {step.get("env"): step.get("id") for step in map(_mapping, look["steps"])}
+    if not _well(depot) or not isinstance(depot.get("releases"), list):
+        return "it is not known which releases are wanted"
+    wanted = {item["env"]: item["id"] for item in depot["releases"]}
+    left = [env for env, name in wanted.items() if found.get(env) != name]
+    if left or not look["work"]:
+        return f"{left[0]} was not looked at" if left else ""
+    current = release.get("current")
+    if not _well(release) or not isinstance(current, Mapping):
         return "the releases were not installed and switched"
-    left = [step.get("env") for step in map(_mapping, wanted) if current.get(step.get("env")) != step.get("id")]
-    return f"of {clean(str(left[0]))} it is not said that it is current" if left else ""
+    left = [env for env, name in wanted.items() if current.get(env) != name]
+    return f"of {left[0]} it is not said that it is current" if left else ""
 
 
 def _verify(steps: Steps, known: Result, options: RunOptions) -> AirgapError | str:

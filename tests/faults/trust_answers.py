@@ -67,7 +67,7 @@ def _module(forgery: Forgery, place: Path, made: Any) -> list[str]:
     faults = [f"{name} was taken in" for name in result.keys() - returns.keys() - OWN]
     if not result.get("failed") and forgery.kind in ("preflight", "repair"):
         faults += _asks(forgery, result, made)
-    known = {"_deploy_preflight": {"work": False}, "_deploy_failure": result if result.get("failed") else {}}
+    known = {"_deploy_failure": result if result.get("failed") else {}}
     wrong = outcomes([HOST], {HOST: known})["wrong"]
     outcome = wrong.get(HOST) if isinstance(wrong, dict) else None
     seen = {

@@ -20,10 +20,18 @@ SKIPPED = {"skipped": True, "changed": False, "skip_reason": "Conditional result
 BAD = {"failed": True, "msg": "a\n traceback"}
 ERROR = AirgapError("A check of demo 2 failed", wanted="w", found="exit status 1", where="/p", remedy="mend it")
 RUNTIME = {"changed": False, "interpreter": "/p"}
-NO_WORK = {"_deploy_runtime": RUNTIME, "_deploy_preflight": {"work": False, "steps": []}, "_deploy_release": SKIPPED}
-DONE = {
+DEPOT = {"changed": False, "releases": [{"env": "demo", "id": "2-1c0ffee5"}]}
+FOUND = {"work": False, "steps": [{"env": "demo", "id": "2-1c0ffee5"}]}
+NO_WORK = {
+    "_deploy_depot": DEPOT,
     "_deploy_runtime": RUNTIME,
-    "_deploy_preflight": {"work": True, "steps": [{"env": "demo", "id": "2-1c0ffee5"}]},
+    "_deploy_preflight": FOUND,
+    "_deploy_release": SKIPPED,
+}
+DONE = {
+    "_deploy_depot": DEPOT,
+    "_deploy_runtime": RUNTIME,
+    "_deploy_preflight": {**FOUND, "work": True},
     "_deploy_release": {"changed": True, "current": {"demo": "2-1c0ffee5"}},
 }
 DEPLOY: dict[str, dict[str, Any]] = {
@@ -105,11 +113,15 @@ def test_the_share_is_that_of_the_hosts_that_answered(hosts: list[str], percent:
         {**DONE, "_deploy_release": {"changed": False}},
         {**DONE, "_deploy_release": {"changed": False, "current": {"demo": "1-1c0ffee5"}}},
         {**NO_WORK, "_deploy_preflight": {}},
-        {**NO_WORK, "_deploy_preflight": {"work": "no", "steps": []}},
-        {**NO_WORK, "_deploy_preflight": {**NO_WORK["_deploy_preflight"], "skipped": True}},
+        {**NO_WORK, "_deploy_preflight": {**FOUND, "steps": []}},
+        {**NO_WORK, "_deploy_preflight": {**FOUND, "steps": [{"env": "demo", "id": "1-1c0ffee5"}]}},
+        {**NO_WORK, "_deploy_preflight": {**FOUND, "work": True}},
+        {**NO_WORK, "_deploy_depot": {}},
+        {**NO_WORK, "_deploy_preflight": {**FOUND, "work": "no"}},
+        {**NO_WORK, "_deploy_preflight": {**FOUND, "skipped": True}},
         {"_deploy_runtime": {"changed": True, "interpreter": ""}},  # only of a run that changes nothing
     ],
-    ids=range(11),
+    ids=range(15),
 )
 def test_that_nothing_failed_shows_nothing(known: dict[str, Any]) -> None:
     assert wrong_of(known).startswith(NOT_SHOWN)
