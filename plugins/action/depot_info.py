@@ -7,51 +7,46 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ansible import constants as C
-from ansible.plugins.action import ActionBase
 
 from ansible_collections.airgap.conda.plugins.module_utils._answer import clean
 from ansible_collections.airgap.conda.plugins.module_utils._depot import Depot
 from ansible_collections.airgap.conda.plugins.module_utils._disk import os_errors
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError, all_of
+from ansible_collections.airgap.conda.plugins.plugin_utils._controller_action import ControllerAction
 from ansible_collections.airgap.conda.plugins.plugin_utils._once import once
 from ansible_collections.airgap.conda.plugins.plugin_utils._paths import of_caller
 
 
-class ActionModule(ActionBase):
+class ActionModule(ControllerAction):
     """Controller side of airgap.conda.depot_info; it has no other side."""
 
-    _requires_connection = False
+    ARGUMENTS: Mapping[str, Any] = {
+        "depot": {"type": "path", "required": True},
+        "envs": {"type": "list", "elements": "str", "required": True},
+        "releases": {"type": "dict", "default": {}},
+        "allowed_signers": {"type": "path", "required": True},
+    }
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def step(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return what the hosts need to know of each release, or all that is wrong with them in one message."""
-        super().run(tmp, task_vars)
-        _result, args = self.validate_argument_spec(
-            {
-                "depot": {"type": "path", "required": True},
-                "envs": {"type": "list", "elements": "str", "required": True},
-                "releases": {"type": "dict", "default": {}},
-                "allowed_signers": {"type": "path", "required": True},
-            }
-        )
-        lacking = [name for name in ("depot", "allowed_signers") if not args[name]]
+        lacking = [name for name in ("depot", "allowed_signers") if not options[name]]
         if lacking:
-            return {"failed": True, "msg": str(_not_told(lacking)), **_not_told(lacking).as_result()}
-        depot, signers = Depot(Path(of_caller(args["depot"]))), Path(of_caller(args["allowed_signers"]))
-        pins = args["releases"]
-        found, faults = [], [_slip(depot, pin, args["envs"]) for pin in slips(depot, pins, args["envs"])]
-        for env in args["envs"]:
+            raise _not_told(lacking)
+        depot, signers = Depot(Path(of_caller(options["depot"]))), Path(of_caller(options["allowed_signers"]))
+        envs, pins = options["envs"], options["releases"]
+        found, faults = [], [_slip(depot, pin, envs) for pin in slips(depot, pins, envs)]
+        for env in envs:
             try:
                 found.append(verified(depot, env, str(pins.get(env) or ""), signers, Path(C.DEFAULT_LOCAL_TMP)))
             except AirgapError as error:
                 faults.append(error)
         if faults:
-            fault = all_of(faults)
-            return {"failed": True, "msg": str(fault), **fault.as_result()}
+            raise all_of(faults)
         return {"changed": False, "releases": found}
 
 
