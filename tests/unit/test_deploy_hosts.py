@@ -19,7 +19,7 @@ from ansible_collections.airgap.conda.tests.unit.tiny_host import PLAYBOOK, RUNT
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_key, make_release, release_id
 
 ONE, TWO, THREE = map(release_id, (1, 2, 3))
-SHOWN = "SHOWN {{ inventory_hostname }} {{ (_deploy_depot.releases | last).id }} from {{ _deploy_depot.releases[0].path }}"
+SHOWN = "{{ inventory_hostname }} {{ (_deploy_depot.releases | last).id }} from {{ _deploy_depot.releases[0].path }}"
 
 
 def _depots(folder: Path) -> None:
@@ -57,18 +57,18 @@ def test_each_host_has_its_own_depot_trust_and_pins(tmp_path: Path, strategy: st
     show = {"ansible.builtin.debug": {"msg": SHOWN}, "when": "_deploy_depot.releases is defined"}
     play = {"hosts": "workstations", "gather_facts": False, "strategy": strategy, "roles": [role], "tasks": [show]}
     (tmp_path / "play.json").write_text(json.dumps([play]), encoding="ascii")
-    environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_HOME": str(tmp_path / "ansible")}
+    paths = {"ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_HOME": str(tmp_path / "ansible")}
     done = subprocess.run(
         [PLAYBOOK, "-i", "hosts.json", "--check", "play.json"],
         cwd=tmp_path,
-        env={**environment, "ANSIBLE_NOCOLOR": "1"},
+        env={**os.environ, **paths, "ANSIBLE_NOCOLOR": "1"},
         capture_output=True,
         text=True,
         check=False,
     )
     print(done.stdout + done.stderr)
     for host, release, depot in (("usual", TWO, "depot"), ("pinned", ONE, "depot"), ("elsewhere", THREE, "other")):
-        assert f"SHOWN {host} {release} from {tmp_path}/{depot}/runtime" in done.stdout
+        assert f"{host} {release} from {tmp_path}/{depot}/runtime" in done.stdout
     said = {host: [line for line in done.stdout.splitlines() if f"fatal: [{host}]" in line] for host in hosts}
     assert {host for host, lines in said.items() if lines} == {"strict", "lacking"}
     assert f"a signature by a key of {tmp_path}/strict/key.signers" in said["strict"][0]
