@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from ansible_collections.airgap.conda.plugins.module_utils import _limits
@@ -39,6 +39,23 @@ class AirgapError(Exception):
     def as_result(self) -> dict[str, str]:
         """Return the fields a module adds to its failure, for callers that read them by name."""
         return {"wanted": self.wanted, "found": self.found, "where": self.where, "remedy": self.remedy}
+
+
+def all_of(errors: Sequence[AirgapError]) -> AirgapError:
+    """Return several errors as one, which says each thing once; a single one as it is."""
+    if len(errors) == 1:
+        return errors[0]
+
+    def each(texts: list[str]) -> str:
+        return "; ".join(dict.fromkeys(texts))
+
+    return AirgapError(
+        each([error.problem for error in errors]),
+        wanted=each([error.wanted for error in errors]),
+        found=each([error.found for error in errors]),
+        where=each([error.where for error in errors]),
+        remedy=each([error.remedy for error in errors]),
+    )
 
 
 def _without_stop(text: str) -> str:

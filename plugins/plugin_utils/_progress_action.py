@@ -23,7 +23,7 @@ class ProgressAction(AnswerAction):
         """Run the module; returns what came back."""
         host = host_of(task_vars)
         folder = self._make_tmp_path()
-        args = {"progress": f"{folder}/progress", **self._task.args}
+        args = {"progress": f"{folder}/progress", **self.arguments()}
         try:
             with shown(lambda: self._read(args["progress"]), lambda text: Display().display(f"{host}: {text}")):
                 return dict(self._execute_module(module_args=args, task_vars=task_vars))

@@ -18,7 +18,7 @@ from trust_canary import LIMIT, UNFIT, Canary
 from trust_forge import Forgery
 from trust_truth import ASKED, Truths, forgeries
 
-from ansible_collections.airgap.conda.plugins.filter.deploy_outcomes import deploy_outcomes
+from ansible_collections.airgap.conda.plugins.filter.outcomes import outcomes
 from ansible_collections.airgap.conda.plugins.filter.readable import readable
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._report_answer import host_report, with_failure
@@ -67,8 +67,9 @@ def _module(forgery: Forgery, place: Path, made: Any) -> list[str]:
     faults = [f"{name} was taken in" for name in result.keys() - returns.keys() - OWN]
     if not result.get("failed") and forgery.kind in ("preflight", "repair"):
         faults += _asks(forgery, result, made)
-    known = {"_deploy_runtime": {"changed": False}, "_deploy_failure": result if result.get("failed") else {}}
-    outcome = deploy_outcomes([HOST], {HOST: known})["wrong"].get(HOST)
+    known = {"_deploy_failure": result if result.get("failed") else {}}
+    wrong = outcomes([HOST], {HOST: known})["wrong"]
+    outcome = wrong.get(HOST) if isinstance(wrong, dict) else None
     seen = {
         "stdout": f"root\t/opt\nruntime/current\t{made[0].manifest.id}\t1\ndemo/current\t{made[1].manifest.id}\t1\n"
     }

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.airgap.conda.plugins.filter.build_summary import build_summary
-from ansible_collections.airgap.conda.plugins.filter.deploy_outcomes import deploy_outcomes
+from ansible_collections.airgap.conda.plugins.filter.outcomes import outcomes
 from ansible_collections.airgap.conda.plugins.filter.readable import readable
 from ansible_collections.airgap.conda.plugins.filter.setting import setting
 from ansible_collections.airgap.conda.plugins.module_utils import _report_files
@@ -137,11 +137,10 @@ WRONG: list[Any] = [
 @pytest.mark.parametrize("value", WRONG, ids=range(len(WRONG)))
 @pytest.mark.parametrize("name", ["_deploy_runtime", "_deploy_preflight", "_deploy_release", "_deploy_failure"])
 def test_a_host_with_forged_variables_does_not_end_the_account_of_the_others(name: str, value: Any) -> None:
-    hosts = {
-        "bad": {"_deploy_runtime": {"changed": False}, name: value},
-        "good": {"_deploy_runtime": {"changed": False}},
-    }
-    outcome = deploy_outcomes(hosts, hosts)
+    depot, look = {"releases": [{"env": "demo", "id": "1-1c0ffee5"}]}, [{"env": "demo", "id": "1-1c0ffee5"}]
+    well: dict[str, Any] = {"_deploy_depot": depot, "_deploy_preflight": {"work": False, "steps": look}}
+    hosts = {"bad": {**well, name: value}, "good": well}
+    outcome = outcomes(hosts, hosts)
     assert "good" not in outcome["wrong"]
     assert len(json.dumps(outcome)) < 20 * MESSAGE
     assert "\\u001b" not in json.dumps(outcome)
