@@ -24,6 +24,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._report import (
 )
 
 _NAME_OF = re.compile(r"[\w.+-]{1,64}")
+_TIME = re.compile(r"[0-9]{1,11}")
 _ODD = re.compile(r"[^\w.+-]")
 # Characters of a name.
 _NAME = 64
@@ -78,15 +79,11 @@ def _links(seen: Mapping[str, Any]) -> dict[str, Installed]:
     for link in links[:NAMED] if isinstance(links, (list, tuple)) else ():
         if not isinstance(link, Mapping):
             continue
-        env, release, since = (link.get(name) for name in ("env", "release", "since"))
-        if _is_name(env) and _is_name(release) and isinstance(since, int) and 0 <= since < 10**11:
-            time = datetime.fromtimestamp(since, timezone.utc).strftime(TIME_FORMAT)
+        env, release, since = (str(link.get(name)) for name in ("env", "release", "since"))
+        if _NAME_OF.fullmatch(env) and _NAME_OF.fullmatch(release) and _TIME.fullmatch(since):
+            time = datetime.fromtimestamp(int(since), timezone.utc).strftime(TIME_FORMAT)
             found[env] = Installed(env, release, since=time)
     return found
-
-
-def _is_name(value: Any) -> bool:
-    return isinstance(value, str) and bool(_NAME_OF.fullmatch(value))
 
 
 def _whole_host(host: str, seen: Mapping[str, Any], links: Mapping[str, Installed]) -> Trouble | None:

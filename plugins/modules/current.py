@@ -10,7 +10,8 @@ module: current
 short_description: Tell which releases are current on a host that may have no Python
 version_added: 0.1.0
 description:
-  - Reads the links of the store with nothing but a shell, whatever the login shell of the user is and whatever it prints.
+  - Reads the links of the store with nothing but a shell, whatever the login shell of the user is, and whatever that
+    prints.
   - The role P(airgap.conda.report#role) asks this first, since the runtime of a host may be what is wrong with it.
 author: airgap.conda contributors (@airgap-conda)
 extends_documentation_fragment: [airgap.conda.store]

@@ -4,11 +4,12 @@
 """One way of sending shell to a host, and one way of reading what it says, whatever the user's login shell is.
 
 What is sent is one line without quotes: base64 of a packed script, which ``/bin/sh`` gets. It means the same to sh, csh
-and fish, and to sudo, su or doas around it; packed, as the csh of BSD takes some 8,000 characters. The script starts in an environment of its own, so what an rc file set (a
-PATH, a locale, TMPDIR, CDPATH, options and functions of a shell) does not reach it.
+and fish, and to sudo, su or doas around it; packed, as the csh of BSD takes some 8,000 characters. The script starts in
+an environment of its own, so what an rc file set (a PATH, a locale, TMPDIR, CDPATH, options and functions of a shell)
+does not reach it.
 
-What is read are the lines that begin with a mark, a random word that was made for this one call. So whatever an rc file,
-a banner, sudo or a terminal prints, before, after or in between, is never taken for an answer.
+What is read are the lines that begin with a mark, a random word that was made for this one call. So whatever an rc
+file, a banner, sudo or a terminal prints, before, after or in between, is never taken for an answer.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ VALUES, HEARD = 1_000, 1 << 20
 # Seconds after its limit that a host gives up a process that cannot even be killed.
 LATER = 5
 
-_CLEAN = 'exec env -i PATH="/usr/sbin:/usr/bin:/sbin:/bin:$PATH" HOME="${{HOME:-/}}" LC_ALL=C{keep} {shell} </dev/null\n'
+_PATH = "/usr/sbin:/usr/bin:/sbin:/bin:$PATH"
+_CLEAN = f'exec env -i PATH="{_PATH}" HOME="${{{{HOME:-/}}}}" LC_ALL=C{{keep}} {{shell}} </dev/null\n'
 _MARKED = """\
 mark={mark}
 exec 2>&1
@@ -45,6 +47,7 @@ printf '\\n%s end=%s\\n' "$mark" "$?"
 # Nothing of what may hang (stat on a mount whose server is gone) holds the connection: neither its output nor its end
 # is waited for longer than the reader lives.
 _LIMITED = """\
+exec 2>/dev/null  # where this shell would say that it was killed
 timeout -s KILL {limit} /bin/sh -c "$1" </dev/null 2>&1 | timeout -s KILL {later} head -c {heard} 2>&1 &
 wait $!
 printf '\\n%s over\\n' {mark}

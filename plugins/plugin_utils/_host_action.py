@@ -93,9 +93,7 @@ class HostAction(ActionBase):
         found = clean(f"{done.get('stderr', '')} {done['stdout']}", MESSAGE) or f"exit status {done['rc']}"
         return Heard((), found, begun=False, status=-1)
 
-    def sh(
-        self, what: str, host: str, script: str, names: str = "", limit: int = 0
-    ) -> Heard:
+    def sh(self, what: str, host: str, script: str, names: str = "", limit: int = 0) -> Heard:
         """Run a script as ``ask`` does; raises AirgapError where it does not end well."""
         heard = self.ask(script, names, limit)
         if heard.status != 0:
@@ -104,7 +102,7 @@ class HostAction(ActionBase):
 
     # --- the temporary folder -------------------------------------------------------------------------------------
 
-    def _make_tmp_path(self, remote_user: str | None = None, need: int = 0) -> str:
+    def _make_tmp_path(self, remote_user: str | None = None, need: int = 0) -> str:  # noqa: ARG002 - Ansible's
         """Make a folder that is the remote user's alone, in the first place that has ``need`` bytes of room.
 
         Takes the place of Ansible's: what an rc file prints is not taken for the path, a home that is missing, full or
@@ -128,7 +126,7 @@ class HostAction(ActionBase):
     def _places(self) -> tuple[list[str], list[str]]:
         """Return the folders to try, as words of shell, and the variables of the user's that are in them."""
         wanted = str(self.get_shell_option("remote_tmp", default="~/.ansible/tmp"))
-        system = [str(path) for path in self.get_shell_option("system_tmpdirs", default=["/var/tmp", "/tmp"])]
+        system = [str(path) for path in self.get_shell_option("system_tmpdirs", default=[])]
         if self._is_become_unprivileged() and wanted.rstrip("/") not in system:
             places = system  # the user that is become cannot get into the other one's home
         else:

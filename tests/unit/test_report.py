@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.filter.readable import readable
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._report import Fleet, HostReport, fleet, parse_host
 from ansible_collections.airgap.conda.plugins.module_utils._report_answer import host_report, with_failure
