@@ -118,7 +118,7 @@ class HostAction(ActionBase):
             raise
         folder = heard.first().get("folder", "")
         if heard.status != 0 or len(folder) > VALUE or not re.fullmatch(rf"(/[^/\x00-\x1f\x7f]+)+/{name}", folder):
-            raise _no_place(heard, need)
+            raise no_place(heard, need)
         self._cleanup_remote_tmp = True
         self._connection._shell.tmpdir = folder
         return folder
@@ -189,7 +189,7 @@ def _size(file: Path | bytes) -> int:
     return len(file) if isinstance(file, bytes) else file.stat().st_size
 
 
-def _no_place(heard: Heard, need: int) -> AirgapError:
+def no_place(heard: Heard, need: int) -> AirgapError:
     found = "; ".join(heard.of("no")) or heard.text or "no answer"
     if heard.begun and heard.status == -1:
         found = f"no end within {PLACE_LIMIT} s, at {heard.at}"

@@ -49,7 +49,7 @@ def told(
 @pytest.mark.parametrize("limit", [0, SOON])
 @pytest.mark.parametrize("login", LOGIN)
 def test_every_login_shell_runs_the_same(tmp_path: Path, login: str, limit: int, become: bool) -> None:
-    if not shutil.which(login.split()[0]):
+    if not shutil.which(login.split(maxsplit=1)[0]):
         pytest.skip(f"no {login} here")
     script = f"cd {shlex.quote(str(tmp_path))}\nsay x {shlex.quote(ODD)}\n# it's a comment\nexit 3"
     heard = told(script, login=login, limit=limit, become=become)
@@ -137,7 +137,7 @@ def test_the_users_environment_does_not_reach_it(tmp_path: Path) -> None:
         f'say x "$(readlink {tmp_path}/link) $LC_ALL $CDPATH $TMPDIR $TAR_OPTIONS"\nsay y "$HOME"\ncommand -v useradd'
     )
     heard = told(
-        script, LC_ALL="de_DE.UTF-8", CDPATH="/tmp", TMPDIR="/nowhere", TAR_OPTIONS="--wrong", HOME="/home/x",
+        script, LC_ALL="de_DE.UTF-8", CDPATH="/usr", TMPDIR="/nowhere", TAR_OPTIONS="--wrong", HOME="/home/x",
         PATH=f"{tmp_path}:/usr/bin:/bin", ENV=str(tmp_path / "rc"), BASH_ENV=str(tmp_path / "rc"),
     )  # fmt: skip
     assert heard.first() == {"x": "target C   ", "y": "/home/x"}
