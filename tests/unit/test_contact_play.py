@@ -63,7 +63,7 @@ def test_nothing_stays_of_a_deploy_that_fails_or_is_refused(tmp_path: Path, pipe
     [
         ("dd of=.*/env.tar.gz", True, signal.SIGINT),
         ("dd of=.*/env.tar ", False, signal.SIGTERM),
-        ("AnsiballZ_preflight.py &&", False, signal.SIGINT),
+        ("AnsiballZ_preflight.py", False, signal.SIGINT),
     ],
 )
 def test_nothing_stays_of_a_run_that_is_ended(

@@ -1,3 +1,4 @@
+#!/bin/sh
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 #
