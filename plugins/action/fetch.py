@@ -58,7 +58,7 @@ class ActionModule(HostAction):
         files = {name: one.folder / name for name in (MANIFEST, SIGNATURE, FILES, *one.parts)}
         sizes = {name: path.stat().st_size for name, path in files.items()}
         try:
-            with self.folder_for(files, host) as remote:
+            with self.folder_for(max(sizes.values()), host) as remote:
                 for group in [[MANIFEST, SIGNATURE, FILES], *([name] for name in one.parts)]:
                     there = {PART if name in one.parts else name: name for name in group}
                     self.put(remote, {there_name: files[name] for there_name, name in there.items()}, host)

@@ -62,7 +62,8 @@ class ActionModule(HostAction):
         files: dict[str, Path | bytes] = {
             name: Path(release["path"]) / name for name in (MANIFEST, SIGNATURE, FILES, *parts)
         }
-        files["compare"] = _bootstrap.compare_program()
-        with self.folder_for(files, host) as remote:
+        files["compare"] = compare = _bootstrap.compare_program()
+        need = sum(file.stat().st_size for file in files.values() if isinstance(file, Path)) + len(compare)
+        with self.folder_for(need, host) as remote:
             self.put(remote, files, host)
             self.sh("install the runtime", host, _bootstrap.install_script(root, remote, release))

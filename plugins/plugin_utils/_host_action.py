@@ -102,10 +102,13 @@ class HostAction(ActionBase):
 
     # --- the temporary folder -------------------------------------------------------------------------------------
 
-    def _make_tmp_path(self, remote_user: str | None = None, need: int = 0) -> str:  # noqa: ARG002 - Ansible's
+    def _make_tmp_path(self, remote_user: str | None = None) -> str:  # noqa: ARG002 - Ansible's
+        return self._place(0)
+
+    def _place(self, need: int) -> str:
         """Make a folder that is the remote user's alone, in the first place that has ``need`` bytes of room.
 
-        Takes the place of Ansible's: what an rc file prints is not taken for the path, a home that is missing, full or
+        It is made for Ansible too: what an rc file prints is not taken for the path, a home that is missing, full or
         read-only is no end, and folders that a killed run left are removed.
         """
         name = f"{OURS}{secrets.token_hex(12)}"
@@ -143,13 +146,12 @@ class HostAction(ActionBase):
         return home + '"' + re.sub(r'([\\"`]|\$(?![A-Za-z_{]))', r"\\\1", rest) + '"'
 
     @contextmanager
-    def folder_for(self, files: Mapping[str, Path | bytes], host: str) -> Iterator[str]:
-        """Give the block a folder on the host with room for the largest of ``files``; gone after it.
+    def folder_for(self, need: int, host: str) -> Iterator[str]:
+        """Give the block a folder on the host with room for ``need`` bytes; gone after it.
 
         Raises AirgapError, before anything is sent, when the user that is become cannot be let into it.
         """
-        need = max((_size(file) for file in files.values()), default=0)
-        folder = self._make_tmp_path(need=need)
+        folder = self._place(need)
         try:
             self._let_in([folder], host)
             yield folder
@@ -183,10 +185,6 @@ class HostAction(ActionBase):
                 remedy="install setfacl (package acl) on the host, or name a group of both users in "
                 "ansible_common_remote_group, or connect as root or as that user; nothing was sent",
             ) from error
-
-
-def _size(file: Path | bytes) -> int:
-    return len(file) if isinstance(file, bytes) else file.stat().st_size
 
 
 def no_place(heard: Heard, need: int) -> AirgapError:

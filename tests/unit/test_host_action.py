@@ -124,7 +124,7 @@ def test_the_places_mean_what_they_mean_to_the_remote_user() -> None:
 def test_a_user_that_cannot_be_let_in_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
     action = Action("/srv/{name}", folder_is_shown=False)
     files: dict[str, Path | bytes] = {"it": tmp_path}
-    with pytest.raises(AirgapError, match="User app may not read") as caught, action.folder_for(files, "ws1") as folder:
+    with pytest.raises(AirgapError, match="User app may not read") as caught, action.folder_for(1, "ws1") as folder:
         action.put(folder, files, "ws1")
     assert "ansible_common_remote_group" in caught.value.remedy
     assert [did.split()[0] for did in action.did[1:]] == ["rm"]
