@@ -104,8 +104,11 @@ class Site:
         folder.mkdir(parents=True, exist_ok=True)
         runs = [_start(command, environment, folder) for _ in range(2 if case.rows[0].twice else 1)]
         outputs = [_end(run, stdin) for run in runs]
-        status, output = max(run.returncode for run in runs), "\n".join(outputs)
-        shown = " ".join(command)
+        status = max(run.returncode for run in runs)
+        if case.rows[0].program and not any(self.folder.glob("site/private/artifacts/*/job_events/*.json")):
+            outputs.append("ansible-runner wrote no events")
+            status = 1
+        output, shown = "\n".join(outputs), " ".join(command)
         with open(self.folder / "log", "a", encoding="utf-8") as log:
             log.write(f"$ {case}\n$ {shown}\n{output}\n= {status}\n")
         return Seen(status, output, names, before, self._states(), self._page(names), tuple(self._left()))
@@ -186,7 +189,7 @@ class Site:
         return told
 
     def _command(self, case: Case, told: _Told) -> tuple[list[str], dict[str, str]]:
-        program = os.environ.get("FAULTS_ANSIBLE") or shutil.which("ansible-playbook") or "ansible-playbook"
+        ansible = program("ansible-playbook")
         variables = {**EXTRA[case.playbook]}
         options: list[str] = []
         play, environment = f"airgap.conda.{case.playbook}", self._environment()
@@ -198,8 +201,22 @@ class Site:
                 play = str(self.folder / "site/play.yml")
                 Path(play).write_text(told(row.play), encoding="utf-8")
         variables = {name: value for name, value in variables.items() if value is not None}
+        inventory = str(self.folder / "site/inventory.json")
+        if any(row.program for row in case.rows):
+            return self._runner(ansible, inventory, variables, play, environment)
         extra = ["-e", json.dumps(variables)] if variables else []
-        return [program, "-i", str(self.folder / "site/inventory.json"), *extra, *options, play], environment
+        return [ansible, "-i", inventory, *extra, *options, play], environment
+
+    def _runner(
+        self, ansible: str, inventory: str, variables: Mapping[str, Any], play: str, environment: dict[str, str]
+    ) -> tuple[list[str], dict[str, str]]:
+        """Return the command that has ansible-runner run a playbook, with the variables where it looks for them."""
+        private = self.folder / "site/private"
+        (private / "env").mkdir(parents=True)
+        (private / "env/extravars").write_text(json.dumps(variables), encoding="utf-8")
+        path = f"{Path(ansible).parent}{os.pathsep}{environment['PATH']}"
+        command = [program("ansible-runner"), "run", str(private), "--inventory", inventory, "--playbook", play]
+        return command, {**environment, "PATH": path}
 
     def _environment(self) -> dict[str, str]:
         """Return the environment of a controller that nobody has set: a home, and where this collection is."""
@@ -244,6 +261,15 @@ class Site:
                     inside = inside.partition("/")[2]
                 if inside and inside not in EXPECTED and not inside.startswith(KEPT):
                     yield f"{name}/{path.relative_to(self.folder / name)}"
+
+
+def program(name: str) -> str:
+    """Return where a program of Ansible's is: where the option --ansible says, or in PATH; nothing where it is not."""
+    chosen = os.environ.get("FAULTS_ANSIBLE")
+    if chosen:
+        found = Path(chosen).with_name(name)
+        return str(found) if found.exists() else ""
+    return shutil.which(name) or ""
 
 
 class _Told:
