@@ -6,29 +6,24 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible.plugins.action import ActionBase
-
-from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.plugin_utils import _refresh_lock
+from ansible_collections.airgap.conda.plugins.plugin_utils._controller_action import ControllerAction
+from ansible_collections.airgap.conda.plugins.plugin_utils._paths import of_caller
 
 
-class ActionModule(ActionBase):
+class ActionModule(ControllerAction):
     """Controller side of airgap.conda.refresh_lock; it has no other side."""
 
-    _requires_connection = False
+    ARGUMENTS: Mapping[str, Any] = {"depots": {"type": "list", "elements": "path", "required": True}}
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def step(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Take the lock of every depot for the process that runs the playbook."""
-        super().run(tmp, task_vars)
-        _result, args = self.validate_argument_spec({"depots": {"type": "list", "elements": "path", "required": True}})
         # Each task runs in a child of the process that lives for the whole run.
         me = _refresh_lock.holder(os.getppid())
-        try:
-            for depot in dict.fromkeys(args["depots"]):
-                _refresh_lock.take(Path(depot), me, self._task.check_mode)
-        except AirgapError as error:
-            return {"failed": True, "msg": str(error), **error.as_result()}
+        for depot in dict.fromkeys(options["depots"]):
+            _refresh_lock.take(Path(of_caller(depot)), me, self._task.check_mode)
         return {"changed": False, "pid": me.pid}

@@ -191,7 +191,7 @@ def verify(store: Store, env: str, tools: Tools | None = None) -> dict[str, Any]
             wanted=f"{store.release(env, current)} and its record in {store.state(env)}",
             found=f"releases {', '.join(store.releases(env)) or 'none'}",
             where=str(store.root / env / "current"),
-            remedy=f"run airgap.conda.repair with -e repair_env={env}, deploy it again, or go back to one of these",
+            remedy=f"run airgap.conda.repair with -e repair_env={env}, deploy again, or roll back to one that is there",
         )
     require_whole(store, env, current)
     prefix, manifest = store.release(env, current), store.manifest(env, current)

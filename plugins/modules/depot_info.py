@@ -10,14 +10,16 @@ module: depot_info
 short_description: Verify releases in a depot and tell what a host needs to know of them
 version_added: 0.1.0
 description:
-  - Verifies the signature of each release and the hash of each of its files, once, where the depot is.
-  - Reads only.
+  - Verifies the signature of each release and the hash of each of its files. Runs on the controller, and reads only.
+  - Hosts that want the same release from the same depot with the same trusted keys share one verification in a run.
+    Each host has its own answer, so the task needs no C(run_once).
 requirements:
   - ssh-keygen of OpenSSH 8.1 or newer
 author: airgap.conda contributors (@airgap-conda)
 options:
   depot:
-    description: Folder of the depot.
+    description:
+      - Folder of the depot on the controller. A relative path is one from where C(ansible-playbook) was called.
     type: path
     required: true
   envs:
@@ -30,7 +32,9 @@ options:
     type: dict
     default: {}
   allowed_signers:
-    description: File of trusted keys in the format that C(ssh-keygen) calls allowed signers.
+    description:
+      - File of trusted keys on the controller, in the format that C(ssh-keygen) calls allowed signers.
+      - A relative path is one from where C(ansible-playbook) was called.
     type: path
     required: true
 attributes:
@@ -48,8 +52,6 @@ EXAMPLES = r"""
     depot: /srv/depot
     envs: [demo]
     allowed_signers: /srv/allowed_signers
-  delegate_to: localhost
-  run_once: true
   register: depot
 """
 
@@ -85,36 +87,3 @@ releases:
       type: str
       returned: success
 """
-
-from pathlib import Path
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-
-from ansible_collections.airgap.conda.plugins.module_utils._depot import Depot
-from ansible_collections.airgap.conda.plugins.module_utils._module import run_module
-
-
-def main() -> None:
-    """Run the module."""
-    module = AnsibleModule(
-        argument_spec={
-            "depot": {"type": "path", "required": True},
-            "envs": {"type": "list", "elements": "str", "required": True},
-            "releases": {"type": "dict", "default": {}},
-            "allowed_signers": {"type": "path", "required": True},
-        },
-        supports_check_mode=True,
-    )
-    params = module.params
-    depot = Depot(Path(params["depot"]))
-
-    def describe(env: str) -> dict[str, Any]:
-        release = depot.choose(env, str(params["releases"].get(env, "")))
-        return depot.verify(env, release, Path(params["allowed_signers"])).as_result()
-
-    run_module(module, lambda: {"changed": False, "releases": [describe(env) for env in params["envs"]]})
-
-
-if __name__ == "__main__":
-    main()

@@ -11,7 +11,8 @@ short_description: Write the fleet page from what the hosts answered
 version_added: 0.1.0
 description:
   - Writes one JSON file a host, and of all of them C(index.html), which needs no network, C(report.json) and
-    C(report.csv). Runs once, on the controller; role report collects the answers.
+    C(report.csv). Role report collects the answers.
+  - Runs on the controller, in whatever way the inventory reaches hosts, and once however many hosts a task is for.
   - A host that did not answer, or answered nonsense, becomes one row with the verdict unknown and its reason.
 author: airgap.conda contributors (@airgap-conda)
 options:
@@ -40,7 +41,7 @@ options:
   failures:
     description:
       - What failed on hosts earlier in this run, by their name, a dictionary with C(problem), C(wanted), C(found),
-        C(where) and C(remedy) each, as the filter P(airgap.conda.deploy_outcomes#filter) gives it.
+        C(where) and C(remedy) each, as the filter P(airgap.conda.outcomes#filter) gives it.
       - Such a host has at best the verdict degraded.
     type: dict
     default: {}
@@ -61,6 +62,7 @@ EXAMPLES = r"""
   airgap.conda.report:
     path: /srv/conda/report
     hosts: "{{ groups['workstations'] }}"
+  run_once: true
 """
 
 RETURN = r"""
@@ -86,43 +88,3 @@ wrong:
   type: list
   elements: str
 """
-
-from pathlib import Path
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-
-from ansible_collections.airgap.conda.plugins.module_utils._module import run_module
-from ansible_collections.airgap.conda.plugins.module_utils._report import now
-from ansible_collections.airgap.conda.plugins.module_utils._report_answer import host_report, with_failure
-from ansible_collections.airgap.conda.plugins.module_utils._report_files import require_time, write_report
-
-
-def main() -> None:
-    """Run the module."""
-    module = AnsibleModule(
-        argument_spec={
-            "path": {"type": "path", "required": True},
-            "hosts": {"type": "list", "elements": "str", "required": True},
-            "seen": {"type": "list", "elements": "raw", "default": []},
-            "verified": {"type": "list", "elements": "raw", "default": []},
-            "failures": {"type": "dict", "default": {}},
-            "time": {"type": "str"},
-        },
-        supports_check_mode=True,
-    )
-    params = module.params
-
-    def step() -> dict[str, Any]:
-        time = require_time(params["time"] or now())
-        reports = {
-            host: with_failure(host_report(host, seen, verified, time), params["failures"].get(host))
-            for host, seen, verified in zip(params["hosts"], params["seen"], params["verified"])
-        }
-        return write_report(Path(params["path"]), params["hosts"], reports, time, module.check_mode)
-
-    run_module(module, step)
-
-
-if __name__ == "__main__":
-    main()

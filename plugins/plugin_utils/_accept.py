@@ -36,13 +36,13 @@ TEXTS = ("msg", "wanted", "found", "where", "remedy", "exception", "module_stdou
 DIFF = ("before", "after", "before_header", "after_header")
 
 
-def documented(module: str) -> dict[str, dict[str, Any]]:
-    """Return what a module of this collection documents in RETURN."""
+def documented(module: str, what: str = "RETURN") -> dict[str, Any]:
+    """Return what a module of this collection documents in RETURN, or in DOCUMENTATION."""
     tree = ast.parse((MODULES / f"{module}.py").read_text(encoding="utf-8"))
     texts = [
         node.value
         for node in tree.body
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "RETURN"
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == what
     ]
     return dict(yaml.safe_load(ast.literal_eval(texts[0])))
 

@@ -31,7 +31,7 @@ def run(world: World, share: Share) -> Tally:
     """Take away every defence of this worker's share."""
     tally = Tally("defences", PROMISE)
     copy = world.base / "checkout"
-    for name in ("plugins", "tests/unit"):
+    for name in ("meta", "playbooks", "plugins", "roles", "tests/unit"):
         shutil.copytree(CHECKOUT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", ".*"))
     for name in ("pyproject.toml", "galaxy.yml"):
         shutil.copyfile(CHECKOUT / name, copy / name)

@@ -21,6 +21,7 @@ from typing import Any
 CHECKOUT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(CHECKOUT / ".cache/collections"))
 
+import settings_page  # noqa: E402
 from scenes import Share, make_world  # noqa: E402
 from tally import Tally  # noqa: E402
 
@@ -28,7 +29,10 @@ RESULT = CHECKOUT / ".cache/faults/result.json"
 PAGE = CHECKOUT / "docs/guide/promises.md"
 BEGIN, END = "<!-- figures: ./dev faults --write -->\n", "<!-- end of figures -->\n"
 # Each is a file here with a PROMISE and a function run(world, share).
-PARTS = ("kill", "errors", "hostile", "flips", "racers", "in_use", "clock", "hung", "canaries", "fleet", "trust")
+PARTS = (
+    *("kill", "errors", "hostile", "flips", "racers", "in_use", "clock", "hung", "canaries"),
+    *("fleet", "trust", "settings"),
+)
 # These take longer, or want a virtual machine, and run when they are asked for.
 MORE = ("defences", "power")
 # One worker runs these: they are one thing on many hosts, or on one machine.
@@ -42,6 +46,7 @@ def main() -> int:
     options = _options()
     if options.write:
         write_page()
+        settings_page.write()
         return 0
     if os.getpid() != 1 and subprocess.run([*APART, "true"], capture_output=True, check=False).returncode == 0:
         return subprocess.run([*APART, sys.executable, *sys.argv], check=False).returncode
@@ -70,8 +75,12 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--long", action="store_true", help="the big figures: an hour and more")
     parser.add_argument("--defences", action="store_true", help="take every defence away in turn: a test must turn red")
     parser.add_argument("--power", type=int, metavar="N", help="cut the power of a virtual machine N times")
-    parser.add_argument("--write", action="store_true", help=f"write the figures of the last runs into {PAGE.name}")
-    parser.add_argument("--ansible", metavar="PATH", help="ansible-playbook for fleet and trust; default: that of PATH")
+    parser.add_argument(
+        "--write", action="store_true", help=f"write the figures of the last runs into {PAGE.name}, and settings.md"
+    )
+    parser.add_argument(
+        "--ansible", metavar="PATH", help="ansible-playbook for fleet, trust and settings; default: that of PATH"
+    )
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N", help="default: %(default)s")
     options = parser.parse_args()
     unknown = sorted({*options.parts} - {*known})

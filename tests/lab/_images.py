@@ -134,6 +134,9 @@ CONTROLLER = Image(
     run="ansible-galaxy collection list >/dev/null; ansible -c local -i localhost, all -m setup >/dev/null",
 )
 
+# What people log in with and become with, beside bash and sudo; and how a file is shown to one other user.
+SHELLS = Image("bookworm", kind="shells", more=("acl", "fish", "opendoas", "tcsh"))
+
 # What pip compiles in: as old as the oldest host.
 TOOLCHAIN = Image("bullseye", kind="toolchain", more=("gcc", "libc6-dev"))
 

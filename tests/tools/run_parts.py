@@ -61,6 +61,7 @@ PARTS = (
     Part("faults --power 5", ("root", "mounts")),
     Part("molecule media", HOSTS, (CHANNEL, IMAGES)),
     Part("lint sanity"),
+    Part("molecule contact", HOSTS, (CHANNEL, IMAGES)),
     Part("molecule host", HOSTS, (CHANNEL, IMAGES)),
     Part("molecule build-container", HOSTS, (CHANNEL, IMAGES)),
     Part("lint ansible"),

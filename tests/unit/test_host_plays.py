@@ -38,7 +38,7 @@ def test_verify_takes_three_tasks_at_most_when_nothing_is_wrong(host: Host) -> N
 
 @pytest.mark.parametrize("playbook", ["verify", "rollback"])
 def test_a_host_without_a_deploy_gets_a_message_of_ours(host: Host, playbook: str) -> None:
-    done = host.play(f"airgap.conda.{playbook}", env="demo")
+    done = host.play(f"airgap.conda.{playbook}", rollback_env="demo")
     assert done.count("failed") == 1
     assert re.search(r"This host has no runtime that works\. " + FOUR_PARTS, done.output)
     assert f"Where: {host.store.root}/runtime on ws1. Remedy: run airgap.conda.deploy" in done.output
@@ -50,7 +50,7 @@ def test_a_rollback_by_playbook(host: Host) -> None:
     host.bring(1)
     host.bring(2)
     done = host.play("airgap.conda.rollback", "--check", "--diff", rollback_env="demo")
-    assert (done.count("changed"), done.count("ok")) == (1, 2)
+    assert (done.count("changed"), done.count("ok")) == (1, 3)
     assert f"-demo {release_id(2)}\n+demo {release_id(1)}\n" in done.output
     assert host.store.current("demo") == release_id(2)
     assert host.play("airgap.conda.rollback", rollback_env="demo").count("changed") == 1

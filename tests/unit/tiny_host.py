@@ -49,7 +49,7 @@ class Host:
         inventory = {"workstations": {"hosts": {"ws1": {"ansible_connection": "local"}}}}
         (self.folder / "hosts.json").write_text(json.dumps(inventory), encoding="ascii")
         root = str(self.store.root)
-        variables = {"verify_root": root, "deploy_root": root, **variables}
+        variables = {"deploy_root": root, **variables}
         if not isinstance(what, str):
             play = [{"hosts": "workstations", "gather_facts": False, "tasks": what}]
             (self.folder / "play.json").write_text(json.dumps(play), encoding="ascii")
@@ -73,5 +73,5 @@ class Done:
 
     def count(self, *names: str) -> int:
         """Return how many tasks of the host ended so (``ok``, ``changed``, ``skipped``, ``failed``)."""
-        recap = self.output[self.output.rindex("PLAY RECAP") :]
+        recap = re.findall("^ws1 .*", self.output[self.output.rindex("PLAY RECAP") :], re.MULTILINE)[0]
         return sum(int(re.findall(rf"\b{name}=(\d+)", recap)[0]) for name in names)

@@ -1,0 +1,107 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Look at the settings of a role or a playbook before anything is done: types, paths, names; all faults at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.errors import AnsibleError
+from ansible.plugins.action import ActionBase
+from ansible.utils.vars import load_extra_vars
+
+from ansible_collections.airgap.conda.plugins.module_utils._answer import LINE, clean
+from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.plugin_utils import _setting_faults as of
+from ansible_collections.airgap.conda.plugins.plugin_utils._answer_action import host_of
+from ansible_collections.airgap.conda.plugins.plugin_utils._setting_specs import NAMES, PLAYBOOKS, SECRET, role_options
+from ansible_collections.airgap.conda.plugins.plugin_utils._setting_values import Unfit
+
+
+class ActionModule(ActionBase):
+    """Controller side of airgap.conda.settings; it has no other side."""
+
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return the settings of a role on this host, or look at those of a whole run."""
+        super().run(tmp, task_vars)
+        self.known = task_vars or {}
+        self.extra = load_extra_vars(self._loader)
+        _result, args = self.validate_argument_spec(
+            argument_spec={
+                "role": {"type": "str", "choices": list(NAMES)},
+                "playbook": {"type": "str", "choices": list(PLAYBOOKS)},
+                "hosts": {"type": "list", "elements": "str"},
+            },
+            required_one_of=[["role", "playbook"]],
+            mutually_exclusive=[["role", "playbook"], ["role", "hosts"]],
+        )
+        try:
+            if args["hosts"] is not None:
+                return self._whole_run(args["playbook"], args["hosts"])
+            options = role_options(args["role"]) if args["role"] else PLAYBOOKS[args["playbook"]].own
+            return self._of_host(f"{args['role'] or args['playbook']}_", options)
+        except AirgapError as error:
+            return {"failed": True, "msg": str(error), **error.as_result()}
+
+    def _of_host(self, prefix: str, options: Any) -> dict[str, Any]:
+        """Return the settings by their names without the prefix of the role."""
+        host = host_of(self.known)
+        faults: list[of.Fault] = []
+        local = self._connection.transport in ("local", "ansible.builtin.local")
+        values = of.settled(options, self._own, local, faults)
+        shown = {name: value for name, value in values.items() if name not in SECRET}
+        own = {name.removeprefix(prefix).removeprefix("deploy_"): value for name, value in shown.items()}
+        if of.PYTHON in self._task.vars:
+            ours = [self._templar.template(self._task.vars[of.PYTHON]), own.get("python")]
+            used = self.known.get(of.PYTHON)
+            faults += of.interpreter_fault(self._templar.template(used), ours, own.get("root") or "", self.extra)
+        if faults:
+            raise of.refusal(faults, f"-e and the variables of {host}")
+        slips = of.misspelled(name for name in self.known if name not in self.extra)
+        warnings = [f"{name} is a variable that nothing reads; there is {alike}" for name, alike in slips.items()]
+        return {"changed": False, "warnings": warnings, "settings": own}
+
+    def _whole_run(self, playbook: str, fleet: list[str]) -> dict[str, Any]:
+        """Look at what can be seen before any host is: what was given with -e, groups and --limit."""
+        hostvars, faults = self.known["hostvars"], of.run_faults(playbook, self.extra, self._value)
+        groups, side = self.known["groups"], str(self._value("refresh_side") or "")
+        known = hostvars[host_of(self.known)]
+        inventory = {name: known[name] for name in of.PATTERNS.keys() - self.extra.keys() if name in known}
+        faults += of.pattern_faults(playbook, self._own, inventory, groups, groups["all"])
+        if PLAYBOOKS[playbook].fleet and side != "bastion" and not faults:
+            limit = str(self.known.get("ansible_limit"))
+            faults += of.reach_fault(fleet, self.known["ansible_play_hosts_all"], limit)
+        every = [host for host in ("localhost", *groups["all"]) if host in hostvars]
+        faults += of.missing(
+            playbook,
+            side,
+            lambda name: name in self.known or any(name in hostvars[host] for host in every),
+            self.known.get,
+        )
+        if faults:
+            raise of.refusal(faults, "the command line and the inventory")
+        return {"changed": False}
+
+    def _own(self, name: str) -> Any:
+        """Return a variable of this host as the controller's owner gave it; raises when it is a fact of the host."""
+        value, host = self._value(name), host_of(self.known)
+        if name in self.known.get("ansible_facts", {}) and self.known["hostvars"][host].get(name) == value:
+            raise AirgapError(
+                "A fact of a host has the name of a setting",
+                wanted=f"{name} from the owner of the controller",
+                found=clean(repr(value), LINE),
+                where=f"the facts of {host}, of this run or from the fact cache",
+                remedy="find out why that host answers with such facts, and remove them from the cache of facts",
+            )
+        return value
+
+    def _value(self, name: str) -> Any:
+        if name not in self.known:
+            return None
+        try:
+            return self._templar.template(self.known[name])
+        except AnsibleError as error:
+            raise Unfit(f"a value that can be worked out: {clean(str(error), LINE)}") from error

@@ -1,0 +1,69 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""End a run that said nothing of any host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.plugin_utils._run_options import RunOptions
+
+DOCUMENTATION = r"""
+name: told
+short_description: Fail when a run said nothing of any host
+version_added: 0.1.0
+description:
+  - Stands in the pattern of a play behind the one with M(airgap.conda.outcome). That a play runs no task is no failure
+    for Ansible, but a pattern is read whatever tags, first task or hosts a run is limited to.
+author: airgap.conda contributors (@airgap-conda)
+positional: _input
+options:
+  _input:
+    description: Ansible's C(hostvars).
+    type: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Nothing more
+  hosts: "{{ hostvars | default({}) | airgap.conda.told }}"
+"""
+
+RETURN = r"""
+_value:
+  description: A pattern that no host matches.
+  type: str
+  sample: all:!all
+"""
+
+# What the playbooks register of airgap.conda.outcome.
+TOLD = "_airgap_outcome"
+NOBODY = "all:!all"
+
+
+def told(hostvars: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the pattern as RETURN says."""
+    if any(hostvars[host].get(TOLD) for host in hostvars):
+        return NOBODY
+    options = RunOptions.of_this_run()
+    if options.listing or (options.partial and not options.direct):
+        # Who imports the playbook may have asked for another part of all that he has.
+        return NOBODY
+    raise AirgapError(
+        "This run has looked at no host",
+        wanted="at least one host of the playbook, and all of its steps",
+        found=f"no host of which anything is known{f'; {options.partial} leaves steps out' if options.partial else ''}",
+        where="the inventory and the command line",
+        remedy=f"run it again without {options.partial}" if options.partial else "look at the group and at --limit",
+    )
+
+
+class FilterModule:
+    """What Ansible loads."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return the filters of this file."""
+        return {"told": told}

@@ -1,0 +1,142 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What can be set: the options of each role, as its argument_specs.yml has them, and the playbooks' own variables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROLES = Path(__file__).resolve().parents[2] / "roles"
+NAMES = ("build", "deploy", "media", "report", "runtime", "schedule", "verify")
+# Where a path lies that is not on the machine the role works on.
+ON_CONTROLLER = {"deploy_allowed_signers", "deploy_depot", "report_path", "runtime_allowed_signers", "runtime_depot"}
+ON_HOSTS = {"build_root", "deploy_jupyter_kernels", "deploy_root", "report_root", "runtime_root", "verify_root"}
+# What a list or a dictionary has names of environments in.
+ENVS = {"deploy_envs", "deploy_releases", "media_envs", "media_releases", "report_envs", "verify_envs"}
+ENVS |= {"remove_env", "repair_env", "rollback_env"}
+RELEASES = {"deploy_releases", "remove_release", "rollback_release"}
+# What nobody needs to see in a result.
+SECRET = {"schedule_environment"}
+LEAST = {"build_backend_timeout": 1, "build_part_size": 1, "deploy_keep": 1, "deploy_max_failed": 0}
+MOST = {"deploy_max_failed": 100}
+
+
+@dataclass(frozen=True)
+class Playbook:
+    """What a playbook reads: the options of its ``roles``, and ``own`` variables.
+
+    ``old`` are the names that its variables had, with the new ones.
+    """
+
+    roles: tuple[str, ...] = ()
+    own: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    old: Mapping[str, str] = field(default_factory=dict)
+    fleet: bool = True
+
+
+@cache
+def role_options(role: str) -> dict[str, dict[str, Any]]:
+    """Return the options of a role, as its argument_specs.yml has them."""
+    text = (ROLES / role / "meta/argument_specs.yml").read_text(encoding="utf-8")
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return dict(yaml.load(text, Loader=loader)["argument_specs"]["main"]["options"])  # noqa: S506 - both are safe
+
+
+def chosen(role: str, *names: str) -> dict[str, dict[str, Any]]:
+    """Return some options of a role."""
+    return {name: role_options(role)[name] for name in names}
+
+
+ROOT, DRIVE = chosen("deploy", "deploy_root"), chosen("media", "media_drive")
+# What a repair wants only when it needs the depot.
+TRUST: dict[str, Any] = {name: {"type": "path", "default": ""} for name in ("deploy_depot", "deploy_allowed_signers")}
+SIDE: dict[str, Any] = {"type": "str", "choices": ["bastion", "controller", "both"], "required": True}
+PATTERN = {"type": "str"}
+WORKSTATIONS, BASTION, CONTROLLER = (
+    {"airgap_workstations": PATTERN},
+    {"airgap_bastion": PATTERN},
+    {"airgap_controller": PATTERN},
+)
+BATCHES: dict[str, Any] = {
+    "deploy_batches": {"type": "list", "elements": "str"},
+    "deploy_max_failed": {"type": "int", "default": 20},
+}
+OLD_FLEET, OLD_BASTION, OLD_CONTROLLER = (
+    {"workstations": "airgap_workstations"},
+    {"bastion": "airgap_bastion"},
+    {"controller": "airgap_controller"},
+)
+EVERY = {**OLD_FLEET, **OLD_BASTION, **OLD_CONTROLLER}
+NAME: dict[str, Any]
+NAMED: dict[str, Any]
+NAME, NAMED = {"type": "str", "default": ""}, {"type": "str", "required": True}
+PLAYBOOKS = {
+    "build": Playbook(("build",), BASTION, OLD_BASTION, fleet=False),
+    "deploy": Playbook(("deploy",), {**WORKSTATIONS, **BATCHES}, OLD_FLEET),
+    "export": Playbook((), {**BASTION, **chosen("build", "build_depot"), **DRIVE}, OLD_BASTION, fleet=False),
+    "import": Playbook(
+        (),
+        {**CONTROLLER, **chosen("deploy", "deploy_depot", "deploy_allowed_signers"), **DRIVE},
+        OLD_CONTROLLER,
+        fleet=False,
+    ),
+    "refresh": Playbook(
+        ("build", "media", "deploy", "report"),
+        {**WORKSTATIONS, **BASTION, **CONTROLLER, **BATCHES, "refresh_side": SIDE},
+        EVERY,
+    ),
+    "remove": Playbook(
+        (),
+        {**WORKSTATIONS, **ROOT, "remove_env": NAMED, "remove_release": NAME},
+        {**OLD_FLEET, "env": "remove_env", "release": "remove_release"},
+    ),
+    "repair": Playbook(
+        (),
+        {**WORKSTATIONS, **ROOT, **TRUST, "repair_env": NAME},
+        {**OLD_FLEET, "env": "repair_env"},
+    ),
+    "report": Playbook(("report",), WORKSTATIONS, OLD_FLEET),
+    "rollback": Playbook(
+        (),
+        {**WORKSTATIONS, **ROOT, "rollback_env": NAMED, "rollback_release": NAME},
+        {**OLD_FLEET, "env": "rollback_env", "release": "rollback_release"},
+    ),
+    "schedule": Playbook(("schedule",), {**BASTION, **CONTROLLER}, {**OLD_BASTION, **OLD_CONTROLLER}, fleet=False),
+    "site": Playbook(("build", "deploy", "verify"), {**WORKSTATIONS, **BASTION, **BATCHES}, EVERY),
+    "verify": Playbook(("verify",), WORKSTATIONS, OLD_FLEET),
+}
+
+
+def playbook_options(playbook: str) -> dict[str, Mapping[str, Any]]:
+    """Return the options of the roles of a playbook, and its own."""
+    of = PLAYBOOKS[playbook]
+    return {**{name: option for role in of.roles for name, option in role_options(role).items()}, **of.own}
+
+
+def needed(playbook: str, side: str) -> dict[str, Mapping[str, Any]]:
+    """Return the options without which a playbook cannot do its work; of a refresh, on one ``side``."""
+    roles = [role for role in PLAYBOOKS[playbook].roles if role != "media"]  # its playbooks give it all
+    if playbook == "refresh":
+        roles = {"bastion": ["build"], "controller": ["deploy", "report"]}.get(side, roles)
+    options = {name: option for role in roles for name, option in role_options(role).items()}
+    return {name: option for name, option in {**options, **PLAYBOOKS[playbook].own}.items() if option.get("required")}
+
+
+@cache
+def known_names() -> frozenset[str]:
+    """Return the name of every variable that anything in the collection reads."""
+
+    def names() -> Iterator[str]:
+        for role in NAMES:
+            yield from role_options(role)
+        for playbook in PLAYBOOKS.values():
+            yield from playbook.own
+
+    return frozenset(names())
