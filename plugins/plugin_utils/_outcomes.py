@@ -123,7 +123,7 @@ def _deploy(steps: Steps, known: Result, options: RunOptions) -> AirgapError | s
         return ""  # the runtime would be installed, and nothing can be looked at without it
     if not _well(look) or not isinstance(look.get("work"), bool) or not isinstance(look.get("steps"), list):
         return "it was not looked what is to be done"
-    found = {step.get("env"): step.get("id") for step in map(_mapping, look["steps"])}
+    found = {str(step.get("env")): step.get("id") for step in map(_mapping, look["steps"])}
     if not _well(depot) or not isinstance(depot.get("releases"), list):
         return "it is not known which releases are wanted"
     wanted = {item["env"]: item["id"] for item in depot["releases"]}
@@ -141,10 +141,11 @@ def _verify(steps: Steps, known: Result, options: RunOptions) -> AirgapError | s
     found = steps["_verify_result"].get("envs")
     if not _well(steps["_verify_result"]) or not isinstance(found, list) or not found:
         return "no current release was verified"
-    verified = {item.get("env") for item in map(_mapping, found) if item.get("release")}
+    verified = {str(item.get("env")) for item in map(_mapping, found) if item.get("release")}
     wanted = known.get("verify_envs") or known.get("deploy_envs") or []
-    left = [env for env in ([wanted] if isinstance(wanted, str) else wanted) if env not in verified]
-    return f"{clean(str(left[0]))} was not verified" if left else ""
+    names = wanted.split(",") if isinstance(wanted, str) else map(str, wanted)
+    left = [name for name in map(str.strip, names) if name not in verified]
+    return f"{clean(left[0])} was not verified" if left else ""
 
 
 def _rollback(steps: Steps, known: Result, options: RunOptions) -> AirgapError | str:

@@ -190,6 +190,14 @@ def test_what_each_playbook_shows(work: str, known: dict[str, Any], lacking: str
     assert (lacking in found) if lacking else (found == "")
 
 
+@pytest.mark.parametrize("value", [[{"env": {}, "id": []}], [{"env": ["demo"], "release": {}}], [5], ["demo"]])
+def test_what_a_host_answers_ends_no_account(value: Any) -> None:
+    assert wrong_of({**DONE, "_deploy_preflight": {"work": True, "steps": value}})
+    assert wrong_of({**DONE, "_deploy_release": {"current": value}})
+    assert wrong_of({"_verify_result": {"envs": value}, "deploy_envs": "demo, x"}, "verify")
+    assert wrong_of({**REPORTED, "_report_verified": {"results": value}}, "report")
+
+
 @pytest.mark.parametrize("work", list(WORKS))
 def test_a_host_of_which_nothing_is_known_is_never_right(work: str) -> None:
     for check in (True, False):

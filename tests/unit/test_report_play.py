@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -51,7 +52,9 @@ def test_hosts_that_answer_garbage_or_nothing(
     }
     (tmp_path / "more.json").write_text(json.dumps({"workstations": {"hosts": more}}), encoding="utf-8")
     done = well.play("airgap.conda.report", "-i", str(tmp_path / "more.json"), report_path=str(tmp_path / "report"))
-    assert done.returncode == 0
+    assert done.returncode == 2
+    # Of these two nothing is known; that nothing is deployed on the third is an answer.
+    assert set(re.findall(r"^fatal: \[(\w+)\]: FAILED", done.output, re.MULTILINE)) == {"off", "ws1"}
     with open(tmp_path / "report/report.csv", encoding="utf-8") as stream:
         rows = {f"{row['host']} {row['env']}": row for row in csv.DictReader(stream)}
     assert {name: (row["verdict"], row["problem"]) for name, row in rows.items()} == {
