@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ansible import constants as C
 
+from ansible_collections.airgap.conda.plugins.module_utils._answer import clean
 from ansible_collections.airgap.conda.plugins.module_utils._depot import Depot
 from ansible_collections.airgap.conda.plugins.module_utils._disk import os_errors
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError, all_of
@@ -36,9 +38,9 @@ class ActionModule(ControllerAction):
         if lacking:
             raise _not_told(lacking)
         depot, signers = Depot(Path(of_caller(options["depot"]))), Path(of_caller(options["allowed_signers"]))
-        pins = options["releases"]
-        found, faults = [], []
-        for env in options["envs"]:
+        envs, pins = options["envs"], options["releases"]
+        found, faults = [], [_slip(depot, pin, envs) for pin in slips(depot, pins, envs)]
+        for env in envs:
             try:
                 found.append(verified(depot, env, str(pins.get(env) or ""), signers, Path(C.DEFAULT_LOCAL_TMP)))
             except AirgapError as error:
@@ -64,6 +66,25 @@ def verified(depot: Depot, env: str, pin: str, signers: Path, shared: Path) -> d
             "allowed_signers": [str(signers), trust],
         }
         return once(shared, wanted, lambda: depot.verify(env, release, signers).as_result())
+
+
+def slips(depot: Depot, pins: Iterable[str], envs: Sequence[str]) -> list[str]:
+    """Return the names in ``pins`` that look like a slip of the pen: like one of ``envs``, and not in the depot.
+
+    Any other name may be pinned for other hosts.
+    """
+    others = [pin for pin in pins if pin not in envs and not depot.releases(pin)]
+    return [pin for pin in others if difflib.get_close_matches(pin, envs, 1)]
+
+
+def _slip(depot: Depot, pin: str, envs: Sequence[str]) -> AirgapError:
+    return AirgapError(
+        "A release is given for an environment that is not there",
+        wanted=f"a name among {', '.join(envs)}",
+        found=clean(pin),
+        where=f"deploy_releases, and {depot.path}",
+        remedy="correct the name; else the newest release would be taken",
+    )
 
 
 def _state(at: os.stat_result) -> list[int]:

@@ -24,8 +24,8 @@ PREFIX = "airgap-conda-"
 def once(folder: Path, wanted: Mapping[str, Any], work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """Return what ``work`` gives, or gave another host that ``wanted`` the same; raises AirgapError likewise.
 
-    ``wanted`` is all that the result depends on. Whoever comes second waits as long as the first one works: the lock ends
-    with the process that holds it, and then the next one does the work.
+    ``wanted`` is all that the result depends on. Whoever comes second waits as long as the first one works: the lock
+    ends with the process that holds it, and then the next one does the work.
     """
     key = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
     with open(folder / f"{PREFIX}{key}", "a+", encoding="utf-8") as stream:

@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import shutil
+import time
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.action.depot_info import verified
+from ansible_collections.airgap.conda.plugins.action.depot_info import slips, verified
 from ansible_collections.airgap.conda.plugins.module_utils import _signature
 from ansible_collections.airgap.conda.plugins.module_utils._depot import Depot
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError, all_of
@@ -101,6 +102,7 @@ def _work(folder: Path) -> dict[str, Any]:
     def work() -> dict[str, Any]:
         with open(folder / "calls", "a", encoding="ascii") as stream:
             stream.write("x")
+        time.sleep(0.3)  # so that all others are there before it ends
         return {"a": 1}
 
     return once(folder, {"x": 1}, work)
@@ -130,3 +132,8 @@ def test_all_that_the_depot_lacks_is_one_message(depot: Depot) -> None:
         "The depot does not have this release. Wanted: one (the newest); two (the newest). Found: environments demo. "
         f"Where: {depot.path}. Remedy: build or import it first, or correct its name."
     )
+
+
+def test_a_pin_that_is_a_slip_of_the_pen(depot: Depot) -> None:
+    envs = ["runtime", "dem", "imaging"]
+    assert slips(depot, {"dmeo": ONE, "imagin": ONE, "other": ONE, "demo": ONE, "imaging": ONE}, envs) == ["imagin"]
