@@ -22,9 +22,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Look at what was registered for the host."""
         super().run(tmp, task_vars)
-        _result, args = self.validate_argument_spec(
-            {"work": {"type": "str", "required": True, "choices": list(WORKS)}}
-        )
+        _result, args = self.validate_argument_spec({"work": {"type": "str", "required": True, "choices": list(WORKS)}})
         options = RunOptions.of_this_run()
         if options.leave_out(self._task.tags):
             return {"changed": False, "skipped": True, "msg": "left out by tags"}

@@ -27,7 +27,12 @@ PLAYBOOKS = COLLECTIONS / "ansible_collections/airgap/conda/playbooks"
 # Ports of this machine that nobody listens on: a workstation that is off, and a controller without sshd.
 OFF = {"ansible_host": "127.0.0.1", "ansible_port": 1, "ansible_ssh_common_args": "-F none -o ConnectTimeout=5"}
 # What stands in public ansible.cfg files, all at once.
-HARD = {"ANSIBLE_ANY_ERRORS_FATAL": "true", "ANSIBLE_STRATEGY": "free", "ANSIBLE_FORKS": "1", "ANSIBLE_FORCE_HANDLERS": "1"}
+HARD = {
+    "ANSIBLE_ANY_ERRORS_FATAL": "true",
+    "ANSIBLE_STRATEGY": "free",
+    "ANSIBLE_FORKS": "1",
+    "ANSIBLE_FORCE_HANDLERS": "1",
+}
 # A controller that no task could be delegated to.
 HOSTILE_HOME = {
     **OFF, "ansible_connection": "ssh", "ansible_python_interpreter": "/nonexistent", "ansible_become": True,
@@ -165,6 +170,7 @@ def test_what_editors_and_checks_ask_for(site: Site, option: str) -> None:
 
 def test_a_run_that_said_something_of_a_host_has_looked() -> None:
     assert told({"localhost": {}, "ws1": {"_airgap_outcome": {"changed": False}}}) == NOBODY
-    for known in ({}, {"_airgap_outcome": {}}):
+    unsaid: list[dict[str, Any]] = [{}, {"_airgap_outcome": {}}]
+    for known in unsaid:
         with pytest.raises(AirgapError, match="This run has looked at no host"):
             told({"ws1": known})

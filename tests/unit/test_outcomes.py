@@ -48,8 +48,12 @@ DEPLOY: dict[str, dict[str, Any]] = {
     "forgotten": {"_deploy_runtime": {}, "_deploy_preflight": {}, "_deploy_release": {}, "_deploy_failure": {}},
 }
 NOT_SHOWN = "Nothing in this run shows that the deploy went well on this host"
-SEEN = {"changed": False, "rc": 0, "stdout": "root\t/opt\nruntime/current\t1-1c0ffee5\t1\ndemo/current\t2-1c0ffee5\t1\n"}
-VERIFIED = {"env": "demo", "release": "2-1c0ffee5", "installed": [], "previous": "", "gpu": None}
+SEEN = {
+    "changed": False,
+    "rc": 0,
+    "stdout": "root\t/opt\nruntime/current\t1-1c0ffee5\t1\ndemo/current\t2-1c0ffee5\t1\n",
+}
+VERIFIED: dict[str, Any] = {"env": "demo", "release": "2-1c0ffee5", "installed": [], "previous": "", "gpu": None}
 ANSWER = {"results": [{"item": env, "envs": [{**VERIFIED, "env": env}]} for env in ("demo", "runtime")]}
 PAGE = {"changed": True, "page": "/srv/index.html"}
 REPORTED = {"_report_seen": SEEN, "_report_verified": ANSWER, "_report_page": PAGE}
