@@ -10,11 +10,13 @@ import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
 
+from ansible_collections.airgap.conda.plugins.action import report
 from ansible_collections.airgap.conda.plugins.filter.told import NOBODY, told
 from ansible_collections.airgap.conda.plugins.module_utils import _signature
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
@@ -174,3 +176,26 @@ def test_a_run_that_said_something_of_a_host_has_looked() -> None:
     for known in unsaid:
         with pytest.raises(AirgapError, match="This run has looked at no host"):
             told({"ws1": known})
+
+
+def test_two_hosts_do_not_write_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ansible.constants.DEFAULT_LOCAL_TMP", str(tmp_path))
+    action = report.ActionModule.__new__(report.ActionModule)
+    options = {"hosts": ["ws1"], "seen": [{}], "verified": [{}], "failures": {}, "time": None}
+    for task, path, written in (("1", "a", True), ("1", "a", False), ("1", "b", True), ("2", "a", True)):
+        vars(action)["_task"] = SimpleNamespace(_uuid=task, check_mode=False)
+        result = action.step({**options, "path": str(tmp_path / path)})
+        assert ("page" in result, result.get("skipped", False)) == (written, not written)
+
+
+def test_a_failure_on_the_controller_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    action = report.ActionModule.__new__(report.ActionModule)
+    monkeypatch.setattr("ansible.plugins.action.ActionBase.run", lambda *_args: None)
+    monkeypatch.setattr(
+        action, "validate_argument_spec", lambda _spec: (None, {"path": "/proc/no/such", "time": "now"})
+    )
+    monkeypatch.setattr(action, "_first", lambda _path: True)
+    result = action.run()
+    assert result["failed"]
+    assert result["where"].endswith(" on the controller")
+    assert f"Where: {result['where']}. Remedy: " in result["msg"]
