@@ -39,7 +39,7 @@ class ActionModule(ControllerAction):
         time = require_time(options["time"] or now())
         reports = {
             host: with_failure(host_report(host, seen, verified, time), options["failures"].get(host))
-            for host, seen, verified in zip(options["hosts"], options["seen"], options["verified"])
+            for host, seen, verified in zip(options["hosts"], options["seen"], options["verified"], strict=False)
         }
         return write_report(Path(of_caller(options["path"])), options["hosts"], reports, time, self._task.check_mode)
 

@@ -20,7 +20,6 @@ from ansible_collections.airgap.conda.plugins.module_utils._report_answer import
 from ansible_collections.airgap.conda.plugins.plugin_utils._run_options import RunOptions
 
 Result = Mapping[str, Any]
-Steps = Mapping[str, Result]
 PARTS = ("wanted", "found", "where", "remedy")
 # What the playbooks note of the deploy as a whole, as a variable of localhost.
 STOPPED = "_deploy_stopped"
@@ -30,16 +29,26 @@ CONTROLLER = "the controller"
 
 
 @dataclass(frozen=True)
+class Known:
+    """What is known of a host at the end: what each step registered, all its variables, and the options of the run."""
+
+    host: str
+    steps: Mapping[str, Result]
+    variables: Result
+    options: RunOptions
+
+
+@dataclass(frozen=True)
 class Work:
     """What a playbook is for: the variables that its tasks register, in their order, and what they show at the end.
 
-    ``lacking`` returns what is not shown, or nothing; it is asked only when no step failed. Steps that ``decide``
-    nothing by themselves may fail.
+    ``lacking`` returns what is not shown, or nothing; it is asked only when no step failed, or when the failure of a
+    step does not ``decide``.
     """
 
     name: str
     steps: tuple[str, ...]
-    lacking: Callable[[Steps, Result, RunOptions], AirgapError | str]
+    lacking: Callable[[Known], AirgapError | str]
     decide: bool = True
 
     @property
@@ -95,10 +104,10 @@ def _outcome(
         first = lost[0] == next(name for name in of.steps if name not in HERE)
         problem = "The host cannot be reached" if first else f"The host stopped answering during the {of.name}"
         return _unreachable(problem, steps[lost[0]], host, of.name), not first
-    failed = [step for step in (note, *steps.values()) if step.get("failed") or step is note and note]
+    failed = [step for step in (note, *steps.values()) if step.get("failed") or (step is note and note)]
     if failed and of.decide:
         return _failure(failed[0], host, of.name, options), True
-    lacking = of.lacking(steps, known, options)
+    lacking = of.lacking(Known(host, steps, known, options))
     if not lacking:
         return None, True
     if isinstance(lacking, AirgapError):
@@ -116,14 +125,14 @@ def _well(result: Result) -> bool:
     return bool(result) and not any(result.get(name) for name in ("failed", "unreachable", "skipped"))
 
 
-def _deploy(steps: Steps, known: Result, options: RunOptions) -> AirgapError | str:
-    depot, runtime, look = (steps[name] for name in ("_deploy_depot", "_deploy_runtime", "_deploy_preflight"))
-    release = steps["_deploy_release"]
-    if options.check and _well(runtime) and runtime.get("changed") and runtime.get("interpreter") == "":
+def _deploy(at: Known) -> AirgapError | str:
+    depot, runtime, look = (at.steps[name] for name in ("_deploy_depot", "_deploy_runtime", "_deploy_preflight"))
+    release = at.steps["_deploy_release"]
+    if at.options.check and _well(runtime) and runtime.get("changed") and runtime.get("interpreter") == "":
         return ""  # the runtime would be installed, and nothing can be looked at without it
     if not _well(look) or not isinstance(look.get("work"), bool) or not isinstance(look.get("steps"), list):
         return "it was not looked what is to be done"
-    found = {step.get("env"): step.get("id") for step in map(_mapping, look["steps"])}
+    found = {str(step.get("env")): step.get("id") for step in map(_mapping, look["steps"])}
     if not _well(depot) or not isinstance(depot.get("releases"), list):
         return "it is not known which releases are wanted"
     wanted = {item["env"]: item["id"] for item in depot["releases"]}
@@ -137,53 +146,53 @@ def _deploy(steps: Steps, known: Result, options: RunOptions) -> AirgapError | s
     return f"of {left[0]} it is not said that it is current" if left else ""
 
 
-def _verify(steps: Steps, known: Result, options: RunOptions) -> AirgapError | str:
-    found = steps["_verify_result"].get("envs")
-    if not _well(steps["_verify_result"]) or not isinstance(found, list) or not found:
+def _verify(at: Known) -> AirgapError | str:
+    found = at.steps["_verify_result"].get("envs")
+    if not _well(at.steps["_verify_result"]) or not isinstance(found, list) or not found:
         return "no current release was verified"
-    verified = {item.get("env") for item in map(_mapping, found) if item.get("release")}
-    wanted = known.get("verify_envs") or known.get("deploy_envs") or []
-    left = [env for env in ([wanted] if isinstance(wanted, str) else wanted) if env not in verified]
-    return f"{clean(str(left[0]))} was not verified" if left else ""
+    verified = {str(item.get("env")) for item in map(_mapping, found) if item.get("release")}
+    wanted = at.variables.get("verify_envs") or at.variables.get("deploy_envs") or []
+    names = wanted.split(",") if isinstance(wanted, str) else map(str, wanted)
+    left = [name for name in map(str.strip, names) if name not in verified]
+    return f"{clean(left[0])} was not verified" if left else ""
 
 
-def _rollback(steps: Steps, known: Result, options: RunOptions) -> AirgapError | str:
-    result = steps["_rollback_result"]
+def _rollback(at: Known) -> AirgapError | str:
+    result = at.steps["_rollback_result"]
     return "" if _well(result) and result.get("current") else "no older release is said to be current"
 
 
-def _remove(steps: Steps, known: Result, options: RunOptions) -> AirgapError | str:
-    result = steps["_remove_result"]
+def _remove(at: Known) -> AirgapError | str:
+    result = at.steps["_remove_result"]
     return "" if _well(result) and isinstance(result.get("removed"), list) else "nothing is said to be removed"
 
 
-def _repair(steps: Steps, known: Result, options: RunOptions) -> AirgapError | str:
-    first, last = steps["_repair_local"], steps["_repair_sent"]
+def _repair(at: Known) -> AirgapError | str:
+    first, last = at.steps["_repair_local"], at.steps["_repair_sent"]
     if not _well(first) or not isinstance(first.get("steps"), list):
         return "it was not looked what is damaged"
     return "" if not first["steps"] or _well(last) else "what is damaged was not sent again"
 
 
-def _report(steps: Steps, known: Result, options: RunOptions) -> AirgapError | str:
-    page = steps["_report_page"]
+def _report(at: Known) -> AirgapError | str:
+    page = at.steps["_report_page"]
     if page.get("failed"):
-        return _failure(page, CONTROLLER, "report", options)
-    return _reported(steps, known, (UNKNOWN,)) or ("" if page.get("page") else "the page was not written")
+        return _failure(page, CONTROLLER, "report", at.options)
+    return _reported(at, (UNKNOWN,)) or ("" if page.get("page") else "the page was not written")
 
 
-def _fleet(steps: Steps, known: Result, options: RunOptions) -> AirgapError | str:
-    return _report(steps, known, options) or _reported(steps, known, ())
+def _fleet(at: Known) -> AirgapError | str:
+    return _report(at) or _reported(at, ())
 
 
-def _reported(steps: Steps, known: Result, verdicts: tuple[str, ...]) -> AirgapError | str:
+def _reported(at: Known, verdicts: tuple[str, ...]) -> AirgapError | str:
     """Return the worst finding of the host's report, if its verdict is one of ``verdicts``, or, without, is not ok."""
-    host = str(known.get("inventory_hostname", "this host"))
-    seen, verified = steps["_report_seen"], steps["_report_verified"]
+    seen, verified = at.steps["_report_seen"], at.steps["_report_verified"]
     if not seen:
         return "the host was not asked"
-    report = host_report(host, seen, verified, now())
+    report = host_report(at.host, seen, verified, now())
     verdict = report.verdict()
-    if verdict == OK or verdicts and verdict not in verdicts:
+    if verdict == OK or (verdicts and verdict not in verdicts):
         return ""
     worst = next(finding for finding in report.findings if finding.verdict == verdict)
     return AirgapError(worst.problem, wanted=worst.wanted, found=worst.found, where=worst.where, remedy=worst.remedy)

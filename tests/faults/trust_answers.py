@@ -69,9 +69,8 @@ def _module(forgery: Forgery, place: Path, made: Any) -> list[str]:
     faults = [f"{name} was taken in" for name in result.keys() - returns.keys() - OWN]
     if not result.get("failed") and forgery.kind in ("preflight", "repair"):
         faults += _asks(forgery, result, made)
-    known = {"_deploy_failure": result if result.get("failed") else {}}
-    wrong = outcomes([HOST], {HOST: known})["wrong"]
-    outcome = wrong.get(HOST) if isinstance(wrong, dict) else None
+    wrong = outcomes([HOST], {HOST: {"_deploy_failure": result}})["wrong"]
+    outcome = wrong.get(HOST) if isinstance(wrong, dict) and result.get("failed") else None
     seen = {
         "stdout": f"root\t/opt\nruntime/current\t{made[0].manifest.id}\t1\ndemo/current\t{made[1].manifest.id}\t1\n"
     }

@@ -149,6 +149,7 @@ def test_a_host_with_forged_variables_does_not_end_the_account_of_the_others(nam
     well: dict[str, Any] = {"_deploy_depot": depot, "_deploy_preflight": {"work": False, "steps": look}}
     hosts = {"bad": {**well, name: value}, "good": well}
     outcome = outcomes(hosts, hosts)
+    assert isinstance(outcome["wrong"], dict)
     assert "good" not in outcome["wrong"]
     assert len(json.dumps(outcome)) < 20 * MESSAGE
     assert "\\u001b" not in json.dumps(outcome)

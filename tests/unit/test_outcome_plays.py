@@ -10,11 +10,13 @@ import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
 
+from ansible_collections.airgap.conda.plugins.action import report
 from ansible_collections.airgap.conda.plugins.filter.told import NOBODY, told
 from ansible_collections.airgap.conda.plugins.module_utils import _signature
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
@@ -108,8 +110,9 @@ def test_a_refresh_with_a_host_that_is_off(site: Site) -> None:
         (("--start-at-task", "Say what is not right"), "--start-at-task Say what is not right left steps out"),
         (("--skip-tags", "always"), "This run has looked at no host"),
         (("--start-at-task", "nothing"), "This run has looked at no host"),
-        (("--limit", "localhost"), "This run has looked at no host"),
-        (("-e", "airgap_workstations=nobody"), "This run has looked at no host"),
+        # These are refused before, by their settings.
+        (("--limit", "localhost"), "Remedy: "),
+        (("-e", "airgap_workstations=nobody"), "Remedy: "),
     ],
 )
 def test_a_run_that_looks_at_no_host_fails(site: Site, options: tuple[str, ...], found: str) -> None:
@@ -149,9 +152,7 @@ def plays() -> Iterator[tuple[str, dict[str, Any]]]:
                 yield f"{path.name}: {play['name']}", play
 
 
-@pytest.mark.parametrize(
-    "play", [pytest.param(play, id=name) for name, play in plays() if play["tasks" if "tasks" in play else "roles"]]
-)
+@pytest.mark.parametrize("play", [pytest.param(play, id=name) for name, play in plays() if play.get("tasks", True)])
 def test_each_play_says_what_ansible_cfg_would_say_else(play: dict[str, Any]) -> None:
     assert play["strategy"] == "ansible.builtin.linear"
     assert play["any_errors_fatal"] is False
@@ -171,6 +172,30 @@ def test_what_editors_and_checks_ask_for(site: Site, option: str) -> None:
 
 def test_a_run_that_said_something_of_a_host_has_looked() -> None:
     assert told({"localhost": {}, "ws1": {"_airgap_outcome": {"changed": False}}}) == NOBODY
-    for known in ({}, {"_airgap_outcome": {}}):
+    unsaid: list[dict[str, Any]] = [{}, {"_airgap_outcome": {}}]
+    for known in unsaid:
         with pytest.raises(AirgapError, match="This run has looked at no host"):
             told({"ws1": known})
+
+
+def test_two_hosts_do_not_write_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ansible.constants.DEFAULT_LOCAL_TMP", str(tmp_path))
+    action = report.ActionModule.__new__(report.ActionModule)
+    options = {"hosts": ["ws1"], "seen": [{}], "verified": [{}], "failures": {}, "time": None}
+    for task, path, written in (("1", "a", True), ("1", "a", False), ("1", "b", True), ("2", "a", True)):
+        vars(action)["_task"] = SimpleNamespace(_uuid=task, check_mode=False)
+        result = action.step({**options, "path": str(tmp_path / path)})
+        assert ("page" in result, result.get("skipped", False)) == (written, not written)
+
+
+def test_a_failure_on_the_controller_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    action = report.ActionModule.__new__(report.ActionModule)
+    monkeypatch.setattr("ansible.plugins.action.ActionBase.run", lambda *_args: None)
+    monkeypatch.setattr(
+        action, "validate_argument_spec", lambda _spec: (None, {"path": "/proc/no/such", "time": "now"})
+    )
+    monkeypatch.setattr(action, "_first", lambda _path: True)
+    result = action.run()
+    assert result["failed"]
+    assert result["where"].endswith(" on the controller")
+    assert f"Where: {result['where']}. Remedy: " in result["msg"]

@@ -53,7 +53,7 @@ SEEN = {
     "rc": 0,
     "stdout": "root\t/opt\nruntime/current\t1-1c0ffee5\t1\ndemo/current\t2-1c0ffee5\t1\n",
 }
-VERIFIED = {"env": "demo", "release": "2-1c0ffee5", "installed": [], "previous": "", "gpu": None}
+VERIFIED: dict[str, Any] = {"env": "demo", "release": "2-1c0ffee5", "installed": [], "previous": "", "gpu": None}
 ANSWER = {"results": [{"item": env, "envs": [{**VERIFIED, "env": env}]} for env in ("demo", "runtime")]}
 PAGE = {"changed": True, "page": "/srv/index.html"}
 REPORTED = {"_report_seen": SEEN, "_report_verified": ANSWER, "_report_page": PAGE}
@@ -192,6 +192,14 @@ def test_only_what_is_known_is_said() -> None:
 def test_what_each_playbook_shows(work: str, known: dict[str, Any], lacking: str) -> None:
     found = wrong_of(known, work)
     assert (lacking in found) if lacking else (found == "")
+
+
+@pytest.mark.parametrize("value", [[{"env": {}, "id": []}], [{"env": ["demo"], "release": {}}], [5], ["demo"]])
+def test_what_a_host_answers_ends_no_account(value: Any) -> None:
+    assert wrong_of({**DONE, "_deploy_preflight": {"work": True, "steps": value}})
+    assert wrong_of({**DONE, "_deploy_release": {"current": value}})
+    assert wrong_of({"_verify_result": {"envs": value}, "deploy_envs": "demo, x"}, "verify")
+    assert wrong_of({**REPORTED, "_report_verified": {"results": value}}, "report")
 
 
 @pytest.mark.parametrize("work", list(WORKS))
