@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from ansible_collections.airgap.conda.plugins.plugin_utils import _setting_faults as of
+from ansible_collections.airgap.conda.plugins.plugin_utils._accept import documented
 from ansible_collections.airgap.conda.plugins.plugin_utils._setting_specs import (
     NAMES,
     ON_CONTROLLER,
@@ -136,6 +137,13 @@ def test_one_default_of_the_root() -> None:
     default = places["deploy"]["deploy_root"]
     for role in ("build", "report", "runtime", "verify"):
         assert places[role][f"{role}_root"] == f"{{{{ deploy_root | default('{default}') }}}}"
+
+
+def test_the_module_documents_each_role_and_playbook() -> None:
+    options = documented("settings", "DOCUMENTATION")["options"]
+    assert options["role"]["choices"] == list(NAMES)
+    assert options["playbook"]["choices"] == list(PLAYBOOKS)
+    assert {path.parents[1].name for path in ROLES.glob("*/meta/argument_specs.yml")} == set(NAMES)
 
 
 def test_each_option_has_a_prefix_of_its_own() -> None:
