@@ -177,6 +177,10 @@ def test_old_names_by_e_are_refused_with_the_new_ones() -> None:
     assert "controller: airgap_controller" in _run("import", controller="c")
 
 
+def test_what_takes_a_hosts_variables_is_left_to_the_host() -> None:
+    assert of.run_faults("deploy", {"deploy_depot": "{{ base }}/depot", "deploy_root": "{{ r }}"}, {}.get) == []
+
+
 def test_a_sites_own_variables_are_nobodys_business() -> None:
     assert _run("rollback", env="production", rollback_env="demo") == ""
     assert _run("deploy", env="production", release="jammy", deploy_user="me", bastion="b") == ""
