@@ -135,7 +135,7 @@ CONTROLLER = Image(
 )
 
 # What people log in with and become with, beside bash and sudo; and how a file is shown to one other user.
-SHELLS = Image("bookworm", kind="shells", more=("acl", "fish", "opendoas", "tcsh"))
+SHELLS = Image("trixie", kind="shells", more=("acl", "fish", "opendoas", "tcsh"))
 
 # What pip compiles in: as old as the oldest host.
 TOOLCHAIN = Image("bullseye", kind="toolchain", more=("gcc", "libc6-dev"))

@@ -128,7 +128,8 @@ def test_all_that_the_depot_lacks_is_one_message(depot: Depot) -> None:
         with faults.gathered():
             depot.choose(env)
     error = faults.error("what is wanted of the depot")
-    assert error is not None and error.as_result()["wanted"] == "(1) one (the newest); (2) two (the newest)"
+    assert error is not None
+    assert error.as_result()["wanted"] == "(1) one (the newest); (2) two (the newest)"
     assert str(error).startswith("There are 2 faults in what is wanted of the depot.\n1. The depot does not have")
 
 

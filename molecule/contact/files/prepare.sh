@@ -29,8 +29,6 @@ case $1 in
     ;;
   host4)
     echo 'Defaults requiretty' >>/etc/sudoers.d/ops
-    { echo "$noise"; cat /home/ops/.bashrc; } >/home/ops/.new
-    mv /home/ops/.new /home/ops/.bashrc
     echo 'works=yes' >/etc/banner
     echo 'Banner /etc/banner' >>/etc/ssh/sshd_config.d/lab.conf
     systemctl reload ssh

@@ -16,7 +16,7 @@ def test_the_group_has_the_eight_hosts(request):
 def test_the_release_is_current_and_its_owners(host):
     owner = "app" if host.check_output("hostname") == "host8" else "root"
     assert host.check_output(f"readlink {ROOT}/tiny/current").startswith("1-")
-    assert host.file(f"{ROOT}/tiny/current/share/zoneinfo").is_directory
+    assert host.file(f"{ROOT}/tiny/current/conda-meta").is_directory
     assert host.check_output(f"find {ROOT} -not -user {owner} | head -5") == ""
     assert not host.file(f"{ROOT}/.incoming").exists
 
