@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from scenes import Share, World
-from settings_site import Site, faults, program
+from settings_site import Site, faults, installed
 from settings_table import Case, every, load, some
 from tally import Tally
 
@@ -39,8 +39,8 @@ def run(_world: World, share: Share) -> Tally:
         cases = [case for case in cases if playbook in ("", case.playbook)]
     else:
         cases = every(rows) if share.long else some(rows, turn, OTHERS)
-    missing = {row.program for row in rows if row.program and not program(row.program)}
-    cases = [case for case in cases if not {row.program for row in case.rows} & missing]
+    missing = {row.needs for row in rows if row.needs and not installed(row.needs)}
+    cases = [case for case in cases if not {row.needs for row in case.rows} & missing]
     tally.notes += [f"{name}, which is not installed beside Ansible" for name in sorted(missing)]
     site = Site(CHECKOUT / f".cache/faults/settings{'-only' if only else ''}-{share.number}")
     for case in share.of(cases):

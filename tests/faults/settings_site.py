@@ -29,6 +29,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._store import Store
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_key, make_release
 
 COLLECTIONS = Path(__file__).resolve().parents[2] / ".cache/collections"
+RUNNER = "ansible-runner"
 # Seconds after which a run is taken for one that hangs.
 LIMIT = 240
 # These begin with the older release; the others with both, the newer one current.
@@ -89,7 +90,10 @@ class Site:
     def places(self) -> dict[str, str]:
         """Return what the texts of rows mean by @names@."""
         own = {"folder": self.folder, "depot": self.folder / "depot", "signers": self.folder / "key.signers"}
-        return {name: str(path) for name, path in {**own, "collections": COLLECTIONS}.items()}
+        return {
+            name: str(path)
+            for name, path in {**own, "collections": COLLECTIONS, "mitogen": installed("mitogen")}.items()
+        }
 
     def run(self, case: Case) -> Seen:
         """Put the site into its first state, set it as the rows say, and run the playbook."""
@@ -105,7 +109,7 @@ class Site:
         runs = [_start(command, environment, folder) for _ in range(2 if case.rows[0].twice else 1)]
         outputs = [_end(run, stdin) for run in runs]
         status = max(run.returncode for run in runs)
-        if case.rows[0].program and not any(self.folder.glob("site/private/artifacts/*/job_events/*.json")):
+        if case.rows[0].needs == RUNNER and not any(self.folder.glob("site/private/artifacts/*/job_events/*.json")):
             outputs.append("ansible-runner wrote no events")
             status = 1
         output, shown = "\n".join(outputs), " ".join(command)
@@ -189,7 +193,7 @@ class Site:
         return told
 
     def _command(self, case: Case, told: _Told) -> tuple[list[str], dict[str, str]]:
-        ansible = program("ansible-playbook")
+        ansible = installed("ansible-playbook")
         variables = {**EXTRA[case.playbook]}
         options: list[str] = []
         play, environment = f"airgap.conda.{case.playbook}", self._environment()
@@ -202,7 +206,7 @@ class Site:
                 Path(play).write_text(told(row.play), encoding="utf-8")
         variables = {name: value for name, value in variables.items() if value is not None}
         inventory = str(self.folder / "site/inventory.json")
-        if any(row.program for row in case.rows):
+        if case.rows[0].needs == RUNNER:
             return self._runner(ansible, inventory, variables, play, environment)
         extra = ["-e", json.dumps(variables)] if variables else []
         return [ansible, "-i", inventory, *extra, *options, play], environment
@@ -215,7 +219,7 @@ class Site:
         (private / "env").mkdir(parents=True)
         (private / "env/extravars").write_text(json.dumps(variables), encoding="utf-8")
         path = f"{Path(ansible).parent}{os.pathsep}{environment['PATH']}"
-        command = [program("ansible-runner"), "run", str(private), "--inventory", inventory, "--playbook", play]
+        command = [installed(RUNNER), "run", str(private), "--inventory", inventory, "--playbook", play]
         return command, {**environment, "PATH": path}
 
     def _environment(self) -> dict[str, str]:
@@ -263,13 +267,14 @@ class Site:
                     yield f"{name}/{path.relative_to(self.folder / name)}"
 
 
-def program(name: str) -> str:
-    """Return where a program of Ansible's is: where the option --ansible says, or in PATH; nothing where it is not."""
-    chosen = os.environ.get("FAULTS_ANSIBLE")
-    if chosen:
-        found = Path(chosen).with_name(name)
-        return str(found) if found.exists() else ""
-    return shutil.which(name) or ""
+def installed(name: str) -> str:
+    """Return where a program is, beside the one of --ansible or in PATH, or where mitogen's strategies are."""
+    ansible = os.environ.get("FAULTS_ANSIBLE") or shutil.which("ansible-playbook") or ""
+    if name == "mitogen":
+        found = sorted(Path(ansible).parents[1].glob("lib/python*/site-packages/ansible_mitogen/plugins/strategy"))
+        return str(found[0]) if found else ""
+    beside = Path(ansible).with_name(name)
+    return str(beside) if beside.exists() else shutil.which(name) or ""
 
 
 class _Told:

@@ -97,8 +97,8 @@ class Row:
     shells: Mapping[str, str] = field(default_factory=dict)
     # It is started twice at the same time.
     twice: bool = False
-    # The program that runs the playbook, when it is not ansible-playbook.
-    program: str = ""
+    # What is to be installed beside Ansible: ansible-runner, which then runs the playbook, or mitogen.
+    needs: str = ""
 
 
 @dataclass(frozen=True)
@@ -157,14 +157,15 @@ def _row(given: dict[str, Any], kind: str, named: Mapping[str, Any]) -> Row:
     return row
 
 
-def _result(result: str | Mapping[str, Any], playbook: str, named: Mapping[str, Any]) -> Result:
+def _result(given: str | Mapping[str, Any], playbook: str, named: Mapping[str, Any]) -> Result:
     """Return a result that is written out, or that settings_results.yml has under this name."""
-    if isinstance(result, str):
-        result = named[result].get(playbook) or named[result]["each"]
+    result: Mapping[str, Any] = (
+        (named[given].get(playbook) or named[given]["each"]) if isinstance(given, str) else given
+    )
     unknown = {*result} ^ {"status", "state", "said"}
     if unknown:
         raise TableError(f"a result is status, state and said; see {sorted(unknown)[0]}")
-    return Result(str(result["status"]), *({**result[name]} for name in ("state", "said")))
+    return Result(str(result["status"]), {**result["state"]}, {**result["said"]})
 
 
 def every(rows: list[Row]) -> list[Case]:
@@ -200,6 +201,6 @@ def _keys(row: Row) -> set[str]:
     """Return what a row sets, so that two that set the same are known."""
     cfg = {f"cfg {section} {key}" for section, keys in row.cfg.items() for key in keys}
     hosts = {f"host {host} {key}" for host, keys in row.hosts.items() for key in keys}
-    single = {name for name in ("names", "groups", "localhost", "stdin", "play", "program") if getattr(row, name)}
+    single = {name for name in ("names", "groups", "localhost", "stdin", "play", "needs") if getattr(row, name)}
     many = {f"{name} {key}" for name in ("env", "vars", "extra", "files", "shells") for key in getattr(row, name)}
     return cfg | hosts | single | many | {option.split("=")[0] for option in row.options if option.startswith("-")}

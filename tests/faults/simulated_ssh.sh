@@ -10,11 +10,18 @@
 # ssh asks for one.
 
 terminal=
-while [ $# -gt 2 ]; do
-  if [ "$1" = -tt ]; then terminal=yes; fi
+while :; do
+  case $1 in
+    -tt) terminal=yes ;;
+    -[BbcDEeFIiJLlmOoPpQRSWw]) shift ;;  # has an argument
+    -*) ;;
+    *) break ;;
+  esac
   shift
 done
-host=$1 command=$2
+host=$1
+shift
+command=$*
 fault=$(cat "$FLEET/faults/$host" 2>/dev/null)
 tree=$FLEET/hosts/$host
 options=bind
