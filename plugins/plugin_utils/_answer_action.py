@@ -35,7 +35,7 @@ class AnswerAction(HostAction):
         return args
 
 
-def _name(action: ActionBase) -> str:
+def _name(action: HostAction) -> str:
     return type(action).__module__.rpartition(".")[2]
 
 
