@@ -71,9 +71,9 @@ def _module(forgery: Forgery, place: Path, made: Any) -> list[str]:
         faults += _asks(forgery, result, made)
     wrong = outcomes([HOST], {HOST: {"_deploy_failure": result}})["wrong"]
     outcome = wrong.get(HOST) if isinstance(wrong, dict) and result.get("failed") else None
-    seen = {
-        "stdout": f"root\t/opt\nruntime/current\t{made[0].manifest.id}\t1\ndemo/current\t{made[1].manifest.id}\t1\n"
-    }
+    current = {"runtime": made[0].manifest.id, "demo": made[1].manifest.id}
+    links = [{"env": env, "release": release, "since": 1} for env, release in current.items()]
+    seen = {"root": "/opt", "links": links}
     results = [{**result, "item": "demo"}] if forgery.kind == "verify" else []
     return faults + _written(place, seen, {"results": results}, outcome)
 
