@@ -13,27 +13,24 @@ import time
 from typing import Any
 
 from ansible.errors import AnsibleError
-from ansible.plugins.action import ActionBase
 
 from ansible_collections.airgap.conda.plugins.module_utils._answer import MESSAGE, clean
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._release import FILES, MANIFEST, SIGNATURE
 from ansible_collections.airgap.conda.plugins.plugin_utils._answer_action import host_of
 from ansible_collections.airgap.conda.plugins.plugin_utils._asked import Asked, asked
+from ansible_collections.airgap.conda.plugins.plugin_utils._host_action import HostAction, unheard
 from ansible_collections.airgap.conda.plugins.plugin_utils._take import take_script
 
 # What each part is called in the remote user's temporary folder, one after another: it needs room for one.
 PART = "env.tar"
 
 
-class ActionModule(ActionBase):
+class ActionModule(HostAction):
     """Controller side of airgap.conda.fetch."""
 
-    TRANSFERS_FILES = True
-
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def work(self, task_vars: dict[str, Any] | None) -> dict[str, Any]:
         """Send what every step of preflight is missing."""
-        super().run(tmp, task_vars)
         _result, args = self.validate_argument_spec(
             {
                 "releases": {"type": "list", "elements": "dict", "required": True},
@@ -43,15 +40,12 @@ class ActionModule(ActionBase):
         )
         host = host_of(task_vars)
         clock, sent = time.monotonic(), 0
-        try:
-            wanted = asked(args["steps"], args["releases"], host)
-            files = [name for one in wanted for name in one.parts]
-            if not wanted or self._task.check_mode:
-                return {"changed": bool(wanted), "parts": files}
-            for one in wanted:
-                sent += self._send(one, args["root"], host)
-        except AirgapError as error:
-            return {"failed": True, "msg": str(error), **error.as_result()}
+        wanted = asked(args["steps"], args["releases"], host)
+        files = [name for one in wanted for name in one.parts]
+        if not wanted or self._task.check_mode:
+            return {"changed": bool(wanted), "parts": files}
+        for one in wanted:
+            sent += self._send(one, args["root"], host)
         return {"changed": True, "parts": files, "bytes": sent, "seconds": round(time.monotonic() - clock, 2)}
 
     def _send(self, one: Asked, root: str, host: str) -> int:
@@ -61,28 +55,24 @@ class ActionModule(ActionBase):
         store; one part at a time, so that this folder needs room for one part only.
         """
         incoming = f"{root}/.incoming/{one.env}/{one.release}"
-        sent = 0
-        remote = self._make_tmp_path()
+        files = {name: one.folder / name for name in (MANIFEST, SIGNATURE, FILES, *one.parts)}
+        sizes = {name: path.stat().st_size for name, path in files.items()}
         try:
-            for group in [[MANIFEST, SIGNATURE, FILES], *([name] for name in one.parts)]:
-                files = []
-                for name in group:
-                    path, there = one.folder / name, PART if name in one.parts else name
-                    self._transfer_file(str(path), self._connection._shell.join_path(remote, there))
-                    files.append((there, path.stat().st_size, name))
-                self._sh(take_script(remote, incoming, files), host, incoming)
-                sent += sum(size for _there, size, _name in files)
+            with self.folder_for(max(sizes.values()), host) as remote:
+                for group in [[MANIFEST, SIGNATURE, FILES], *([name] for name in one.parts)]:
+                    there = {PART if name in one.parts else name: name for name in group}
+                    self.put(remote, {there_name: files[name] for there_name, name in there.items()}, host)
+                    self._take(remote, incoming, [(at, sizes[name], name) for at, name in there.items()], host)
         except AnsibleError as error:
             raise _not_sent(clean(str(error), MESSAGE), host) from error
-        finally:
-            self._remove_tmp_path(remote)
-        return sent
+        return sum(sizes.values())
 
-    def _sh(self, script: str, host: str, incoming: str) -> None:
-        done = self._low_level_execute_command(script, executable="/bin/sh")
-        if done["rc"] != 0:
-            output = clean(f"{done.get('stderr', '')} {done.get('stdout', '')}", MESSAGE)
-            raise _not_sent(output, f"{incoming} on {host}")
+    def _take(self, remote: str, incoming: str, files: list[tuple[str, int, str]], host: str) -> None:
+        heard = self.ask(take_script(remote, incoming, files))
+        if heard.status > 0:
+            raise _not_sent(heard.text or f"exit status {heard.status}", f"{incoming} on {host}")
+        if heard.status:
+            raise unheard("take in what was sent", host, heard, 0)
 
 
 def _not_sent(found: str, where: str) -> AirgapError:

@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils import _gpu_verdict
-from ansible_collections.airgap.conda.plugins.module_utils._answer import NAMED, clean, plain
+from ansible_collections.airgap.conda.plugins.module_utils._answer import NAMED, clean
 from ansible_collections.airgap.conda.plugins.module_utils._report import (
     BROKEN,
     DEGRADED,
@@ -23,15 +23,11 @@ from ansible_collections.airgap.conda.plugins.module_utils._report import (
     Trouble,
 )
 
-# What role report lets a host print: the root of its store, and for each current link its path, its target and since
-# when it is there, in seconds since 1970.
-_ROOT = re.compile(r"root\t(/.*)")
-_LINK = re.compile(r"([\w.+-]{1,64})/current\t([\w.+-]{1,64})\t(\d{1,11})(?:\.\d{1,20})?")
-_FOLDER = re.compile(r"([^/\t]{1,255})/current\t")
+_NAME_OF = re.compile(r"[\w.+-]{1,64}")
+_TIME = re.compile(r"[0-9]{1,11}")
 _ODD = re.compile(r"[^\w.+-]")
-# Characters of a name, and of the listing of a store: a name has 64 at most, a line for one of NAMED some hundred.
+# Characters of a name.
 _NAME = 64
-_LISTING = 64 << 10
 _DEPLOY = "run airgap.conda.deploy for this host"
 _LOOK = "run airgap.conda.verify for this host alone, with -vvv; it shows all that the host answers"
 
@@ -39,7 +35,7 @@ _LOOK = "run airgap.conda.verify for this host alone, with -vvv; it shows all th
 def host_report(host: str, seen: Any, verified: Any, time: str) -> HostReport:
     """Return the report of a host that was asked at ``time``.
 
-    ``seen`` is the registered listing of the current links, ``verified`` the registered loop of airgap.conda.verify
+    ``seen`` is what airgap.conda.current registered, ``verified`` the registered loop of airgap.conda.verify
     over environments. An empty ``seen`` is a host that was not asked, and so is what was never registered by a task.
     """
     seen, verified = (value if isinstance(value, Mapping) else {} for value in (seen, verified))
@@ -73,26 +69,20 @@ def with_failure(report: HostReport, failure: Mapping[str, Any] | None) -> HostR
     return replace(report, findings=(*report.findings, Trouble("", DEGRADED, *texts)))
 
 
-def current_envs(seen: Mapping[str, Any]) -> list[str]:
-    """Return which environments a host has, as the names to ask it for; those of a store are no longer than NAMED."""
-    found = (match[1] for match in map(_FOLDER.match, _lines(seen)) if match)
-    return list(dict.fromkeys(_ODD.sub("?", name)[:_NAME] for name in found))[:NAMED]
-
-
-def _lines(seen: Mapping[str, Any]) -> list[str]:
-    return plain(str(seen.get("stdout", "")), _LISTING).splitlines()
-
-
 def _env_of(result: Mapping[str, Any]) -> str:
     return clean(str(result.get("item")), _NAME)
 
 
 def _links(seen: Mapping[str, Any]) -> dict[str, Installed]:
     found: dict[str, Installed] = {}
-    for match in map(_LINK.fullmatch, _lines(seen)):
-        if match and len(found) < NAMED:
-            since = datetime.fromtimestamp(int(match[3]), timezone.utc).strftime(TIME_FORMAT)
-            found[match[1]] = Installed(match[1], match[2], since=since)
+    links = seen.get("links")
+    for link in links[:NAMED] if isinstance(links, (list, tuple)) else ():
+        if not isinstance(link, Mapping):
+            continue
+        env, release, since = (str(link.get(name)) for name in ("env", "release", "since"))
+        if _NAME_OF.fullmatch(env) and _NAME_OF.fullmatch(release) and _TIME.fullmatch(since):
+            time = datetime.fromtimestamp(int(since), timezone.utc).strftime(TIME_FORMAT)
+            found[env] = Installed(env, release, since=time)
     return found
 
 
@@ -124,7 +114,7 @@ def _without_runtime(host: str, seen: Mapping[str, Any], envs: Iterable[str]) ->
 
 
 def _root(seen: Mapping[str, Any]) -> str:
-    return next((match[1] for match in map(_ROOT.fullmatch, _lines(seen)) if match), "")
+    return str(seen.get("root", ""))
 
 
 def _results(verified: Mapping[str, Any]) -> list[Mapping[str, Any]]:

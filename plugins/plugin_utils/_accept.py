@@ -44,7 +44,7 @@ def documented(module: str, what: str = "RETURN") -> dict[str, Any]:
         for node in tree.body
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == what
     ]
-    return dict(yaml.safe_load(ast.literal_eval(texts[0])))
+    return dict(yaml.safe_load(ast.literal_eval(texts[0])) or {})
 
 
 def accept(

@@ -8,20 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible.plugins.action import ActionBase
-
 from ansible_collections.airgap.conda.plugins.plugin_utils._accept import accept, documented
+from ansible_collections.airgap.conda.plugins.plugin_utils._host_action import HostAction
 from ansible_collections.airgap.conda.plugins.plugin_utils._paths import of_caller
 
 
-class AnswerAction(ActionBase):
+class AnswerAction(HostAction):
     """Controller side of a module whose work is all on the host."""
 
-    TRANSFERS_FILES = False
-
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def work(self, task_vars: dict[str, Any] | None) -> dict[str, Any]:
         """Return what the module answered, as far as it is documented and within the bounds."""
-        super().run(tmp, task_vars)
         name = _name(self)
         return accept(self.answer(task_vars), documented(name), name, host_of(task_vars))
 
@@ -39,7 +35,7 @@ class AnswerAction(ActionBase):
         return args
 
 
-def _name(action: ActionBase) -> str:
+def _name(action: HostAction) -> str:
     return type(action).__module__.rpartition(".")[2]
 
 

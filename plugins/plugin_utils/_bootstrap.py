@@ -18,7 +18,6 @@ from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils import _files
 from ansible_collections.airgap.conda.plugins.module_utils._activate import activate_files
-from ansible_collections.airgap.conda.plugins.module_utils._answer import TEXT, VALUE, plain
 from ansible_collections.airgap.conda.plugins.module_utils._cli_file import program
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._preflight import (
@@ -41,6 +40,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._release import (
 )
 from ansible_collections.airgap.conda.plugins.module_utils._requirements import version_key
 from ansible_collections.airgap.conda.plugins.module_utils._store import Store
+from ansible_collections.airgap.conda.plugins.plugin_utils._contact import Heard
 from ansible_collections.airgap.conda.plugins.plugin_utils._take import TAKE
 
 # Owner, group, mode in hex and path of a folder or link.
@@ -48,32 +48,38 @@ _ABOVE = re.compile(r"(\d+):(\d+):([0-9a-f]+):(.+)")
 # Seconds that the host's Python has to start, and to import or compare what it brings: a full disk's worth of files.
 START_LIMIT = 30
 INSTALL_LIMIT = 600
+# Seconds that all of the look has: a mount whose server is gone never answers.
+LOOK_LIMIT = 60
+# What the look says.
+LOOKED = r"current|works|high_water|machine|glibc|folder|writable|free_kib|mount|user|above_[0-9]{1,3}"
 LOOK = """\
+say at "$root"
 current=$(readlink "$root/runtime/current" 2>/dev/null)
 folder=$root
 while [ ! -d "$folder" ]; do folder=$(dirname "$folder"); done
-echo "root=$root"
-echo "current=$current"
+say current "$current"
 if [ -n "$current" ] && timeout -s KILL "$limit" "$root/runtime/$current/bin/python" -IBc '' \\
-  </dev/null >/dev/null 2>&1; then echo works=yes; fi
-echo "high_water=$(cat "$root/.state/runtime/high-water" 2>/dev/null)"
-echo "machine=$(uname -m)"
-echo "glibc=$(getconf GNU_LIBC_VERSION 2>/dev/null)"
-echo "folder=$folder"
-if [ -w "$folder" ]; then echo writable=yes; fi
-echo "free_kib=$(df -Pk "$folder" | sed -n '2s/  */ /gp' | cut -d ' ' -f 4)"
+  </dev/null >/dev/null 2>&1; then say works yes; fi
+say high_water "$(cat "$root/.state/runtime/high-water" 2>/dev/null)"
+say machine "$(uname -m)"
+say glibc "$(getconf GNU_LIBC_VERSION 2>/dev/null)"
+say folder "$folder"
+if [ -w "$folder" ]; then say writable yes; fi
+say at "df of $folder"
+say free_kib "$(df -Pk "$folder" | sed -n '2s/  */ /gp' | cut -d ' ' -f 4)"
 mount=$(df -Pk "$folder" | sed -n '2s/.*% //p')
 while read -r _ point _ options _; do
   if [ "$point" = "$mount" ]; then found=$options; fi
 done </proc/self/mounts
-echo "mount=$found"
-echo "user=$(id -u)"
+say mount "$found"
+say user "$(id -u)"
 number=0
 for path in "$root" "$(readlink -f "$folder")"; do
   while [ "$path" != / ]; do
+    say at "stat of $path"
     if [ -e "$path" ]; then
       number=$((number + 1))
-      echo "above_$number=$(stat -c '%u:%g:%f:%n' "$path")"
+      say "above_$number" "$(stat -c '%u:%g:%f:%n' "$path")"
     fi
     path=$(dirname "$path")
   done
@@ -108,6 +114,7 @@ leave() {
   rmdir "$root/.staging" "$root/runtime" 2>/dev/null || :
 }
 trap leave EXIT
+trap 'exit 129' HUP INT TERM  # the connection is gone
 # Both kinds of removal go through one rename, so that nothing is ever half there.
 discard() {
   if [ -d "$prefix" ]; then mv -T "$prefix" "$staging/old"; fi
@@ -183,7 +190,7 @@ for fault in compare_tree(prefix, (TOP, *entries), owner=prefix.stat().st_uid):
 
 
 def look_script(root: str) -> str:
-    """Return the shell that prints what is on the host, one ``name=value`` a line."""
+    """Return the shell that says what is on the host, each of ``LOOKED``."""
     return f"root={shlex.quote(root)}\nlimit={START_LIMIT}\n{LOOK}"
 
 
@@ -224,13 +231,12 @@ def install_script(root: str, tmp: str, release: Mapping[str, Any]) -> str:
     return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items()) + TAKE + INSTALL
 
 
-def parse_look(output: str) -> dict[str, str]:
-    """Turn the output of the look into a dict; lines that are not ``name=value`` (a banner) are skipped.
+def parse_look(heard: Heard) -> dict[str, str]:
+    """Turn what the look said into a dict.
 
     A current release that is no release's name is none: its name becomes the path of a Python.
     """
-    pairs = [line.split("=", 1) for line in output[-TEXT:].splitlines() if "=" in line]
-    seen = {name: plain(value, VALUE) for name, value in pairs if name.isidentifier()}
+    seen = heard.first()
     return seen if RELEASE_ID.fullmatch(seen.get("current", "")) else {**seen, "current": "", "works": ""}
 
 

@@ -12,8 +12,12 @@ from typing import Any
 from ansible.utils.display import Display
 
 from ansible_collections.airgap.conda.plugins.module_utils._answer import clean
+from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.plugin_utils._answer_action import AnswerAction, host_of
 from ansible_collections.airgap.conda.plugins.plugin_utils._progress import shown
+
+# Seconds that the file is read for.
+READ_LIMIT = 10
 
 
 class ProgressAction(AnswerAction):
@@ -22,7 +26,10 @@ class ProgressAction(AnswerAction):
     def answer(self, task_vars: dict[str, Any] | None) -> Mapping[str, Any]:
         """Run the module; returns what came back."""
         host = host_of(task_vars)
-        folder = self._make_tmp_path()
+        try:
+            folder = self._make_tmp_path()
+        except AirgapError:  # nothing but the showing needs it, unless Ansible puts modules there, which then fails
+            return super().answer(task_vars)
         args = {"progress": f"{folder}/progress", **self.arguments()}
         try:
             with shown(lambda: self._read(args["progress"]), lambda text: Display().display(f"{host}: {text}")):
@@ -32,5 +39,5 @@ class ProgressAction(AnswerAction):
 
     def _read(self, path: str) -> str:
         # No privileges: the prompts of become belong to the module that runs on this connection meanwhile.
-        _status, out, _err = self._connection.exec_command(f"cat {shlex.quote(path)}", in_data=None, sudoable=False)
-        return clean(str(out, "utf-8", "replace"))
+        script = f'say said "$(cat {shlex.quote(path)} 2>/dev/null)"'
+        return clean(self.ask(script, "said", READ_LIMIT, sudoable=False).first().get("said", ""))

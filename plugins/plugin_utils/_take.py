@@ -27,6 +27,7 @@ take() {
   if ! timeout -s KILL 600 dd if="$tmp/$1" bs=65536 count=$(($2 / 65536 + 1)) $nofollow \\
     >"$into/${3:-$1}" 2>"$into/.said" 9>&-; then
     echo "could not be read: $(cat "$into/.said")" >&2
+    rm -f "$into/${3:-$1}" "$into/.said"  # a full disk is not kept full by half a part
     exit 1
   fi
   rm -f "$into/.said"

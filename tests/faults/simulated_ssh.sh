@@ -16,12 +16,22 @@ answers=$FLEET/answers/$host
 
 if [ -d "$answers" ]; then
   received=$FLEET/received/$host-$$
+  mark='' name=''
   case $command in
+    *"| base64 -d |"*)
+      # What the collection sends: a packed script with the mark that its answer has to bear.
+      script=$(printf %s "$command" | grep -Eom1 '[A-Za-z0-9+/=]{100,}' | base64 -d | gzip -dc)
+      mark=$(printf %s "$script" | grep -Eom1 'airgap-[0-9a-f]{24}')
+      name=$(printf %s "$script" | grep -Eom1 'airgap-tmp-[0-9a-f]{24}')
+      case $script in
+        *high_water*) kind=look ;;
+        *"say link"*) kind=raw ;;
+        *"say folder"*) kind=tmp && if [ ! -e "$answers/tmp" ]; then answers=$FLEET/answers; fi ;;
+        *) kind=other && answers=$FLEET/answers ;;
+      esac
+      ;;
     *dd\ of=*) kind=part && cat >"$received" ;;
-    *high_water*) kind=look ;;
-    *root\\t*current*) kind=raw ;;
-    *umask\ 77*mkdir*) kind=tmp && if [ ! -e "$answers/tmp" ]; then answers=$FLEET/answers; fi ;;
-    *"rm -f"* | *"mv -f"* | *chmod* | *"set -e"*) kind=other ;;
+    *"rm -f"*) kind=removal ;;
     *)
       # A module: a program of Python that names itself.
       timeout 10 cat >"$received"
@@ -30,7 +40,7 @@ if [ -d "$answers" ]; then
       ;;
   esac
   echo "$kind" >>"$FLEET/received/$host"
-  cat "$answers/$kind" 2>/dev/null
+  sed "s/@mark@/$mark/g; s/@name@/$name/g" "$answers/$kind" 2>/dev/null
   exit 0
 fi
 

@@ -16,15 +16,17 @@ from scenes import Share
 from tally import Tally
 from trust_canary import LIMIT, UNFIT, Canary
 from trust_forge import Forgery
-from trust_truth import ASKED, Truths, forgeries
+from trust_truth import ASKED, MARK, Truths, forgeries
 
 from ansible_collections.airgap.conda.plugins.filter.outcomes import outcomes
 from ansible_collections.airgap.conda.plugins.filter.readable import readable
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._report_answer import host_report, with_failure
 from ansible_collections.airgap.conda.plugins.module_utils._report_files import write_report
+from ansible_collections.airgap.conda.plugins.plugin_utils import _links
 from ansible_collections.airgap.conda.plugins.plugin_utils._accept import accept, documented
 from ansible_collections.airgap.conda.plugins.plugin_utils._asked import asked
+from ansible_collections.airgap.conda.plugins.plugin_utils._contact import listen
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_release
 
 HOST, TIME = "ws-001", "2026-01-01T00:00:00Z"
@@ -69,9 +71,9 @@ def _module(forgery: Forgery, place: Path, made: Any) -> list[str]:
         faults += _asks(forgery, result, made)
     wrong = outcomes([HOST], {HOST: {"_deploy_failure": result}})["wrong"]
     outcome = wrong.get(HOST) if isinstance(wrong, dict) and result.get("failed") else None
-    seen = {
-        "stdout": f"root\t/opt\nruntime/current\t{made[0].manifest.id}\t1\ndemo/current\t{made[1].manifest.id}\t1\n"
-    }
+    current = {"runtime": made[0].manifest.id, "demo": made[1].manifest.id}
+    links = [{"env": env, "release": release, "since": 1} for env, release in current.items()]
+    seen = {"root": "/opt", "links": links}
     results = [{**result, "item": "demo"}] if forgery.kind == "verify" else []
     return faults + _written(place, seen, {"results": results}, outcome)
 
@@ -88,7 +90,9 @@ def _asks(forgery: Forgery, result: dict[str, Any], made: Any) -> list[str]:
 
 
 def _raw(forgery: Forgery, place: Path) -> list[str]:
-    return _written(place, {"stdout": forgery.answer(), "rc": 0}, {"results": []}, None)
+    heard = listen(forgery.answer(), MARK, _links.SAID)
+    seen = {"root": "/opt", **_links.parse_links(heard)} if heard.status == 0 else {"failed": True, "msg": heard.text}
+    return _written(place, seen, {"results": []}, None)
 
 
 def _written(place: Path, seen: dict[str, Any], verified: dict[str, Any], failure: Any) -> list[str]:

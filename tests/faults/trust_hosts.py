@@ -19,7 +19,7 @@ from fleet_hosts import TWO, Fleet, Played
 from tally import Tally
 from trust_canary import LIMIT, SECRET, UNFIT, Canary
 from trust_forge import SETTINGS, Forgery
-from trust_truth import HOME, Truths, forgeries
+from trust_truth import Truths, forgeries, said, temporary_folder
 
 from ansible_collections.airgap.conda.plugins.module_utils import _signature
 from ansible_collections.airgap.conda.plugins.module_utils._release import MANIFEST
@@ -129,7 +129,8 @@ def _make(folder: Path, count: int) -> Hostile:
     canary.set()
     (folder / "received").mkdir()
     (folder / "answers").mkdir()
-    (folder / "answers/tmp").write_text(HOME, encoding="ascii")
+    for kind, answer in (("tmp", temporary_folder()), ("other", said({}))):
+        (folder / "answers" / kind).write_text(answer, encoding="ascii")
     _evil_depot(folder / "evil", fleet)
     return Hostile(fleet, truths, canary, {})
 

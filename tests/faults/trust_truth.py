@@ -17,7 +17,8 @@ from trust_forge import Forgery, additions, fields, noise, replaced, texts, valu
 
 from ansible_collections.airgap.conda.tests.unit.tiny_release import Made
 
-HOME = "ansible-tmp-1-1-1=/nowhere/ansible-tmp-1-1-1\n"
+# What simulated_ssh.sh takes from the command that is answered: the mark, and the name of a folder.
+MARK, NAME = "@mark@", "@name@"
 # What each playbook asks hosts for: of each group one thing is forged.
 ASKED = {
     "refresh": (("look", "preflight", "release", "tmp"), ("raw", "verify")),
@@ -45,7 +46,7 @@ class Truths:
     def answers(self) -> dict[str, str]:
         """Return the text of each answer by the kind of its command."""
         modules = {name: json.dumps(result) for name, result in self.results().items()}
-        return {**modules, "look": _lines(self.look()), "raw": self.raw(), "tmp": HOME}
+        return {**modules, "look": said(self.look()), "raw": self.raw(), "tmp": temporary_folder()}
 
     def look(self) -> dict[str, str]:
         """Return what the look at a host prints."""
@@ -57,10 +58,7 @@ class Truths:
 
     def raw(self) -> str:
         """Return what the report's look at a host prints."""
-        links = "".join(
-            f"{env}/current\t{release}\t1772452800.5\n" for env, release in (("runtime", ONE), ("demo", TWO))
-        )
-        return f"root\t{self.root}\n{links}"
+        return said({"link": f"1772452800 {ONE} runtime\n{MARK} link=1772452800 {TWO} demo"})
 
     def results(self) -> dict[str, dict[str, Any]]:
         """Return what each module returns."""
@@ -123,7 +121,7 @@ def _of_kind(kind: str, place: Path, truths: Truths) -> Iterator[Forgery]:
     elif kind == "look":
         for name, text in texts(place).items():
             for field in truths.look():
-                yield Forgery(kind, f"{field} = {name}", partial(_lines, {**truths.look(), field: text}))
+                yield Forgery(kind, f"{field} = {name}", partial(said, {**truths.look(), field: text}))
     else:
         for name, text in texts(place).items():
             for number, word in enumerate(sorted({str(truths.root), TWO, "demo", "1772452800", "nowhere"})):
@@ -144,5 +142,12 @@ def _of_result(kind: str, place: Path, result: Mapping[str, Any]) -> Iterator[Fo
         yield Forgery(kind, name, partial(json.dumps, {**result, **more}))
 
 
-def _lines(values_of: Mapping[str, str]) -> str:
-    return "".join(f"{name}={value}\n" for name, value in values_of.items())
+def said(values_of: Mapping[str, str]) -> str:
+    """Return what a host that knows the mark prints."""
+    lines = "".join(f"{MARK} {name}={value}\n" for name, value in values_of.items())
+    return f"{MARK} begin\n{lines}{MARK} end=0\n"
+
+
+def temporary_folder() -> str:
+    """Return what a host prints that has made a temporary folder."""
+    return said({"folder": f"/nowhere/{NAME}"})

@@ -124,6 +124,9 @@ OLD_PYTHON = Image("bullseye", kind="oldpy", more=("python2.7-minimal",), link=(
 # Debian 13 has an ansible-core that is new enough for the collection.
 CONTROLLER = Image("trixie", kind="controller", more=("ansible-core",))
 
+# What people log in with and become with, beside bash and sudo; and how a file is shown to one other user.
+SHELLS = Image("trixie", kind="shells", more=("acl", "fish", "opendoas", "tcsh"))
+
 # What pip compiles in: as old as the oldest host.
 TOOLCHAIN = Image("bullseye", kind="toolchain", more=("gcc", "libc6-dev"))
 

@@ -93,7 +93,8 @@ IMAGES = {"bookworm": _images.Image("bookworm"), "toolchain": _images.TOOLCHAIN}
 
 def planned(count: int, extra: set[str], suite: str = "") -> list[Host]:
     """Return the hosts of a lab of ``count``, of one Debian ``suite`` or of all, and those of ``EXTRA`` named."""
-    kinds = (_images.Image(suite),) if suite else _images.wanted()
+    one = _images.SHELLS if suite == _images.SHELLS.kind else _images.Image(suite)
+    kinds = (one,) if suite else _images.wanted()
     hosts = [
         Host(f"host{n}", FIRST_ADDRESS + n, kinds[(n - 1) % len(kinds)], "ops" if n == SUDO_HOST else "root")
         for n in range(1, count + 1)
@@ -279,7 +280,10 @@ def main() -> int:
     verb = verbs.add_parser("up", parents=[common], help="start hosts, or add to those that run")
     verb.add_argument("count", type=int, metavar="N", help=f"how many, 1 to {MAX_HOSTS}")
     verb.add_argument(
-        "--suite", default="", choices=_images.SUITES, help="one Debian release for all; else they take turns"
+        "--suite",
+        default="",
+        choices=(*_images.SUITES, _images.SHELLS.kind),
+        help="one Debian release for all, or one with more shells; else they take turns",
     )
     verb.add_argument("--old-python", action="store_true", help="one more, `oldpy`, whose python3 is a Python 2.7")
     verb.add_argument("--controller", action="store_true", help="one more, `controller`, with Ansible")

@@ -54,6 +54,7 @@ PARTS = (
     Part("unit", quick=True),
     Part("molecule deploy", HOSTS, (CHANNEL, IMAGES)),
     Part("molecule host", HOSTS, (CHANNEL, IMAGES)),
+    Part("molecule contact", HOSTS, (CHANNEL, IMAGES)),
     Part("faults", ("root", "traces", "mounts")),
     Part("molecule media", HOSTS, (CHANNEL, IMAGES)),
     Part("molecule build", (), (CHANNEL,)),

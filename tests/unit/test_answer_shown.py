@@ -20,14 +20,19 @@ from ansible_collections.airgap.conda.plugins.module_utils._answer import MESSAG
 from ansible_collections.airgap.conda.plugins.module_utils._depot import Depot
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._report import UNKNOWN, HostReport
-from ansible_collections.airgap.conda.plugins.module_utils._report_answer import current_envs, host_report, with_failure
+from ansible_collections.airgap.conda.plugins.module_utils._report_answer import host_report, with_failure
 from ansible_collections.airgap.conda.plugins.module_utils._report_files import write_report
-from ansible_collections.airgap.conda.plugins.plugin_utils import _bootstrap
+from ansible_collections.airgap.conda.plugins.plugin_utils import _bootstrap, _links
+from ansible_collections.airgap.conda.plugins.plugin_utils._contact import Heard, listen
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_release
 
 TIME = "2026-11-23T12:00:00Z"
 LONG = "\u202e\x1b" + "x" * 50_000_000
-SEEN = {"stdout": "root\t/opt\nruntime/current\t1-00000001\t1700000000.5\ndemo/current\t2-00000002\t1700000000.5\n"}
+RUNTIME, DEMO = (
+    {"env": env, "release": release, "since": 1700000000}
+    for env, release in (("runtime", "1-00000001"), ("demo", "2-00000002"))
+)
+SEEN = {"root": "/opt", "links": [RUNTIME, DEMO]}
 GPU = {"verdict": "degraded", "findings": []}
 ANSWER = {"release": "2-00000002", "previous": "1-00000001", "installed": ["1-00000001", "2-00000002"], "gpu": GPU}
 FINDING = {"verdict": "degraded", "wanted": LONG, "found": LONG, "where": LONG, "remedy": LONG}
@@ -51,9 +56,11 @@ HOSTILE: list[tuple[Any, Any]] = [
     (SEEN, {"item": "demo", "failed": True, "refused": True, "found": LONG}),
     (SEEN, {"item": LONG}),
     (SEEN, LONG),
-    ({"stdout": f"root\t/{LONG}\n"}, {}),
-    ({"stdout": f"root\t/opt\n{LONG}/current\t1-00000001\t1\n"}, {}),
-    ({"stdout": f"root\t/opt\nruntime/current\t{LONG}\t1\n"}, {}),
+    ({"root": f"/{LONG}", "links": []}, {}),
+    ({"root": "/opt", "links": [{**DEMO, "env": LONG}]}, {}),
+    ({"root": "/opt", "links": [{**RUNTIME, "release": LONG}]}, {}),
+    ({"root": "/opt", "links": [{**RUNTIME, "since": 10**400}, 5, {}]}, {}),
+    ({"root": "/opt", "links": LONG}, {}),
     ({"unreachable": True, "msg": LONG}, {}),
     (LONG, {}),
     (5, {}),
@@ -72,9 +79,10 @@ def test_a_hostile_answer_makes_a_small_report_that_says_so(seen: Any, result: A
 
 
 def test_what_a_report_shows_of_a_host_has_a_number() -> None:
-    listed = "".join(f"env{n}/current\t1-00000001\t1700000000\n" for n in range(10_000))
-    assert len(current_envs({"stdout": listed})) == NAMED
-    assert len(report_of({"stdout": "root\t/opt\n" + listed}, {}).envs) <= NAMED
+    said = Heard(tuple(("link", f"1700000000 1-00000001 env{n}") for n in range(10_000)), "", begun=True, status=0)
+    parsed = _links.parse_links(said)
+    assert (len(parsed["envs"]), len(parsed["links"])) == (NAMED, NAMED)
+    assert len(report_of({"root": "/opt", "links": [DEMO] * 10_000}, {}).envs) <= NAMED
     gpu = {**GPU, "findings": [{name: value[:1000] for name, value in FINDING.items()}] * 10_000}
     many = {"item": "demo", "envs": [{**ANSWER, "gpu": gpu, "installed": ["1-00000001"] * 10_000}]}
     report = host_report("ws1", SEEN, {"results": [many]}, TIME)
@@ -94,10 +102,10 @@ def test_a_good_answer_is_what_it_was() -> None:
 
 def test_the_environments_to_ask_for_are_names() -> None:
     names = ("a b", "{{ 7 * 7 }}", "../x", "demo", "caf\udce9", "\u202e")
-    printed = "".join(f"{name}/current\tx\n" for name in names)
-    assert current_envs(readable({"stdout": printed})) == ["a?b", "???7???7???", "demo", "caf?", "?"]
-    for nothing in ({}, {"stdout": 5}, {"stdout": None}, {"stdout": ["demo/current\tx"]}):
-        assert current_envs(nothing) == []
+    output = "m begin\n" + "".join(f"m link=1 x {name}\n" for name in names)
+    parsed = _links.parse_links(listen(output, "m", _links.SAID))
+    assert parsed["envs"] == ["a?b", "???7???7???", "..?x", "demo", "caf?", "?"]
+    assert [link["env"] for link in parsed["links"]] == ["demo"]
 
 
 @pytest.mark.parametrize("name", ["h" * 300, "\u00e9" * 200, "a/b" * 100])
@@ -152,17 +160,21 @@ def test_a_host_with_forged_variables_does_not_end_the_account_of_the_others(nam
 CURRENT = ["../../../../bin/sh #", "{{ 7 * 7 }}", "1-0000000g", "x" * 10**6, "1-00000001 x", "\u0661-00000001", ""]
 
 
+def look(said: str) -> Heard:
+    return listen(f"m begin\n{said}", "m", _bootstrap.LOOKED)
+
+
 @pytest.mark.parametrize("current", CURRENT, ids=range(len(CURRENT)))
 def test_a_current_runtime_that_is_no_release_is_none(current: str) -> None:
-    seen = _bootstrap.parse_look(f"current={current}\nworks=yes\n")
+    seen = _bootstrap.parse_look(look(f"m current={current}\nm works=yes\n"))
     assert (seen["current"], seen["works"]) == ("", "")
     with pytest.raises(AirgapError, match="no runtime that works"):
         _bootstrap.require_runtime({**seen, "root": "/opt"}, "ws1")
 
 
 def test_what_a_look_prints_is_bounded() -> None:
-    good = "current=1-00000001\nworks=yes\n"
-    seen = _bootstrap.parse_look(f"{LONG}\nfree_kib={'9' * 10**5}\nfolder=/a\x1b\u202eb\n{good}")
+    good = "m current=1-00000001\nm works=yes\nm end=0\n"
+    seen = _bootstrap.parse_look(look(f"{LONG}\nm free_kib={'9' * 10**5}\nm folder=/a\x1b\u202eb\n{good}"))
     assert (seen["current"], seen["works"], seen["folder"]) == ("1-00000001", "yes", "/a  b")
     assert max(map(len, seen.values())) <= VALUE
 

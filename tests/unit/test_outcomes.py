@@ -48,11 +48,8 @@ DEPLOY: dict[str, dict[str, Any]] = {
     "forgotten": {"_deploy_runtime": {}, "_deploy_preflight": {}, "_deploy_release": {}, "_deploy_failure": {}},
 }
 NOT_SHOWN = "Nothing in this run shows that the deploy went well on this host"
-SEEN = {
-    "changed": False,
-    "rc": 0,
-    "stdout": "root\t/opt\nruntime/current\t1-1c0ffee5\t1\ndemo/current\t2-1c0ffee5\t1\n",
-}
+LINKS = [{"env": env, "release": "1-1c0ffee5", "since": "1"} for env in ("runtime", "demo")]
+SEEN = {"root": "/opt", "links": LINKS, "envs": ["runtime", "demo"]}
 VERIFIED: dict[str, Any] = {"env": "demo", "release": "2-1c0ffee5", "installed": [], "previous": "", "gpu": None}
 ANSWER = {"results": [{"item": env, "envs": [{**VERIFIED, "env": env}]} for env in ("demo", "runtime")]}
 PAGE = {"changed": True, "page": "/srv/index.html"}
@@ -179,9 +176,9 @@ def test_only_what_is_known_is_said() -> None:
         ("report", {**REPORTED, "_report_seen": LOST}, "The host cannot be reached"),
         ("report", {**REPORTED, "_report_seen": {}}, "the host was not asked"),
         ("report", {**REPORTED, "_report_verified": SKIPPED}, "something that is no report"),
-        ("report", {**REPORTED, "_report_seen": {"stdout": "root\t/opt\n"}}, ""),  # that is an answer too
+        ("report", {**REPORTED, "_report_seen": {"root": "/opt", "links": []}}, ""),  # that is an answer too
         ("refresh", {**DONE, **REPORTED}, ""),
-        ("refresh", {**DONE, **REPORTED, "_report_seen": {"stdout": "root\t/opt\n"}}, "No environment is deployed"),
+        ("refresh", {**DONE, **REPORTED, "_report_seen": {"root": "/opt", "links": []}}, "No environment is deployed"),
         ("refresh", REPORTED, "Nothing in this run shows that the deploy"),
         ("refresh", DONE, "Nothing in this run shows that the refresh"),
         ("site", {**DONE, "_verify_result": {"envs": [VERIFIED]}}, ""),

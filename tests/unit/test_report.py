@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.filter.readable import readable
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._report import Fleet, HostReport, fleet, parse_host
 from ansible_collections.airgap.conda.plugins.module_utils._report_answer import host_report, with_failure
@@ -25,12 +24,14 @@ from ansible_collections.airgap.conda.plugins.module_utils._report_page import p
 TIME = "2026-03-31T12:00:00Z"
 EVIL = "<script>alert(1)</script>\"'&"
 # 1772452800 is 2026-03-02T12:00:00Z.
-ROOT = "root\t/opt/conda-envs\n"
-LINKS = ROOT + "runtime/current\t1-00000001\t1772452800.123\ndemo/current\t12-1c0ffee5\t1772452800.5\n"
+LINKS = [
+    {"env": "runtime", "release": "1-00000001", "since": 1772452800},
+    {"env": "demo", "release": "12-1c0ffee5", "since": 1772452800},
+]
 
 
-def seen(stdout: str = LINKS, **more: Any) -> dict[str, Any]:
-    return {"rc": 0, "stdout": stdout, "stderr": "", **more}
+def seen(*links: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"root": "/opt/conda-envs", "links": list(links), **more}
 
 
 def right(env: str, release: str, gpu: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -44,7 +45,7 @@ def wrong(env: str, found: str = "other content") -> dict[str, Any]:
 
 
 def report(*results: Any, host: str = "ws", listing: dict[str, Any] | None = None) -> HostReport:
-    return host_report(host, seen() if listing is None else listing, {"results": list(results)}, TIME)
+    return host_report(host, seen(*LINKS) if listing is None else listing, {"results": list(results)}, TIME)
 
 
 def good(host: str) -> HostReport:
@@ -53,14 +54,6 @@ def good(host: str) -> HostReport:
 
 def broken(host: str, found: str = "other content") -> HostReport:
     return report(right("runtime", "1-00000001"), wrong("demo", found), host=host)
-
-
-def test_what_came_through_a_terminal_is_read() -> None:
-    """Ansible's raw task has one: each line ends in two characters."""
-    listing = readable(seen(LINKS.replace("\n", "\r\n")))
-    results = right("runtime", "1-00000001"), right("demo", "12-1c0ffee5")
-    found = report(*results, listing=listing)
-    assert (found.verdict(), [env.env for env in found.envs]) == ("ok", ["demo", "runtime"])
 
 
 class Reader(HTMLParser):
@@ -118,10 +111,10 @@ def test_a_gpu_that_passed_with_a_warning_is_degraded() -> None:
     [
         ({}, "unknown", True, "not asked"),
         ({"unreachable": True, "msg": "Connection refused"}, "unknown", False, "cannot be reached"),
-        (seen(ROOT), "broken", True, "No environment is deployed"),
-        (seen("Welcome!\n\0\1"), "unknown", True, "no report"),
-        (seen(ROOT, failed=True, rc=1, msg="sudo: a password is required"), "unknown", True, "no report"),
-        (seen(""), "unknown", True, "no report"),
+        (seen(), "broken", True, "No environment is deployed"),
+        ({"failed": True, "msg": "Could not look at the host. Found: Welcome!"}, "unknown", True, "no report"),
+        (seen(failed=True, msg="sudo: a password is required"), "unknown", True, "no report"),
+        ({"changed": False}, "unknown", True, "no report"),
         ({"stdout": ["x"], "stdout_lines": 3}, "unknown", True, "no report"),
     ],
 )
@@ -157,7 +150,7 @@ def test_an_answer_that_is_none_is_one_finding_and_hides_no_other(answer: dict[s
 
 def test_results_that_are_no_list_are_a_finding() -> None:
     for verified in ({}, {"results": "text"}, {"results": 5}, {"results": [5]}):
-        assert host_report("ws", seen(), verified, TIME).verdict() == "unknown"
+        assert host_report("ws", seen(*LINKS), verified, TIME).verdict() == "unknown"
 
 
 def test_a_report_reads_back() -> None:
@@ -231,7 +224,7 @@ def test_what_concerns_the_whole_host_is_said_once() -> None:
 
 
 def test_without_a_runtime_nothing_is_called_right() -> None:
-    host = report(listing=seen(ROOT + "demo/current\t12-1c0ffee5\t1.0\n"))
+    host = report(listing=seen({**LINKS[1], "since": 1}))
     assert [(item.env, item.verdict, item.where, item.remedy) for item in host.findings] == [
         ("runtime", "broken", "ws:/opt/conda-envs", "run airgap.conda.deploy for this host"),
         ("demo", "unknown", "ws:/opt/conda-envs", "run airgap.conda.deploy for this host"),
@@ -249,7 +242,7 @@ def test_nothing_of_a_host_becomes_markup() -> None:
     text = page(mixed())
     assert EVIL in "".join(cell[1] for row in Reader(text).cells for cell in row)
     assert Reader(text).tags.count("script") == 1
-    everywhere = host_report(EVIL, seen(f"{EVIL}"), {}, TIME)
+    everywhere = host_report(EVIL, {"failed": True, "msg": EVIL}, {}, TIME)
     strange = report({**wrong(EVIL, EVIL), "where": EVIL, "remedy": EVIL, "msg": EVIL}, host=EVIL + "2")
     assert Reader(page(fleet([everywhere, strange], TIME))).tags.count("script") == 1
 

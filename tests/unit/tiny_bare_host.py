@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.airgap.conda.plugins.module_utils._release import Checks
 from ansible_collections.airgap.conda.plugins.module_utils._store import Store
 from ansible_collections.airgap.conda.plugins.plugin_utils import _bootstrap
+from ansible_collections.airgap.conda.plugins.plugin_utils._contact import listen, marked, new_mark
 from ansible_collections.airgap.conda.tests.unit.tiny_release import Made, make_release, without_locks, write_tree
 
 SHELLS = [
@@ -46,9 +47,11 @@ class Host:
         return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
 
     def look(self) -> dict[str, str]:
-        done = self.sh(_bootstrap.look_script(str(self.root)))
-        assert (done.returncode, done.stderr) == (0, "")
-        return _bootstrap.parse_look("Welcome to this host!\n" + done.stdout)
+        mark = new_mark()
+        done = self.sh(marked(_bootstrap.look_script(str(self.root)), mark))
+        heard = listen("Welcome to this host!\n" + done.stdout, mark, _bootstrap.LOOKED)
+        assert (heard.status, heard.text, done.stderr) == (0, "", "")
+        return {**_bootstrap.parse_look(heard), "root": str(self.root)}
 
     def make(self, serial: int, **options: Any) -> Made:
         options = {"env": "runtime", "formats": ("tar.gz",), "checks": Checks(imports=("json", "ssl")), **options}

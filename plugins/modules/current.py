@@ -1,0 +1,54 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: current
+short_description: Tell which releases are current on a host that may have no Python
+version_added: 0.1.0
+description:
+  - Reads the links of the store with nothing but a shell, whatever the login shell of the user is, and whatever that
+    prints.
+  - The role P(airgap.conda.report#role) asks this first, since the runtime of a host may be what is wrong with it.
+author: airgap.conda contributors (@airgap-conda)
+extends_documentation_fragment: [airgap.conda.store]
+attributes:
+  check_mode:
+    description: It changes nothing.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Ask which releases are current
+  airgap.conda.current:
+  register: current
+
+- name: Show them
+  ansible.builtin.debug:
+    msg: "{{ current.links | items2dict(key_name='env', value_name='release') }}"
+"""
+
+RETURN = r"""
+root:
+  description: Root of the store, as it was given.
+  returned: success
+  type: str
+  sample: /opt/conda-envs
+envs:
+  description:
+    - Names of the environments that have a link to a current release, 100 at most, with a question mark for each
+      character that no name has.
+  returned: success
+  type: list
+  elements: str
+  sample: [demo, runtime]
+links:
+  description: The links to releases. C(since) is when the link was made, in seconds since 1970.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{env: demo, release: 1-1c0ffee5, since: 1769860800}]
+"""
