@@ -178,7 +178,8 @@ def test_old_names_by_e_are_refused_with_the_new_ones() -> None:
 
 
 def test_what_takes_a_hosts_variables_is_left_to_the_host() -> None:
-    assert of.run_faults("deploy", {"deploy_depot": "{{ base }}/depot", "deploy_root": "{{ r }}"}, {}.get) == []
+    extra = {"deploy_depot": "{{ base }}/depot", "deploy_root": "{{ r }}"}
+    assert of.run_faults("deploy", extra, lambda _name: None) == []
 
 
 def test_a_sites_own_variables_are_nobodys_business() -> None:
