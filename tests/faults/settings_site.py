@@ -146,6 +146,9 @@ class Site:
         for host, fault in faults.items():
             if fault == "damaged":
                 (self.fleet.tree(self._address(host)) / "demo/2-00000002/lib/data").write_bytes(b"x" * 300_000)
+            elif fault == "bare":
+                shutil.rmtree(self.fleet.tree(self._address(host)))
+                self.fleet.tree(self._address(host)).mkdir()
             elif fault == "fails-check":
                 (self.fleet.tree(self._address(host)) / fault).touch()
             else:

@@ -179,9 +179,9 @@ def some(rows: list[Row], turn: int, count: int) -> list[Case]:
     together = [
         Case(tuple(mixed), PLAYBOOKS[(turn + number) % len(PLAYBOOKS)]) for number, mixed in enumerate(_mixed(rows))
     ]
-    rest = [case for case in every(rows) if not case.rows[0].short and not case.rows[0].harmless]
-    start = turn * count % len(rest) if rest else 0
-    return [*telling, *together, *(rest[start:] + rest[:start])[:count]]
+    rest = [case for case in every(rows) if case not in telling and not case.rows[0].harmless]
+    step = max(1, len(rest) // count)
+    return [*telling, *together, *rest[turn % step :: step]]
 
 
 def _mixed(rows: list[Row]) -> list[list[Row]]:
