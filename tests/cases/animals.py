@@ -208,6 +208,11 @@ OTHERS = (
             "x86_64-conda-linux-gnu/sysroot/lib64/libm.so.6": make_elf(["GLIBC_2.99"], isa=8),
             "lib/gcc/x/specs": f"*link: -L{P}/lib\n".encode(), "lib/libgcc_s.so.1": make_elf(["GLIBC_2.14"])},
            holds("lib/gcc/x/specs"), env="lone"),
+    Animal("own-script", {"etc/own.conf": f"home={P} @\n".encode(),
+                          "bin/.own-script-post-link.sh": b'sed -i "s,@,$PREFIX/more," "$PREFIX/etc/own.conf"\n'},
+           'grep -qx "home=$CONDA_PREFIX $CONDA_PREFIX/more" "$CONDA_PREFIX/etc/own.conf"', env="linked"),
+    Animal("message-only", {"bin/.message-only-post-link.sh": b'echo "Accept." >> "$PREFIX/.messages.txt"\n'},
+           '[ ! -e "$CONDA_PREFIX/.messages.txt" ]'),
     Animal("conda", {"bin/conda": b"#!/bin/sh\necho conda 25.1\n", "bin/activate": b"# conda's\n",
                      "condabin/conda": ("->", "../bin/conda"), "shell/condabin/x.csh": b"x\n"},
            "conda | grep -q 25", env="with-conda"),
@@ -215,10 +220,9 @@ OTHERS = (
                          b'echo "made for $PREFIX" > "$PREFIX/share/made"\necho Hello > "$PREFIX/.messages.txt"\n',
                          "bin/.post-link-pre-unlink.sh": b"exit 1\n", "share/x": b"x\n"},
            'grep -qx "made for $CONDA_PREFIX" "$CONDA_PREFIX/share/made"', env="linked"),
-    Animal("freethreading", {"lib/python3.13t/site-packages/ft.py": b"V = 1\n"},
-           '[ -f "$CONDA_PREFIX/lib/python3.13t/site-packages/noarch_ft.py" ]', env="freethreaded"),
-    Animal("noarch-ft", {"site-packages/noarch_ft.py": b"V = 1\n"}, "true", env="freethreaded", depends=("python",),
-           options={"noarch": "python"}),
+    *(Animal(f"{kind}-noarch", {"site-packages/pure.py": b"def main():\n    print('pure')\n"}, "pure | grep -q pure",
+             env=kind, depends=("python",), options={"noarch": "python", "entry_points": ["pure = pure:main"]})
+      for kind in ("freethreaded", "python2.7", "python3.6", "pypy")),
 )  # fmt: skip
 
 REFUSED = (
@@ -226,8 +230,8 @@ REFUSED = (
     Animal("link-escapes", {"share/esc": ("->", "../../../x")}, refused="symbolic link leads out"),
     Animal("clash", {"share/clash": b"1\n"}, refused="bring the same file", lines=("clash-2",),
            allow="conda-files-owned-twice"),
-    Animal("script-not-run", {"bin/.script-not-run-post-link.sh": b"true\n"}, refused="`link_scripts: run`",
-           allow="link-script-not-run"),
+    Animal("script-not-run", {"bin/.script-not-run-post-link.sh": b'touch "$PREFIX/x"\n'},
+           refused="`link_scripts: run`", allow="link-script-not-run"),
     Animal("script-fails", {"bin/.script-fails-post-link.sh": b"echo no data >&2\nexit 7\n"},
            release="link_scripts: run", refused="exit status 7: no data"),
     Animal("pre-link", {"bin/.pre-link-pre-link.sh": b"true\n"}, refused=".pre-link-pre-link.sh",
