@@ -126,10 +126,15 @@ def _other_path(prefix: Path, name: str, folders: Iterable[str]) -> str:
                 at = content.find(needle) if content is not None else -1
                 while content is not None and at >= 0:
                     text = _path_at(content, at, needle)
-                    if not any(text == path or text.startswith(f"{path}/") for path in own):
+                    if not any(_is_path(text, path, content) for path in own):
                         return text
                     at = content.find(needle, at + len(needle))
     return ""
+
+
+def _is_path(text: str, path: str, content: mmap.mmap) -> bool:
+    """Tell whether a text is a path or one below it. In a binary file anything may follow the end of a path."""
+    return text.startswith(path) and (text[len(path) :][:1] in ("", "/") or not _is_text(content))
 
 
 def _path_at(content: mmap.mmap, at: int, needle: bytes) -> str:

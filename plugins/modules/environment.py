@@ -21,7 +21,7 @@ description:
     these name, without solving. The folder of a release in a depot has both. A lock that does not satisfy the spec is
     refused.
   - Scripts that conda packages want run after the install (C(bin/.NAME-post-link.sh)) are run, whatever the O(backend),
-    when C(release.yml) says C(link_scripts: run). Otherwise nothing of what they make stays, and
+    when C(link_scripts) in C(release.yml) is V(run). Otherwise nothing of what they make stays, and
     M(airgap.conda.doctor) names them.
   - What the hosts have (glibc, CUDA driver, CPU) comes from the C(target) in the spec's C(release.yml), never from the
     bastion. A bastion without GPU builds environments for hosts with one.

@@ -41,11 +41,26 @@ from ansible_collections.airgap.conda.tests.unit.tiny_channel import SITE_PACKAG
 from ansible_collections.airgap.conda.tests.unit.tiny_channel import Content, TinyChannel, make_wheel
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_key
 
-SHELLS = tuple(shell for shell in ("bash", "dash", "zsh") if shutil.which(shell))
+SHELLS = tuple(shell for shell in ("bash", "dash", "zsh", "busybox sh", "fish") if shutil.which(shell.split()[0]))
 # More than any kernel reads of a script's first line, less than conda's placeholder has room for.
 LONG_ROOT = 150
 # A Python in a package: that of the tests, which takes the environment for its own by pyvenv.cfg.
 PYTHON = '#!/bin/bash\nexec -a "$0" {python} "$@"\n'
+# Other Pythons are told by a module of theirs where their packages are, since none of them was built for this place.
+PYENV = Path.home() / ".pyenv/versions"
+OTHER_PYTHONS = {
+    "python2.7": ("2.7", "lib/python2.7/site-packages"),
+    "python3.6": ("3.6", "lib/python3.6/site-packages"),
+    "freethreaded": ("3.13", "lib/python3.13t/site-packages"),
+    "pypy": ("3.9", "lib/pypy3.9/site-packages"),
+}
+OTHER_PYTHON = '#!/bin/bash\nPYTHONPATH=${{0%/*}}/../{site} exec {python} "$@"\n'
+CUSTOM = """\
+import os, sysconfig
+packages = os.path.dirname(os.path.abspath(__file__))
+real = sysconfig.get_path
+sysconfig.get_path = lambda name, *rest: packages if name in ("purelib", "platlib") else real(name, *rest)
+"""
 PIP = """\
 import runpy, sys
 sys.path.insert(0, {folder!r})
@@ -136,13 +151,17 @@ class Zoo:
         return folder
 
     def _add_python(self, channel: TinyChannel, env: str) -> None:
+        version, site = OTHER_PYTHONS.get(env, (SITE.split("/")[1].removeprefix("python"), SITE))
         base = Path(sys.base_prefix) / "bin" / SITE.split("/")[1]
-        home = f"home = {base.parent}\ninclude-system-site-packages = false\n".encode()
-        files: dict[str, Content] = {"bin/python": PYTHON.format(python=base).encode(), "pyvenv.cfg": home}
-        site = "lib/python3.13t/site-packages" if env == "freethreaded" else SITE
-        version = "3.13" if env == "freethreaded" else SITE.split("/")[1].removeprefix("python")
-        files |= {f"bin/python{version}": ("->", "python")}
-        channel.add("python", version, files={**files, f"{site}/README": b""}, more={"python_site_packages_path": site})
+        if env in OTHER_PYTHONS:
+            python = next(PYENV.glob(f"{version}.*/bin/python"), base)
+            files: dict[str, Content] = {"bin/python": OTHER_PYTHON.format(python=python, site=site).encode()}
+            files |= {f"{site}/sitecustomize.py": CUSTOM.encode()}
+        else:
+            home = f"home = {base.parent}\ninclude-system-site-packages = false\n".encode()
+            files = {"bin/python": PYTHON.format(python=base).encode(), "pyvenv.cfg": home}
+        files |= {f"bin/python{version}": ("->", "python"), f"{site}/README": b""}
+        channel.add("python", version, files=files, more={"python_site_packages_path": site})
         shim = PIP.format(folder=str(self.folder / "real")).encode()
         channel.add("pip", "25.0", ["python"], {f"{site}/pip/__init__.py": b"", f"{site}/pip/__main__.py": shim})
 
@@ -219,18 +238,20 @@ class Zoo:
 
     def use(self, env: str, animals: Sequence[Animal]) -> None:
         """Look at all animals of an environment as a user does, in each shell, and leave it again."""
-        lines = [f". {shlex.quote(str(self.root / env / 'activate'))} || exit 9", "before=$?"]
-        lines += [
-            f"(eval {shlex.quote(animal.check)}) >/dev/null 2>&1 || echo {shlex.quote(animal.name)}"
-            for animal in animals
-            if animal.check
-        ]
-        lines += ["deactivate", 'echo "left ${CONDA_PREFIX-}${ACT_SETS-}${JAVA_HOME-}${CC-}"']
+        folder = self.root / env
+        checks = [(animal.name, f"({animal.check}) >/dev/null 2>&1") for animal in animals if animal.check]
+        left = '"left $CONDA_PREFIX$ACT_SETS$JAVA_HOME$CC"'
         variables = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(self.folder), "LC_ALL": "C.UTF-8"}
         for shell in SHELLS:
-            done = subprocess.run(
-                [shell, "-c", "\n".join(lines)], env=variables, capture_output=True, text=True, check=False
-            )
+            ending = ".fish" if shell == "fish" else ""
+            lines = [f". {shlex.quote(f'{folder}/activate{ending}')}"]
+            lines += [
+                f"sh -c {shlex.quote(check)}; or echo {name}" if ending else f"{check} || echo {name}"
+                for name, check in checks
+            ]
+            lines += ["deactivate", f"echo {left}"]
+            command = [*shell.split(), "-c", "\n".join(lines)]
+            done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
             *sick, last = [line for line in done.stdout.splitlines() if line] or [""]
             for name in sick:
                 self.fault(name, f"its check fails in {shell}")
@@ -253,6 +274,9 @@ def environments(animals: Sequence[Animal]) -> Iterator[tuple[str, list[Animal],
     yield "runtime", [Animal("zoo-runtime", {"bin/python": runtime})], "formats: [tar.gz]\n"
     for env in dict.fromkeys(animal.env for animal in animals if not animal.refused):
         inside = [animal for animal in animals if animal.env == env and not animal.refused]
+        if env in OTHER_PYTHONS and env != "freethreaded" and not any(PYENV.glob(f"{OTHER_PYTHONS[env][0]}.*")):
+            print(f"  no {env} here", flush=True)
+            continue
         release = 'checks: {commands: ["true"]}\ntarget: {glibc: "2.28"}\n'
         yield env, inside, release + ("link_scripts: run\n" if env == "linked" else "")
 
@@ -276,10 +300,11 @@ def visit(zoo: Zoo, animals: Sequence[Animal], keep: bool) -> None:
     for host in page["hosts"]:
         if host["verdict"] != "ok" or {item["env"] for item in host["envs"]} != {"runtime", *envs}:
             zoo.fault("the page", f"{host['verdict']}: {host['findings']} {[item['env'] for item in host['envs']]}")
-    zoo.command("verify")
     for env, inside, _release in deployed[1:]:
         zoo.require_plain(env)
         zoo.use(env, inside)
+    zoo.command("verify")  # whoever used them as root has changed nothing
+    for env, inside, _release in deployed[1:]:
         zoo.command("rollback", env)
         zoo.use(env, inside)
         if keep:

@@ -71,4 +71,5 @@ def test_a_package_in_the_cache_is_another(patient: Patient) -> None:
 def test_the_own_path_in_text_is_rewritten_and_no_finding(patient: Patient) -> None:
     own = f"{patient.prefix}/lib\n{patient.prefix}\n'{patient.prefix}':{patient.prefix}/bin"
     assert names(patient, own.encode()) == {}
+    assert list(names(patient, b"\xff\0" + own.encode() + b"N\xda", "share/code.pyc")) == []
     assert names(patient, f"/elsewhere{patient.folder}x/y {patient.folder.parent}/z".encode()) == {}
