@@ -199,8 +199,8 @@ def _run(
                 shield.look("")
             except AirgapError as error:
                 shield.concerns.append(error.found)
-            said = [text.replace(str(prefix), "$CONDA_PREFIX") for text in shield.concerns]
-            failures += [Failure(FOLDERS[0], name, text) for text in said]
+            found = [text.replace(str(prefix), "$CONDA_PREFIX") for text in shield.concerns]
+            failures += [Failure(FOLDERS[0], name, text) for text in found]
         ended = next((n for n, script in enumerate(left) if script and not (catch / f"status-{n}").is_file()), None)
         if ended is None:
             break
