@@ -16,9 +16,9 @@ from typing import Any, TextIO
 from ansible_collections.airgap.conda.plugins.module_utils._deploy import rollback, verify
 from ansible_collections.airgap.conda.plugins.module_utils._disk import os_errors
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._store import COMMAND, Store
+from ansible_collections.airgap.conda.plugins.module_utils._store import Store
 
-NAME = COMMAND
+NAME = Store(Path()).command.name
 SCHEMA = 1
 # What a shell gives to a program that was interrupted.
 INTERRUPTED = 130

@@ -60,13 +60,16 @@ def end_with_parent(parent: int) -> None:
 
 
 def own_mounts(libc: ctypes.CDLL) -> bool:
-    """Give this process mounts of its own; returns whether it took a user namespace, as an ordinary user needs."""
+    """Give this process mounts of its own; returns whether it took a user namespace, as an ordinary user needs.
+
+    Not for root: in one it would have no right to files of others.
+    """
     import ctypes
 
     if libc.unshare(CLONE_NEWNS) == 0:
         return False
     user, group = os.geteuid(), os.getegid()
-    if libc.unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0:
+    if user == 0 or libc.unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0:
         raise OSError(ctypes.get_errno(), "unshare")
     for name, line in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
         with open(f"/proc/self/{name}", "w", encoding="ascii") as stream:

@@ -56,9 +56,6 @@ from ansible_collections.airgap.conda.plugins.module_utils._release import (
 )
 from ansible_collections.airgap.conda.plugins.module_utils._signed import read_signed, require_signed
 
-# The name of the host's command.
-COMMAND = "airgap-envs"
-
 
 @dataclass(frozen=True)
 class Store:
@@ -69,7 +66,7 @@ class Store:
     @property
     def command(self) -> Path:
         """Return where the host's command stands."""
-        return self.root / "bin" / COMMAND
+        return self.root / "bin" / "airgap-envs"
 
     def release(self, env: str, release: str) -> Path:
         """Return the prefix of a release."""

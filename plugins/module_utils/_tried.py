@@ -94,10 +94,10 @@ def tried(prefix: Path) -> Iterator[Tried]:
     bash = shell()
     with tempfile.TemporaryDirectory(prefix="airgap-conda-") as home:
         if bash != [SH]:
-            with _folder(prefix) as catch:
-                failures += _run(prefix, [SH], scripts, home, catch)
-        with _folder(prefix) as catch:
-            failures += _run(prefix, bash, scripts, home, catch)
+            with _folder(prefix) as (catch, catches):
+                failures += _run(prefix, [SH], scripts, home, catch, catches)
+        with _folder(prefix) as (catch, catches):
+            failures += _run(prefix, bash, scripts, home, catch, catches)
             yield Tried(tuple(failures), tuple(_wishes(prefix, scripts, catch)), catch)
 
 
@@ -131,16 +131,18 @@ def scripts_of(prefix: Path) -> list[str]:
 
 
 @contextmanager
-def _folder(prefix: Path) -> Iterator[Path]:
-    """Give a folder in which what is written below ``prefix`` can be caught, if there is one here."""
+def _folder(prefix: Path) -> Iterator[tuple[Path, bool]]:
+    """Give a folder, and whether what is written below ``prefix`` can be caught in it."""
+    look = ["/bin/sh", "-c", ': >"$1/etc/.try" && rm "$1/etc/.try"', "sh", str(prefix)]
     for parent in (prefix.parent, Path("/dev/shm"), Path(tempfile.gettempdir())):  # noqa: S108 - a folder is made there
         if os.access(parent, os.W_OK):
             folder = Path(tempfile.mkdtemp(prefix=".try-", dir=parent))
             try:
                 _empty(folder)
-                last = parent == Path(tempfile.gettempdir())
-                if last or _probe.run(["true"], deadline=DEADLINE, shielded=[str(prefix)], catch=str(folder)).ok:
-                    yield folder
+                catches = _probe.run(look, deadline=DEADLINE, shielded=[str(prefix)], catch=str(folder)).ok
+                _empty(folder)
+                if catches or parent == Path(tempfile.gettempdir()):
+                    yield folder, catches
                     return
             finally:
                 _remove(folder)
@@ -168,7 +170,9 @@ def _remove(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _run(prefix: Path, words: Sequence[str], scripts: Sequence[str], home: str, catch: Path) -> list[Failure]:
+def _run(
+    prefix: Path, words: Sequence[str], scripts: Sequence[str], home: str, catch: Path, catches: bool
+) -> list[Failure]:
     """Run the scripts one after the other; one that ends the shell is left out, and the run begins again."""
     name = "bash" if len(words) > 1 else "sh"
     env = {
@@ -186,15 +190,17 @@ def _run(prefix: Path, words: Sequence[str], scripts: Sequence[str], home: str, 
     while any(left):
         _empty(catch)
         command = [*words, "-c", DRIVER, "sh", str(catch), *left]
-        outcome = _probe.run(command, deadline=DEADLINE, env=env, shielded=[str(prefix)], catch=str(catch))
-        if "cannot be shielded" in outcome.output:
+        if catches:
+            outcome = _probe.run(command, deadline=DEADLINE, env=env, shielded=[str(prefix)], catch=str(catch))
+        else:
             shield = Shield.over(prefix)
             outcome = _probe.run(command, deadline=DEADLINE, env=env, shielded=shield.folders)
             try:
                 shield.look("")
             except AirgapError as error:
-                failures.append(Failure(FOLDERS[0], name, error.found))
-            failures += [Failure(FOLDERS[0], name, text) for text in shield.concerns]
+                shield.concerns.append(error.found)
+            found = [text.replace(str(prefix), "$CONDA_PREFIX") for text in shield.concerns]
+            failures += [Failure(FOLDERS[0], name, text) for text in found]
         ended = next((n for n, script in enumerate(left) if script and not (catch / f"status-{n}").is_file()), None)
         if ended is None:
             break

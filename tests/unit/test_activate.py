@@ -261,11 +261,21 @@ def test_a_script_that_fails_ends_no_shell(home: Path, shell: str, options: str)
             "activate.d/a.sh": "return 3\n",
             "activate.d/b.sh": "set -e -u\nexport B=1\n",  # what it sets does not stay with the user
             "activate.d/c.sh": 'export C="$UNSET"\n',
+            # dash and busybox end at this whatever stands around the dot, as they do with conda.
+            "activate.d/d.sh": "set -e\nreturn 4\n" if shell in ("bash", "zsh") else ":\n",
             "deactivate.d/a.sh": "unset B C\nfalse\n",
         },
     )
     script = f'{options} before=$-; . ./activate; /bin/echo "$B$C"; [ "$before" = "$-" ] || /bin/echo "$before $-"; '
     assert out(shell, f"{script} deactivate; /bin/echo ${{B-gone}}", home) == ["1", "gone"]
+
+
+@pytest.mark.parametrize("options", ["set -f; ", ""])
+@pytest.mark.parametrize("shell", SHELLS)
+def test_scripts_of_packages_expand_patterns(home: Path, shell: str, options: str) -> None:
+    script = 'for file in "$CONDA_PREFIX"/bin/*; do export FOUND="$file"; done\n'
+    write_tree(home / "1-00000001/etc/conda/activate.d", {"a.sh": script})
+    assert out(shell, f"{options}. ./activate; echo $FOUND", home) == [f"{home}/1-00000001/bin/tool"]
 
 
 @pytest.mark.parametrize("shell", SHELLS)

@@ -190,12 +190,14 @@ def test_what_names_the_prefix_in_its_path_names_that_of_the_hosts(patient: Pati
     variables = json.dumps({"DATA": "/share"}).encode()
     files = {"etc/conda/activate.d/a.sh": GDB.encode(), "lib/gdb.py": b"", "etc/conda/env_vars.d/a.json": variables}
     patient.conda("libarrow", files=files)
-    assert patient.build("  - libarrow\n") == []
+    assert patient.build("  - libarrow\n", channels="near]\nvariables: {X: '1'}\n#") == []
     dest = "/opt/conda-envs/demo/1-0123abcd"
     make_tree(patient.prefix, tmp_path / "tree", dest)
     link = tmp_path / f"tree/share/gdb/auto-load{dest}/lib/gdb.py"
     assert link.resolve() == (tmp_path / "tree/lib/gdb.py").resolve()
-    assert (tmp_path / "tree/etc/conda/airgap-conda.env.sh").is_file()
+    assert "DATA" in (tmp_path / "tree/etc/conda/airgap-conda.env.sh").read_text(encoding="utf-8")
+    state = json.loads((tmp_path / "tree/conda-meta/state").read_text(encoding="utf-8"))
+    assert state["env_vars"] == {"X": "1"}  # for conda itself
     assert not (tmp_path / f"tree/share/gdb/auto-load{patient.prefix}").exists()
 
 
