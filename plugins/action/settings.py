@@ -66,7 +66,7 @@ class ActionModule(ActionBase):
 
     def _whole_run(self, playbook: str, fleet: list[str]) -> dict[str, Any]:
         """Look at what can be seen before any host is: what was given with -e, groups and --limit."""
-        hostvars, faults = self.known["hostvars"], of.run_faults(playbook, self.extra, self._value)
+        hostvars, faults = self.known["hostvars"], of.run_faults(playbook, self.extra, self._early)
         groups, side = self.known["groups"], str(self._value("refresh_side") or "")
         known = hostvars[host_of(self.known)]
         inventory = {name: known[name] for name in of.PATTERNS.keys() - self.extra.keys() if name in known}
@@ -97,6 +97,13 @@ class ActionModule(ActionBase):
                 remedy="find out why that host answers with such facts, and remove them from the cache of facts",
             )
         return value
+
+    def _early(self, name: str) -> Any:
+        """Return a variable when its value can be worked out without those of a host."""
+        try:
+            return self._value(name)
+        except Unfit:
+            return None
 
     def _value(self, name: str) -> Any:
         if name not in self.known:

@@ -106,7 +106,8 @@ def _outcome(
         return _unreachable(problem, steps[lost[0]], host, of.name), not first
     failed = [step for step in (note, *steps.values()) if step.get("failed") or (step is note and note)]
     if failed and of.decide:
-        return _failure(failed[0], host, of.name, options), True
+        # What the controller refuses for one host, by its settings or its depot, says nothing about the others.
+        return _failure(failed[0], host, of.name, options), any(steps[name] for name in of.steps if name not in HERE)
     lacking = of.lacking(Known(host, steps, known, options))
     if not lacking:
         return None, True

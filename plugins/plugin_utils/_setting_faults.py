@@ -74,7 +74,8 @@ def settled(
             else:
                 values[name] = option.get("default")
         except Unfit as unfit:
-            faults.append(Fault(name, str(unfit), "a secret" if name in SECRET else shown(given)))
+            found = "a secret" if name in SECRET else "nothing that is known" if given is None else shown(given)
+            faults.append(Fault(name, str(unfit), found))
     return values
 
 
@@ -90,7 +91,10 @@ def misspelled(names: Iterable[str]) -> dict[str, str]:
 
 
 def run_faults(playbook: str, extra: Mapping[str, Any], get: Callable[[str], Any]) -> list[Fault]:
-    """Return what is wrong with what a run was given with -e. ``get`` gives the value of one, without templates."""
+    """Return what is wrong with what a run was given with -e.
+
+    ``get`` gives the value of one, without templates; None where that takes the variables of a host, which tells then.
+    """
     of, options, faults = PLAYBOOKS[playbook], playbook_options(playbook), []
     for old, new in of.old.items():
         if old in extra and new not in extra:
@@ -99,7 +103,7 @@ def run_faults(playbook: str, extra: Mapping[str, Any], get: Callable[[str], Any
         faults.append(Fault(name, f"{alike}, or another name", f"{shown(extra[name])} by -e, which is not read"))
     if of.fleet and PYTHON in extra and "/runtime/" not in str(extra[PYTHON]):
         faults.append(outranked(extra[PYTHON], f"-e {PYTHON}"))
-    given = {name: {**option, "required": False} for name, option in options.items() if name in extra}
+    given = {name: option for name, option in options.items() if name in extra and get(name) is not None}
     settled(given, get, True, faults)
     return faults
 

@@ -67,13 +67,14 @@ def test_a_hung_probe_ends_the_task_by_its_deadline_and_five_seconds(host: Host,
     deploy(host.store, made.step(), made.sha256, 2, gpu.with_answer("quadro-p2200-470.xml").tools)
     gpu.with_smi(script)
     now = "{{ now(utc=true).timestamp() }}"
+    probe = {"deadline": DEADLINE, "nvidia_smi": gpu.tools.nvidia_smi, "proc": str(gpu.tools.proc)}
     done = host.play(
         [
             {"ansible.builtin.set_fact": {"began": now}},
-            {"ansible.builtin.include_role": {"name": "airgap.conda.verify"}},
+            {"airgap.conda.verify": {"root": str(host.store.root), "gpu_probe": probe}},
             {"ansible.builtin.debug": {"msg": "took {{ now(utc=true).timestamp() - began | float }} s"}},
         ],
-        verify_gpu_probe={"deadline": DEADLINE, "nvidia_smi": gpu.tools.nvidia_smi, "proc": str(gpu.tools.proc)},
+        ansible_python_interpreter=sys.executable,
     )
     assert done.returncode == 0
     assert f"no answer within {DEADLINE} s" in done.output

@@ -40,6 +40,7 @@ DEPLOY: dict[str, dict[str, Any]] = {
     "failed": {**DONE, "_deploy_failure": {"failed": True, "msg": str(ERROR), **ERROR.as_result()}},
     "broken": {"_deploy_runtime": BAD, "_deploy_failure": BAD},
     "not-noted": {**DONE, "_deploy_release": BAD},
+    "refused": {"_deploy_depot": BAD, "_deploy_failure": BAD},
     "off": {"_deploy_runtime": LOST},
     "lost": {**DONE, "_deploy_preflight": LOST},
     "lost-at-last": {**DONE, "_deploy_release": LOST},
@@ -93,6 +94,7 @@ def test_hosts_that_are_right_are_not_named() -> None:
     ("hosts", "percent"),
     [
         (["off", "waiting", "forgotten"], 0),  # nothing was tried
+        (["refused", "refused", "right"], 0),  # on the controller, so it says nothing of the releases on hosts
         (["off", "right", "failed"], 50),
         (["right", "right", "lost"], 33),
         (["off", "failed", "waiting"], 100),

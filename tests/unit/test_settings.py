@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from ansible_collections.airgap.conda.plugins.plugin_utils import _setting_faults as of
+from ansible_collections.airgap.conda.plugins.plugin_utils._accept import documented
 from ansible_collections.airgap.conda.plugins.plugin_utils._setting_specs import (
     NAMES,
     ON_CONTROLLER,
@@ -138,6 +139,13 @@ def test_one_default_of_the_root() -> None:
         assert places[role][f"{role}_root"] == f"{{{{ deploy_root | default('{default}') }}}}"
 
 
+def test_the_module_documents_each_role_and_playbook() -> None:
+    options = documented("settings", "DOCUMENTATION")["options"]
+    assert options["role"]["choices"] == list(NAMES)
+    assert options["playbook"]["choices"] == list(PLAYBOOKS)
+    assert {path.parents[1].name for path in ROLES.glob("*/meta/argument_specs.yml")} == set(NAMES)
+
+
 def test_each_option_has_a_prefix_of_its_own() -> None:
     assert all(name.startswith(of.PREFIXES) for name in known_names())
 
@@ -167,6 +175,11 @@ def test_old_names_by_e_are_refused_with_the_new_ones() -> None:
         assert ("workstations: airgap_workstations" in _run(playbook, workstations="lab3")) == of_it.fleet, playbook
     assert "bastion: airgap_bastion" in _run("build", bastion="b")
     assert "controller: airgap_controller" in _run("import", controller="c")
+
+
+def test_what_takes_a_hosts_variables_is_left_to_the_host() -> None:
+    extra = {"deploy_depot": "{{ base }}/depot", "deploy_root": "{{ r }}"}
+    assert of.run_faults("deploy", extra, lambda _name: None) == []
 
 
 def test_a_sites_own_variables_are_nobodys_business() -> None:
