@@ -179,7 +179,7 @@ def some(rows: list[Row], turn: int, count: int) -> list[Case]:
     together = [
         Case(tuple(mixed), PLAYBOOKS[(turn + number) % len(PLAYBOOKS)]) for number, mixed in enumerate(_mixed(rows))
     ]
-    rest = [case for case in every(rows) if case not in telling and not case.rows[0].harmless]
+    rest = [Case((row,), name) for row in rows if not row.harmless for name in row.results if name not in row.short]
     step = max(1, len(rest) // count)
     return [*telling, *together, *rest[turn % step :: step]]
 
