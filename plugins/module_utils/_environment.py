@@ -265,14 +265,16 @@ class _Run:
         scripts, wanted = link_scripts(self.prefix), self.spec.release.link_scripts == RUN
         if not scripts:
             return ()
+        telling = [script for script in scripts if only_tells(script.text(self.prefix))]
         if not wanted:
             take_away(self.prefix)
-            scripts = [script for script in scripts if only_tells(script.text(self.prefix))]
+            scripts = telling
         with self._timed("link"):
-            if wanted and self.backend.runs_link_scripts:
-                self.messages += take_messages(self.prefix)
-            else:
-                self.messages += run_link_scripts(self.prefix, scripts, self.request.container)
+            done = wanted and self.backend.runs_link_scripts
+            self.messages += take_messages(self.prefix) if done else []
+            if not self.messages:  # conda shows them where nobody looks, and removes them
+                to_run = telling if done else scripts
+                self.messages += run_link_scripts(self.prefix, to_run, self.request.container)
             if wanted:
                 damage = Tree(self.prefix).damage
                 disown(self.prefix, {path for path, state in damage.items() if state == CHANGED})

@@ -183,6 +183,15 @@ def test_a_script_that_only_has_something_to_say_is_heard(world: World, kind: st
     assert not (world.prefix / ".messages.txt").exists()
 
 
+def test_a_message_that_the_program_has_shown_already_is_shown(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def install(self: RattlerBackend, packages: Sequence[CondaPackage], prefix: Path, target: Target) -> None:
+        RattlerBackend.install(self, packages, prefix, target)
+
+    monkeypatch.setattr(ProgramBackend, "install", install)  # and nothing is left of what the scripts wrote
+    world.channel.add("cuda", "1.0", files={"bin/.cuda-post-link.sh": MESSAGE.encode()})
+    assert world.make("cuda", kind="program").messages == ["By using it; you | accept"]
+
+
 @pytest.mark.parametrize(
     ("text", "harmless"),
     [
