@@ -23,6 +23,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._doctor_tree import C
 from ansible_collections.airgap.conda.plugins.module_utils._install import copy_inside
 from ansible_collections.airgap.conda.plugins.module_utils._link_scripts import (
     link_scripts,
+    make_relative,
     only_tells,
     run_link_scripts,
     take_away,
@@ -276,6 +277,7 @@ class _Run:
                 to_run = telling if done else scripts
                 self.messages += run_link_scripts(self.prefix, to_run, self.request.container)
             if wanted:
+                make_relative(self.prefix)
                 damage = Tree(self.prefix).damage
                 disown(self.prefix, {path for path, state in damage.items() if state == CHANGED})
         return tuple(script.path for script in scripts)
