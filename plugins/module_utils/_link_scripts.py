@@ -62,7 +62,7 @@ def link_scripts(prefix: Path) -> list[LinkScript]:
 
 
 def only_tells(text: str) -> bool:
-    """Tell whether all that a script does is to leave a message: half of them do no more, and it is heard always."""
+    """Tell whether all that a script does is to leave a message: many do no more, and are heard always."""
     if "$(" in text or "`" in text:
         return False
     text = re.sub(r"[ \t]*2>&1[ \t]*$", "", text, flags=re.MULTILINE)
