@@ -24,6 +24,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._env_vars import env_
 from ansible_collections.airgap.conda.plugins.module_utils._install import copy_inside
 from ansible_collections.airgap.conda.plugins.module_utils._link_scripts import (
     link_scripts,
+    make_relative,
     only_tells,
     run_link_scripts,
     take_away,
@@ -277,15 +278,18 @@ class _Run:
         scripts, wanted = link_scripts(self.prefix), self.spec.release.link_scripts == RUN
         if not scripts:
             return ()
+        telling = [script for script in scripts if only_tells(script.text(self.prefix))]
         if not wanted:
             take_away(self.prefix)
-            scripts = [script for script in scripts if only_tells(script.text(self.prefix))]
+            scripts = telling
         with self._timed("link"):
-            if wanted and self.backend.runs_link_scripts:
-                self.messages += take_messages(self.prefix)
-            else:
-                self.messages += run_link_scripts(self.prefix, scripts, self.request.container)
+            done = wanted and self.backend.runs_link_scripts
+            self.messages += take_messages(self.prefix) if done else []
+            if not self.messages:  # conda shows them where nobody looks, and removes them
+                to_run = telling if done else scripts
+                self.messages += run_link_scripts(self.prefix, to_run, self.request.container)
             if wanted:
+                make_relative(self.prefix)
                 damage = Tree(self.prefix).damage
                 disown(self.prefix, {path for path, state in damage.items() if state == CHANGED})
         return tuple(script.path for script in scripts)

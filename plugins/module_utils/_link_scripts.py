@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -61,9 +62,10 @@ def link_scripts(prefix: Path) -> list[LinkScript]:
 
 
 def only_tells(text: str) -> bool:
-    """Tell whether all that a script does is to leave a message: half of them do no more, and it is heard always."""
+    """Tell whether all that a script does is to leave a message: many do no more, and are heard always."""
     if "$(" in text or "`" in text:
         return False
+    text = re.sub(r"[ \t]*2>&1[ \t]*$", "", text, flags=re.MULTILINE)
     text = _HERE.sub(lambda match: match[3] + "\n", text)
     lexer = shlex.shlex(re.sub(r"^[ \t]*#.*$", "", text, flags=re.MULTILINE), posix=True, punctuation_chars=True)
     lexer.commenters = ""
@@ -155,6 +157,17 @@ def take_messages(prefix: Path) -> list[str]:
     except OSError:
         return []
     return [text] if text else []
+
+
+def make_relative(prefix: Path) -> None:
+    """Make absolute links into the environment, as scripts write them, lead to the same place wherever it lies."""
+    for path in walk(prefix):
+        place = prefix / path
+        if place.is_symlink():
+            target = os.readlink(place)
+            if target == str(prefix) or target.startswith(f"{prefix}/"):
+                place.unlink()
+                place.symlink_to(os.path.relpath(target, place.parent))
 
 
 def take_away(prefix: Path) -> None:

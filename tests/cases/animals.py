@@ -217,6 +217,8 @@ OTHERS = (
     Animal("own-script", {"etc/own.conf": f"home={P} @\n".encode(),
                           "bin/.own-script-post-link.sh": b'sed -i "s,@,$PREFIX/more," "$PREFIX/etc/own.conf"\n'},
            'grep -qx "home=$CONDA_PREFIX $CONDA_PREFIX/more" "$CONDA_PREFIX/etc/own.conf"', env="linked"),
+    Animal("absolute-links", {"bin/.absolute-links-post-link.sh": b'ln -s "$PREFIX/share/html" "$PREFIX/share/www"\n',
+                              "share/html/index": b"x\n"}, 'cat "$CONDA_PREFIX/share/www/index"', env="linked"),
     Animal("empty-folder", {"bin/.empty-folder-post-link.sh": b'mkdir -p "$PREFIX/var/run/zoo"\n'},
            '[ -d "$CONDA_PREFIX/var/run/zoo" ]', env="linked"),
     Animal("message-only", {"bin/.message-only-post-link.sh": b'echo "Accept." >> "$PREFIX/.messages.txt"\n'},

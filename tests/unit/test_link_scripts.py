@@ -183,6 +183,15 @@ def test_a_script_that_only_has_something_to_say_is_heard(world: World, kind: st
     assert not (world.prefix / ".messages.txt").exists()
 
 
+def test_a_message_that_the_program_has_shown_already_is_shown(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def install(self: RattlerBackend, packages: Sequence[CondaPackage], prefix: Path, target: Target) -> None:
+        RattlerBackend.install(self, packages, prefix, target)
+
+    monkeypatch.setattr(ProgramBackend, "install", install)  # and nothing is left of what the scripts wrote
+    world.channel.add("cuda", "1.0", files={"bin/.cuda-post-link.sh": MESSAGE.encode()})
+    assert world.make("cuda", kind="program").messages == ["By using it; you | accept"]
+
+
 @pytest.mark.parametrize(
     ("text", "harmless"),
     [
@@ -190,6 +199,8 @@ def test_a_script_that_only_has_something_to_say_is_heard(world: World, kind: st
         ('echo "Two\nlines; of it" >> "$PREFIX/.messages.txt"\n', True),
         ("printf '%s\\n' hello > $PREFIX/.messages.txt\necho more >> ${PREFIX}/.messages.txt\n# done\nexit 0\n", True),
         ("", True),
+        ('echo "one" >> "$PREFIX"/.messages.txt 2>&1\n', True),
+        ('"$PREFIX/bin/jupyter" enable x >> "$PREFIX/.messages.txt" 2>&1\n', False),
         ("echo a >> $PREFIX/.messages.txt; rm -rf /\n", False),
         ("echo $(id) >> $PREFIX/.messages.txt\n", False),
         ("echo `id` >> $PREFIX/.messages.txt\n", False),
@@ -224,3 +235,14 @@ def test_what_a_script_changes_of_its_package_is_released_as_it_is(world: World,
     # What a program changed against the will of release.yml is not put back, and stops the build.
     stops = [item.name for item in world.findings() if item.stops]
     assert stops == (["conda-files-changed"] if kind == "program" else [])
+
+
+def test_links_into_the_environment_are_made_relative(world: World) -> None:
+    """Scripts write them as they know the prefix; no host would take a link that leads out of the release."""
+    links = ('"$PREFIX/share/html" "$PREFIX/share/www"', '/etc/hosts "$PREFIX/share/out"', '"$PREFIX" "$PREFIX/top"')
+    text = "".join(f"ln -s {link}\n" for link in links).encode()
+    world.channel.add("nginx", "1.0", files={"bin/.nginx-post-link.sh": text, "share/html/index": b"x"})
+    world.make("nginx")
+    assert (world.prefix / "share/www").readlink() == Path("html")
+    assert (world.prefix / "top").readlink() == Path(".")
+    assert [item.what for item in world.findings() if item.stops] == ["no package: share/out -> /etc/hosts"]
