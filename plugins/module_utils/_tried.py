@@ -104,21 +104,35 @@ def tried(prefix: Path) -> Iterator[Tried]:
 def do_harmless(prefix: Path) -> list[str]:
     """Write what activation wants to add, if it is small files and links into the environment; returns the paths.
 
-    The scripts find it there on a host, where nobody may write. What they want to change is left as it is.
+    The scripts find it there on a host, where nobody may write. What they want to change is left as it is, and so is
+    what comes out otherwise a second time: two builds of the same would differ.
     """
-    done = []
-    with tried(prefix) as found:
-        for wish in found.wishes:
-            source, target = found.catch / "upper" / wish.path if found.catch else prefix, prefix / wish.path
-            if wish.how != "new" or not _is_harmless(prefix, source, wish.path):
-                continue
-            if source.is_symlink():
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.symlink_to(_link(prefix, wish.path, os.readlink(source)))
-            else:
-                write_anew(target, source.read_bytes(), 0o755 if source.stat().st_mode & 0o100 else 0o644)
-            done.append(wish.path)
-    return done
+    added = _added(prefix)
+    again = _added(prefix) if added else {}
+    same = [path for path, content in added.items() if again.get(path) == content]
+    for path in same:
+        content, mode = added[path]
+        if isinstance(content, str):
+            (prefix / path).parent.mkdir(parents=True, exist_ok=True)
+            (prefix / path).symlink_to(content)
+        else:
+            write_anew(prefix / path, content, mode)
+    return same
+
+
+def _added(prefix: Path) -> dict[str, tuple[str | bytes, int]]:
+    """Return path -> where the link leads or what the file holds, and its mode, of all that is new and harmless."""
+    found: dict[str, tuple[str | bytes, int]] = {}
+    with tried(prefix) as result:
+        upper = (result.catch or prefix) / "upper"
+        for wish in result.wishes:
+            written = upper / wish.path
+            if wish.how == "new" and _is_harmless(prefix, written, wish.path):
+                if written.is_symlink():
+                    found[wish.path] = (_link(prefix, wish.path, os.readlink(written)), 0)
+                else:
+                    found[wish.path] = (written.read_bytes(), 0o755 if written.stat().st_mode & 0o100 else 0o644)
+    return found
 
 
 def scripts_of(prefix: Path) -> list[str]:

@@ -115,6 +115,7 @@ def test_what_is_harmless_is_done_at_the_build(prefix: Path) -> None:
         ('ln -sf ../../outside "$CONDA_PREFIX/lib/up"', "lib/up", "new"),
         ('mkfifo "$CONDA_PREFIX/pipe"', "pipe", "new"),
         ('echo {} >"$CONDA_PREFIX/conda-meta/x.json"', "conda-meta/x.json", "new"),
+        ('echo "$$ $HOME" >"$CONDA_PREFIX/stamp"', "stamp", "new"),
         ('dd if=/dev/zero of="$CONDA_PREFIX/big" bs=1M count=2 2>/dev/null', "big", "new"),
     ],
 )
