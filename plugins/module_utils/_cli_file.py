@@ -62,6 +62,7 @@ exit 1
 """
 START = f"""\
 import sys
+from pathlib import Path
 
 from {PACKAGE}._cli import main
 
