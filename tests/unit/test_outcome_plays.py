@@ -181,9 +181,9 @@ def test_a_run_that_said_something_of_a_host_has_looked() -> None:
 def test_two_hosts_do_not_write_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ansible.constants.DEFAULT_LOCAL_TMP", str(tmp_path))
     action = report.ActionModule.__new__(report.ActionModule)
-    options = {"hosts": ["ws1"], "seen": [{}], "verified": [{}], "failures": {}, "time": None}
+    options: dict[str, Any] = {"hosts": ["ws1"], "seen": [{}], "verified": [{}], "failures": {}, "time": None}
     for task, path, written in (("1", "a", True), ("1", "a", False), ("1", "b", True), ("2", "a", True)):
-        vars(action)["_task"] = SimpleNamespace(_uuid=task, check_mode=False)
+        action.__dict__["_task"] = SimpleNamespace(_uuid=task, check_mode=False)
         result = action.step({**options, "path": str(tmp_path / path)})
         assert ("page" in result, result.get("skipped", False)) == (written, not written)
 
