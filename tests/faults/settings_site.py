@@ -169,7 +169,10 @@ class Site:
             names[host]: {"ansible_host": self._address(host)} if names[host] != self._address(host) else {}
             for host in HOSTS
         }
-        inventory: dict[str, Any] = {"all": {"vars": variables}, "workstations": {"hosts": hosts}}
+        inventory: dict[str, Any] = {
+            "all": {"vars": variables, "hosts": hosts},
+            "workstations": {"hosts": {name: {} for name in hosts}},
+        }
         cfg: dict[str, dict[str, Any]] = {"ssh_connection": {"pipelining": True}}
         for row in case.rows:
             variables.update(told(row.vars))
