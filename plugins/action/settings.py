@@ -58,6 +58,7 @@ class ActionModule(ActionBase):
             ours = [self._templar.template(self._task.vars[of.PYTHON]), own.get("python")]
             used = self.known.get(of.PYTHON)
             faults += of.interpreter_fault(self._templar.template(used), ours, own.get("root") or "", self.extra)
+        faults += of.connection_fault(type(self._connection))
         if faults:
             raise of.refusal(faults, f"-e and the variables of {host}")
         slips = of.misspelled(name for name in self.known if name not in self.extra)

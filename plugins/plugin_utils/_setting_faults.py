@@ -165,6 +165,13 @@ def interpreter_fault(used: Any, own: Collection[str], root: str, extra: Mapping
     return [outranked(used, by)]
 
 
+def connection_fault(connection: type) -> list[Fault]:
+    """Return a fault when mitogen carries modules to the host: it does not find what ours are made of."""
+    if not any(base.__module__.partition(".")[0] == "ansible_mitogen" for base in connection.__mro__):
+        return []
+    return [Fault("strategy", "linear, free, host_pinned or debug for plays with these roles", "one of mitogen's")]
+
+
 def outranked(used: Any, source: str) -> Fault:
     """Return the fault that ``source`` outranks what the collection's own tasks say about Python."""
     wanted = "the Python that this collection brings; yours belongs into the inventory, where it counts for all else"

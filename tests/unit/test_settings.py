@@ -267,3 +267,10 @@ def test_a_module_on_the_controller_takes_the_callers_folder(host: Host) -> None
     plan = {"airgap.conda.plan": {"spec": "spec", "depot": "depot"}}
     done = host.play([plan], ansible_python_interpreter=sys.executable)
     assert f"{host.folder}/spec/environment.yml" in done.output
+
+
+def test_mitogen_is_refused_by_its_name() -> None:
+    mitogens = type("Connection", (), {"__module__": "ansible_mitogen.connection"})
+    assert of.connection_fault(type("Own", (), {})) == []
+    (fault,) = of.connection_fault(type("Connection", (mitogens,), {"__module__": "ansible.plugins.connection.ssh"}))
+    assert (fault.name, fault.found) == ("strategy", "one of mitogen's")
