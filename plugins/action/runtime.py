@@ -62,8 +62,8 @@ class ActionModule(HostAction):
         files: dict[str, Path | bytes] = {
             name: Path(release["path"]) / name for name in (MANIFEST, SIGNATURE, FILES, *parts)
         }
-        files["compare"] = compare = _bootstrap.compare_program()
-        need = sum(file.stat().st_size for file in files.values() if isinstance(file, Path)) + len(compare)
+        files |= _bootstrap.programs(root)
+        need = sum(len(file) if isinstance(file, bytes) else file.stat().st_size for file in files.values())
         with self.folder_for(need, host) as remote:
             self.put(remote, files, host)
             self.sh("install the runtime", host, _bootstrap.install_script(root, remote, release))

@@ -63,6 +63,10 @@ class Several(AirgapError):
         more = len(self.errors) - len(shown)
         return "\n".join([f"{self.problem}.", *shown, *([f"And {more} more."] if more else [])])
 
+    def in_one_line(self) -> AirgapError:
+        """Return it without paragraphs, for the end of a run, which has a line for each host."""
+        return AirgapError(_numbered([error.problem for error in self.errors]), **self.as_result())
+
 
 class Faults:
     """What is wrong with one input, gathered so that a user hears all of it at once."""

@@ -24,9 +24,10 @@ from ansible_collections.airgap.conda.plugins.module_utils._errors import Airgap
 from ansible_collections.airgap.conda.plugins.module_utils._kept import run_kept
 from ansible_collections.airgap.conda.plugins.module_utils._payload import walk
 from ansible_collections.airgap.conda.plugins.module_utils._python import clean_variables
+from ansible_collections.airgap.conda.plugins.module_utils._shells import FIND_BASH
 
-# Packages write their scripts for bash, as conda has it; an image of the hosts' system may have none.
-SHELL = ["/bin/sh", "-c", 'exec "$(command -v bash || echo /bin/sh)" -c "$0" "$@"']
+# Looked for where it runs: an image of the hosts' system may have no bash.
+SHELL = ["/bin/sh", "-c", f'{FIND_BASH}\nexec $shell -c "$0" "$@"']
 # Variables of the shell itself.
 _SHELLS = ("_", "PWD", "OLDPWD", "SHLVL")
 

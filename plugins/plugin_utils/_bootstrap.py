@@ -163,6 +163,7 @@ if ! works; then
   exit 1
 fi
 before=$(readlink "$root/runtime/current" || echo -)
+. "$into/scripts"
 publish activate "$activate"
 publish activate.csh "$activate_csh"
 publish activate.fish "$activate_fish"
@@ -195,24 +196,30 @@ def look_script(root: str) -> str:
     return f"root={shlex.quote(root)}\nlimit={START_LIMIT}\n{LOOK}"
 
 
-def compare_program() -> bytes:
-    """Return the program by which a runtime compares itself with its list of files; it comes with the release."""
-    return program("", COMPARE, _files.__name__)
+def programs(root: str) -> dict[str, bytes]:
+    """Return name -> content of what the install gets beside the files of the release, and hashes like them.
+
+    ``compare`` is the program by which a runtime compares itself with its list of files, ``scripts`` the texts to
+    activate it, as variables of sh: the command that installs has to be one word of at most 8 KiB for csh.
+    """
+    scripts = activate_files("runtime", Path(root) / "runtime")
+    text = "".join(f"{name.replace('.', '_')}={shlex.quote(script)}\n" for name, script in scripts.items())
+    return {"compare": program("", COMPARE, _files.__name__), "scripts": text.encode("utf-8")}
 
 
 def install_script(root: str, tmp: str, release: Mapping[str, Any]) -> str:
     """Return the shell that installs the runtime ``release`` from the files in ``tmp`` and switches to it.
 
-    Those are what the depot has of the release, and ``compare_program`` under the name compare. Whoever else can write
-    in ``tmp`` gets the install refused, and no more.
+    Those are what the depot has of the release, and ``programs``. Whoever else can write in ``tmp`` gets the install
+    refused, and no more.
     """
-    parts, folder, compare = _payload(release)["parts"], Path(release["path"]), compare_program()
+    parts, folder = _payload(release)["parts"], Path(release["path"])
     hashes = {part["name"]: part["sha256"] for part in parts}
     sizes = {part["name"]: part["size"] for part in parts}
     for name, key in ((MANIFEST, "manifest_sha256"), (SIGNATURE, "signature_sha256"), (FILES, "files_sha256")):
         hashes[name], sizes[name] = release[key], (folder / name).stat().st_size
-    hashes["compare"], sizes["compare"] = hashlib.sha256(compare).hexdigest(), len(compare)
-    activate = activate_files("runtime", Path(root) / "runtime")
+    for name, content in programs(root).items():
+        hashes[name], sizes[name] = hashlib.sha256(content).hexdigest(), len(content)
     values = {
         "root": root,
         "tmp": tmp,
@@ -226,7 +233,6 @@ def install_script(root: str, tmp: str, release: Mapping[str, Any]) -> str:
         "signature": SIGNATURE,
         "files": FILES,
         "imports": "\n".join(f"import {name}" for name in release["imports"]),
-        **{name.replace(".", "_"): text for name, text in activate.items()},
     }
     return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items()) + TAKE + INSTALL
 

@@ -16,7 +16,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.airgap.conda.plugins.module_utils._disk import os_errors
-from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError, Several
 
 
 class ControllerAction(ActionBase):
@@ -34,7 +34,8 @@ class ControllerAction(ActionBase):
                 return self.step(options)
         except AirgapError as error:
             parts = {**error.as_result(), "where": f"{error.where} on the controller"}
-            return {"failed": True, "msg": str(AirgapError(error.problem, **parts)), **parts}
+            problem = (error.in_one_line() if isinstance(error, Several) else error).problem
+            return {"failed": True, "msg": str(AirgapError(problem, **parts)), **parts}
 
     def step(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Do it; raises AirgapError."""

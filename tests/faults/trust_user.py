@@ -71,7 +71,15 @@ def cases(races: int) -> Iterator[tuple[str, Case]]:
         for name in (".{}-new", ".{}.new", "{}-new", "{}", ".{}"):
             yield f"plants a link: {what}, at {name}", partial(_planted, write, name)
         yield f"plants links: {what}, all the time", partial(_planting, write)
-    for name in ("env.tar.gz", "manifest.json.sig", "manifest.json", "files.json.zst", "activate", "compare"):
+    for name in (
+        "env.tar.gz",
+        "manifest.json.sig",
+        "manifest.json",
+        "files.json.zst",
+        "activate",
+        "compare",
+        "scripts",
+    ):
         for number in range(races):
             yield f"races the runtime's install: {name}, {number}", partial(_race, name)
     for shell in filter(shutil.which, ("sh", "bash", "zsh", "busybox")):
@@ -278,7 +286,7 @@ def _race(name: str, world: World) -> list[str]:
     made = make_release(place / "depot", root, 1, env="runtime", formats=("tar.gz",), part_size=1 << 20)
     shutil.copytree(made.folder, tmp)
     scripts = activate_files("runtime", root / "runtime")
-    files = {"compare": _bootstrap.compare_program(), **{name: text.encode() for name, text in scripts.items()}}
+    files = {**_bootstrap.programs(str(root)), **{name: text.encode() for name, text in scripts.items()}}
     for file, content in files.items():
         (tmp / file).write_bytes(content)
     (tmp / "evil").write_bytes(_evil(ran))

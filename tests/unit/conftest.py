@@ -6,8 +6,11 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import sys
 from pathlib import Path
+
+import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 COLLECTIONS = CHECKOUT / ".cache/collections"
@@ -23,3 +26,14 @@ def link_collection() -> None:
 
 link_collection()
 sys.path.insert(0, str(COLLECTIONS))
+
+
+@pytest.fixture(autouse=True)
+def no_controller(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let modules that a test runs in this process put their warnings into their result, as on a host.
+
+    Actions that other tests import make the process a controller for ansible-core, from 2.19 on.
+    """
+    with contextlib.suppress(ImportError):
+        internal = importlib.import_module("ansible.module_utils._internal")
+        monkeypatch.setattr(internal, "is_controller", False, raising=False)

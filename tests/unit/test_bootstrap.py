@@ -88,7 +88,9 @@ def test_releases_coexist_and_the_mark_rises(host: Host) -> None:
     assert (host.look()["current"], host.look()["high_water"]) == (release_id(3), "4")
 
 
-@pytest.mark.parametrize("name", ["manifest.json", "manifest.json.sig", "files.json.zst", "env.tar.gz.001", "compare"])
+@pytest.mark.parametrize(
+    "name", ["manifest.json", "manifest.json.sig", "files.json.zst", "env.tar.gz.001", "compare", "scripts"]
+)
 def test_what_is_damaged_leaves_nothing(host: Host, name: str) -> None:
     host.bring(1)
     before = host.rest()

@@ -74,7 +74,9 @@ def test_what_is_exchanged_after_it_was_hashed_is_not_unpacked(host: Host) -> No
     assert host.store.differences("runtime", release_id(1)) == []
 
 
-@pytest.mark.parametrize("name", ["manifest.json", "manifest.json.sig", "files.json.zst", "env.tar.gz", "compare"])
+@pytest.mark.parametrize(
+    "name", ["manifest.json", "manifest.json.sig", "files.json.zst", "env.tar.gz", "compare", "scripts"]
+)
 @pytest.mark.parametrize("kind", ["link", "endless", "pipe", "folder", "huge", "missing"])
 def test_only_regular_files_of_the_right_size_are_taken(host: Host, name: str, kind: str) -> None:
     made = host.make(1, part_size=1 << 20)

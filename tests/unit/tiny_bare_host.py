@@ -65,7 +65,8 @@ class Host:
     def send(self, made: Made) -> None:
         shutil.rmtree(self.tmp, ignore_errors=True)
         shutil.copytree(made.folder, self.tmp)
-        (self.tmp / "compare").write_bytes(_bootstrap.compare_program())
+        for name, content in _bootstrap.programs(str(self.root)).items():
+            (self.tmp / name).write_bytes(content)
 
     def install(self, made: Made, send: bool = True) -> subprocess.CompletedProcess[str]:
         if send:
