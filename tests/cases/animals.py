@@ -92,6 +92,12 @@ ACTIVATION = (
     Animal("act-csh-fish-too", {**activate("act-csh-fish-too", "export ACT_CSH=1\n"),
                                 "etc/conda/activate.d/act.csh": b"setenv ACT_CSH 1\n",
                                 "etc/conda/activate.d/act.fish": b"set -gx ACT_CSH 1\n"}, '[ "$ACT_CSH" = 1 ]'),
+    Animal("act-links", activate("act-links", 'if [ ! -e "$CONDA_PREFIX/share/gdb/etc" ]; then\n'
+                                 '  mkdir -p "$CONDA_PREFIX/share/gdb"\n'
+                                 '  ln -s "$CONDA_PREFIX/etc" "$CONDA_PREFIX/share/gdb/etc"\nfi\n'),
+           '[ -L "$CONDA_PREFIX/share/gdb/etc" ]'),
+    Animal("env-vars", {"etc/conda/env_vars.d/zoo.json": b'{"ZOO_VAR": "a b $c", "ZOO_COUNT": 3}\n'},
+           """[ "$ZOO_VAR,$ZOO_COUNT" = 'a b $c,3' ]"""),
     Animal("act-odd-name", activate("~~last in order", "export ACT_ODD=1\n"), '[ "$ACT_ODD" = 1 ]'),
 )  # fmt: skip
 
