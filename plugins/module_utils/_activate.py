@@ -27,6 +27,13 @@ SUFFIX = "_AIRGAP_SUFFIX"
 SCRIPT = """\
 # Source this file. It activates the release that is current now; a shell that stays open keeps it after an update.
 if \\builtin : 2>/dev/null; then _airgap_own=builtin; else _airgap_own=command; fi
+case $("$_airgap_own" echo own 2>/dev/null) in
+  own) ;;
+  *)
+    /bin/sh -c 'printf "airgap.conda: your shell has a function %s, so %s is not activated: unset -f %s\\n" "$@"' \\
+      sh "$_airgap_own" {env} "$_airgap_own" >&2
+    \\return 1 2>/dev/null || \\exit 1 ;;
+esac
 _airgap_prefix=$(/bin/sh -c 'command cd -P -- "$1" 2>/dev/null && command pwd -P' sh {path}) || _airgap_prefix=
 case $_airgap_prefix in
   '')

@@ -216,7 +216,7 @@ class Bastion:
         }
         command = ["ansible-playbook", "-vvvv", "-i", "localhost,", "-c", "local", "-e", json.dumps(variables)]
         return subprocess.run(
-            [*command, "airgap.conda.build", "-e", "bastion=localhost"],
+            [*command, "airgap.conda.build", "-e", "airgap_bastion=localhost"],
             env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
         )  # fmt: skip
 
