@@ -123,7 +123,8 @@ def run(world: World, _share: Share) -> Tally:
         fresh = host.disk.image()
         _cut_often(host, tally, took, fresh)
         for control in CONTROLS:
-            if _without(host, control, took, fresh):
+            # By chance, or because a slow machine's kernel wrote all in time, one cut may lose nothing.
+            if any(_without(host, control, took, fresh) for _attempt in range(3)):
                 tally.counts[f"broken without {control}, as it should be"] += 1
             else:
                 tally.case(f"without {control}", "the store is whole: this test cannot fail")

@@ -34,7 +34,7 @@ def run(_world: World, share: Share) -> Tally:
     rows, only = load(), os.environ.get("FAULTS_SETTINGS", "")
     turn = int(os.environ.get("FAULTS_TURN", time.gmtime().tm_yday))
     if only:
-        playbook, _, name = only.rpartition("/")
+        playbook, _number, name = only.rpartition("/")
         cases = every([row for row in rows if name in row.name])
         cases = [case for case in cases if playbook in ("", case.playbook)]
     else:

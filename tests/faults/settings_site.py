@@ -106,7 +106,7 @@ class Site:
         command, environment = self._command(case, told)
         folder, stdin = Path(told(case.rows[-1].folder)), "".join(row.stdin for row in case.rows)
         folder.mkdir(parents=True, exist_ok=True)
-        runs = [_start(command, environment, folder) for _ in range(2 if case.rows[0].twice else 1)]
+        runs = [_start(command, environment, folder) for _number in range(2 if case.rows[0].twice else 1)]
         outputs = [_end(run, stdin) for run in runs]
         status = max(run.returncode for run in runs)
         if case.rows[0].needs == RUNNER and not any(self.folder.glob("site/private/artifacts/*/job_events/*.json")):
