@@ -68,4 +68,4 @@ def _pytest(copy: Path, tests: list[str]) -> tuple[int, str]:
     env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     temp = ["--basetemp", str(copy.parent / "pytest")]
     done = subprocess.run([*command, *temp, *names], cwd=copy, env=env, capture_output=True, text=True, check=False)
-    return done.returncode, done.stdout[-2000:]
+    return done.returncode, (done.stdout + done.stderr)[-2000:]

@@ -14,5 +14,8 @@ import sys
 
 # In a process of its own: ensurepip turns the pip configuration of the process it runs in off.
 subprocess.run([sys.executable, "-m", "ensurepip", "--default-pip"], stdout=subprocess.DEVNULL, check=True)
+if "--no-setuptools" in sys.argv:
+    # Debian's ensurepip brings one of 2023, of which pylint makes a warning, and ansible-test a failure.
+    subprocess.run([sys.executable, "-m", "pip", "uninstall", "--quiet", "--yes", "setuptools"], check=True)
 arguments = [argument for argument in sys.argv[1:] if argument not in ("--no-setuptools", "--no-wheel")]
 subprocess.run([sys.executable, "-m", "pip", "install", *arguments], check=True)
