@@ -65,7 +65,7 @@ case $fault in
   read-only) options=bind,ro ;;
   full) tree=$FLEET/full/$host ;;
 esac
-login=sh
+login='sh'
 if [ -e "$FLEET/shells/$host" ]; then login=$(cat "$FLEET/shells/$host"); fi
 case $login,$terminal in
   noise,*)
@@ -73,7 +73,7 @@ case $login,$terminal in
     export BASH_ENV="$FLEET/noise"
     ;;
   terminal,yes) login=terminal ;;
-  terminal,) login=sh ;;
+  terminal,) login='sh' ;;
 esac
 if [ -d "$FLEET/homes/$host" ]; then export HOME="$FLEET/homes/$host"; fi
 export tree options login
