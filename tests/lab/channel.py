@@ -16,6 +16,7 @@ import platform
 import shutil
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import _conda
@@ -123,7 +124,10 @@ def fetch_wheels(wanted: tuple[str, ...], line: Line, downloads: Path) -> Path:
 def build(channel: Path, scratch: Path, downloads: Path, small: bool) -> None:
     """Fill the empty folder ``channel`` with packages and repodata; their files are laid out in ``scratch`` first."""
     lines = SMALL_LINES if small else LINES
-    with ProcessPoolExecutor(WORKERS) as pool, ThreadPoolExecutor(len(lines) * 2) as fetchers:
+    with (
+        ProcessPoolExecutor(WORKERS, mp_context=get_context("forkserver")) as pool,
+        ThreadPoolExecutor(len(lines) * 2) as fetchers,
+    ):
         roots = {line: fetchers.submit(fetch_debian, line, downloads) for line in lines}
         wheels = {line: fetchers.submit(fetch_wheels, pins(line, small), line, downloads) for line in lines}
         jobs: list[Future[Path]] = [
