@@ -15,7 +15,13 @@ from ansible_collections.airgap.conda.plugins.module_utils._answer import LINE, 
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.plugin_utils import _setting_faults as of
 from ansible_collections.airgap.conda.plugins.plugin_utils._answer_action import host_of
-from ansible_collections.airgap.conda.plugins.plugin_utils._setting_specs import NAMES, PLAYBOOKS, SECRET, role_options
+from ansible_collections.airgap.conda.plugins.plugin_utils._setting_specs import (
+    NAMES,
+    ONCE,
+    PLAYBOOKS,
+    SECRET,
+    role_options,
+)
 from ansible_collections.airgap.conda.plugins.plugin_utils._setting_values import Unfit
 
 
@@ -51,7 +57,11 @@ class ActionModule(ActionBase):
         host = host_of(self.known)
         faults: list[of.Fault] = []
         local = self._connection.transport in ("local", "ansible.builtin.local")
-        values = of.settled(options, self._own, local, faults)
+        once = {name for name in options.keys() & ONCE if self._templar.is_template(self.known.get(name))}
+        for name in once:
+            self._refuse_fact(name, self.known[name])
+        each = {name: option for name, option in options.items() if name not in once}
+        values = of.settled(each, self._own, local, faults)
         shown = {name: value for name, value in values.items() if name not in SECRET}
         own = {name.removeprefix(prefix).removeprefix("deploy_"): value for name, value in shown.items()}
         if of.PYTHON in self._task.vars:
@@ -88,7 +98,12 @@ class ActionModule(ActionBase):
 
     def _own(self, name: str) -> Any:
         """Return a variable of this host as the controller's owner gave it; raises when it is a fact of the host."""
-        value, host = self._value(name), host_of(self.known)
+        value = self._value(name)
+        self._refuse_fact(name, value)
+        return value
+
+    def _refuse_fact(self, name: str, value: Any) -> None:
+        host = host_of(self.known)
         if name in self.known.get("ansible_facts", {}) and self.known["hostvars"][host].get(name) == value:
             raise AirgapError(
                 "A fact of a host has the name of a setting",
@@ -97,7 +112,6 @@ class ActionModule(ActionBase):
                 where=f"the facts of {host}, of this run or from the fact cache",
                 remedy="find out why that host answers with such facts, and remove them from the cache of facts",
             )
-        return value
 
     def _early(self, name: str) -> Any:
         """Return a variable when its value can be worked out without those of a host."""

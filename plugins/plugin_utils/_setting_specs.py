@@ -24,6 +24,8 @@ ENVS |= {"remove_env", "repair_env", "rollback_env"}
 RELEASES = {"deploy_releases", "remove_release", "rollback_release"}
 # What nobody needs to see in a result.
 SECRET = {"schedule_environment"}
+# What a playbook works out from what all hosts did: the one task that wants it does that, and not once for each host.
+ONCE = {"report_failures"}
 LEAST = {"build_backend_timeout": 1, "build_part_size": 1, "deploy_keep": 1, "deploy_max_failed": 0}
 MOST = {"deploy_max_failed": 100}
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
 
+from ansible_collections.airgap.conda.plugins.action import settings
 from ansible_collections.airgap.conda.plugins.plugin_utils import _setting_faults as of
 from ansible_collections.airgap.conda.plugins.plugin_utils._accept import documented
 from ansible_collections.airgap.conda.plugins.plugin_utils._setting_specs import (
@@ -210,6 +212,27 @@ def test_what_is_missing_names_what_an_old_name_has() -> None:
     ]
     faults = of.missing("refresh", "controller", lambda name: name == "refresh_side", old.get)
     assert {fault.name for fault in faults} == {"deploy_envs", "deploy_depot", "deploy_allowed_signers", "report_path"}
+
+
+def test_what_all_hosts_did_is_not_worked_out_for_each_of_them() -> None:
+    action = settings.ActionModule.__new__(settings.ActionModule)
+    worked_out: list[Any] = []
+
+    def template(value: Any) -> Any:
+        worked_out.append(value)
+        return value
+
+    known = {"report_path": "/r", "report_root": "/opt/conda-envs", "report_failures": "{{ of all hosts }}"}
+    action.__dict__.update(
+        known={"inventory_hostname": "ws1", "hostvars": {"ws1": {}}, **known},
+        extra={},
+        _task=SimpleNamespace(vars={}),
+        _connection=SimpleNamespace(transport="local"),
+        _templar=SimpleNamespace(template=template, is_template=lambda value: "{{" in str(value)),
+    )
+    found = action._of_host("report_", role_options("report"))["settings"]  # noqa: SLF001 - run() wants a play
+    assert found["path"] == "/r"
+    assert worked_out == ["/r", "/opt/conda-envs"]
 
 
 def test_a_run_without_hosts_is_refused() -> None:
