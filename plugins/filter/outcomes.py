@@ -49,7 +49,8 @@ RETURN = r"""
 _value:
   description:
     - Under C(wrong), by its name, each host that is not right, with the message C(msg) and its parts C(problem),
-      C(wanted), C(found), C(where) and C(remedy). One that was not tried is there too.
+      C(wanted), C(found), C(where) and C(remedy), and with its name and what was found in C(short). One that was not
+      tried is there too.
     - Under C(failed_percent) the share of failed hosts among those on which it was tried and that answered.
   type: dict
 """

@@ -67,7 +67,8 @@ def outcomes(
         known = hostvars[host]
         error, tried = outcome(host, known, hostvars, work, options)
         if error:
-            wrong[host] = {"msg": str(error), "problem": error.problem, **error.as_result()}
+            short = f"{host}: {error.problem} ({error.found})"
+            wrong[host] = {"msg": str(error), "short": short, "problem": error.problem, **error.as_result()}
         answered += tried
         failed += tried and error is not None
     return {"wrong": wrong, "failed_percent": 100 * failed // answered if answered else 0}
