@@ -84,8 +84,11 @@ class Tried:
 
 
 @contextmanager
-def tried(prefix: Path) -> Iterator[Tried]:
-    """Try the scripts of the environment at ``prefix``, which stays as it is."""
+def tried(prefix: Path, in_sh: bool = True) -> Iterator[Tried]:
+    """Try the scripts of the environment at ``prefix``, which stays as it is.
+
+    What they write is known from bash, where there is one; ``in_sh`` tells whether what works in sh is of interest too.
+    """
     scripts = scripts_of(prefix)
     if not scripts:
         yield Tried()
@@ -93,7 +96,7 @@ def tried(prefix: Path) -> Iterator[Tried]:
     failures: list[Failure] = []
     bash = shell()
     with tempfile.TemporaryDirectory(prefix="airgap-conda-") as home:
-        if bash != [SH]:
+        if in_sh and bash != [SH]:
             with _folder(prefix) as (catch, catches):
                 failures += _run(prefix, [SH], scripts, home, catch, catches)
         with _folder(prefix) as (catch, catches):
@@ -123,7 +126,7 @@ def do_harmless(prefix: Path) -> list[str]:
 def _added(prefix: Path) -> dict[str, tuple[str | bytes, int]]:
     """Return path -> where the link leads or what the file holds, and its mode, of all that is new and harmless."""
     found: dict[str, tuple[str | bytes, int]] = {}
-    with tried(prefix) as result:
+    with tried(prefix, in_sh=False) as result:
         upper = (result.catch or prefix) / "upper"
         for wish in result.wishes:
             written = upper / wish.path

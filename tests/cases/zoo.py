@@ -10,14 +10,12 @@ temporary folder whose path is longer than a first line of a script may be. Name
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import os
 import shlex
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -38,7 +36,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._uninstall import uni
 from ansible_collections.airgap.conda.tests.cases.animals import ANIMALS, PB, Animal, P
 from ansible_collections.airgap.conda.tests.unit.conftest import COLLECTIONS
 from ansible_collections.airgap.conda.tests.unit.tiny_channel import SITE_PACKAGES as SITE
-from ansible_collections.airgap.conda.tests.unit.tiny_channel import Content, TinyChannel, make_wheel
+from ansible_collections.airgap.conda.tests.unit.tiny_channel import Content, TinyChannel, make_sdist, make_wheel
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_key
 
 SHELLS = tuple(shell for shell in ("bash", "dash", "zsh", "busybox sh", "fish") if shutil.which(shell.split()[0]))
@@ -117,13 +115,7 @@ class Zoo:
         files |= {f"{data}/scripts/wheel-data": "#!python\nprint('data')\n"}
         make_wheel(self.wheels, "wheel_scripts", "1.0", files)
         make_wheel(self.wheels, "wheel_path", "1.0", {"wheel_path.py": f"P = '{self.work}/other/prefix/lib'\n"})
-        project = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
-        sources = {"pyproject.toml": project, "backend.py": BACKEND, "PKG-INFO": "Name: sdist-native\nVersion: 1.0\n"}
-        with tarfile.open(self.wheels / "sdist_native-1.0.tar.gz", "w:gz") as archive:
-            for name, text in sources.items():
-                member = tarfile.TarInfo(f"sdist_native-1.0/{name}")
-                member.size = len(text)
-                archive.addfile(member, io.BytesIO(text.encode()))
+        make_sdist(self.wheels, "sdist_native", "1.0", BACKEND)
 
     def spec(self, env: str, animals: Sequence[Animal], release: str = "") -> Path:
         """Write a channel with the animals, and the spec of an environment that has them all."""

@@ -12,10 +12,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils import _signature
-from ansible_collections.airgap.conda.plugins.module_utils._release import MANIFEST
 from ansible_collections.airgap.conda.tests.unit.tiny_host import RUNTIME, Done, Host
-from ansible_collections.airgap.conda.tests.unit.tiny_release import Made, make_key, skip_flushes
+from ansible_collections.airgap.conda.tests.unit.tiny_release import Made, skip_flushes
 
 CANARY = "of the controller, and of nobody else"
 
@@ -35,19 +33,9 @@ exec {sys.executable} "$@"
 """
         (self.folder / "forged").mkdir()
         (self.folder / "secret").write_text(CANARY, encoding="ascii")
-        key, signers = make_key(self.folder)
         tree = {**RUNTIME, "bin/python": python}
         made = [self.bring(1, env="runtime", tree=tree, formats=("tar.gz",)), self.bring(1), self.make(2)]
-        for release in made:
-            _signature.sign(release.folder / MANIFEST, key)
-        settings = {
-            "deploy_envs": ["demo"],
-            "deploy_depot": str(self.folder / "depot"),
-            "deploy_allowed_signers": str(signers),
-            "report_root": str(self.store.root),
-            "report_path": str(self.folder / "report"),
-        }
-        groups = {"all": {"vars": settings}, "workstations": {"hosts": {"ws1": {}}}}
+        groups = {"all": {"vars": self.signed(*made)}, "workstations": {"hosts": {"ws1": {}}}}
         (self.folder / "settings.json").write_text(json.dumps(groups), encoding="ascii")
         return made[-1]
 

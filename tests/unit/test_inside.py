@@ -5,10 +5,8 @@
 
 from __future__ import annotations
 
-import io
 import shutil
 import sys
-import tarfile
 from pathlib import Path
 
 import pytest
@@ -16,7 +14,7 @@ import pytest
 from ansible_collections.airgap.conda.plugins.module_utils._container import Container
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._inside import Inside
-from ansible_collections.airgap.conda.tests.unit.tiny_channel import SITE_PACKAGES
+from ansible_collections.airgap.conda.tests.unit.tiny_channel import SITE_PACKAGES, make_sdist
 from ansible_collections.airgap.conda.tests.unit.tiny_doctor import Patient
 from ansible_collections.airgap.conda.tests.unit.tiny_release import write_tree
 
@@ -42,19 +40,13 @@ given = [word[len("--env="):] for word in words if word.startswith("--env=")]
 given = dict(item.split("=", 1) for item in given if "=" in item)
 sys.exit(subprocess.run(words[words.index("old:1") + 1:], env=given).returncode)
 """
-PROJECT = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
 
 
 @pytest.fixture
 def patient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Patient:
     """Give a channel with Python and pip, and a source package that has to be built."""
     made = Patient(tmp_path, monkeypatch)
-    files = {"pyproject.toml": PROJECT, "backend.py": BACKEND, "PKG-INFO": "Name: native\nVersion: 1\n"}
-    with tarfile.open(made.wheels / "native-1.tar.gz", "w:gz") as archive:
-        for name, text in files.items():
-            member = tarfile.TarInfo(f"native-1/{name}")
-            member.size = len(text)
-            archive.addfile(member, io.BytesIO(text.encode()))
+    make_sdist(made.wheels, "native", "1", BACKEND)
     monkeypatch.setenv("PIP_CACHE_DIR", str(tmp_path / "pip-cache"))
     return made
 

@@ -18,12 +18,10 @@ import yaml
 
 from ansible_collections.airgap.conda.plugins.action import report
 from ansible_collections.airgap.conda.plugins.filter.told import NOBODY, told
-from ansible_collections.airgap.conda.plugins.module_utils import _signature
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._release import MANIFEST
 from ansible_collections.airgap.conda.tests.unit.conftest import COLLECTIONS
 from ansible_collections.airgap.conda.tests.unit.tiny_host import PLAYBOOK, RUNTIME, Done, Host
-from ansible_collections.airgap.conda.tests.unit.tiny_release import make_key, release_id, skip_flushes
+from ansible_collections.airgap.conda.tests.unit.tiny_release import release_id, skip_flushes
 
 PLAYBOOKS = COLLECTIONS / "ansible_collections/airgap/conda/playbooks"
 # Ports of this machine that nobody listens on: a workstation that is off, and a controller without sshd.
@@ -47,19 +45,9 @@ class Site(Host):
 
     def begin(self, there: bool = False) -> None:
         """Bring release 1 and sign release 2, and bring that too if it is to be ``there``."""
-        key, signers = make_key(self.folder)
         made = [self.bring(1, env="runtime", tree=RUNTIME, formats=("tar.gz",)), self.bring(1)]
         made += [self.bring(2) if there else self.make(2)]
-        for release in made:
-            _signature.sign(release.folder / MANIFEST, key)
-        settings = {
-            "deploy_envs": ["demo"],
-            "deploy_depot": str(self.folder / "depot"),
-            "deploy_allowed_signers": str(signers),
-            "report_root": str(self.store.root),
-            "report_path": str(self.folder / "report"),
-        }
-        self.write({"all": {"vars": settings}, "workstations": {"hosts": {"a-off": OFF}}})
+        self.write({"all": {"vars": self.signed(*made)}, "workstations": {"hosts": {"a-off": OFF}}})
 
     def write(self, groups: dict[str, Any]) -> None:
         """Add to the inventory, which has localhost in it."""

@@ -108,6 +108,17 @@ class TinyChannel:
         path.write_text(json.dumps({"info": {"subdir": subdir}, "packages": packages, "packages.conda": {}}))
 
 
+def make_sdist(folder: Path, name: str, version: str, backend: str) -> None:
+    """Write a source package that pip builds with ``backend``, a build backend of Python in one file, and no other."""
+    project = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+    info = f"Name: {name}\nVersion: {version}\n"
+    with tarfile.open(folder / f"{name}-{version}.tar.gz", "w:gz") as archive:
+        for path, text in {"pyproject.toml": project, "backend.py": backend, "PKG-INFO": info}.items():
+            member = tarfile.TarInfo(f"{name}-{version}/{path}")
+            member.size = len(text)
+            archive.addfile(member, io.BytesIO(text.encode()))
+
+
 def make_wheel(
     folder: Path, name: str, version: str, files: Mapping[str, str], metadata: str = "", tag: str = "py3-none-any"
 ) -> Path:

@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.airgap.conda.plugins.module_utils import _signature
 from ansible_collections.airgap.conda.plugins.module_utils._deploy import deploy
+from ansible_collections.airgap.conda.plugins.module_utils._release import MANIFEST
 from ansible_collections.airgap.conda.plugins.module_utils._store import Store
 from ansible_collections.airgap.conda.tests.unit.conftest import CHECKOUT, COLLECTIONS
-from ansible_collections.airgap.conda.tests.unit.tiny_release import TREE, Made, make_release
+from ansible_collections.airgap.conda.tests.unit.tiny_release import TREE, Made, make_key, make_release
 
 PLAYBOOK = Path(sys.executable).parent / "ansible-playbook"
 BYTECODE = CHECKOUT / "tests/tools/bytecode"
@@ -43,6 +45,19 @@ class Host:
         made.send(self.store)
         deploy(self.store, made.step(), made.sha256, keep)
         return made
+
+    def signed(self, *made: Made) -> dict[str, Any]:
+        """Sign these releases; returns the settings with which the playbooks take them, and report on this host."""
+        key, signers = make_key(self.folder)
+        for release in made:
+            _signature.sign(release.folder / MANIFEST, key)
+        return {
+            "deploy_envs": ["demo"],
+            "deploy_depot": str(self.folder / "depot"),
+            "deploy_allowed_signers": str(signers),
+            "report_root": str(self.store.root),
+            "report_path": str(self.folder / "report"),
+        }
 
     def play(self, what: str | list[dict[str, Any]], *options: str, **variables: Any) -> Done:
         """Run a playbook of the collection, or a play that has these tasks or roles."""
