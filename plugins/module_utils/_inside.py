@@ -13,7 +13,7 @@ import os
 import shlex
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -67,7 +67,8 @@ class Inside:
             try:
                 done = self._run([*SHELL, script], Path(folder), {})
             finally:
-                self._take_away(present)
+                if self.prefix.is_dir():
+                    remove_others(self.prefix, lambda path: path in present)
             if not before.is_file():
                 return {}  # nothing runs here; whoever wants to run something is told so
             if done.returncode != 0 or not after.is_file():
@@ -92,13 +93,6 @@ class Inside:
             errors="replace",
         )
 
-    def _take_away(self, present: set[str]) -> None:
-        for path in reversed(walk(self.prefix) if self.prefix.is_dir() else []):
-            if path not in present:
-                with contextlib.suppress(OSError):
-                    place = self.prefix / path
-                    place.rmdir() if place.is_dir() and not place.is_symlink() else place.unlink()
-
     def _not_activated(self, found: str) -> AirgapError:
         return AirgapError(
             "The environment cannot be activated to run pip or the scripts of its packages",
@@ -107,6 +101,15 @@ class Inside:
             where=str(self.prefix / "etc/conda/activate.d"),
             remedy="take another version of the package whose script ends the shell (exit, set -e), or leave it out",
         )
+
+
+def remove_others(prefix: Path, keep: Callable[[str], bool]) -> None:
+    """Remove the paths below ``prefix`` that are not to ``keep``, which is given each relative to it."""
+    for path in reversed(walk(prefix)):
+        if not keep(path):
+            place = prefix / path
+            with contextlib.suppress(OSError):  # a folder that has something in it
+                place.rmdir() if place.is_dir() and not place.is_symlink() else place.unlink()
 
 
 def _variables(path: Path) -> dict[str, str]:

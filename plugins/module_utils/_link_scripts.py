@@ -9,7 +9,6 @@ they are wanted, and nothing of it when they are not.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
@@ -22,7 +21,7 @@ from typing import Any
 from ansible_collections.airgap.conda.plugins.module_utils._conda_meta import conda_files
 from ansible_collections.airgap.conda.plugins.module_utils._container import Container
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._inside import SHELL, Inside
+from ansible_collections.airgap.conda.plugins.module_utils._inside import SHELL, Inside, remove_others
 from ansible_collections.airgap.conda.plugins.module_utils._payload import walk
 
 # A text that stands in a script, and the line that begins it without the word for that.
@@ -173,9 +172,4 @@ def make_relative(prefix: Path) -> None:
 def take_away(prefix: Path) -> None:
     """Remove what no package brought: what a program that runs the scripts itself has let them make."""
     owned = conda_files(prefix)
-    for path in reversed(walk(prefix)):
-        place = prefix / path
-        if path in owned or path == "conda-meta" or path.startswith("conda-meta/"):
-            continue
-        with contextlib.suppress(OSError):  # a folder that has something in it
-            place.rmdir() if place.is_dir() and not place.is_symlink() else place.unlink()
+    remove_others(prefix, lambda path: path in owned or path == "conda-meta" or path.startswith("conda-meta/"))
