@@ -19,6 +19,14 @@ VARIABLES = "etc/conda/airgap-conda.env.sh"
 # A shell of another family says here which suffix its own scripts have: a script that comes in both is left to it.
 SUFFIX = "_AIRGAP_SUFFIX"
 
+# Prints a file of the folder $1 that a user of the release can hold open: no link, which may lead out of it.
+FIRST = """\
+first() {
+  for file; do if [ -f "$file" ] && [ -r "$file" ] && [ ! -L "$file" ]; then printf %s "$file"; exit; fi; done
+}
+first "$1"/conda-meta/*
+first "$1"/*/* "$1"/*"""
+
 # A user's functions and aliases may have the names of the shell's own commands. $_AIRGAP_OWN goes before each of these,
 # and what needs many of them is done by another sh. What is held open is a file and not the folder of the release: it
 # is passed on to programs, and a folder would lead out of a sandbox that one of them makes. It takes a descriptor below
@@ -122,12 +130,7 @@ _airgap_prompt() {{
 _airgap_hold() {{
   case ${{ZSH_VERSION+zsh}} in zsh) _AIRGAP_EXEC=builtin ;; *) _AIRGAP_EXEC=command ;; esac
   _airgap_let_go
-  _AIRGAP_FILE=$(/bin/sh -c '
-    first() {{
-      for file; do if [ -f "$file" ] && [ -r "$file" ] && [ ! -L "$file" ]; then printf %s "$file"; exit; fi; done
-    }}
-    first "$1"/conda-meta/*
-    first "$1"/*/* "$1"/*' sh "$CONDA_PREFIX") || _AIRGAP_FILE=
+  _AIRGAP_FILE=$(/bin/sh -c {first} sh "$CONDA_PREFIX") || _AIRGAP_FILE=
   for _AIRGAP_FD in 9 8 7 6 5 4 3 ''; do
     if "$_AIRGAP_OWN" [ -d /proc/self/fd ] && ! "$_AIRGAP_OWN" [ -e "/proc/self/fd/$_AIRGAP_FD" ]; then break; fi
   done
@@ -234,4 +237,11 @@ _airgap_activate "$_airgap_prefix" {env}
 
 def activate_script(env: str, path: Path) -> str:
     """Return the text of a script that activates the release at ``path`` (a release, or ``current``)."""
-    return SCRIPT.format(env=env, path=shlex.quote(str(path)), user_site=USER_SITE, variables=VARIABLES, suffix=SUFFIX)
+    return SCRIPT.format(
+        env=env,
+        path=shlex.quote(str(path)),
+        user_site=USER_SITE,
+        variables=VARIABLES,
+        suffix=SUFFIX,
+        first=shlex.quote(FIRST),
+    )

@@ -12,7 +12,7 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from ansible_collections.airgap.conda.plugins.module_utils._activate import SUFFIX, activate_script
+from ansible_collections.airgap.conda.plugins.module_utils._activate import FIRST, SUFFIX, activate_script
 from ansible_collections.airgap.conda.plugins.module_utils._shells import FIND_BASH
 
 # Sources the script $1 and prints the variables. Packages' scripts are written for bash more often than for sh.
@@ -32,6 +32,15 @@ $list" ;;
 done
 printf %s "$list"
 """
+# fish and csh cannot hold a file open: a program does it for the shell $2, and ends with it. Prints its number.
+HOLD = f"""\
+file=$({FIRST})
+[ -n "$file" ] || exit 0
+(cd / && exec tail --pid="$2" --sleep-interval=5 --follow /dev/null) <"$file" >/dev/null 2>&1 &
+printf %s "$!"
+"""
+# Ends the program $1 that HOLD started; another one has its number if it ended before.
+LET_GO = 'case $(cat "/proc/$1/comm" 2>/dev/null) in tail) kill "$1" ;; esac'
 # fish 3.0 brought 'read --delimiter'; the older way, IFS, is deprecated. _airgap_level counts the environments that are
 # active in this fish, one in the place of the other; what the names of variables end in belongs to that level.
 FISH = """\
@@ -77,6 +86,7 @@ else
             end
         end
         set -g _airgap_prefix_$_airgap_level $CONDA_PREFIX
+        set -g _airgap_holder_$_airgap_level (command sh -c {hold} sh $CONDA_PREFIX $fish_pid)
         _airgap_run activate.d
     end
     # Run the scripts for fish of what is active, from this folder of theirs.
@@ -103,6 +113,11 @@ else
     end
     function _airgap_deactivate
         _airgap_run deactivate.d
+        set -l holder _airgap_holder_$_airgap_level
+        if test -n "$$holder"
+            command sh -c {let_go} sh $$holder
+        end
+        set -eg $holder
         set -l changed _airgap_changed_$_airgap_level
         for name in $$changed
             set -l kept _airgap_old_"$_airgap_level"_$name
@@ -161,7 +176,7 @@ endif
 if ($?_airgap_leave) then
   unset _airgap_leave
 else
-  set _airgap_folder = `/bin/sh -c 'eval "$(sed -n "s/^#: \\{{0,1\\}}//p" "$1")"' sh $_airgap_self:q`
+  set _airgap_folder = `/bin/sh -c 'eval "$(sed -n "s/^#: \\{{0,1\\}}//p" "$1")"' sh $_airgap_self:q $$`
   if ($#_airgap_folder > 0) then
     if (! $?_airgap_active) set _airgap_active = ()
     if (! $?_airgap_undo) set _airgap_undo = ()
@@ -187,6 +202,7 @@ eval "unset _airgap_self _airgap_status; /bin/sh -c 'exit $_airgap_status'"
 {helper}"""
 HELPER = """\
 activate={activate}
+let_go={let_go}
 case ${{TMPDIR-}} in *[!A-Za-z0-9._/-]*) TMPDIR=/tmp ;; esac
 folder=$(mktemp -d) || exit 1
 bytes() {{ LC_ALL=C "$@"; }}
@@ -197,6 +213,7 @@ env -0 | bytes sort -z | bytes sed -zE "$only" >"$folder/before"
 env {suffix}=csh /bin/sh -c {printer} sh "$activate" | bytes sort -z | bytes sed -zE "$only" >"$folder/after"
 if [ ! -s "$folder/after" ]; then rm -rf "$folder"; exit 1; fi
 for side in before after; do bytes cut -z -d= -f1 "$folder/$side" | bytes sort -zu >"$folder/$side-names"; done
+shell=$2
 prefix=$(tr '\\0\\n' '\\n\\0' <"$folder/after" | sed -n 's/^CONDA_PREFIX=//p')
 case ${{CONDA_SHLVL-}} in ''|0|*[!0-9]*) outer= ;; *) outer=${{CONDA_PREFIX-}} ;; esac
 scripts() {{
@@ -210,6 +227,8 @@ scripts() {{
   scripts "$prefix" activate.d
 }} | tr '\\0' '\\n' >"$folder/set"
 {{
+  holder=$(/bin/sh -c {hold} sh "$prefix" "$shell")
+  case $holder in ?*) printf '/bin/sh -c %s sh %s\\0' "$let_go" "$holder" ;; esac
   scripts "$prefix" deactivate.d
   bytes comm -z -13 "$folder/before-names" "$folder/after-names" | bytes sed -z 's/^/unsetenv /'
   bytes comm -z -23 "$folder/before" "$folder/after" | bytes sed -zE "$quote; $setenv"
@@ -229,12 +248,16 @@ def activate_files(env: str, folder: Path) -> dict[str, str]:
         suffix=SUFFIX,
         printer=f"/bin/sh -c {_fish_quote(PRINT)} sh",
         scripts=_fish_quote(SCRIPTS),
+        hold=_fish_quote(HOLD),
+        let_go=_fish_quote(LET_GO),
     )
     helper = HELPER.format(
         activate=shlex.quote(str(folder / "activate")),
         suffix=SUFFIX,
         printer=shlex.quote(PRINT),
         scripts=shlex.quote(SCRIPTS),
+        hold=shlex.quote(HOLD),
+        let_go=shlex.quote(shlex.quote(LET_GO)),
     )
     csh = CSH.format(
         self=_csh_quote(str(folder / "activate.csh")),

@@ -85,7 +85,7 @@ def cases(races: int) -> Iterator[tuple[str, Case]]:
     for shell in filter(shutil.which, ("sh", "bash", "zsh", "busybox")):
         for word in WORDS:
             yield f"has a function of a shell: {word} in {shell}", partial(_function, shell, word)
-    for shell in filter(shutil.which, ("sh", "bash", "zsh", "fish")):
+    for shell in filter(shutil.which, ("sh", "bash", "zsh", "fish", "tcsh")):
         yield f"leaves a shell open: {shell}", partial(_idle, shell)
     yield "leaves a shell open: in a store that is mounted elsewhere", _bound
 
@@ -356,11 +356,11 @@ def _function(shell: str, word: str, world: World) -> list[str]:
 
 
 def _idle(shell: str, world: World) -> list[str]:
-    """Let a shell that sourced activate do nothing during two deploys; fish, which can hold nothing, after sh has."""
-    script = '. "$0/activate"; echo open; read line'
-    if shell == "fish":
-        script = ". \"$0/activate\"; exec fish -c 'echo open; read line'"
-    return _stays(world, ["sh" if shell == "fish" else shell, "-c", script, str(world.store.root / ENV)], NOBODY)
+    """Let a shell that sourced activate do nothing during two deploys."""
+    folder = world.store.root / ENV
+    source = {"fish": f"source {folder}/activate.fish", "tcsh": f"source {folder}/activate.csh"}
+    wait = "set line = $<" if shell == "tcsh" else "read line"
+    return _stays(world, [shell, "-c", f"{source.get(shell, f'. {folder}/activate')}; echo open; {wait}"], NOBODY)
 
 
 def _bound(world: World) -> list[str]:

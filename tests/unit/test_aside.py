@@ -16,14 +16,7 @@ import pytest
 from ansible_collections.airgap.conda.plugins.module_utils._aside import aside
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.tests.unit.conftest import COLLECTIONS
-
-
-def alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    return True
+from ansible_collections.airgap.conda.tests.unit.tiny_processes import left
 
 
 def test_the_result_comes_from_another_process() -> None:
@@ -31,7 +24,7 @@ def test_the_result_comes_from_another_process() -> None:
         process, text = result()
     assert process != os.getpid()
     assert len(text) == 4 << 20  # more than a pipe holds
-    assert not alive(process)
+    assert left([process], 0) == []
 
 
 def test_errors_arrive_whole() -> None:
@@ -71,7 +64,4 @@ def test_work_ends_with_the_process_that_wants_it() -> None:
         assert parent.stdout is not None
         work = int(parent.stdout.readline())
         parent.kill()
-    end = time.monotonic() + 10
-    while alive(work) and time.monotonic() < end:
-        time.sleep(0.01)
-    assert not alive(work)
+    assert left([work]) == []

@@ -11,13 +11,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils import _command, _kept, _probe
 from ansible_collections.airgap.conda.tests.unit.conftest import COLLECTIONS
+from ansible_collections.airgap.conda.tests.unit.tiny_processes import alive, left
 
 PACKAGE = "ansible_collections.airgap.conda.plugins.module_utils"
 # Each is a module that runs $0 of sh without end. Seconds are for the case that a test fails.
@@ -63,20 +63,6 @@ def started(folder: Path, count: int = 1) -> list[int]:
             return numbers
         time.sleep(0.01)
     pytest.fail("nothing was started")
-
-
-def alive(number: int) -> bool:
-    with suppress(OSError):
-        return "\nState:\tZ" not in Path(f"/proc/{number}/status").read_text(encoding="ascii")
-    return False
-
-
-def left(numbers: list[int], seconds: float = 10) -> list[int]:
-    """Return which processes are still there after so many seconds; back as soon as there is none."""
-    end = time.monotonic() + seconds
-    while any(map(alive, numbers)) and time.monotonic() < end:
-        time.sleep(0.01)
-    return [number for number in numbers if alive(number)]
 
 
 @pytest.fixture

@@ -1,0 +1,25 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Which processes are still there?"""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from pathlib import Path
+
+
+def alive(number: int) -> bool:
+    """Tell whether a process runs. One that has ended stays in the table where nobody asks for its status."""
+    with suppress(OSError):
+        return "\nState:\tZ" not in Path(f"/proc/{number}/status").read_text(encoding="ascii")
+    return False
+
+
+def left(numbers: list[int], seconds: float = 10) -> list[int]:
+    """Return which processes are still there after so many seconds; back as soon as there is none."""
+    end = time.monotonic() + seconds
+    while any(map(alive, numbers)) and time.monotonic() < end:
+        time.sleep(0.01)
+    return [number for number in numbers if alive(number)]
