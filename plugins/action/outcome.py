@@ -29,5 +29,5 @@ class ActionModule(ActionBase):
         host, hostvars = host_of(task_vars), (task_vars or {})["hostvars"]
         error, _tried = outcome(host, hostvars[host], hostvars, args["work"], options)
         if error:
-            return {"failed": True, "changed": False, "msg": str(error)}
+            return {"failed": True, "changed": False, **error.as_result()}
         return {"changed": False}

@@ -50,7 +50,7 @@ class ActionModule(ActionBase):
             options = role_options(args["role"]) if args["role"] else PLAYBOOKS[args["playbook"]].own
             return self._of_host(f"{args['role'] or args['playbook']}_", options)
         except AirgapError as error:
-            return {"failed": True, "msg": str(error), **error.as_result()}
+            return {"failed": True, **error.as_result()}
 
     def _of_host(self, prefix: str, options: Any) -> dict[str, Any]:
         """Return the settings by their names without the prefix of the role."""

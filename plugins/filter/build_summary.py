@@ -37,14 +37,11 @@ _value:
   sample: ["imaging  glibc 2.31  built 3-1c0ffee5"]
 """
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ansible_collections.airgap.conda.plugins.module_utils._answer import MESSAGE, plain
-
-# Where the message of an error of ours goes on to its next part.
-PART = re.compile(r" (?=(?:Wanted|Found|Where|Remedy): )")
+from ansible_collections.airgap.conda.plugins.module_utils._answer import MESSAGE, fields_of, plain
+from ansible_collections.airgap.conda.plugins.module_utils._errors import FIELDS
 
 
 def build_summary(results: Iterable[Mapping[str, Any]], check: bool = False) -> list[str]:
@@ -74,8 +71,18 @@ def _outcome(result: Mapping[str, Any], check: bool) -> list[str]:
 
 def _message(failure: Mapping[str, Any]) -> list[str]:
     """Return an error of ours with a line for each of its parts, the first line of anyone else's."""
-    text = plain(str(failure.get("msg", "")), MESSAGE).strip() or "no message"
-    return PART.sub("\n", text).splitlines() if "remedy" in failure else text.splitlines()[:1]
+    fields = fields_of(failure)
+    if not fields:
+        return (plain(str(failure.get("msg", "")), MESSAGE).strip() or "no message").splitlines()[:1]
+    errors = [known for known in map(fields_of, failure.get("errors", ())) if known]
+    if not errors:
+        return _parts(fields)
+    numbered = [_parts({**error, "problem": f"{n}. {error['problem']}"}) for n, error in enumerate(errors, start=1)]
+    return [f"{fields['problem']}.", *(line for lines in numbered for line in lines)]
+
+
+def _parts(fields: Mapping[str, str]) -> list[str]:
+    return [f"{fields['problem']}.", *(f"{name.capitalize()}: {fields[name]}." for name in FIELDS[1:])]
 
 
 class FilterModule:

@@ -13,6 +13,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ansible_collections.airgap.conda.plugins.module_utils._errors import FIELDS
+
 # Characters of a text in a report or a summary, which is on one line there.
 LINE = 300
 # Characters of each text in the message of a failure.
@@ -71,6 +73,13 @@ def clean(text: str, limit: int = LINE) -> str:
 def _shortened(text: str, limit: int) -> str:
     half = (limit - 5) // 2
     return text if len(text) <= limit else f"{text[:half]} ... {text[-half:]}"
+
+
+def fields_of(failure: Any) -> dict[str, str] | None:
+    """Return the parts of a failure of ours, each ``plain``; None of any other, as Ansible's own are."""
+    if not isinstance(failure, Mapping) or not all(isinstance(failure.get(name), str) for name in FIELDS):
+        return None
+    return {name: plain(failure[name], MESSAGE) for name in FIELDS}
 
 
 def take_in(value: Any, values: int = VALUES, characters: int = CHARACTERS) -> Any:

@@ -8,8 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils import _limits
+
+# The parts of an error, as they stand in a result.
+FIELDS = ("problem", "wanted", "found", "where", "remedy")
 
 
 class AirgapError(Exception):
@@ -33,13 +37,17 @@ class AirgapError(Exception):
             f"{self.problem}. Wanted: {self.wanted}. Found: {self.found}. Where: {self.where}. Remedy: {self.remedy}."
         )
 
-    def __reduce__(self) -> tuple[Callable[..., AirgapError], tuple[str]]:
+    def __reduce__(self) -> tuple[Callable[[], AirgapError], tuple[()]]:
         """Tell how to send it to another process."""
-        return partial(AirgapError, **self.as_result()), (self.problem,)
+        return partial(AirgapError, **self.fields()), ()
 
-    def as_result(self) -> dict[str, str]:
-        """Return the fields a module adds to its failure, for callers that read them by name."""
-        return {"wanted": self.wanted, "found": self.found, "where": self.where, "remedy": self.remedy}
+    def fields(self) -> dict[str, str]:
+        """Return the parts by their names, which are those of the parameters too."""
+        return {name: getattr(self, name) for name in FIELDS}
+
+    def as_result(self) -> dict[str, Any]:
+        """Return what a task that failed says: the message, and its parts for callers that read them by name."""
+        return {"msg": str(self), **self.fields()}
 
 
 class Several(AirgapError):
@@ -63,9 +71,13 @@ class Several(AirgapError):
         more = len(self.errors) - len(shown)
         return "\n".join([f"{self.problem}.", *shown, *([f"And {more} more."] if more else [])])
 
+    def as_result(self) -> dict[str, Any]:
+        """Return the fields that every failure has, and those of each of the ``errors`` that the message shows."""
+        return {**super().as_result(), "errors": [error.fields() for error in self.errors[: _limits.ERRORS]]}
+
     def in_one_line(self) -> AirgapError:
         """Return it without paragraphs, for the end of a run, which has a line for each host."""
-        return AirgapError(_numbered([error.problem for error in self.errors]), **self.as_result())
+        return AirgapError(**{**self.fields(), "problem": _numbered([error.problem for error in self.errors])})
 
 
 class Faults:

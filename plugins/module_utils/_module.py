@@ -21,5 +21,5 @@ def run_module(module: AnsibleModule, step: Callable[[], dict[str, Any]]) -> Non
         with os_errors("A step of this task", Path.cwd()):
             result = step()
     except AirgapError as error:
-        module.fail_json(msg=str(error), **error.as_result())
+        module.fail_json(**error.as_result())
     module.exit_json(**result)

@@ -44,7 +44,7 @@ class Table:
             wanted, found = look()
         except AirgapError as error:
             verdict = WARNING if isinstance(error, Concern) else REFUSED
-            self.verdicts.append(Verdict(check, env, verdict, problem=error.problem, **error.as_result()))
+            self.verdicts.append(Verdict(check, env, verdict, **error.fields()))
         else:
             self.verdicts.append(Verdict(check, env, OK, wanted, found))
 

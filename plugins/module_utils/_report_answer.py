@@ -13,6 +13,7 @@ from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils import _gpu_verdict
 from ansible_collections.airgap.conda.plugins.module_utils._answer import NAMED, clean
+from ansible_collections.airgap.conda.plugins.module_utils._errors import FIELDS
 from ansible_collections.airgap.conda.plugins.module_utils._report import (
     BROKEN,
     DEGRADED,
@@ -65,7 +66,7 @@ def with_failure(report: HostReport, failure: Mapping[str, Any] | None) -> HostR
     """Return the report with what failed on the host before; the releases that it has may still be right."""
     if not failure or not report.reachable:
         return report
-    texts = [clean(str(failure.get(name, ""))) for name in ("problem", "wanted", "found", "where", "remedy")]
+    texts = [clean(str(failure.get(name, ""))) for name in FIELDS]
     return replace(report, findings=(*report.findings, Trouble("", DEGRADED, *texts)))
 
 
@@ -124,16 +125,14 @@ def _results(verified: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def _one_env(env: str, result: Mapping[str, Any], host: str) -> tuple[Installed | None, list[Trouble]]:
     """Return what the answer about one environment says, and what is wrong there."""
-    fields = ("wanted", "found", "where", "remedy")
     if result.get("unreachable"):
         found = clean(str(result.get("msg", "")))
         problem, remedy = "The host stopped answering", "look at the host and its network, then run this again"
         return None, [Trouble(env, UNKNOWN, problem, "an answer from verify", found, host, remedy)]
     if result.get("refused"):
         return None, [_garbage(env, clean(str(result.get("found", ""))), host)]
-    if result.get("failed") and all(isinstance(result.get(name), str) for name in fields):
-        problem = clean(str(result.get("msg", "")).split(". Wanted: ", 1)[0])
-        return None, [Trouble(env, BROKEN, problem, *(clean(result[name]) for name in fields))]
+    if result.get("failed") and all(isinstance(result.get(name), str) for name in FIELDS):
+        return None, [Trouble(env, BROKEN, *(clean(result[name]) for name in FIELDS))]
     try:
         (answer,) = result["envs"]
         gpu = answer["gpu"] or {"verdict": "", "findings": []}
@@ -143,7 +142,7 @@ def _one_env(env: str, result: Mapping[str, Any], host: str) -> tuple[Installed 
             raise ValueError
         # It passed what its release requires, so nothing here is worse than degraded.
         worrying = [item for item in gpu["findings"][:NAMED] if item["verdict"] not in ("ok", "absent")]
-        texts = [[clean(str(item[name])) for name in fields] for item in worrying]
+        texts = [[clean(str(item[name])) for name in FIELDS[1:]] for item in worrying]
         return known, [Trouble(env, DEGRADED, "The GPU is not as it should be", *text) for text in texts]
     except (KeyError, TypeError, ValueError):
         return None, [_garbage(env, _text_of(result), host)]

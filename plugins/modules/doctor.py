@@ -143,7 +143,7 @@ def main() -> None:
         try:
             require_sound(findings)
         except AirgapError as error:
-            module.fail_json(msg=str(error), findings=result, **error.as_result())
+            module.fail_json(findings=result, **error.as_result())
         return {"changed": False, "findings": result}
 
     run_module(module, step)

@@ -16,6 +16,7 @@ from typing import Any
 
 import yaml
 
+from ansible_collections.airgap.conda.plugins.module_utils import _limits
 from ansible_collections.airgap.conda.plugins.module_utils._answer import (
     LINE,
     MESSAGE,
@@ -23,16 +24,17 @@ from ansible_collections.airgap.conda.plugins.module_utils._answer import (
     TEXT,
     clean,
     excess,
+    fields_of,
     plain,
     take_in,
 )
-from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._errors import FIELDS, AirgapError
 
 MODULES = Path(__file__).resolve().parent.parent / "modules"
 TYPES: dict[str, Any] = {"bool": bool, "dict": dict, "float": (int, float), "int": int, "list": list, "str": str}
 # What any task may say beside its documented values: how it ended, and to people what was wrong.
 FLAGS = ("changed", "failed", "skipped")
-TEXTS = ("msg", "wanted", "found", "where", "remedy", "exception", "module_stdout", "module_stderr")
+TEXTS = ("msg", *FIELDS, "exception", "module_stdout", "module_stderr")
 DIFF = ("before", "after", "before_header", "after_header")
 
 
@@ -61,6 +63,9 @@ def accept(
             if fault:
                 return _refused(f"{name} is {fault}", str(of["type"]), module, host)
             result[name] = take_in(answer[name])
+    errors = answer.get("errors")
+    if isinstance(errors, list) and errors:
+        result["errors"] = [fields for fields in map(fields_of, errors[: _limits.ERRORS]) if fields]
     warnings = answer.get("warnings")
     if isinstance(warnings, list) and warnings:
         result["warnings"] = [clean(_warning(text), MESSAGE) for text in warnings[:NAMED]]
@@ -94,4 +99,4 @@ def _refused(found: str, wanted: str, module: str, host: str) -> dict[str, Any]:
         where=host,
         remedy="find out who answers there in place of the module; nothing of the answer was used",
     )
-    return {"failed": True, "refused": True, "msg": str(error), **error.as_result()}
+    return {"failed": True, "refused": True, **error.as_result()}

@@ -33,9 +33,9 @@ class ControllerAction(ActionBase):
             with os_errors("A step of this task", Path.cwd()):
                 return self.step(options)
         except AirgapError as error:
-            parts = {**error.as_result(), "where": f"{error.where} on the controller"}
-            problem = (error.in_one_line() if isinstance(error, Several) else error).problem
-            return {"failed": True, "msg": str(AirgapError(problem, **parts)), **parts}
+            told = error.in_one_line() if isinstance(error, Several) else error
+            told.where += " on the controller"
+            return {"failed": True, **told.as_result()}
 
     def step(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Do it; raises AirgapError."""

@@ -70,7 +70,7 @@ class HostAction(ActionBase):
             with stoppable():
                 return self.work(task_vars)
         except AirgapError as error:
-            return {"failed": True, "msg": str(error), **error.as_result()}
+            return {"failed": True, **error.as_result()}
 
     def work(self, task_vars: dict[str, Any] | None) -> dict[str, Any]:
         """Return the action's result."""

@@ -36,12 +36,12 @@ def once(folder: Path, wanted: Mapping[str, Any], work: Callable[[], dict[str, A
             try:
                 known = {"result": work()}
             except AirgapError as error:
-                known = {"error": {"problem": error.problem, **error.as_result()}}
+                known = {"error": error.fields()}
             stream.truncate(0)
             stream.write(json.dumps(known))
             stream.flush()
     if "error" in known:
-        raise AirgapError(known["error"].pop("problem"), **known["error"])
+        raise AirgapError(**known["error"])
     return dict(known["result"])
 
 

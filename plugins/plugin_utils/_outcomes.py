@@ -13,14 +13,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.airgap.conda.plugins.module_utils._answer import MESSAGE, clean, plain
+from ansible_collections.airgap.conda.plugins.module_utils._answer import MESSAGE, clean, fields_of, plain
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._report import OK, UNKNOWN, now
 from ansible_collections.airgap.conda.plugins.module_utils._report_answer import host_report
 from ansible_collections.airgap.conda.plugins.plugin_utils._run_options import RunOptions
 
 Result = Mapping[str, Any]
-PARTS = ("wanted", "found", "where", "remedy")
 # What the playbooks note of the deploy as a whole, as a variable of localhost.
 STOPPED = "_deploy_stopped"
 # What is registered of a step that the controller does for the hosts.
@@ -68,7 +67,7 @@ def outcomes(
         error, tried = outcome(host, known, hostvars, work, options)
         if error:
             short = f"{host}: {error.problem} ({error.found})"
-            wrong[host] = {"msg": str(error), "short": short, "problem": error.problem, **error.as_result()}
+            wrong[host] = {"short": short, **error.as_result()}
         answered += tried
         failed += tried and error is not None
     return {"wrong": wrong, "failed_percent": 100 * failed // answered if answered else 0}
@@ -263,11 +262,10 @@ def _again(work: str) -> str:
 
 def _failure(result: Result, host: str, work: str, options: RunOptions) -> AirgapError:
     """Return the parts of what failed; a failure of Ansible's own has a text only."""
-    text = plain(str(result.get("msg", "")), MESSAGE).strip()
-    if all(isinstance(result.get(part), str) for part in PARTS):
-        problem = text.split(". Wanted: ", 1)[0]
-        return AirgapError(problem, **{part: plain(result[part], MESSAGE) for part in PARTS})
-    found = " ".join(text.split()) or "no message"
+    fields = fields_of(result)
+    if fields:
+        return AirgapError(**fields)
+    found = " ".join(plain(str(result.get("msg", "")), MESSAGE).split()) or "no message"
     return AirgapError(
         f"A step of the {work} failed",
         wanted="every step to pass",

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils import _answer
+from ansible_collections.airgap.conda.plugins.module_utils import _answer, _limits
 from ansible_collections.airgap.conda.plugins.module_utils._answer import DEPTH, TEXT, clean, excess, plain, take_in
-from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._errors import FIELDS, AirgapError
 from ansible_collections.airgap.conda.plugins.plugin_utils._accept import MODULES, TYPES, accept, documented
 from ansible_collections.airgap.conda.plugins.plugin_utils._asked import asked
 from ansible_collections.airgap.conda.tests.unit.tiny_release import Made, make_release
@@ -109,6 +109,15 @@ def test_a_value_of_another_type_is_refused_with_host_and_value(value: Any) -> N
     assert answer["found"].startswith("steps is ")
     assert len(answer["msg"]) < 1000
     assert "steps" not in answer
+
+
+def test_the_errors_of_one_failure_come_through_in_bounds() -> None:
+    one = dict.fromkeys(FIELDS, "a\x1bb")
+    answer = accept({"failed": True, "errors": [one, {"problem": "p"}, 7, {**one, "more": "x"}]}, {}, "verify", "ws1")
+    plain = dict.fromkeys(FIELDS, "a b")
+    assert answer["errors"] == [plain, plain]
+    assert len(accept({"errors": [one] * 10_000}, {}, "verify", "ws1")["errors"]) == _limits.ERRORS
+    assert "errors" not in accept({"errors": "x" * 100}, {}, "verify", "ws1")
 
 
 def test_texts_of_a_failure_are_bounded_and_plain() -> None:

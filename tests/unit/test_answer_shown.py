@@ -15,6 +15,7 @@ from ansible_collections.airgap.conda.plugins.filter.build_summary import build_
 from ansible_collections.airgap.conda.plugins.filter.outcomes import outcomes
 from ansible_collections.airgap.conda.plugins.filter.readable import readable
 from ansible_collections.airgap.conda.plugins.filter.setting import setting
+from ansible_collections.airgap.conda.plugins.filter.short import short
 from ansible_collections.airgap.conda.plugins.module_utils import _report_files
 from ansible_collections.airgap.conda.plugins.module_utils._answer import MESSAGE, NAMED, VALUE
 from ansible_collections.airgap.conda.plugins.module_utils._depot import Depot
@@ -204,3 +205,11 @@ def test_what_is_no_name_has_no_releases(tmp_path: Path, env: str) -> None:
     make_release(tmp_path / "depot", tmp_path / "opt", 1)
     assert Depot(tmp_path / "depot").releases("demo")
     assert Depot(tmp_path / "depot").releases(env) == []
+
+
+def test_a_failure_in_one_line_is_bounded() -> None:
+    error = AirgapError("The drive\x1b cannot be used.", wanted="w", found="nothing\nis there", where="x", remedy="r")
+    assert short({"failed": True, **error.as_result()}) == "The drive cannot be used (nothing is there)"
+    assert short({"msg": "MODULE FAILURE\nsee stdout"}) == "MODULE FAILURE see stdout"
+    assert short({"rc": 1}) == "no message"
+    assert len(short({"msg": LONG})) <= len(short({**error.fields(), "found": LONG})) <= 600

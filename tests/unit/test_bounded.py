@@ -129,7 +129,7 @@ def test_a_message_is_for_a_person() -> None:
     error = AirgapError(long, wanted=long, found=long, where=long, remedy=long)
     assert len(str(error)) < 6 * _limits.MESSAGE
     assert error.found.endswith("… and 7592000 characters more")
-    assert all(len(text) < 2 * _limits.MESSAGE for text in error.as_result().values())
+    assert all(len(text) < 2 * _limits.MESSAGE for text in error.fields().values())
 
 
 def test_the_page_has_each_limit() -> None:

@@ -51,7 +51,7 @@ def test_the_summary_says_what_came_of_each_and_all_of_what_is_wrong() -> None:
     results: list[dict[str, Any]] = [
         {"env": "runtime", "target": {"platform": "linux-64", "glibc": "2.17"}, "new": False, "release": "4-aa"},
         {"env": "imaging-2004", "target": {"platform": "linux-64", "cuda": "11.8"}, "new": True, "release": "1-bb"},
-        {"env": "broken", "target": {}, "failure": {"msg": str(error), **error.as_result()}},
+        {"env": "broken", "target": {}, "failure": error.as_result()},
         {"env": "odd", "target": {}, "failure": {"msg": "MODULE FAILURE\nsee stdout"}},
         {"env": "mute", "failure": {"rc": 1}},
     ]
@@ -73,9 +73,7 @@ def test_the_summary_says_what_came_of_each_and_all_of_what_is_wrong() -> None:
 def test_each_of_several_complaints_is_told() -> None:
     errors = [AirgapError(f"Bad {name}", wanted="a", found="b", where="c", remedy="d") for name in ("one", "two")]
     several = Complaints(errors)
-    results: list[dict[str, Any]] = [
-        {"env": "sick", "target": {}, "failure": {"msg": str(several), **several.as_result()}}
-    ]
+    results: list[dict[str, Any]] = [{"env": "sick", "target": {}, "failure": several.as_result()}]
     parts = ["    Wanted: a.", "    Found: b.", "    Where: c.", "    Remedy: d."]
     assert build_summary(results) == [
         "sick    FAILED: 2 complaints stop the build.",

@@ -37,7 +37,7 @@ DONE = {
 DEPLOY: dict[str, dict[str, Any]] = {
     "right": DONE,
     "nothing-to-do": NO_WORK,
-    "failed": {**DONE, "_deploy_failure": {"failed": True, "msg": str(ERROR), **ERROR.as_result()}},
+    "failed": {**DONE, "_deploy_failure": {"failed": True, **ERROR.as_result()}},
     "broken": {"_deploy_runtime": BAD, "_deploy_failure": BAD},
     "not-noted": {**DONE, "_deploy_release": BAD},
     "refused": {"_deploy_depot": BAD, "_deploy_failure": BAD},

@@ -41,7 +41,7 @@ def right(env: str, release: str, gpu: dict[str, Any] | None = None) -> dict[str
 
 def wrong(env: str, found: str = "other content") -> dict[str, Any]:
     error = AirgapError(f"{env} is not as it was signed", wanted="w", found=found, where="/f", remedy="roll back")
-    return {"item": env, "failed": True, "msg": str(error), **error.as_result()}
+    return {"item": env, "failed": True, **error.as_result()}
 
 
 def report(*results: Any, host: str = "ws", listing: dict[str, Any] | None = None) -> HostReport:
