@@ -14,11 +14,15 @@ description:
     prints.
   - The role P(airgap.conda.report#role) asks this first, since the runtime of a host may be what is wrong with it.
 author: airgap.conda contributors (@airgap-conda)
-extends_documentation_fragment: [airgap.conda.store]
+extends_documentation_fragment: [airgap.conda.attributes, airgap.conda.store]
 attributes:
   check_mode:
-    description: It changes nothing.
     support: full
+  diff_mode:
+    support: N/A
+  idempotent:
+    support: N/A
+    details: It only reads.
 """
 
 EXAMPLES = r"""
@@ -51,4 +55,14 @@ links:
   type: list
   elements: dict
   sample: [{env: demo, release: 1-1c0ffee5, since: 1769860800}]
+  contains:
+    env:
+      description: Name of the environment.
+      type: str
+    release:
+      description: Id of its current release.
+      type: str
+    since:
+      description: When the link was made, in seconds since 1970.
+      type: int
 """

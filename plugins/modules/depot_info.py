@@ -16,6 +16,7 @@ description:
 requirements:
   - ssh-keygen of OpenSSH 8.1 or newer
 author: airgap.conda contributors (@airgap-conda)
+extends_documentation_fragment: [airgap.conda.attributes]
 options:
   depot:
     description:
@@ -39,11 +40,12 @@ options:
     required: true
 attributes:
   check_mode:
-    description: Runs in check mode as it does otherwise.
     support: full
   diff_mode:
-    description: Shows what changes.
-    support: none
+    support: N/A
+  idempotent:
+    support: N/A
+    details: It only reads.
 """
 
 EXAMPLES = r"""

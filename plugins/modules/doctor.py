@@ -20,13 +20,15 @@ description:
   - Errors fail the task, all of them in one message, each with the line of C(environment.yml) to change. Warnings are
     shown and returned.
   - Any environment will do, no matter which program made it. It stays as it is.
+extends_documentation_fragment: [airgap.conda.attributes]
 attributes:
   check_mode:
-    description: The module only reads.
     support: full
   diff_mode:
-    description: There is nothing that changes.
-    support: none
+    support: N/A
+  idempotent:
+    support: N/A
+    details: It only reads.
 requirements:
   - python >= 3.9
   - packaging
@@ -96,6 +98,19 @@ findings:
       description: The packages concerned, each with C(manager), C(name), C(version) and C(channel).
       type: list
       elements: dict
+      contains:
+        manager:
+          description: V(conda) or V(pip).
+          type: str
+        name:
+          description: Name of the package.
+          type: str
+        version:
+          description: Version of the package.
+          type: str
+        channel:
+          description: Name of the channel, V(pypi) for pip.
+          type: str
     allowed:
       description: The reason given for letting it pass, empty without one.
       type: str

@@ -30,20 +30,21 @@ description:
   - Passwords and tokens of channels do not belong into the parameters, which are shown in logs. A URL with one is
     refused. They come from O(credentials), from a C(.netrc), or from the configuration of the program that O(backend)
     names.
+extends_documentation_fragment: [airgap.conda.attributes]
 attributes:
   check_mode:
-    description: >-
-      Solves and says what would change. Writes nothing but the cache. A spec with a C(pip) section gets its conda
-      packages linked into the cache for a moment, so that their pip can tell what it would install.
     support: full
+    details: >-
+      Solves. Writes nothing but the cache. A spec with a C(pip) section gets its conda packages linked into the cache
+      for a moment, so that their pip can tell what it would install.
   diff_mode:
-    description: >-
-      Shows one line for each package that comes, goes or changes, with its version, and with its size where the channel
+    support: full
+    details: >-
+      One line for each package that comes, goes or changes, with its version, and with its size where the channel
       tells it.
-    support: full
   idempotent:
-    description: A prefix that was made from this spec is only looked at, without network.
     support: full
+    details: A prefix that was made from this spec is only looked at, without network.
 requirements:
   - python >= 3.9
   - py-rattler

@@ -14,7 +14,7 @@ description:
     before are not sent again. Nothing is unpacked.
   - A host that asks for anything but parts of O(releases) is refused, and gets nothing.
 author: airgap.conda contributors (@airgap-conda)
-extends_documentation_fragment: [airgap.conda.store]
+extends_documentation_fragment: [airgap.conda.attributes, airgap.conda.store]
 options:
   releases:
     description: The releases that M(airgap.conda.depot_info) verified.
@@ -28,11 +28,11 @@ options:
     required: true
 attributes:
   check_mode:
-    description: Says what would change without changing it.
     support: full
   diff_mode:
-    description: Shows what changes.
     support: none
+  idempotent:
+    support: full
 """
 
 EXAMPLES = r"""

@@ -21,6 +21,7 @@ description:
   - A host with a GPU that works beside one that does not is V(degraded).
   - Reads only. Matrices of 1 MB are put on each GPU for the time of the test.
 author: airgap.conda contributors (@airgap-conda)
+extends_documentation_fragment: [airgap.conda.attributes]
 options:
   require:
     description:
@@ -50,11 +51,12 @@ options:
     default: /proc
 attributes:
   check_mode:
-    description: Runs in check mode as it does otherwise.
     support: full
   diff_mode:
-    description: Shows what changes.
-    support: none
+    support: N/A
+  idempotent:
+    support: N/A
+    details: It only reads.
 """
 
 EXAMPLES = r"""
@@ -85,11 +87,50 @@ gpu:
       description: Newest CUDA that the driver supports in full.
       type: str
     gpus:
-      description:
-        - The GPUs in the order of the PCI bus, with verdict, uuid, name, compute capability, memory, temperature,
-          persistence, ECC mode and uncorrected errors, reasons for low clocks, and the PCIe link (now and highest).
+      description: The GPUs. A value that is not told is null.
       type: list
       elements: dict
+      contains:
+        index:
+          description: Number in the order of the PCI bus, as nvidia-smi counts.
+          type: int
+        verdict:
+          description: As above, for this GPU.
+          type: str
+        uuid:
+          description: UUID of the GPU.
+          type: str
+        name:
+          description: Name of the product.
+          type: str
+        capability:
+          description: Compute capability, such as V(8.6).
+          type: str
+        memory_mib:
+          description: Memory in MiB.
+          type: int
+        memory_used_mib:
+          description: Memory in use in MiB.
+          type: int
+        temperature_c:
+          description: Temperature in degrees Celsius.
+          type: int
+        persistence:
+          description: Persistence mode.
+          type: str
+        ecc:
+          description: ECC mode.
+          type: str
+        ecc_uncorrected:
+          description: Uncorrected errors, C(volatile) since the last start and C(aggregate) in all.
+          type: dict
+        clocks_event_reasons:
+          description: Reasons for clocks below the highest.
+          type: list
+          elements: str
+        pcie:
+          description: The PCIe link, C(gen) and C(width), each a list of what it is now and what it can be.
+          type: dict
     findings:
       description: What was looked at.
       type: list

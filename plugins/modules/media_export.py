@@ -28,7 +28,7 @@ description:
 requirements:
   - ssh-keygen of OpenSSH 8.1 or newer, for O(allowed_signers)
 author: airgap.conda contributors (@airgap-conda)
-extends_documentation_fragment: [airgap.conda.media]
+extends_documentation_fragment: [airgap.conda.attributes, airgap.conda.media]
 options:
   allowed_signers:
     description:
@@ -42,10 +42,10 @@ options:
     type: path
 attributes:
   check_mode:
-    description: Says what would change without changing it.
     support: full
   diff_mode:
-    description: Shows what changes.
+    support: full
+  idempotent:
     support: full
 """
 

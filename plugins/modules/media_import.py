@@ -22,7 +22,7 @@ description:
 requirements:
   - ssh-keygen of OpenSSH 8.1 or newer
 author: airgap.conda contributors (@airgap-conda)
-extends_documentation_fragment: [airgap.conda.media]
+extends_documentation_fragment: [airgap.conda.attributes, airgap.conda.media]
 options:
   allowed_signers:
     description:
@@ -42,10 +42,11 @@ options:
     default: false
 attributes:
   check_mode:
-    description: Says what would change without changing it. It verifies as much as it does otherwise.
     support: full
+    details: It verifies as much as it does otherwise.
   diff_mode:
-    description: Shows what changes.
+    support: full
+  idempotent:
     support: full
 """
 

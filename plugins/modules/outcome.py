@@ -14,6 +14,7 @@ description:
     A host without such a result fails, with what is known of the reason, however the run came not to have it.
   - Runs on the controller.
 author: airgap.conda contributors (@airgap-conda)
+extends_documentation_fragment: [airgap.conda.attributes]
 options:
   work:
     description: What the run was for.
@@ -22,11 +23,13 @@ options:
     required: true
 attributes:
   check_mode:
-    description: Runs in check mode as it does otherwise, and looks at what would be done.
     support: full
+    details: Looks at what would be done.
   diff_mode:
-    description: Shows what changes.
-    support: none
+    support: N/A
+  idempotent:
+    support: N/A
+    details: It only reads.
 seealso:
   - plugin: airgap.conda.outcomes
     plugin_type: filter

@@ -22,6 +22,7 @@ requirements:
   - pyelftools
   - cyclonedx-python-lib
 author: airgap.conda contributors (@airgap-conda)
+extends_documentation_fragment: [airgap.conda.attributes]
 options:
   prefix:
     description: The environment to pack.
@@ -58,10 +59,10 @@ options:
     type: path
 attributes:
   check_mode:
-    description: Says what would change without changing it.
     support: full
   diff_mode:
-    description: Shows what changes.
+    support: full
+  idempotent:
     support: full
 """
 
@@ -84,6 +85,20 @@ payloads:
   returned: when packed
   type: list
   elements: dict
+  contains:
+    format:
+      description: V(tar.zst) or V(tar.gz).
+      type: str
+    size:
+      description: Bytes of all parts.
+      type: int
+    sha256:
+      description: Hash of all parts, one after the other.
+      type: str
+    parts:
+      description: The files, each with C(name), C(size) in bytes and C(sha256).
+      type: list
+      elements: dict
 bytes:
   description: Size of the unpacked tree in bytes.
   returned: when packed
@@ -101,11 +116,58 @@ requirements:
     the CUDA runtime with the oldest driver for it, what the frameworks were compiled for.
   returned: when packed
   type: dict
+  contains:
+    glibc:
+      description: Oldest glibc, empty where none is needed.
+      type: str
+    glibc_file:
+      description: A file that needs it.
+      type: str
+    glibc_symbol:
+      description: What that file wants of it.
+      type: str
+    glibcxx:
+      description: Newest version of libstdc++'s symbols that is needed.
+      type: str
+    glibcxx_file:
+      description: A file that needs it.
+      type: str
+    glibcxx_own:
+      description: The newest one that the release brings itself.
+      type: str
+    cpu:
+      description: Level of the processor, such as V(x86-64-v3).
+      type: str
+    cpu_file:
+      description: A file that needs it.
+      type: str
+    cuda_runtime:
+      description: Version of the CUDA runtime in the tree.
+      type: str
+    cuda_file:
+      description: The library of that runtime.
+      type: str
+    driver:
+      description: Oldest NVIDIA driver that runs it at all.
+      type: str
+    driver_full:
+      description: Oldest NVIDIA driver that supports all of it.
+      type: str
+    gpu_architectures:
+      description: For a framework, what it was compiled for.
+      type: dict
 leaks:
   description: The files that hold a secret, and its kind.
   returned: when packed
   type: list
   elements: dict
+  contains:
+    path:
+      description: The file, relative to the tree.
+      type: str
+    kind:
+      description: What kind of secret it is. The secret itself is nowhere.
+      type: str
 """
 
 from pathlib import Path

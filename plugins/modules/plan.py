@@ -14,6 +14,7 @@ description:
   - Compares C(conda.lock) and C(pip.lock) with those of the release, when they stand beside C(environment.yml).
   - Reads only; needs no network.
 author: airgap.conda contributors (@airgap-conda)
+extends_documentation_fragment: [airgap.conda.attributes]
 options:
   spec:
     description: Folder that holds C(environment.yml) and, optionally, C(release.yml). Its name is the environment's.
@@ -47,11 +48,12 @@ options:
     default: ""
 attributes:
   check_mode:
-    description: Runs in check mode as it does otherwise.
     support: full
   diff_mode:
-    description: Shows what changes.
-    support: none
+    support: N/A
+  idempotent:
+    support: N/A
+    details: It only reads.
 """
 
 EXAMPLES = r"""

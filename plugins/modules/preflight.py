@@ -15,7 +15,7 @@ description:
   - Looked at are serial, place, platform, glibc, level of the processor, NVIDIA driver, payload format, kernel,
     permissions, mount options, owners and modes of the folders above the store, free space, free inodes and the clock.
 author: airgap.conda contributors (@airgap-conda)
-extends_documentation_fragment: [airgap.conda.store, airgap.conda.gpu_probe]
+extends_documentation_fragment: [airgap.conda.attributes, airgap.conda.store, airgap.conda.gpu_probe]
 options:
   releases:
     description: The releases that M(airgap.conda.depot_info) verified.
@@ -40,11 +40,12 @@ options:
     default: false
 attributes:
   check_mode:
-    description: Runs in check mode as it does otherwise.
     support: full
   diff_mode:
-    description: Shows what changes.
-    support: none
+    support: N/A
+  idempotent:
+    support: N/A
+    details: It only reads.
 """
 
 EXAMPLES = r"""
@@ -64,6 +65,36 @@ steps:
   returned: success
   type: list
   elements: dict
+  contains:
+    env:
+      description: Name of the environment.
+      type: str
+    id:
+      description: Id of the release.
+      type: str
+    action:
+      description: V(none), V(install), V(switch), V(prune) or V(kernel).
+      type: str
+    current:
+      description: Id of the release that is current now, empty without one.
+      type: str
+    format:
+      description: Format of the payload that the host can unpack.
+      type: str
+    missing:
+      description: Names of the parts that the host does not have.
+      type: list
+      elements: str
+    prune:
+      description: Ids of the releases that are removed afterwards.
+      type: list
+      elements: str
+    kernels:
+      description: Folder of Jupyter's kernels, empty without one.
+      type: str
+    kernel:
+      description: The C(kernel.json) that is there afterwards, empty without one.
+      type: str
 verdicts:
   description:
     - One entry a check, with C(check), C(env) (empty for the whole host), C(verdict) (ok, warning or refused),
@@ -72,6 +103,31 @@ verdicts:
   returned: always
   type: list
   elements: dict
+  contains:
+    check:
+      description: Name of the check.
+      type: str
+    env:
+      description: Name of the environment, empty for the whole host.
+      type: str
+    verdict:
+      description: V(ok), V(warning) or V(refused).
+      type: str
+    wanted:
+      description: What the release needs.
+      type: str
+    found:
+      description: What the host has.
+      type: str
+    problem:
+      description: What is wrong, empty where the verdict is ok.
+      type: str
+    where:
+      description: Where it was found.
+      type: str
+    remedy:
+      description: What to do about it.
+      type: str
 """
 
 import importlib.util

@@ -17,6 +17,7 @@ description:
 requirements:
   - ssh-keygen of OpenSSH 8.1 or newer
 author: airgap.conda contributors (@airgap-conda)
+extends_documentation_fragment: [airgap.conda.attributes]
 options:
   depot:
     description: Folder of the depot.
@@ -66,10 +67,10 @@ options:
     type: path
 attributes:
   check_mode:
-    description: Says what would change without changing it.
     support: full
   diff_mode:
-    description: Shows what changes.
+    support: full
+  idempotent:
     support: full
 """
 
@@ -100,6 +101,23 @@ findings:
   returned: when published
   type: list
   elements: dict
+  contains:
+    name:
+      description: Name of the finding, as M(airgap.conda.doctor) has it.
+      type: str
+    level:
+      description: V(error) or V(warning).
+      type: str
+    what:
+      description: What was found, in one sentence.
+      type: str
+    packages:
+      description: The packages concerned, each with C(manager), C(name), C(version) and C(channel).
+      type: list
+      elements: dict
+    allowed:
+      description: The reason given for letting it pass, empty without one.
+      type: str
 """
 
 from dataclasses import asdict

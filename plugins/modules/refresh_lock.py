@@ -15,6 +15,7 @@ description:
   - Nothing has to be released. When the process is gone, however it ended, what it wrote counts no more.
   - Runs on the controller.
 author: airgap.conda contributors (@airgap-conda)
+extends_documentation_fragment: [airgap.conda.attributes]
 options:
   depots:
     description: Folders of the depots that this run uses, on the controller. They are made if they are not there.
@@ -23,11 +24,13 @@ options:
     required: true
 attributes:
   check_mode:
-    description: Fails as it does otherwise, and writes nothing.
     support: full
+    details: Fails as it does otherwise, and writes nothing.
   diff_mode:
-    description: Shows what changes.
-    support: none
+    support: N/A
+  idempotent:
+    support: full
+    details: It holds a lock until the end of the run, and changes nothing.
 """
 
 EXAMPLES = r"""

@@ -16,7 +16,7 @@ description:
   - Old releases are removed, but never the current one, the one before it, or one that a process still uses.
   - Brings the command C(bin/airgap-envs) below O(root), with which people list, verify and roll back at the host.
 author: airgap.conda contributors (@airgap-conda)
-extends_documentation_fragment: [airgap.conda.store, airgap.conda.gpu_probe]
+extends_documentation_fragment: [airgap.conda.attributes, airgap.conda.store, airgap.conda.gpu_probe]
 options:
   releases:
     description: The releases that M(airgap.conda.depot_info) verified.
@@ -38,10 +38,10 @@ options:
     default: false
 attributes:
   check_mode:
-    description: Says what would change without changing it.
     support: full
   diff_mode:
-    description: Shows what changes.
+    support: full
+  idempotent:
     support: full
 """
 

@@ -15,7 +15,7 @@ description:
   - Refuses while a process uses what would go.
   - The highest serial that the environment had here stays known, so that an old release is still refused later.
 author: airgap.conda contributors (@airgap-conda)
-extends_documentation_fragment: [airgap.conda.store]
+extends_documentation_fragment: [airgap.conda.attributes, airgap.conda.store]
 options:
   env:
     description: Environment to remove, or to remove a release of. The runtime as a whole is refused.
@@ -27,10 +27,10 @@ options:
     default: ""
 attributes:
   check_mode:
-    description: Says what would change without changing it.
     support: full
   diff_mode:
-    description: Shows what changes.
+    support: full
+  idempotent:
     support: full
 """
 

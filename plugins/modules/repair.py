@@ -16,7 +16,7 @@ description:
   - Each file is hashed beside the release and takes its place by one rename. What is right already is not touched, and
     programs that run keep what they have open. What does not belong to the release is removed.
 author: airgap.conda contributors (@airgap-conda)
-extends_documentation_fragment: [airgap.conda.store]
+extends_documentation_fragment: [airgap.conda.attributes, airgap.conda.store]
 options:
   envs:
     description: Environments to repair. All that are on the host when empty.
@@ -32,10 +32,10 @@ options:
     default: []
 attributes:
   check_mode:
-    description: Says what would change without changing it.
     support: full
   diff_mode:
-    description: Shows what changes.
+    support: full
+  idempotent:
     support: full
 """
 
@@ -52,11 +52,47 @@ faults:
   returned: success
   type: list
   elements: dict
+  contains:
+    env:
+      description: Name of the environment.
+      type: str
+    release:
+      description: Id of the release.
+      type: str
+    path:
+      description: The path in the release.
+      type: str
+    wanted:
+      description: What was signed.
+      type: str
+    found:
+      description: What is there.
+      type: str
+    package:
+      description: Name and version of the package that it belongs to, empty when unknown.
+      type: str
 steps:
   description: What M(airgap.conda.fetch) has to send for the rest, if the host itself does not have it.
   returned: success
   type: list
   elements: dict
+  contains:
+    env:
+      description: Name of the environment.
+      type: str
+    id:
+      description: Id of the release.
+      type: str
+    format:
+      description: Format of the payload that the host can unpack.
+      type: str
+    missing:
+      description: Names of the parts that the host does not have.
+      type: list
+      elements: str
+    action:
+      description: V(install).
+      type: str
 damaged:
   description: The releases that need it, by the name of their environment.
   returned: success

@@ -15,6 +15,7 @@ description:
   - Runs on the controller, in whatever way the inventory reaches hosts, and once however many hosts a task is for.
   - A host that did not answer, or answered nonsense, becomes one row with the verdict unknown and its reason.
 author: airgap.conda contributors (@airgap-conda)
+extends_documentation_fragment: [airgap.conda.attributes]
 options:
   path:
     description: Folder for the report.
@@ -50,11 +51,11 @@ options:
     type: str
 attributes:
   check_mode:
-    description: Says what would change without changing it.
     support: full
   diff_mode:
-    description: Shows what changes.
     support: none
+  idempotent:
+    support: full
 """
 
 EXAMPLES = r"""

@@ -14,7 +14,7 @@ description:
   - The Jupyter kernel of the environment is written or removed as the release wants it, in the folder that the last
     deploy was given.
 author: airgap.conda contributors (@airgap-conda)
-extends_documentation_fragment: [airgap.conda.store]
+extends_documentation_fragment: [airgap.conda.attributes, airgap.conda.store]
 options:
   env:
     description: Environment to roll back.
@@ -27,11 +27,12 @@ options:
     default: ""
 attributes:
   check_mode:
-    description: Says what would change without changing it.
     support: full
   diff_mode:
-    description: Shows what changes.
     support: full
+  idempotent:
+    support: partial
+    details: With O(release). Without it, each run goes back by one more release.
 """
 
 EXAMPLES = r"""

@@ -15,7 +15,7 @@ description:
   - A host that has it already is looked at with one command.
   - Without O(release) it only looks, and fails on a host that has no runtime that works.
 author: airgap.conda contributors (@airgap-conda)
-extends_documentation_fragment: [airgap.conda.store]
+extends_documentation_fragment: [airgap.conda.attributes, airgap.conda.store]
 options:
   release:
     description: The runtime's release, as M(airgap.conda.depot_info) verified it.
@@ -26,10 +26,10 @@ options:
     default: false
 attributes:
   check_mode:
-    description: Says what would change without changing it.
     support: full
   diff_mode:
-    description: Shows what changes.
+    support: full
+  idempotent:
     support: full
 """
 

@@ -16,6 +16,7 @@ description:
   - Fails with all that is wrong in one message. What a host says of itself, in its facts, is no setting.
   - The roles and playbooks begin with it. Runs on the controller.
 author: airgap.conda contributors (@airgap-conda)
+extends_documentation_fragment: [airgap.conda.attributes]
 options:
   role:
     description: The role whose settings on this host are wanted.
@@ -33,11 +34,12 @@ options:
     elements: str
 attributes:
   check_mode:
-    description: Runs in check mode as it does otherwise.
     support: full
   diff_mode:
-    description: Shows what changes.
-    support: none
+    support: N/A
+  idempotent:
+    support: N/A
+    details: It only reads.
 """
 
 EXAMPLES = r"""

@@ -14,7 +14,7 @@ description:
     the GPU included for a release that wants one.
   - Reads only.
 author: airgap.conda contributors (@airgap-conda)
-extends_documentation_fragment: [airgap.conda.store, airgap.conda.gpu_probe]
+extends_documentation_fragment: [airgap.conda.attributes, airgap.conda.store, airgap.conda.gpu_probe]
 options:
   envs:
     description: Environments to look at. All that are on the host when empty.
@@ -23,11 +23,12 @@ options:
     default: []
 attributes:
   check_mode:
-    description: Runs in check mode as it does otherwise.
     support: full
   diff_mode:
-    description: Shows what changes.
-    support: none
+    support: N/A
+  idempotent:
+    support: N/A
+    details: It only reads.
 """
 
 EXAMPLES = r"""
@@ -43,6 +44,23 @@ envs:
   returned: success
   type: list
   elements: dict
+  contains:
+    env:
+      description: Name of the environment.
+      type: str
+    release:
+      description: Id of its current release.
+      type: str
+    installed:
+      description: Ids of all its releases on the host.
+      type: list
+      elements: str
+    previous:
+      description: Id of the release before, empty without one.
+      type: str
+    gpu:
+      description: What was found of the GPU, as M(airgap.conda.gpu) returns it; null where the release wants none.
+      type: dict
 """
 
 from pathlib import Path

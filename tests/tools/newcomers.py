@@ -62,7 +62,8 @@ LOCAL = rf"no container hosts here, so a local prefix takes their place: .*\n(.*
 APT = "apt-get -q update >/dev/null && apt-get -q install -y --no-install-recommends"
 # timeout tells the whole process group, as a terminal does. What has ended, nobody collects in such a container.
 INTERRUPTED = (
-    "processes() { ps -eo stat=,comm=,pid= | grep -Ev '^Z|^\\S+ +(ps|grep|sort|bash) ' | sed 's/^[^ ]* *//' | sort; }; "
+    "processes() { ps -eo stat=,comm=,pid= | grep -Ev '^Z|^\\S+ +(ps|grep|sort|bash|sed) ' | "
+    "sed 's/^[^ ]* *//' | sort; }; "
     "processes >/tmp/before; "
     "for moment in 2 8 20 40 60; do timeout --signal=INT $moment ./dev demo; done; processes >/tmp/after; "
     "if diff /tmp/before /tmp/after; then echo no process is left; fi"
