@@ -96,5 +96,5 @@ class Finder:
         return spec
 
 
-sys.meta_path.insert(0, Finder)  # type: ignore[arg-type]
+sys.meta_path.insert(0, Finder)
 zipimport._compile_source = kept  # type: ignore[attr-defined] # noqa: SLF001
