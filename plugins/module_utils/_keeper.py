@@ -21,8 +21,8 @@ import os
 import select
 import sys
 import time
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # the module typing would be half of a start
 if TYPE_CHECKING:
     import ctypes
 

@@ -37,6 +37,8 @@ from ansible_collections.airgap.conda.plugins.module_utils._store import Store
 from ansible_collections.airgap.conda.tests.unit.tiny_release import (
     TREE,
     Made,
+    again,
+    keep,
     make_release,
     release_id,
     skip_flushes,
@@ -54,16 +56,24 @@ def _quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     skip_flushes(monkeypatch)
 
 
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A host with three releases of demo, of which the newest is current, two of runtime, and the command."""
+    folder = tmp_path_factory.mktemp("host")
+    store = Store(folder / "o p't")
+    with pytest.MonkeyPatch.context() as patch:
+        skip_flushes(patch)
+        for serial in (1, 2, 3):
+            bring(store, "demo", serial)
+        for serial in (1, 2):
+            bring(store, "runtime", serial, tree=RUNTIME)
+        write_command(store)
+    return keep(folder)
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    """A store with three releases of demo, of which the newest is current, two of runtime, and the command."""
-    store = Store(tmp_path / "o p't")
-    for serial in (1, 2, 3):
-        bring(store, "demo", serial)
-    for serial in (1, 2):
-        bring(store, "runtime", serial, tree=RUNTIME)
-    write_command(store)
-    return store
+def store(original: Path) -> Store:
+    return Store(again(original) / "o p't")
 
 
 def bring(store: Store, env: str, serial: int, **options: Any) -> Made:

@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.airgap.conda.plugins.module_utils import _signature
 from ansible_collections.airgap.conda.plugins.module_utils._release import MANIFEST
 from ansible_collections.airgap.conda.tests.unit.conftest import COLLECTIONS
-from ansible_collections.airgap.conda.tests.unit.tiny_host import PLAYBOOK, RUNTIME
+from ansible_collections.airgap.conda.tests.unit.tiny_host import BYTECODE, PLAYBOOK, RUNTIME
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_key, make_release, release_id
 
 ONE, TWO, THREE = map(release_id, (1, 2, 3))
@@ -61,7 +61,7 @@ def test_each_host_has_its_own_depot_trust_and_pins(tmp_path: Path, strategy: st
     done = subprocess.run(
         [PLAYBOOK, "-i", "hosts.json", "--check", "play.json"],
         cwd=tmp_path,
-        env={**os.environ, **paths, "ANSIBLE_NOCOLOR": "1"},
+        env={**os.environ, **paths, "ANSIBLE_NOCOLOR": "1", "PYTHONPATH": str(BYTECODE)},
         capture_output=True,
         text=True,
         check=False,

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import signal
 import subprocess
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils import _command, _kept, _probe
+from ansible_collections.airgap.conda.plugins.module_utils import _command, _keeper, _kept, _probe
 from ansible_collections.airgap.conda.tests.unit.conftest import COLLECTIONS
 from ansible_collections.airgap.conda.tests.unit.tiny_processes import alive, left
 
@@ -151,3 +152,10 @@ def test_input_and_output_are_those_of_the_program() -> None:
 def test_a_program_gets_no_descriptor_but_its_own() -> None:
     done = _kept.run_kept(["/bin/ls", "/proc/self/fd"], capture_output=True)
     assert done.stdout.split() == [b"0", b"1", b"2", b"3"]
+
+
+def test_a_keeper_imports_no_more_than_it_needs() -> None:
+    """It is started with every program, twice with each check of a release: an import is felt."""
+    program = inspect.getsource(_keeper).partition("\nif __name__")[0] + "\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-IBSc", program], capture_output=True, text=True, check=True)
+    assert not {"typing", "re", "enum", "signal", "ctypes", "subprocess", "contextlib"} & {*done.stdout.split()}

@@ -15,6 +15,8 @@ from ansible_collections.airgap.conda.plugins.module_utils._errors import Airgap
 from ansible_collections.airgap.conda.plugins.module_utils._store import Store
 from ansible_collections.airgap.conda.plugins.module_utils._uninstall import uninstall
 from ansible_collections.airgap.conda.tests.unit.tiny_release import (
+    again,
+    keep,
     make_release,
     release_id,
     skip_flushes,
@@ -30,16 +32,24 @@ def _quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     skip_flushes(monkeypatch)
 
 
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A host with two releases of each of demo, other and runtime."""
+    folder = tmp_path_factory.mktemp("host")
+    store = Store(folder / "opt")
+    with pytest.MonkeyPatch.context() as patch:
+        skip_flushes(patch)
+        for env in ("demo", "other", "runtime"):
+            for serial in (1, 2):
+                made = make_release(folder / "depot", store.root, serial, env=env)
+                made.send(store)
+                deploy(store, made.step(), made.sha256, 9)
+    return keep(folder)
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    """A store with two releases of each of demo, other and runtime."""
-    store = Store(tmp_path / "opt")
-    for env in ("demo", "other", "runtime"):
-        for serial in (1, 2):
-            made = make_release(tmp_path / "depot", store.root, serial, env=env)
-            made.send(store)
-            deploy(store, made.step(), made.sha256, 9)
-    return store
+def store(original: Path) -> Store:
+    return Store(again(original) / "opt")
 
 
 def refused(store: Store, env: str, release: str = "") -> AirgapError:

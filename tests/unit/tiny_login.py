@@ -20,7 +20,7 @@ from ansible_collections.airgap.conda.plugins.module_utils import _signature
 from ansible_collections.airgap.conda.plugins.module_utils._release import MANIFEST, Checks
 from ansible_collections.airgap.conda.plugins.module_utils._store import Store
 from ansible_collections.airgap.conda.tests.unit.conftest import COLLECTIONS
-from ansible_collections.airgap.conda.tests.unit.tiny_host import PLAYBOOK, RUNTIME, Done
+from ansible_collections.airgap.conda.tests.unit.tiny_host import BYTECODE, PLAYBOOK, RUNTIME, Done
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_key, make_release
 
 # As sshd does it: the login shell gets the command, in the home, after its rc file; with -tt it gets a terminal. What
@@ -95,7 +95,7 @@ class Login:
         environment = {
             **os.environ, "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_HOME": str(self.folder / "ansible"),
             "ANSIBLE_NOCOLOR": "1", "COLUMNS": "9999", "ANSIBLE_PIPELINING": str(pipelining),
-            "ANSIBLE_SSH_RETRIES": "0",
+            "ANSIBLE_SSH_RETRIES": "0", "PYTHONPATH": str(BYTECODE),
         }  # fmt: skip
         command = [str(PLAYBOOK), "-i", str(self.folder / "hosts.json"), "-e", json.dumps(variables)]
         return subprocess.Popen(

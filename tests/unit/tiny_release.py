@@ -164,6 +164,19 @@ def skip_flushes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_store, "flush_file_system", lambda _folder: None)
 
 
+def keep(folder: Path) -> Path:
+    """Copy a folder aside, so that ``again`` gives it to one test after another; returns it."""
+    shutil.copytree(folder, folder.with_name(f"{folder.name}.kept"), symlinks=True)
+    return folder
+
+
+def again(folder: Path) -> Path:
+    """Put the folder back as it was when ``keep`` saw it, at the same path, which is written in it; returns it."""
+    shutil.rmtree(folder)
+    shutil.copytree(folder.with_name(f"{folder.name}.kept"), folder, symlinks=True)
+    return folder
+
+
 def snapshot(folder: Path) -> dict[str, tuple[int, str]]:
     """Return mode and content (or target) of every path below ``folder``."""
     found = {}
