@@ -1,7 +1,7 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which releases do running processes use, and which process holds a lock?"""
+"""Which releases do running processes use?"""
 
 from __future__ import annotations
 
@@ -100,20 +100,6 @@ def unseen(root: Path) -> str:
             return f"process {process.name} cannot be looked into, since this root may not trace"
         except OSError:
             continue  # it has just ended
-    return ""
-
-
-def lock_holder(path: Path) -> str:
-    """Return the number of the process that holds a lock on a file (flock), or the empty string.
-
-    The kernel says it at any time. What the holder could write into the file may be late, old, or not fit on the disk.
-    """
-    with suppress(OSError):
-        inode = str(path.stat().st_ino)
-        for line in Path("/proc/locks").read_text(encoding="ascii").splitlines():
-            fields = line.split()  # 1: FLOCK ADVISORY WRITE 4711 fe:00:131 0 EOF
-            if fields[1] == "FLOCK" and fields[5].rpartition(":")[2] == inode and fields[4] != "0":
-                return fields[4]
     return ""
 
 

@@ -19,7 +19,6 @@ from pathlib import Path
 
 from ansible_collections.airgap.conda.plugins.module_utils._disk import make_folder, os_errors
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._in_use import lock_holder
 
 # The name of the folder of locks, beside what they are for.
 LOCKS = ".locks"
@@ -102,3 +101,17 @@ def _described(pid: str) -> str:
         name = Path("/proc", pid, "comm").read_text(encoding="utf-8", errors="replace") if pid else ""
         return f"{pid} ({''.join(filter(str.isprintable, name))})" if name else pid
     return pid
+
+
+def lock_holder(path: Path) -> str:
+    """Return the number of the process that holds a lock on a file (flock), or the empty string.
+
+    The kernel says it at any time. What the holder could write into the file may be late, old, or not fit on the disk.
+    """
+    with suppress(OSError):
+        inode = str(path.stat().st_ino)
+        for line in Path("/proc/locks").read_text(encoding="ascii").splitlines():
+            fields = line.split()  # 1: FLOCK ADVISORY WRITE 4711 fe:00:131 0 EOF
+            if fields[1] == "FLOCK" and fields[5].rpartition(":")[2] == inode and fields[4] != "0":
+                return fields[4]
+    return ""
