@@ -14,17 +14,10 @@ from ansible_collections.airgap.conda.plugins.module_utils import _probe
 from ansible_collections.airgap.conda.plugins.module_utils._activate import activate_script
 from ansible_collections.airgap.conda.plugins.module_utils._disk import os_errors
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._probe import ENVIRONMENT
 from ansible_collections.airgap.conda.plugins.module_utils._release import Manifest
 from ansible_collections.airgap.conda.plugins.module_utils._shells import shell
 from ansible_collections.airgap.conda.plugins.module_utils._shield import Shield
-
-# What a check sees of the outside: not the caller's Python settings, and no byte code written into the release. All
-# else comes from the activation, as it does for users: also whether Python takes packages from their homes.
-ENVIRONMENT = {
-    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-    "LANG": "C.UTF-8",
-    "PYTHONDONTWRITEBYTECODE": "1",
-}
 
 
 def failed_check(

@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 
 from ansible_collections.airgap.conda.plugins.module_utils import _probe
 from ansible_collections.airgap.conda.plugins.module_utils._answer import clean
-from ansible_collections.airgap.conda.plugins.module_utils._checks import ENVIRONMENT
 from ansible_collections.airgap.conda.plugins.module_utils._cuda import capability_of
 from ansible_collections.airgap.conda.plugins.module_utils._gpu_health import Gpu, health, read_gpu
 from ansible_collections.airgap.conda.plugins.module_utils._gpu_verdict import (
@@ -25,6 +24,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._gpu_verdict import (
     UNKNOWN,
     Finding,
 )
+from ansible_collections.airgap.conda.plugins.module_utils._probe import ENVIRONMENT
 
 # Where nvidia-smi is looked for: the system's folders, then those that container runtimes and WSL mount it at.
 PATH = f"{ENVIRONMENT['PATH']}:/usr/local/nvidia/bin:/usr/lib/wsl/lib"

@@ -20,7 +20,6 @@ from typing import Any
 from ansible_collections.airgap.conda.plugins.module_utils import _gpu_child, _probe
 from ansible_collections.airgap.conda.plugins.module_utils._activate import activate_script
 from ansible_collections.airgap.conda.plugins.module_utils._answer import clean
-from ansible_collections.airgap.conda.plugins.module_utils._checks import ENVIRONMENT
 from ansible_collections.airgap.conda.plugins.module_utils._gpu_health import Gpu
 from ansible_collections.airgap.conda.plugins.module_utils._gpu_smi import Clock
 from ansible_collections.airgap.conda.plugins.module_utils._gpu_verdict import (
@@ -30,6 +29,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._gpu_verdict import (
     UNKNOWN,
     Finding,
 )
+from ansible_collections.airgap.conda.plugins.module_utils._probe import ENVIRONMENT
 from ansible_collections.airgap.conda.plugins.module_utils._shells import shell
 from ansible_collections.airgap.conda.plugins.module_utils._shield import can_shield
 from ansible_collections.airgap.conda.plugins.module_utils._site import site_folders

@@ -17,6 +17,14 @@ from dataclasses import dataclass
 
 from ansible_collections.airgap.conda.plugins.module_utils._kept import kept, stop
 
+# What a check sees of the outside: not the caller's Python settings, and no byte code written into the release. All
+# else comes from the activation, as it does for users: also whether Python takes packages from their homes.
+ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "LANG": "C.UTF-8",
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
+
 # Bytes of output that are kept: the end, where programs say why they stop.
 OUTPUT_LIMIT = 16 << 10
 # What a pipe holds on Linux, in bytes.

@@ -16,7 +16,7 @@ from typing import Any
 from ansible_collections.airgap.conda.plugins.module_utils import _arch_child, _cuda, _probe
 from ansible_collections.airgap.conda.plugins.module_utils import _requirements as elf
 from ansible_collections.airgap.conda.plugins.module_utils._activate import activate_script
-from ansible_collections.airgap.conda.plugins.module_utils._checks import ENVIRONMENT
+from ansible_collections.airgap.conda.plugins.module_utils._probe import ENVIRONMENT
 from ansible_collections.airgap.conda.plugins.module_utils._release import Requirements
 from ansible_collections.airgap.conda.plugins.module_utils._shells import shell
 from ansible_collections.airgap.conda.plugins.module_utils._shield import can_shield
