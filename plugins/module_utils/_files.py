@@ -245,3 +245,21 @@ def _refused(where: str, found: str) -> AirgapError:
         where=where,
         remedy="do not use this release; build it again on the bastion",
     )
+
+
+def walk(tree: Path) -> list[str]:
+    """Return every path below ``tree``, parents first, in an order that depends on names alone."""
+    paths: list[str] = []
+    _walk(str(tree), "", paths)
+    return paths
+
+
+def _walk(folder: str, inside: str, paths: list[str]) -> None:
+    with os.scandir(folder) as found:
+        kinds = {entry.name: entry.is_dir(follow_symlinks=False) for entry in found}
+    names = sorted(kinds)
+    paths += [inside + name for name in names if not kinds[name]]
+    for name in names:
+        if kinds[name]:
+            paths.append(inside + name)
+            _walk(f"{folder}/{name}", f"{inside}{name}/", paths)

@@ -21,8 +21,8 @@ from pathlib import Path
 from ansible_collections.airgap.conda.plugins.module_utils._activate import activate_script
 from ansible_collections.airgap.conda.plugins.module_utils._container import Container
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._files import walk
 from ansible_collections.airgap.conda.plugins.module_utils._kept import run_kept
-from ansible_collections.airgap.conda.plugins.module_utils._payload import walk
 from ansible_collections.airgap.conda.plugins.module_utils._python import clean_variables
 from ansible_collections.airgap.conda.plugins.module_utils._shells import FIND_BASH
 

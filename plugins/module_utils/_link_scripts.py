@@ -21,8 +21,8 @@ from typing import Any
 from ansible_collections.airgap.conda.plugins.module_utils._conda_meta import conda_files
 from ansible_collections.airgap.conda.plugins.module_utils._container import Container
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._files import walk
 from ansible_collections.airgap.conda.plugins.module_utils._inside import SHELL, Inside, remove_others
-from ansible_collections.airgap.conda.plugins.module_utils._payload import walk
 
 # A text that stands in a script, and the line that begins it without the word for that.
 _HERE = re.compile(

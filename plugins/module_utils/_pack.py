@@ -26,9 +26,9 @@ from ansible_collections.airgap.conda.plugins.module_utils._aside import aside
 from ansible_collections.airgap.conda.plugins.module_utils._conda_meta import release_records
 from ansible_collections.airgap.conda.plugins.module_utils._disk import os_errors
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._files import sha256_file, write_files
+from ansible_collections.airgap.conda.plugins.module_utils._files import sha256_file, walk, write_files
 from ansible_collections.airgap.conda.plugins.module_utils._pack_tree import make_tree
-from ansible_collections.airgap.conda.plugins.module_utils._payload import FORMATS, PART_SIZE, walk, write_payloads
+from ansible_collections.airgap.conda.plugins.module_utils._payload import FORMATS, PART_SIZE, write_payloads
 from ansible_collections.airgap.conda.plugins.module_utils._prefix import require_plain
 from ansible_collections.airgap.conda.plugins.module_utils._progress import Progress
 from ansible_collections.airgap.conda.plugins.module_utils._release import FILES

@@ -27,6 +27,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._files import (
     FileEntry,
     is_plain,
     leads_out,
+    walk,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._progress import Progress
 from ansible_collections.airgap.conda.plugins.module_utils._release import Part, Payload
@@ -165,24 +166,6 @@ def _compressor(threads: int = -1) -> Any:
     return zstandard.ZstdCompressor(
         compression_params=zstandard.ZstdCompressionParameters.from_level(ZSTD_LEVEL, **options)
     )
-
-
-def walk(tree: Path) -> list[str]:
-    """Return every path below ``tree``, parents first, in an order that depends on names alone."""
-    paths: list[str] = []
-    _walk(str(tree), "", paths)
-    return paths
-
-
-def _walk(folder: str, inside: str, paths: list[str]) -> None:
-    with os.scandir(folder) as found:
-        kinds = {entry.name: entry.is_dir(follow_symlinks=False) for entry in found}
-    names = sorted(kinds)
-    paths += [inside + name for name in names if not kinds[name]]
-    for name in names:
-        if kinds[name]:
-            paths.append(inside + name)
-            _walk(f"{folder}/{name}", f"{inside}{name}/", paths)
 
 
 def _check_paths(tree: Path, paths: list[str]) -> int:

@@ -20,12 +20,12 @@ import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._extract import extract
+from ansible_collections.airgap.conda.plugins.module_utils._files import walk
 from ansible_collections.airgap.conda.plugins.module_utils._payload import (
     FORMATS,
     ZSTD_JOB,
     _compressor,
     _header,
-    walk,
     write_payloads,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._release import Payload
