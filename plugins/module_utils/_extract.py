@@ -29,7 +29,9 @@ from ansible_collections.airgap.conda.plugins.module_utils._files import (
     MTIME,
     SYMLINK,
     FileEntry,
+    sha256_file,
 )
+from ansible_collections.airgap.conda.plugins.module_utils._release import Payload
 
 # Bytes that tell the name of a member where a header has no room for it; a path ends at 4096.
 LONGEST_HEADER = 64 << 10
@@ -175,3 +177,13 @@ def _damaged(where: str, found: str) -> AirgapError:
         where=where,
         remedy="copy the release to the controller's depot again, then run the deploy again",
     )
+
+
+def missing_parts(incoming: Path, payload: Payload) -> list[str]:
+    """Return the parts that are not there whole: those of an interrupted transfer are not sent again."""
+    missing = []
+    for part in payload.parts:
+        path = incoming / part.name
+        if not path.is_file() or path.stat().st_size != part.size or sha256_file(path) != part.sha256:
+            missing.append(part.name)
+    return missing

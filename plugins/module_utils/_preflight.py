@@ -14,7 +14,7 @@ from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils import _kernelspec, _preflight_host
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._files import sha256_file
+from ansible_collections.airgap.conda.plugins.module_utils._extract import missing_parts
 from ansible_collections.airgap.conda.plugins.module_utils._gpu import Tools, loaded_module
 from ansible_collections.airgap.conda.plugins.module_utils._gpu_smi import find_smi
 from ansible_collections.airgap.conda.plugins.module_utils._preflight_table import Table
@@ -318,16 +318,6 @@ def _inodes(root: Path, installs: Sequence[_Install]) -> tuple[str, str]:
     if status.f_files and status.f_favail < inodes:
         raise _no_space(installs, root, want, found)
     return want, found if status.f_files else "as many as there is room for"
-
-
-def missing_parts(incoming: Path, payload: Payload) -> list[str]:
-    """Return the parts that are not there whole: those of an interrupted transfer are not sent again."""
-    missing = []
-    for part in payload.parts:
-        path = incoming / part.name
-        if not path.is_file() or path.stat().st_size != part.size or sha256_file(path) != part.sha256:
-            missing.append(part.name)
-    return missing
 
 
 def _existing(path: Path) -> Path:

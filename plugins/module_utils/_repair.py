@@ -26,7 +26,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._disk import (
     replace_file,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._extract import extract_some
+from ansible_collections.airgap.conda.plugins.module_utils._extract import extract_some, missing_parts
 from ansible_collections.airgap.conda.plugins.module_utils._files import (
     BLOCK,
     DIRECTORY,
@@ -37,7 +37,6 @@ from ansible_collections.airgap.conda.plugins.module_utils._files import (
     sha256_file,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._fsck import NAMED, Fault, faults_of, require_whole
-from ansible_collections.airgap.conda.plugins.module_utils._preflight import missing_parts
 from ansible_collections.airgap.conda.plugins.module_utils._release import FILES, MANIFEST, SIGNATURE
 from ansible_collections.airgap.conda.plugins.module_utils._signed import read_signed
 from ansible_collections.airgap.conda.plugins.module_utils._store import Store
