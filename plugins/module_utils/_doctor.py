@@ -24,7 +24,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._doctor_catalogue imp
 from ansible_collections.airgap.conda.plugins.module_utils._doctor_finding import Case, Finding
 from ansible_collections.airgap.conda.plugins.module_utils._doctor_tree import Tree
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError, Several
-from ansible_collections.airgap.conda.plugins.module_utils._pip import load_packaging
+from ansible_collections.airgap.conda.plugins.module_utils._packages import load_packaging
 from ansible_collections.airgap.conda.plugins.module_utils._spec import Spec
 
 FINDERS: dict[str, Callable[[Case], Iterator[Finding]]] = {

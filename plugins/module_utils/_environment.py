@@ -42,13 +42,8 @@ from ansible_collections.airgap.conda.plugins.module_utils._locks import (
     read_lock,
     write_lock,
 )
-from ansible_collections.airgap.conda.plugins.module_utils._packages import CondaPackage
-from ansible_collections.airgap.conda.plugins.module_utils._pip import (
-    PipPackage,
-    pip_install,
-    pip_install_locked,
-    settle_records,
-)
+from ansible_collections.airgap.conda.plugins.module_utils._packages import CondaPackage, PipPackage
+from ansible_collections.airgap.conda.plugins.module_utils._pip import pip_install, pip_install_locked, settle_records
 from ansible_collections.airgap.conda.plugins.module_utils._pip_check import require_new_pip
 from ansible_collections.airgap.conda.plugins.module_utils._prefix import (
     cannot_write,

@@ -14,8 +14,7 @@ from ansible_collections.airgap.conda.plugins.module_utils import _pip_line
 from ansible_collections.airgap.conda.plugins.module_utils._channels import Channels, pinned_channel
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._locks import CONDA_LOCK, PIP_LOCK, Lock
-from ansible_collections.airgap.conda.plugins.module_utils._packages import CondaPackage
-from ansible_collections.airgap.conda.plugins.module_utils._pip import PipPackage, load_packaging
+from ansible_collections.airgap.conda.plugins.module_utils._packages import CondaPackage, PipPackage, load_packaging
 from ansible_collections.airgap.conda.plugins.module_utils._rattler import load_rattler
 from ansible_collections.airgap.conda.plugins.module_utils._release_spec import Target
 from ansible_collections.airgap.conda.plugins.module_utils._spec import Spec

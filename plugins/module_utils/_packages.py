@@ -1,15 +1,18 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A conda package as solvers choose it, locks name it and installers take it."""
+"""A package of conda or pip as solvers choose it, locks name it and installers take it."""
 
 from __future__ import annotations
 
 import posixpath
 import re
+import sys
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import unquote
 
+from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._urls import without_credentials
 
 _FILE = re.compile(r"(?P<name>[^/]+)-(?P<version>[^/-]+)-(?P<build>[^/-]+)\.(?:conda|tar\.bz2)")
@@ -66,3 +69,35 @@ def package_at(url: str, sha256: str = "", md5: str = "", size: int = 0) -> Cond
     return CondaPackage(
         match["name"], match["version"], match["build"], subdir, clean, sha256.lower(), md5.lower(), size, url
     )
+
+
+@dataclass(frozen=True)
+class PipPackage:
+    """What pip installed: ``sha256`` is the hash of the file it took, empty when there was no file (a repository).
+
+    ``direct`` tells that it can only be had from its ``url``, since the requirement named that or no hash is known.
+    ``built`` tells that pip built it here, from sources.
+    """
+
+    name: str
+    version: str
+    sha256: str
+    url: str
+    direct: bool = False
+    built: bool = field(default=False, compare=False)
+
+
+def load_packaging() -> Any:
+    """Return the library that reads the requirements and versions of pip's packages, or raise AirgapError."""
+    try:
+        import packaging.requirements
+        import packaging.utils
+    except ImportError as error:
+        raise AirgapError(
+            "The Python library packaging is missing",
+            wanted="packaging, to read the versions and requirements of pip's packages",
+            found=str(error),
+            where=sys.executable,
+            remedy="install it with 'python -m pip install packaging', for the Python that runs the modules",
+        ) from error
+    return packaging

@@ -12,10 +12,8 @@ import io
 import json
 import os
 import re
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,27 +22,12 @@ from ansible_collections.airgap.conda.plugins.module_utils._conda_meta import co
 from ansible_collections.airgap.conda.plugins.module_utils._container import Container
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._inside import Inside
+from ansible_collections.airgap.conda.plugins.module_utils._packages import PipPackage
 from ansible_collections.airgap.conda.plugins.module_utils._pip_check import OLDEST_PIP, require_all
 from ansible_collections.airgap.conda.plugins.module_utils._prefix import write_anew
 from ansible_collections.airgap.conda.plugins.module_utils._python import python_of
 from ansible_collections.airgap.conda.plugins.module_utils._site import site_folders
 from ansible_collections.airgap.conda.plugins.module_utils._urls import mask_credentials, without_credentials
-
-
-@dataclass(frozen=True)
-class PipPackage:
-    """What pip installed: ``sha256`` is the hash of the file it took, empty when there was no file (a repository).
-
-    ``direct`` tells that it can only be had from its ``url``, since the requirement named that or no hash is known.
-    ``built`` tells that pip built it here, from sources.
-    """
-
-    name: str
-    version: str
-    sha256: str
-    url: str
-    direct: bool = False
-    built: bool = field(default=False, compare=False)
 
 
 def pip_install(
@@ -222,19 +205,3 @@ def _failed(requirements: Sequence[str], where: str, found: str) -> AirgapError:
         remedy="correct the requirement, check pip's index and network settings on the bastion, and keep python and "
         f"pip {OLDEST_PIP} or newer among the conda dependencies",
     )
-
-
-def load_packaging() -> Any:
-    """Return the library that reads the requirements and versions of pip's packages, or raise AirgapError."""
-    try:
-        import packaging.requirements
-        import packaging.utils
-    except ImportError as error:
-        raise AirgapError(
-            "The Python library packaging is missing",
-            wanted="packaging, to read the versions and requirements of pip's packages",
-            found=str(error),
-            where=sys.executable,
-            remedy="install it with 'python -m pip install packaging', for the Python that runs the modules",
-        ) from error
-    return packaging

@@ -23,8 +23,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._locks import (
     read_lock,
     write_lock,
 )
-from ansible_collections.airgap.conda.plugins.module_utils._packages import CondaPackage, package_at
-from ansible_collections.airgap.conda.plugins.module_utils._pip import PipPackage
+from ansible_collections.airgap.conda.plugins.module_utils._packages import CondaPackage, PipPackage, package_at
 from ansible_collections.airgap.conda.plugins.module_utils._release_spec import Target
 from ansible_collections.airgap.conda.plugins.module_utils._spec import load_spec
 from ansible_collections.airgap.conda.tests.unit.tiny_channel import write_spec

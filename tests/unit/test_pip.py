@@ -14,12 +14,8 @@ import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._locks import pip_lock
-from ansible_collections.airgap.conda.plugins.module_utils._pip import (
-    decisive_lines,
-    load_packaging,
-    pip_install,
-    read_report,
-)
+from ansible_collections.airgap.conda.plugins.module_utils._packages import load_packaging
+from ansible_collections.airgap.conda.plugins.module_utils._pip import decisive_lines, pip_install, read_report
 from ansible_collections.airgap.conda.plugins.module_utils._python import clean_variables
 
 WHERE = "envs/demo/environment.yml"

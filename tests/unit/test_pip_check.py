@@ -14,8 +14,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._backend import Rattl
 from ansible_collections.airgap.conda.plugins.module_utils._channels import Channels
 from ansible_collections.airgap.conda.plugins.module_utils._environment import Outcome, Request, make
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._packages import CondaPackage
-from ansible_collections.airgap.conda.plugins.module_utils._pip import PipPackage
+from ansible_collections.airgap.conda.plugins.module_utils._packages import CondaPackage, PipPackage
 from ansible_collections.airgap.conda.plugins.module_utils._pip_check import require_all, require_new_pip
 from ansible_collections.airgap.conda.plugins.module_utils._spec import load_spec
 from ansible_collections.airgap.conda.tests.unit.tiny_channel import (
