@@ -11,9 +11,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.airgap.conda.plugins.module_utils._disk import write_anew
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._packages import CondaPackage
-from ansible_collections.airgap.conda.plugins.module_utils._prefix import MARKER, write_anew
+from ansible_collections.airgap.conda.plugins.module_utils._prefix import MARKER
 
 HISTORY = "conda-meta/history"
 # Of a record: what the installer found out on this machine. conda-pack needs it to find the package's own files.

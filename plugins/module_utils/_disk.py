@@ -11,6 +11,7 @@ import glob
 import os
 import secrets
 import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -130,3 +131,24 @@ def remove_unfinished(path: Path) -> None:
 
 def _new(path: Path) -> Path:
     return path.with_name(f".{path.name}-{secrets.token_hex(8)}-new")
+
+
+def write_anew(path: Path, content: bytes, mode: int = 0o644) -> None:
+    """Write a file as a new one, so that a package cache that shares the old one keeps its content."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=str(path.parent))
+    with os.fdopen(handle, "wb") as stream:
+        stream.write(content)
+        os.fchmod(stream.fileno(), mode)
+    os.replace(name, path)
+
+
+def cannot_write(prefix: Path, error: OSError) -> AirgapError:
+    """Return the error for a prefix that the file system refuses."""
+    return AirgapError(
+        "The prefix cannot be written",
+        wanted="a directory that this user may create, rename and fill",
+        found=error.strerror or str(error),
+        where=str(error.filename or prefix),
+        remedy="choose another prefix, give the rights to its parent directory or free space",
+    )

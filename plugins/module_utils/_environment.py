@@ -19,6 +19,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._backend import Backe
 from ansible_collections.airgap.conda.plugins.module_utils._channels import Channels
 from ansible_collections.airgap.conda.plugins.module_utils._conda_meta import adopt, disown, own_byte_code
 from ansible_collections.airgap.conda.plugins.module_utils._container import Container
+from ansible_collections.airgap.conda.plugins.module_utils._disk import cannot_write, write_anew
 from ansible_collections.airgap.conda.plugins.module_utils._doctor_tree import CHANGED, Tree
 from ansible_collections.airgap.conda.plugins.module_utils._env_vars import env_var_files
 from ansible_collections.airgap.conda.plugins.module_utils._install import copy_inside
@@ -46,14 +47,12 @@ from ansible_collections.airgap.conda.plugins.module_utils._packages import Cond
 from ansible_collections.airgap.conda.plugins.module_utils._pip import pip_install, pip_install_locked, settle_records
 from ansible_collections.airgap.conda.plugins.module_utils._pip_check import require_new_pip
 from ansible_collections.airgap.conda.plugins.module_utils._prefix import (
-    cannot_write,
     check_prefix,
     finish,
     locked,
     read_marker,
     recover,
     replaced,
-    write_anew,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._progress import Progress
 from ansible_collections.airgap.conda.plugins.module_utils._python import compile_missing, python_of

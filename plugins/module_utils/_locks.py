@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from ansible_collections.airgap.conda.plugins.module_utils._disk import cannot_write, write_anew
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._packages import CondaPackage, PipPackage, package_at
-from ansible_collections.airgap.conda.plugins.module_utils._prefix import cannot_write, write_anew
 from ansible_collections.airgap.conda.plugins.module_utils._spec_text import read_text
 
 CONDA_LOCK = "conda.lock"

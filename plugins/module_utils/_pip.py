@@ -20,11 +20,11 @@ from urllib.parse import urlsplit
 
 from ansible_collections.airgap.conda.plugins.module_utils._conda_meta import conda_files
 from ansible_collections.airgap.conda.plugins.module_utils._container import Container
+from ansible_collections.airgap.conda.plugins.module_utils._disk import write_anew
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._inside import Inside
 from ansible_collections.airgap.conda.plugins.module_utils._packages import PipPackage
 from ansible_collections.airgap.conda.plugins.module_utils._pip_check import OLDEST_PIP, require_all
-from ansible_collections.airgap.conda.plugins.module_utils._prefix import write_anew
 from ansible_collections.airgap.conda.plugins.module_utils._python import python_of
 from ansible_collections.airgap.conda.plugins.module_utils._site import site_folders
 from ansible_collections.airgap.conda.plugins.module_utils._urls import mask_credentials, without_credentials

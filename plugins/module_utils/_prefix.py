@@ -9,11 +9,11 @@ import contextlib
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from ansible_collections.airgap.conda.plugins.module_utils import _lock
+from ansible_collections.airgap.conda.plugins.module_utils._disk import cannot_write, write_anew
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 
 # Says what the environment was made from. Last to be written, by one rename: a prefix that has it is whole. Not *.json,
@@ -124,27 +124,6 @@ def remove_tree(path: Path) -> None:
     """Remove a directory tree; nothing there is fine."""
     if path.exists():
         shutil.rmtree(path)
-
-
-def write_anew(path: Path, content: bytes, mode: int = 0o644) -> None:
-    """Write a file as a new one, so that a package cache that shares the old one keeps its content."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=str(path.parent))
-    with os.fdopen(handle, "wb") as stream:
-        stream.write(content)
-        os.fchmod(stream.fileno(), mode)
-    os.replace(name, path)
-
-
-def cannot_write(prefix: Path, error: OSError) -> AirgapError:
-    """Return the error for a prefix that the file system refuses."""
-    return AirgapError(
-        "The prefix cannot be written",
-        wanted="a directory that this user may create, rename and fill",
-        found=error.strerror or str(error),
-        where=str(error.filename or prefix),
-        remedy="choose another prefix, give the rights to its parent directory or free space",
-    )
 
 
 def _aside(prefix: Path) -> Path:

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils import _secret_members, _secret_shapes
+from ansible_collections.airgap.conda.plugins.module_utils._disk import write_anew
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._files import BLOCK
-from ansible_collections.airgap.conda.plugins.module_utils._prefix import write_anew
 from ansible_collections.airgap.conda.plugins.module_utils._release import ERROR, Finding
 from ansible_collections.airgap.conda.plugins.module_utils._secret_forms import CREDENTIAL, Known
 from ansible_collections.airgap.conda.plugins.module_utils._site import site_folders

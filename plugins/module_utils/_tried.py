@@ -21,9 +21,9 @@ from pathlib import Path
 
 from ansible_collections.airgap.conda.plugins.module_utils import _probe
 from ansible_collections.airgap.conda.plugins.module_utils._activate import VARIABLES
+from ansible_collections.airgap.conda.plugins.module_utils._disk import write_anew
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._files import leads_out
-from ansible_collections.airgap.conda.plugins.module_utils._prefix import write_anew
 from ansible_collections.airgap.conda.plugins.module_utils._probe import ENVIRONMENT
 from ansible_collections.airgap.conda.plugins.module_utils._shells import SH, shell
 from ansible_collections.airgap.conda.plugins.module_utils._shield import Shield
