@@ -16,7 +16,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._disk import (
     replace_file,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._preflight_host import require_own
+from ansible_collections.airgap.conda.plugins.module_utils._owners import require_own
 from ansible_collections.airgap.conda.plugins.module_utils._store import Store
 
 # Where Ansible's setup module looks for programs that print facts.

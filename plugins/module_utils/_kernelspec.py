@@ -21,7 +21,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._disk import (
     replace_file,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._preflight_host import require_own
+from ansible_collections.airgap.conda.plugins.module_utils._owners import require_own
 from ansible_collections.airgap.conda.plugins.module_utils._store import Store
 
 # The key in the metadata of a kernel.json that holds the root of the store which wrote it.

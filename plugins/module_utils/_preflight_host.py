@@ -11,13 +11,12 @@ from __future__ import annotations
 import os
 import platform
 import re
-import stat
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._files import MAX_LINKS
+from ansible_collections.airgap.conda.plugins.module_utils._owners import exchangeable, folder_fault, trusted, way_to
 from ansible_collections.airgap.conda.plugins.module_utils._preflight_table import Concern
 from ansible_collections.airgap.conda.plugins.module_utils._requirements import version_key
 
@@ -32,7 +31,6 @@ CPU_LEVELS = {
 BASELINE = "x86-64"
 # A clock that is a day wrong is one thing, a time zone that was taken for another is none.
 CLOCK_TOLERANCE = 86_400.0
-LINK, NO_FOLDER = "a link", "no folder"
 MOUNTS = Path("/proc/self/mountinfo")
 
 
@@ -184,7 +182,7 @@ def folders(root: Path, inside: Iterable[Path] = ()) -> tuple[str, str]:
     is on the way counts. ``inside`` are folders of the store itself, where no link belongs.
     """
     me, concern = os.geteuid(), None
-    for place, status in [*_way(root), *((path, path.lstat()) for path in inside if os.path.lexists(path))]:
+    for place, status in [*way_to(root), *((path, path.lstat()) for path in inside if os.path.lexists(path))]:
         fault = folder_fault(status.st_uid, status.st_gid, status.st_mode, me, is_inside=root in place.parents)
         if fault.startswith("group"):
             concern = concern or exchangeable(Concern, me, str(place), fault)
@@ -192,90 +190,7 @@ def folders(root: Path, inside: Iterable[Path] = ()) -> tuple[str, str]:
             raise exchangeable(AirgapError, me, str(place), fault)
     if concern:
         raise concern
-    return _trusted(me), "all of them"
-
-
-def require_own(folder: Path, what: str, remedy: str) -> None:
-    """Raise AirgapError when anyone but root or the user of this task could exchange a folder, or write in it.
-
-    ``what`` it is, and the ``remedy`` beside chown and chmod, are for the message. The user who called sudo is root.
-    """
-    me, end = os.geteuid(), os.path.realpath(folder)
-    sudo = os.environ.get("SUDO_UID", "") if me == 0 else ""
-    for place, status in _way(Path(os.path.abspath(folder))):
-        owner = me if str(status.st_uid) == sudo else status.st_uid
-        fault = folder_fault(owner, status.st_gid, status.st_mode, me)
-        if not fault and str(place) == end and status.st_mode & stat.S_IWOTH:
-            fault = f"mode {stat.S_IMODE(status.st_mode):o}: everybody can write in it"
-        if fault and not fault.startswith("group"):
-            raise AirgapError(
-                f"Others could exchange {what}",
-                wanted=_trusted(me),
-                found=fault,
-                where=str(place),
-                remedy=f"chown root {place} and chmod go-w {place}, or {remedy}",
-            )
-
-
-def folder_fault(uid: int, gid: int, mode: int, me: int, is_inside: bool = False) -> str:
-    """Say why others could exchange what is below a folder or behind a link; empty when they cannot.
-
-    ``me`` is the user who deploys. What begins with "group" is no reason to refuse.
-    """
-    if uid not in (0, me):
-        return f"it belongs to user {uid}"
-    if stat.S_ISLNK(mode):
-        return LINK if is_inside else ""
-    if not stat.S_ISDIR(mode):
-        return NO_FOLDER
-    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-        return f"mode {stat.S_IMODE(mode):o}: everybody can write it"
-    if mode & stat.S_IWGRP and gid != 0 and not mode & stat.S_ISVTX:
-        return f"group {gid} can write it (mode {stat.S_IMODE(mode):o})"
-    return ""
-
-
-def exchangeable(kind: type[AirgapError], me: int, place: str, fault: str, host: str = "") -> AirgapError:
-    """Return the error for a fault of a folder above or in the store; ``host`` where that is not this one."""
-    mend = f"remove {place}" if fault in (LINK, NO_FOLDER) else f"chown root {place} and chmod go-w {place}"
-    return kind(
-        "Others could exchange the store on this host",
-        wanted=_trusted(me),
-        found=fault,
-        where=f"{place} on {host}" if host else place,
-        remedy=f"{mend}, or choose another root (build_root and deploy_root)",
-    )
-
-
-def _trusted(me: int) -> str:
-    return f"folders that only root{'' if me == 0 else f' or user {me}'} can write"
-
-
-def _way(path: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    """Yield every folder and link that the kernel goes through to ``path``, as far as they are there."""
-    at, todo, followed = Path("/"), list(reversed(path.parts[1:])), 0
-    yield at, at.lstat()
-    while todo:
-        name = todo.pop()
-        if name == "..":
-            at = at.parent
-            continue
-        place = at / name
-        try:
-            status = place.lstat()
-        except OSError:
-            return
-        yield place, status
-        if not stat.S_ISLNK(status.st_mode):
-            at = place
-            continue
-        followed += 1
-        if followed > MAX_LINKS:
-            return
-        target = os.readlink(place)
-        if target.startswith("/"):
-            at = Path("/")
-        todo += [part for part in reversed(target.split("/")) if part not in ("", ".")]
+    return trusted(me), "all of them"
 
 
 def _read(path: Path) -> str:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from ansible_collections.airgap.conda.plugins.module_utils._disk import make_folder, replace_file
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._preflight_host import require_own
+from ansible_collections.airgap.conda.plugins.module_utils._owners import require_own
 from ansible_collections.airgap.conda.plugins.module_utils._report import (
     TIME_FORMAT,
     HostReport,

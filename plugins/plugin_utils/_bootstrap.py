@@ -20,17 +20,14 @@ from ansible_collections.airgap.conda.plugins.module_utils import _files
 from ansible_collections.airgap.conda.plugins.module_utils._activate_files import activate_files
 from ansible_collections.airgap.conda.plugins.module_utils._cli_file import program
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._owners import exchangeable, folder_fault
 from ansible_collections.airgap.conda.plugins.module_utils._preflight import (
     MARGIN,
     NO_GLIBC,
     PER_FILE,
     PLATFORMS,
 )
-from ansible_collections.airgap.conda.plugins.module_utils._preflight_host import (
-    exchangeable,
-    folder_fault,
-    no_programs,
-)
+from ansible_collections.airgap.conda.plugins.module_utils._preflight_host import no_programs
 from ansible_collections.airgap.conda.plugins.module_utils._release import (
     FILES,
     MANIFEST,

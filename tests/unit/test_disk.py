@@ -23,7 +23,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._disk import (
     replace_link,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._preflight_host import require_own
+from ansible_collections.airgap.conda.plugins.module_utils._owners import require_own
 from ansible_collections.airgap.conda.plugins.module_utils._progress import Progress
 from ansible_collections.airgap.conda.plugins.module_utils._report_files import write_report
 from ansible_collections.airgap.conda.plugins.module_utils._store import Store
