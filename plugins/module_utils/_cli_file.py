@@ -9,13 +9,14 @@ is broken. Equal sources give equal bytes.
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import importlib.util
 import io
 import os
-import re
 import shlex
 import zipfile
+from collections.abc import Iterator
 from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils import _cli
@@ -29,9 +30,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._disk import (
 from ansible_collections.airgap.conda.plugins.module_utils._lock import locked
 from ansible_collections.airgap.conda.plugins.module_utils._store import Store
 
-PACKAGE = _cli.__name__.rpartition(".")[0]
-# "from <package>._store import Store" and "from <package> import _cuda, _probe".
-_IMPORT = re.compile(rf"^ *from {re.escape(PACKAGE)}(?:\.(\w+) import|(?: import )([\w, ]+)$)", re.MULTILINE)
+PACKAGE = _cli.__name__.partition(".module_utils.")[0] + ".module_utils"
 
 MODE = 0o755
 # Seconds that one run waits until another has written the command.
@@ -64,7 +63,7 @@ START = f"""\
 import sys
 from pathlib import Path
 
-from {PACKAGE}._cli import main
+from {_cli.__name__} import main
 
 sys.exit(main(Path(sys.argv[0]).parent.parent, sys.argv[1:]))
 """
@@ -80,9 +79,10 @@ def command_file(store: Store) -> bytes:
 def program(preamble: str, start: str, module: str) -> bytes:
     """Return a file for Python to run: ``preamble``, then as a zip ``start``, ``module`` and all that it imports."""
     files = {"__main__.py": start}
-    parts = PACKAGE.split(".")
-    files.update({"/".join([*parts[:count], "__init__.py"]): "" for count in range(1, len(parts) + 1)})
-    files.update({f"{name.replace('.', '/')}.py": text for name, text in _sources(module).items()})
+    for name, text in _sources(module).items():
+        parts = name.split(".")
+        files.update({"/".join([*parts[:count], "__init__.py"]): "" for count in range(1, len(parts))})
+        files["/".join(parts) + ".py"] = text
     stream = io.BytesIO(preamble.encode())
     stream.seek(0, io.SEEK_END)
     # Not compressed: the bytes of zlib differ from version to version.
@@ -93,22 +93,40 @@ def program(preamble: str, start: str, module: str) -> bytes:
 
 
 def _sources(start: str) -> dict[str, str]:
-    """Return name -> source of a module of this collection and of all those of them that it imports.
-
-    The loader is asked, because a module that Ansible sent to a host has its module_utils in a zip.
-    """
+    """Return name -> source of a module of this collection and of all those of them that it imports."""
     found: dict[str, str] = {}
     todo = [start]
     while todo:
         name = todo.pop()
-        if name in found:
-            continue
-        loader: Any = getattr(importlib.util.find_spec(name), "loader", None)
-        text = loader.get_source(name)
-        found[name] = text.decode() if isinstance(text, bytes) else text  # Ansible's loader of collections gives bytes
-        for module, modules in _IMPORT.findall(found[name]):
-            todo += [f"{PACKAGE}.{item.strip()}" for item in (module or modules).split(",")]
+        text = None if name in found else _source(name)
+        if text is not None:
+            found[name] = text
+            todo += _imported(text)
     return found
+
+
+def _imported(text: str) -> Iterator[str]:
+    """Give what a module imports from this collection: modules, and names that may be modules."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith(f"{PACKAGE}."):
+            yield str(node.module)
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _source(name: str) -> str | None:
+    """Return the source of a module; None for a folder of modules, and for what is a name in a module.
+
+    The loader is asked, because a module that Ansible sent to a host has its module_utils in a zip.
+    """
+    try:
+        spec = importlib.util.find_spec(name)
+    except ModuleNotFoundError:
+        return None
+    if spec is None or spec.submodule_search_locations is not None:
+        return None
+    loader: Any = spec.loader
+    text = loader.get_source(name)
+    return text.decode() if isinstance(text, bytes) else text  # Ansible's loader of collections gives bytes
 
 
 def found_command(store: Store) -> str:

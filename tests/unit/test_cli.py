@@ -34,6 +34,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._cli_file import (
 from ansible_collections.airgap.conda.plugins.module_utils._deploy import deploy
 from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._store import Store
+from ansible_collections.airgap.conda.tests.unit.conftest import CHECKOUT
 from ansible_collections.airgap.conda.tests.unit.tiny_release import (
     TREE,
     Made,
@@ -48,7 +49,7 @@ from ansible_collections.airgap.conda.tests.unit.tiny_release import (
 ONE, TWO, THREE = release_id(1), release_id(2), release_id(3)
 # This test's own Python, in the place of a runtime's.
 RUNTIME = {**TREE, "bin/python": f'#!/bin/sh\nexec {sys.executable} "$@"\n'}
-MODULE_UTILS = Path(_cli_file.__file__).parent
+MODULE_UTILS = CHECKOUT / "plugins/module_utils"
 
 
 @pytest.fixture(autouse=True)
@@ -288,16 +289,17 @@ def test_it_imports_neither_ansible_nor_anything_that_a_runtime_lacks(store: Sto
 
 def test_a_module_that_was_sent_as_a_zip_makes_the_same_file(store: Store, tmp_path: Path) -> None:
     """AnsiballZ gives a module its module_utils as a zip on sys.path."""
-    payload = tmp_path / "payload.zip"
+    payload, package = tmp_path / "payload.zip", _cli_file.PACKAGE
+    sources = sorted(MODULE_UTILS.rglob("*.py"))
     with zipfile.ZipFile(payload, "w") as archive:
-        parts = _cli_file.PACKAGE.split(".")
-        for count in range(1, len(parts) + 1):
-            archive.writestr("/".join([*parts[:count], "__init__.py"]), "")
-        for source in MODULE_UTILS.glob("_*.py"):
-            archive.write(source, "/".join([*parts, source.name]))
+        names = {source: Path(*package.split("."), source.relative_to(MODULE_UTILS)) for source in sources}
+        for folder in {folder for name in names.values() for folder in name.parents if folder.name}:
+            archive.writestr(f"{folder}/__init__.py", "")
+        for source, name in names.items():
+            archive.write(source, name)
     code = (
         "import hashlib, sys; from pathlib import Path; sys.path.insert(0, sys.argv[1])\n"
-        f"from {_cli_file.PACKAGE}._cli_file import Store, command_file\n"
+        f"from {_cli_file.__name__} import Store, command_file\n"
         "print(hashlib.sha256(command_file(Store(Path(sys.argv[2])))).hexdigest())"
     )
     command = [sys.executable, "-I", "-c", code, str(payload), str(store.root)]
