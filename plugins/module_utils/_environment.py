@@ -127,6 +127,7 @@ class Environment:
         return len(known) == 2 and known[0] == known[1]
 
     def to_text(self) -> str:
+        """Return it as the text of the marker."""
         return json.dumps(asdict(self), indent=1, sort_keys=True) + "\n"
 
 

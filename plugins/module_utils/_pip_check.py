@@ -24,10 +24,12 @@ class Reported(Protocol):
     """A package in pip's report, its name normalised."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The normalised name."""
 
     @property
-    def url(self) -> str: ...
+    def url(self) -> str:
+        """Where pip took it from."""
 
 
 def require_new_pip(conda: Iterable[CondaPackage], specs: Sequence[str], where: str) -> None:

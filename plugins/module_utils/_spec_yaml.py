@@ -58,6 +58,7 @@ class Node:
 
     @property
     def is_empty(self) -> bool:
+        """Whether there is no value."""
         return self.kind == "null" or not self._node.value
 
     def mapping(self, known: Sequence[str] | None = None, faults: Faults | None = None) -> dict[str, Node]:
