@@ -5,8 +5,8 @@
 
 FAULTS_SETTINGS=TEXT in the environment tries all rows whose name has that text, with all their playbooks; PLAYBOOK/TEXT
 with that one alone; several stand with semicolons between them. FAULTS_REST=1 leaves out what was right in an earlier
-run: each verdict is added to VERDICTS when it is known, so that a long run can be stopped and go on. The short form takes
-turns: FAULTS_TURN=N is one of them, else the day decides.
+run: each verdict is added to VERDICTS when it is known, so that a long run can be stopped and go on.
+The short form takes turns: FAULTS_TURN=N is one of them, else the day decides.
 """
 
 from __future__ import annotations
