@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -32,6 +33,9 @@ FORMS = {
     "str": "a text",
 }
 
+# One element of deploy_batches.
+BATCH = re.compile(r"[1-9][0-9]*|([1-9][0-9]?|100)%")
+
 
 class Unfit(Exception):
     """A value is not what its option wants; the message says what would be."""
@@ -55,6 +59,8 @@ def settle(name: str, value: Any, option: Mapping[str, Any], local: bool) -> Any
         raise Unfit(f"one of {', '.join(option['choices'])}")
     if kind == "int" and not LEAST.get(name, settled) <= settled <= MOST.get(name, settled):
         raise Unfit(f"a whole number from {LEAST[name]} on" + (f" to {MOST[name]}" if name in MOST else ""))
+    if name == "deploy_batches" and not (settled and all(BATCH.fullmatch(batch) for batch in settled)):
+        raise Unfit("numbers of hosts or percentages such as 5, 30% or [1, 10%, 100%]")
     _names(name, settled)
     return settled
 

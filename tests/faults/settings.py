@@ -4,11 +4,14 @@
 """Ansible as people set it: each run ends, leaves every host and speaks of it as the table settings_*.yml says.
 
 FAULTS_SETTINGS=TEXT in the environment tries all rows whose name has that text, with all their playbooks; PLAYBOOK/TEXT
-with that one alone. The short form takes turns: FAULTS_TURN=N is one of them, else the day decides.
+with that one alone; several stand with semicolons between them. FAULTS_REST=1 leaves out what was right in an earlier
+run: each verdict is added to VERDICTS when it is known, so that a long run can be stopped and go on.
+The short form takes turns: FAULTS_TURN=N is one of them, else the day decides.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import time
@@ -21,6 +24,7 @@ from tally import Tally
 
 PROMISE = "Ansible as people set it: exit status, state of every host and what is said of each, as they should be"
 CHECKOUT = Path(__file__).resolve().parents[2]
+VERDICTS = CHECKOUT / ".cache/faults/settings.jsonl"
 # Runs of the short form beside those that tell most.
 OTHERS = 4
 
@@ -34,11 +38,12 @@ def run(_world: World, share: Share) -> Tally:
     rows, only = load(), os.environ.get("FAULTS_SETTINGS", "")
     turn = int(os.environ.get("FAULTS_TURN", time.gmtime().tm_yday))
     if only:
-        playbook, _number, name = only.rpartition("/")
-        cases = every([row for row in rows if name in row.name])
-        cases = [case for case in cases if playbook in ("", case.playbook)]
+        cases = [case for case in every(rows) if any(_is_meant(case, text) for text in only.split(";"))]
     else:
         cases = every(rows) if share.long else some(rows, turn, OTHERS)
+    if os.environ.get("FAULTS_REST"):
+        right = _right()
+        cases = [case for case in cases if str(case) not in right]
     missing = {row.needs for row in rows if row.needs and not installed(row.needs)}
     cases = [case for case in cases if not {row.needs for row in case.rows} & missing]
     tally.notes += [f"{name}, which is not installed beside Ansible" for name in sorted(missing)]
@@ -57,6 +62,26 @@ def run(_world: World, share: Share) -> Tally:
 
 
 def _try(tally: Tally, site: Site, case: Case) -> None:
-    found = site.run(case)
-    tally.case(str(case), faults(case, found))
+    found = faults(case, site.run(case))
+    tally.case(str(case), found)
+    with VERDICTS.open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"case": str(case), "ansible": _ansible(), "faults": found}) + "\n")
     tally.counts[f"runs: {case.playbook}"] += 1
+
+
+def _is_meant(case: Case, text: str) -> bool:
+    playbook, _slash, name = text.strip().rpartition("/")
+    return playbook in ("", case.playbook) and any(name in row.name for row in case.rows)
+
+
+def _ansible() -> str:
+    return os.environ.get("FAULTS_ANSIBLE", "")
+
+
+def _right() -> set[str]:
+    """Return the cases whose last verdict with this Ansible was that all is well."""
+    if not VERDICTS.exists():
+        return set()
+    verdicts = [json.loads(line) for line in VERDICTS.read_text(encoding="utf-8").splitlines()]
+    last = {verdict["case"]: verdict["faults"] for verdict in verdicts if verdict["ansible"] == _ansible()}
+    return {case for case, found in last.items() if not found}

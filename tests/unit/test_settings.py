@@ -48,6 +48,12 @@ def _settled(name: str, value: Any, local: bool = True) -> Any:
         ("deploy_envs", 2004, ["2004"]),
         ("build_envs", '[{"name": "demo"}, "runtime"]', [{"name": "demo"}, "runtime"]),
         ("deploy_keep", "3", 3),
+        ("deploy_batches", "5", ["5"]),
+        ("deploy_batches", 5, ["5"]),
+        ("deploy_batches", "30%", ["30%"]),
+        ("deploy_batches", "[1, 5]", ["1", "5"]),
+        ("deploy_batches", "[1, 10%, '100%']", ["1", "10%", "100%"]),
+        ("deploy_batches", "1, 50%", ["1", "50%"]),
         ("deploy_facts", "yes", True),
         ("deploy_facts", "false", False),
         ("deploy_releases", "demo=1-1c0ffee5", {"demo": "1-1c0ffee5"}),
@@ -78,6 +84,14 @@ def test_a_value_in_the_type_of_its_option(name: str, value: Any, wanted: Any) -
         ("deploy_keep", True, "a whole number"),
         ("deploy_keep", 0, "from 1 on"),
         ("deploy_keep", -1, "from 1 on"),
+        ("deploy_batches", "", "a list"),
+        ("deploy_batches", True, "a list"),
+        ("deploy_batches", [], "numbers of hosts or percentages"),
+        ("deploy_batches", "0", "numbers of hosts or percentages"),
+        ("deploy_batches", "all", "numbers of hosts or percentages"),
+        ("deploy_batches", "[1, 101%]", "numbers of hosts or percentages"),
+        ("deploy_batches", [2.5], "numbers of hosts or percentages"),
+        ("deploy_batches", "{'a': 1}", "a list"),
         ("deploy_max_failed", 101, "from 0 on to 100"),
         ("deploy_facts", "maybe", "true or false"),
         ("deploy_facts", [True], "true or false"),
@@ -297,3 +311,19 @@ def test_mitogen_is_refused_by_its_name() -> None:
     assert of.connection_fault(type("Own", (), {})) == []
     (fault,) = of.connection_fault(type("Connection", (mitogens,), {"__module__": "ansible.plugins.connection.ssh"}))
     assert (fault.name, fault.found) == ("strategy", "one of mitogen's")
+
+
+@pytest.mark.parametrize("given", ["5", "[1, 50%]"])
+def test_batches_by_e_are_taken_as_a_list(host: Host, given: str) -> None:
+    settings = host.signed(host.bring(1, env="runtime", tree=RUNTIME), host.bring(1))
+    done = host.play("airgap.conda.deploy", "-e", f"deploy_batches='{given}'", **settings)
+    assert done.returncode == 0, done.output
+
+
+def test_batches_that_cannot_be_meant_are_refused_before_the_first_change(host: Host) -> None:
+    host.bring(1, env="runtime", tree=RUNTIME)
+    settings = {**host.signed(host.make(1)), "deploy_keep": "x"}
+    done = host.play("airgap.conda.deploy", "-e", "deploy_batches=0", **settings)
+    assert done.returncode != 0
+    assert "Found: deploy_keep: 'x'; deploy_batches: '0'. " in done.output
+    assert not host.store.current("demo")
