@@ -18,6 +18,7 @@ _MINIMAL = re.compile(r"(?P<host>\S+) \| (?P<how>SUCCESS|CHANGED|SKIPPED|FAILED!
 _BETWEEN = re.compile(r"(PLAY|TASK|RUNNING HANDLER|NO MORE HOSTS|META:|\[WARNING\]|\[ERROR\]|\[DEPRECATION)")
 _RECAP = re.compile(r"^(\S+) +: ok=\d+ .*unreachable=(\d+) +failed=(\d+)", re.MULTILINE)
 _IGNORED = re.compile(r"^\.\.\.ignoring", re.MULTILINE)
+_ENDED = re.compile(r"^(?:\[ERROR\]: |ERROR! ).*|User interrupted execution$", re.MULTILINE)
 _BAD = ("fatal", "failed", "FAILED!", "UNREACHABLE!")
 
 
@@ -57,8 +58,8 @@ def reasons(output: str, host: str, others: tuple[str, ...] = ("localhost",)) ->
 
 
 def failures(output: str) -> list[str]:
-    """Return all that failed, of any host."""
-    return [word.text for word in words(output) if word.bad]
+    """Return all that failed, of any host, and what ended the run as a whole."""
+    return [word.text for word in words(output) if word.bad] + _ENDED.findall(output)
 
 
 def seen(output: str, host: str) -> bool:
