@@ -53,6 +53,10 @@ def stop(process: subprocess.Popen[bytes]) -> None:
         process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(GRACE)
+    if process.poll() is None:  # a keeper that was stopped: what it started is still below it, in whatever session
+        for below in _keeper.below(process.pid):
+            with contextlib.suppress(OSError):
+                os.kill(below, signal.SIGKILL)
     with contextlib.suppress(OSError):
         os.killpg(process.pid, signal.SIGKILL)  # a keeper that was stopped; what a killed one left
     try:

@@ -1,7 +1,7 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Read a file and what is packed in it, once and in pieces: gzip, bzip2, xz, zstd, tar and zip, in each other too."""
+"""Read a file and what is packed in it, once and in pieces: gzip, bzip2, xz, zstd, zlib, tar, ar, zip."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ _LEAST = 4 << 10
 _IN_MEMORY = 16 << 20
 _MAGIC = {
     b"\x1f\x8b\x08": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"PK\x03\x04": "zip",
+    b"\x5d\x00\x00": "xz", b"!<arch>\n": "ar", **dict.fromkeys((b"x\x01", b"x^", b"x\x9c", b"x\xda"), "zlib"),
 }  # fmt: skip
 _TAR = slice(257, 262)
 _HEAD = 512
@@ -111,8 +112,8 @@ def _read(
             with tempfile.SpooledTemporaryFile(_IN_MEMORY) as spool:
                 shutil.copyfileobj(source, spool, BLOCK)
                 _members(_zip(cast("IO[bytes]", spool)), name, look_at, spend, depth)
-        elif kind == "tar":
-            _members(_tar(source), name, look_at, spend, depth)
+        elif kind in ("tar", "ar"):
+            _members(_tar(source) if kind == "tar" else _ar(source), name, look_at, spend, depth)
         elif kind and kind != "zip":
             _members(_single(kind, source), name, look_at, spend, depth)
     except TooMuch:
@@ -174,6 +175,52 @@ def _tar(stream: IO[bytes]) -> Iterator[tuple[str, IO[bytes]]]:
                 yield info.name, member
 
 
+class _Part:
+    """The next ``left`` bytes of a stream."""
+
+    def __init__(self, stream: IO[bytes], left: int) -> None:
+        self._stream, self._left = stream, left
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._stream.read(min(self._left, BLOCK if size < 0 else size))
+        self._left -= len(data)
+        return data
+
+
+def _ar(stream: IO[bytes]) -> Iterator[tuple[str, IO[bytes]]]:
+    """Yield the members of an archive of ar, as Debian's packages and static libraries are."""
+    at = _whole(stream, 8)
+    while len(at := _whole(stream, 60)) == 60 and at.endswith(b"`\n"):
+        size = int(at[48:58])
+        member = _Part(stream, size)
+        yield at[:16].decode("utf-8", "replace").strip().rstrip("/"), cast("IO[bytes]", member)
+        while member.read():
+            pass
+        _whole(stream, size % 2)
+
+
+def _whole(stream: IO[bytes], size: int) -> bytes:
+    data = b""
+    while len(data) < size and (piece := stream.read(size - len(data))):
+        data += piece
+    return data
+
+
+class _Inflated:
+    """What a bare stream of zlib unpacks to, in pieces."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream, self._unpack = stream, zlib.decompressobj()
+
+    def read(self, _size: int = -1) -> bytes:
+        while not self._unpack.eof:
+            data = self._unpack.unconsumed_tail or self._stream.read(BLOCK)
+            plain = self._unpack.decompress(data, BLOCK)
+            if plain or not data:
+                return plain
+        return b""
+
+
 def _single(kind: str, stream: IO[bytes]) -> Iterator[tuple[str, IO[bytes]]]:
     if kind == "zstd":
         import zstandard
@@ -181,6 +228,9 @@ def _single(kind: str, stream: IO[bytes]) -> Iterator[tuple[str, IO[bytes]]]:
         decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 30)
         with decompressor.stream_reader(stream, read_across_frames=True, closefd=False) as plain:
             yield "", cast("IO[bytes]", plain)
+        return
+    if kind == "zlib":
+        yield "", cast("IO[bytes]", _Inflated(stream))
         return
     opened: Any = {"gzip": gzip.GzipFile, "bzip2": bz2.BZ2File, "xz": lzma.LZMAFile}[kind]
     with opened(**{"fileobj" if kind == "gzip" else "filename": stream}, mode="rb") as plain:

@@ -21,12 +21,14 @@ from urllib.parse import unquote
 
 from ansible_collections.airgap.conda.plugins.module_utils._auth import known_secrets
 from ansible_collections.airgap.conda.plugins.module_utils._secret_forms import is_weak
+from ansible_collections.airgap.conda.plugins.module_utils._secret_settings import NAME
 
 # Files, with what the XDG variables name in braces. Those of the machine begin with a slash.
 PLACES = (
-    # pip, twine, uv, Poetry
+    # pip, twine, uv, Poetry, PDM, Hatch
     "{config}/pip/pip.conf", "~/.pip/pip.conf", "~/.pypirc", "{config}/uv/uv.toml", "{data}/uv/credentials/*",
-    "{config}/pypoetry/*.toml", "/etc/pip.conf", "/etc/xdg/pip/pip.conf", "/etc/uv/uv.toml", "/etc/xdg/uv/uv.toml",
+    "{config}/pypoetry/*.toml", "{config}/pdm/config.toml", "{config}/hatch/config.toml", "/etc/pip.conf",
+    "/etc/xdg/pip/pip.conf", "/etc/uv/uv.toml", "/etc/xdg/uv/uv.toml",
     # conda, mamba, anaconda-client
     "~/.condarc", "~/.conda/.condarc", "~/.conda/condarc", "~/.conda/condarc.d/*", "{config}/conda/.condarc",
     "{config}/conda/condarc", "{config}/conda/condarc.d/*", "/etc/conda/.condarc", "/etc/conda/condarc",
@@ -35,30 +37,39 @@ PLACES = (
     "~/.continuum/anaconda-client/tokens/*", "{data}/binstar/*.token", "{data}/anaconda-client/tokens/*",
     "~/.anaconda/*",
     # rattler, pixi
-    "~/.rattler/credentials.json", "{config}/rattler/config.toml", "~/.pixi/config.toml", "{config}/pixi/config.toml",
-    "/etc/pixi/config.toml",
+    "~/.rattler/credentials.json", "{config}/rattler/config.toml", "~/.pixi/config.toml",
+    "{config}/pixi/config.toml", "/etc/pixi/config.toml",
     # git and those who serve it
     "~/.git-credentials", "{config}/git/credentials", "~/.gitconfig", "{config}/git/config", "/etc/gitconfig",
-    "{config}/gh/hosts.yml", "{config}/glab-cli/config.yml",
-    # npm, yarn
-    "~/.npmrc", "~/.yarnrc", "~/.yarnrc.yml", "/etc/npmrc", "/usr/etc/npmrc", "/usr/local/etc/npmrc",
+    "{config}/gh/hosts.yml", "{config}/glab-cli/config.yml", "{config}/hub", "{config}/tea/config.yml",
+    "~/.jfrog/*.conf*", "{config}/composer/auth.json",
+    # npm, yarn, bun, pnpm
+    "~/.bunfig.toml", "{config}/pnpm/rc", "~/.npmrc", "~/.yarnrc", "~/.yarnrc.yml", "/etc/npmrc", "/usr/etc/npmrc",
+    "/usr/local/etc/npmrc",
     # netrc, apt
     "~/.netrc", "~/_netrc", "/etc/apt/auth.conf", "/etc/apt/auth.conf.d/*", "/etc/apt/apt.conf",
     "/etc/apt/apt.conf.d/*",
     # podman, docker
     "{runtime}/containers/auth.json", "{config}/containers/auth.json", "~/.docker/config.json", "~/.dockercfg",
+    # databases, clusters, other languages' packages
+    "~/.pgpass", "~/.my.cnf", "~/.kube/config", "~/.terraformrc", "~/.terraform.d/credentials.tfrc.json",
+    "~/.vault-token", "~/.cargo/credentials", "~/.cargo/credentials.toml", "~/.m2/settings.xml",
+    "~/.gradle/gradle.properties", "~/.Renviron",
     # proxies
-    "~/.curlrc", "{config}/curlrc", "~/.wgetrc", "/etc/wgetrc", "/etc/environment", "/etc/profile.d/*.sh",
+    "~/.curlrc", "{config}/curlrc", "~/.wgetrc", "/etc/wgetrc", "~/.aria2/aria2.conf", "/etc/environment",
+    "/etc/profile.d/*.sh", "{config}/environment.d/*.conf",
     # clouds, Hugging Face
-    "~/.aws/credentials", "~/.aws/config", "{config}/gcloud/application_default_credentials.json",
-    "{cache}/huggingface/token", "{cache}/huggingface/stored_tokens", "~/.huggingface/token", "~/.kaggle/kaggle.json",
+    "~/.aws/credentials", "~/.aws/config", "~/.aws/sso/cache/*.json", "~/.azure/*.json", "~/.oci/config", "~/.boto",
+    "~/.s3cfg", "{config}/rclone/rclone.conf", "~/.databrickscfg", "{config}/wandb/settings",
+    "~/.kaggle/access_token", "{config}/gcloud/application_default_credentials.json", "{cache}/huggingface/token",
+    "{cache}/huggingface/stored_tokens", "~/.huggingface/token", "~/.kaggle/kaggle.json",
 )  # fmt: skip
 # Variables that name such a file, and those that name a folder with one.
 NAMED = (
     "PIP_CONFIG_FILE", "UV_CONFIG_FILE", "CONDARC", "MAMBARC", "NETRC", "RATTLER_AUTH_FILE", "GIT_CONFIG_GLOBAL",
     "GIT_CONFIG_SYSTEM", "NPM_CONFIG_USERCONFIG", "npm_config_userconfig", "NPM_CONFIG_GLOBALCONFIG",
     "REGISTRY_AUTH_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE", "GOOGLE_APPLICATION_CREDENTIALS",
-    "HF_TOKEN_PATH", "WGETRC",
+    "HF_TOKEN_PATH", "WGETRC", "PGPASSFILE", "KUBECONFIG", "R_ENVIRON_USER", "BOTO_CONFIG", "DATABRICKS_CONFIG_FILE",
 )  # fmt: skip
 FOLDERS = {
     "CONDA_ROOT": (".condarc", "condarc", "condarc.d/*"), "CONDA_PREFIX": (".condarc", "condarc", "condarc.d/*"),
@@ -86,16 +97,21 @@ _USERINFO = re.compile(r"://([^/@:\s'\"]*)(?::([^/\s'\"]*|(?!\d{1,5}/)[^@\s'\"]*
 _CHANNEL = re.compile(r"://[^\s/'\"]+/t/([^/\s'\"]+)")
 _PROXY = re.compile(r"(?i)proxy[\w-]*[\"']?[\s=:]+[\"']?(?!\w+://)([^\s:@/'\"]+):([^\s'\"]+)@")
 _CURL = re.compile(r"(?im)^\s*-*(?:proxy-?)?(?:user\s*[=:\s]|u\s)\s*[\"']?([^\s:\"']+):([^\s\"']+)")
-_HEADER = re.compile(r"(?i)authorization[\"']?\s*[:=]\s*[\"']?(?:basic|bearer|token)\s+([^\s\"']+)")
+_HEADER = re.compile(r"(?i)(?:authorization|auth_header)[\"']?\s*[:=]\s*[\"']?(?:basic|bearer|token)\s+([^\s\"']+)")
 _QUOTED = r"\"(?:\\.|[^\"\\\n])*\"|'[^'\n]*'"
 _NETRC = re.compile(rf"(?:\blogin\s+({_QUOTED}|\S+)\s+)?\bpassword\s+({_QUOTED}|\S+)")
-# How the name of a setting or variable ends that is a secret.
-_SETTING_NAME = (
-    r"(?:passw(?:or)?d|passphrase|(?<![A-Za-z])(?:pass|auth)|(?<=[_.-])pwd|secret|token|auth_?ident|api_?key"
-    r"|secret_?(?:access_?)?key|private_?key)"
+_SETTING = re.compile(rf"(?i)(?:{NAME}|bearer)[\"']?\s*[=:]\s*({_QUOTED}|[^\s,;'\"{{}}\[\]]+)")
+_ELEMENT = re.compile(rf"(?i){NAME}>([^<\s]+)</")
+_SECRET_VARIABLE = re.compile(rf"(?i)(?:{NAME}|pass|(?<!old)(?<=.)pwd|credentials?|cookie)$")
+# A key may be many things; a long one with digits is meant to be kept, but for those that name who signs.
+_KEY_VARIABLE = re.compile(r"(?i)(?<!gpg)(?<!public)[_.-]key$")
+# A header of a request whose name says it.
+_OTHER_HEADER = re.compile(
+    r"(?i)header[\"']?\s*[=:]\s*[\"']?[\w-]*(?:key|token|auth|api|cookie|secret)[\w-]*:\s*([^\s\"']+)"
 )
-_SETTING = re.compile(rf"(?i){_SETTING_NAME}[\"']?\s*[=:]\s*({_QUOTED}|[^\s,;'\"{{}}\[\]]+)")
-_SECRET_VARIABLE = re.compile(rf"(?i){_SETTING_NAME}$")
+_ENCODED = re.compile(r"\"([A-Za-z0-9+/_-]{24,}={0,2})\"")
+# host:port:database:user:password of .pgpass
+_PGPASS = re.compile(r"(?m)^(?!#)(?:[^:\\\n]|\\.)*(?::(?:[^:\\\n]|\\.)*){3}:(\S+)$")
 # What a git configuration takes in, and where its store of credentials is.
 _GIT_FILES = re.compile(r"(?m)store\s+--file[=\s]+[\"']?([^\s\"']+)|^\s*path\s*=\s*[\"']?([^\s\"']+)")
 
@@ -108,13 +124,17 @@ def credentials_of(file: str | None) -> tuple[str, ...]:
     found = known_secrets(file)
     for name, value in os.environ.items():
         found |= secrets_of(f"{name}={value}\n")
-        if _SECRET_VARIABLE.search(name):
+        if _SECRET_VARIABLE.search(name) or (_KEY_VARIABLE.search(name) and _is_token(value)):
             found |= _with_decoded(value)
     for name, text in _texts():
         found |= secrets_of(text)
         if re.search(r"netrc|auth\.conf", name.lower()) or name == os.environ.get("NETRC"):
             found |= {part for match in _NETRC.finditer(text) for part in _netrc(match[1], match[2])}
-        if name.endswith(("/token", ".token")) or name == os.environ.get("HF_TOKEN_PATH"):
+        if name.endswith("pgpass") or name == os.environ.get("PGPASSFILE"):
+            found |= set(_PGPASS.findall(text))
+        if name.endswith("/kaggle.json"):
+            found |= set(re.findall(r"\"key\"\s*:\s*\"([^\"]+)\"", text))
+        if name.endswith("token") or name == os.environ.get("HF_TOKEN_PATH"):
             found.add(text.strip())
     return tuple(sorted(text for text in found if _is_secret(text)))
 
@@ -134,6 +154,11 @@ def secrets_of(text: str) -> set[str]:
     for match in _SETTING.finditer(text):
         for value in _unquoted(match[1]):
             found |= _with_decoded(value)
+    found |= {match[1] for match in _OTHER_HEADER.finditer(text) if _is_token(match[1])}
+    found |= {match[1] for match in _ELEMENT.finditer(text)}
+    for match in _ENCODED.finditer(text):
+        for inner in _with_decoded(match[1]) - {match[1]}:
+            found |= secrets_of(inner) if inner.startswith("{") else set()
     return {value for value in found if not value.startswith(("${", "<", "{"))}
 
 

@@ -24,6 +24,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._errors import Airgap
 from ansible_collections.airgap.conda.plugins.module_utils._files import BLOCK
 from ansible_collections.airgap.conda.plugins.module_utils._release import ERROR, Finding
 from ansible_collections.airgap.conda.plugins.module_utils._secret_forms import CREDENTIAL, Known
+from ansible_collections.airgap.conda.plugins.module_utils._secret_unfolded import unfolded
 from ansible_collections.airgap.conda.plugins.module_utils._site import site_folders
 from ansible_collections.airgap.conda.plugins.module_utils._urls import without_credentials
 
@@ -139,8 +140,11 @@ class _Look:
             self._plain_only = not self._own and data.startswith(_ELF)
         block = self._tail + data if self._tail else data
         self._tail = block[max(0, len(block) - self._overlap) :]
-        texts = [block, _secret_shapes.narrowed(block)] if self._own else [block]
-        for text in filter(None, texts):
+        texts = [block]
+        if self._own:
+            texts += filter(None, [_secret_shapes.narrowed(block)])
+            texts += [more for text in texts for more in unfolded(text)]
+        for text in texts:
             found = [self._known.kind_in(text, self._own, self._plain_only)] if self._known else []
             if self._shapes:
                 found += _secret_shapes.shapes_in(text, self._name)

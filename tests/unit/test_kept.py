@@ -128,10 +128,12 @@ def test_a_program_ends_with_its_keeper(folder: Path) -> None:
     assert left(started(folder)) == []
 
 
-def test_a_keeper_that_is_stopped_is_not_waited_for(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("way", ["itself", "in a session of its own"])
+def test_a_keeper_that_is_stopped_is_not_waited_for(folder: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
     monkeypatch.setattr(_kept, "GRACE", 0.2)
+    sleeper = SLEEPER if way == "itself" else f"setsid sh -c '{SLEEPER}' sh $1; exec sleep 60"
     clock = time.monotonic()
-    outcome = _probe.run(["/bin/sh", "-c", f"kill -STOP $PPID; {SLEEPER}", "sh", str(folder)], deadline=1)
+    outcome = _probe.run(["/bin/sh", "-c", f"kill -STOP $PPID; {sleeper}", "sh", str(folder)], deadline=1)
     assert (outcome.returncode, time.monotonic() - clock < 5) == (None, True)
     assert left(started(folder)) == []
 

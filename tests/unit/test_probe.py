@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils import _kept, _probe
+from ansible_collections.airgap.conda.plugins.module_utils import _keeper, _kept, _probe
 
 DEADLINE = 0.5
 
@@ -105,6 +105,7 @@ def test_a_process_that_cannot_be_killed_is_left_behind(monkeypatch: pytest.Monk
     killed: list[int] = []
     with monkeypatch.context() as patch:
         patch.setattr(os, "killpg", lambda pid, _signal: killed.append(pid))
+        patch.setattr(_keeper, "below", lambda _process: [])
         patch.setattr(subprocess.Popen, "terminate", lambda _process: None)
         patch.setattr(_kept, "GRACE", 0.2)
         start = time.monotonic()

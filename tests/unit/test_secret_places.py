@@ -56,6 +56,15 @@ VARIABLES = {
     "TWINE_PASSWORD": "canary+7f3a9c",
     "AWS_SECRET_ACCESS_KEY": "canary+7f3a9c",
     "CI_JOB_TOKEN": "canary+7f3a9c",
+    "GITHUB_PAT": "canary+7f3a9c",
+    "ARTIFACTORY_KEY": "canary+7f3a9c",
+    "SIGNING_KEY": "canary+7f3a9c",
+    "DBPASS": "canary+7f3a9c",
+    "MYSQL_PWD": "canary+7f3a9c",
+    "PROXY_CREDENTIALS": "canary+7f3a9c",
+    "AZURE_STORAGE_CONNECTION_STRING": "AccountName=a;AccountKey=canary+7f3a9c;",
+    "AUTH_HEADER": "Bearer canary+7f3a9c",
+    "GIT_CONFIG_PARAMETERS": "'http.extraheader=PRIVATE-TOKEN: canary+7f3a9c'",
     "DOCKER_AUTH_CONFIG": json.dumps({"auths": {"host": {"auth": encoded("me:canary+7f3a9c")}}}),
 }
 FILES = {
@@ -71,6 +80,9 @@ FILES = {
         {"host": {"type": "BasicHTTPAuthentication", "user": "me", "password": encoded("canary+7f3a9c")}}
     ),
     ".continuum/anaconda-client/tokens/https%3A%2F%2Fhost.token": "canary+7f3a9c",
+    ".anaconda/keyring": json.dumps(
+        {"Anaconda Cloud": {"host": encoded(json.dumps({"domain": "host", "api_key": CANARY}))}}
+    ),
     ".rattler/credentials.json": '{"host.example": {"BearerToken": "canary+7f3a9c"}}',
     ".pixi/config.toml": '[proxy-config]\nhttps = "http://me:canary+7f3a9c@proxy.example"\n',
     ".git-credentials": "https://me:canary%2b7f3a9c@git.example\n",
@@ -88,6 +100,19 @@ FILES = {
     ".wgetrc": "http_password = canary+7f3a9c\n",
     ".aws/credentials": "[default]\naws_access_key_id = AKIA\naws_secret_access_key = canary+7f3a9c\n",
     ".cache/huggingface/token": "canary+7f3a9c\n",
+    ".kaggle/kaggle.json": '{"username": "me", "key": "canary+7f3a9c"}',
+    ".kaggle/access_token": "canary+7f3a9c\n",
+    ".config/pdm/config.toml": '[repository.corp]\nusername = "me"\npassword = "canary+7f3a9c"\n',
+    ".config/hub": "github.com:\n- user: me\n  oauth_token: canary+7f3a9c\n",
+    ".bunfig.toml": '[install.registry]\ntoken = "canary+7f3a9c"\n',
+    ".pgpass": "host:5432:*:me:canary+7f3a9c\n",
+    ".my.cnf": "[client]\npassword = canary+7f3a9c\n",
+    ".Renviron": "CORP_PAT=canary+7f3a9c\n",
+    ".kube/config": "users:\n- user:\n    token: canary+7f3a9c\n",
+    ".vault-token": "canary+7f3a9c",
+    ".m2/settings.xml": "<server><password>canary+7f3a9c</password></server>",
+    ".databrickscfg": "[DEFAULT]\ntoken = canary+7f3a9c\n",
+    ".aws/sso/cache/a.json": '{"accessToken": "canary+7f3a9c"}',
 }
 
 
@@ -97,6 +122,18 @@ def test_what_a_variable_holds_is_known(monkeypatch: pytest.MonkeyPatch, name: s
     assert credentials_of(None) == ()
     monkeypatch.setenv(name, VARIABLES[name])
     assert CANARY in credentials_of(None)
+
+
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("GPG_KEY", "A035C8C19219BA821ECEA86B64E628F8D684696D"), ("SSH_PUBLIC_KEY", "AAAAC3NzaC1lZDI1"),
+     ("SORT_KEY", "name"),
+     ("OLDPWD", "/nowhere/7f3a9c"), ("BYPASS", "true")],
+)  # fmt: skip
+def test_what_only_sounds_like_a_secret_is_none(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    assert credentials_of(None) == ()
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -110,7 +147,11 @@ def test_what_a_file_holds_is_known(home: Path, name: str) -> None:
 def test_what_a_variable_names_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     inside = _secret_places.FOLDERS.get(name, ("named",))[-1].replace("*", "any")
     content = {"token": CANARY, "stored_tokens": f"hf_token = {CANARY}"}.get(inside, f"password = {CANARY}\n")
-    content = {"NETRC": f"machine host password {CANARY}", "HF_TOKEN_PATH": CANARY}.get(name, content)
+    content = {
+        "NETRC": f"machine host password {CANARY}",
+        "HF_TOKEN_PATH": CANARY,
+        "PGPASSFILE": f"*:*:*:me:{CANARY}",
+    }.get(name, content)
     if name == "RATTLER_AUTH_FILE":
         content = json.dumps({"host": {"CondaToken": CANARY}})
     write_tree(tmp_path / "elsewhere", {inside: content})

@@ -9,7 +9,13 @@ import codecs
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils._secret_shapes import KINDS, SETTING, narrowed, shapes_in
+from ansible_collections.airgap.conda.plugins.module_utils._secret_shapes import (
+    KINDS,
+    SETTING,
+    TOKEN,
+    narrowed,
+    shapes_in,
+)
 
 # Each is put together here, so that no scanner of this repository takes it for real.
 KEY = "PRIVATE " + "KEY"
@@ -34,6 +40,10 @@ EXAMPLES = {
         "PuTTY-User-Key-" + "File-3: ssh-ed25519",
         "AGE-SECRET-" + "KEY-1" + "Q" * 58,
         f"---- BEGIN SSH2 ENCRYPTED {KEY} ----",
+        "untrusted comment: minisign encrypted " + "secret key\nRWRTY0Iy",
+        "(21:protected-private-" + "key(3:ecc(",
+        "[Interface]\nPrivate" + "Key = " + MIXED * 2 + "abc=",
+        '{"kty": "EC", "crv": "P-256", "d": "' + MIXED * 2 + 'abc"}',
     ],
     "an AWS access key": ["AKIA" + "Z2J4QK7MXTRVN3PD", "ASIA" + "Z2J4QK7MXTRVN3PD"],
     "an AWS secret key": [
@@ -57,6 +67,11 @@ EXAMPLES = {
         "extraheader = AUTHORIZATION: basic " + "eDpwYTU1d29yZA==",
         '{"auths": {"h": {"auth": "' + 'bWU6cGE1NXdvcmQ="}}}',
     ],
+    "an address with a signature in it": [
+        "https://a.blob.example/c?sv=2022&sig=" + MIXED * 2 + "ab%2B%3D",
+        "https://b.s3.example/k?X-Amz-Signature=" + "0a" * 32,
+    ],
+    "a hashed password": ["me:$6$" + "salt$" + MIXED * 4, "me:$apr1$" + "a1B2c3D4$" + MIXED + "ab"],
     "a password for netrc": [
         "machine host.example\n  login me\n  password " + "geheim",
         'default login me password "' + 'ge heim"',
@@ -70,8 +85,58 @@ EXAMPLES = {
         "dapi" + "0a" * 16,
         "hvs." + MIXED * 2,
         "pfx_" + MIXED,
+        "xapp-" + "1-A0B1C2D3E4F-1234567890123-" + MIXED,
+        "https://hooks.slack.com/" + "workflows/T0/A0/1/" + MIXED,
+        "sk-" + "or-v1-" + "0a" * 32,
+        "sk-" + "admin-" + MIXED,
+        "sk-" + "a1B2" * 12,
+        "sk-" + "0a" * 16,
+        "gsk_" + MIXED * 2,
+        "nvapi-" + MIXED * 3,
+        "lsv2_pt_" + "0a" * 16 + "_0123456789",
+        "a1B2c3D4e5F6g7." + "atlasv1." + MIXED * 3,
+        "shpat_" + "0a" * 16,
+        "SharedAccess" + "Key=" + MIXED * 2 + "abc=",
         "eyJ" + "hbGciOiJIUzI1NiJ9.eyJ" + "zdWIiOiIxMjM0In0." + MIXED,
     ],
+}
+# No service that is known; a word in front, and many characters at random.
+FORMS = ["corp_" + MIXED * 2, "new-service-v1-" + MIXED * 2 + "a"]
+ANYWHERE = [
+    "export WANDB_API_KEY=" + "0a" * 20,
+    "DB_PASSWORD='c0rrect-horse' psql",
+    "setenv DB_PASSWORD c0rrect-horse",
+    "set -gx DB_PASSWORD c0rrect-horse",
+    "Environment=DB_PASSWORD=c0rrect-horse",
+    'password = "c0rrect-horse"',
+    "os.environ['DB_PASSWORD'] = 'c0rrect-horse'",
+    'Sys.setenv(GITHUB_PAT="' + "0a" * 20 + '")',
+    '{"source": ["api_key = \\"' + MIXED + '\\""]}',
+    "tool --password c0rrect-horse --verbose",
+    "tool --token=" + MIXED,
+    "curl -u me:c0rrect-horse https://host.example",
+    "sshpass -p c0rrect-horse ssh host",
+    'curl -H "X-API-Key: ' + MIXED + '" https://host.example',
+    "PRIVATE-TOKEN: " + MIXED,
+    "jdbc:postgresql://host/db?user=me&password=c0rrect-horse",
+]
+FILES = {
+    ".env.production": "DB_PASSWORD=geheim\n",
+    ".Renviron": "DB_PASSWORD=geheim\n",
+    ".pgpass": "host:5432:*:me:geheim\n",
+    ".my.cnf": "[client]\npassword=geheim\n",
+    "kubeconfig": "user:\n  token: geheim\n",
+    "main.tf": 'password = "geheim"\n',
+    "a.tfvars": 'db_password = "geheim"\n',
+    "settings.xml": "<password>geheim</password>",
+    "NuGet.config": '<add key="ClearTextPassword" value="geheim" />',
+    "rclone.conf": "[r]\npass = geheim\n",
+    "odbc.ini": "PWD=geheim\n",
+    "a.yml": "password: >-\n  geheim\n",
+    "b.yml": "secret-access-key: geheim\n",
+    "c.yml": 'password: "a#b;c,d(e)"\n',
+    "a.env": "PASSWORD=pa$$word\n",
+    "a.json": '{"config": "{\\"password\\": \\"geheim\\"}"}',
 }
 SETTINGS = [
     "[pypi]\nusername = me\npassword = geheim\n",
@@ -113,6 +178,21 @@ NONE = [
 ]
 
 
+PROGRAMS = [
+    "password = getpass.getpass(prompt1)",
+    "token = self.tokens[0]",
+    'token: "access_token"',
+    '"password": "password1"',
+    "api_key=os.environ['API_KEY_2']",
+    "parser.add_argument('--token', default='bearer2')",
+    "secret_key = 'your-secret-key-123'",
+    "tool --password PASSWORD2 --verbose",
+    "('private_key', 'openssl_x509_check')",
+    "lib_aB3xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+    "sha256_" + "0a" * 32,
+]
+
+
 def test_every_kind_has_an_example() -> None:
     assert set(EXAMPLES) == set(KINDS)
 
@@ -127,6 +207,26 @@ def test_the_shape_of_a_secret_is_found(kind: str, text: str) -> None:
 def test_a_password_in_a_configuration_is_found(name: str, text: str) -> None:
     assert shapes_in(text.encode(), name) == [SETTING]
     assert shapes_in(text.encode(), "lib/program.py") == []
+
+
+@pytest.mark.parametrize("text", ANYWHERE)
+def test_a_password_is_found_in_programs_and_notes_too(text: str) -> None:
+    assert shapes_in(b"x = 1\n" * 300 + text.encode() + b"\n" + b"x = 2\n" * 300, "share/notes") == [SETTING]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_password_is_found_in_the_files_of_many_programs(name: str) -> None:
+    assert shapes_in(FILES[name].encode(), f"home/{name}") == [SETTING]
+
+
+@pytest.mark.parametrize("text", FORMS)
+def test_what_has_the_form_of_a_token_is_found(text: str) -> None:
+    assert shapes_in(f"login {text}\n".encode(), "share/notes") == [TOKEN]
+
+
+@pytest.mark.parametrize("text", PROGRAMS)
+def test_what_programs_say_of_passwords_is_none(text: str) -> None:
+    assert shapes_in(text.encode(), "share/notes") == []
 
 
 @pytest.mark.parametrize("text", NONE)

@@ -9,8 +9,10 @@ import base64
 import gzip
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -131,6 +133,38 @@ def test_a_short_password_is_a_word_elsewhere_and_may_be_allowed(tmp_path: Path)
 def test_the_shape_of_a_secret_is_found_in_text_of_sixteen_bits(tmp_path: Path) -> None:
     write_tree(tmp_path, {"own": KEY.encode("utf-16"), "package": KEY.encode("utf-16")})
     assert leaks(tmp_path, records=[{"files": ["package"]}]) == [Leak("own", "a private key")]
+
+
+ENCODINGS: dict[str, Callable[[bytes], bytes]] = {
+    "base64": base64.b64encode,
+    "base64 twice": lambda data: base64.b64encode(base64.b64encode(data)),
+    "base64 in lines": lambda data: base64.encodebytes(b"x" * 60 + b"\n" + data),
+    "base64 for addresses": base64.urlsafe_b64encode,
+    "hex": lambda data: data.hex().encode(),
+    "an address": lambda data: quote(data, safe="").encode(),
+    "an address, every character": lambda data: b"".join(b"%%%02x" % byte for byte in data),
+    "JSON": lambda data: b"".join(b"\\u%04x" % byte for byte in data),
+    "a string of C": lambda data: b"".join(b"\\x%02x" % byte for byte in data),
+    "HTML": lambda data: b"".join(b"&#x%x;" % byte for byte in data),
+    "UTF-16 of base64": lambda data: base64.b64encode(data).decode().encode("utf-16-be"),
+    "base64 in gzip": lambda data: gzip.compress(base64.b64encode(data)),
+}
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_secrets_are_found_in_whatever_way_a_text_is_written(tmp_path: Path, encoding: str) -> None:
+    encode = ENCODINGS[encoding]
+    tree = {"key": encode(KEY.encode() + b"\nMIIE"), "own": encode(b'x = "geheim-' + CANARY.encode() + b'"\n')}
+    write_tree(tmp_path, tree)
+    assert {leak.path for leak in leaks(tmp_path, CANARY)} >= {"key", "own"}
+    assert {leak.kind for leak in leaks(tmp_path, CANARY)} == {"a private key", CREDENTIAL}
+
+
+def test_a_long_text_in_base64_is_read_across_blocks(tmp_path: Path) -> None:
+    text = b"nothing here\n" * 200_000 + KEY.encode() + b"\n"
+    for cut in range(4):
+        write_tree(tmp_path, {f"own{cut}": base64.b64encode(b"x" * cut + text)})
+    assert leaks(tmp_path) == [Leak(f"own{cut}", "a private key") for cut in range(4)]
 
 
 def test_byte_code_is_looked_at_when_its_source_is_not_there(tmp_path: Path) -> None:
