@@ -33,12 +33,13 @@ State = tuple[int, int, int, int]
 class Shield:
     """What keeps checks away from ``prefix``: ``folders`` for ``_probe.run``; without any, two looks at the tree.
 
-    ``concerns`` are what was found and put right.
+    ``concerns`` are what was found and put right. What was added is put into ``catch``, or removed where that is None.
     """
 
     prefix: Path
     folders: tuple[str, ...] = ()
     concerns: list[str] = field(default_factory=list)
+    catch: Path | None = None
     _before: dict[str, State] = field(default_factory=dict)
     _told: set[str] = field(default_factory=set)
 
@@ -47,7 +48,12 @@ class Shield:
         """Return the best there is here."""
         if can_shield(prefix):
             return cls(prefix, (str(prefix),))
-        return cls(prefix, _before=states(prefix))
+        return cls.of_looks(prefix)
+
+    @classmethod
+    def of_looks(cls, prefix: Path, catch: Path | None = None) -> Shield:
+        """Return one that looks at the tree now, and again at each ``look``."""
+        return cls(prefix, catch=catch, _before=states(prefix))
 
     def look(self, cause: str) -> None:
         """Find what ``cause`` has changed since the last look. What it added is removed, and becomes a concern.
@@ -60,7 +66,11 @@ class Shield:
         added = sorted(now.keys() - self._before.keys())
         others = sorted(path for path, state in self._before.items() if now.get(path) != state)
         for path in reversed(added):
-            _remove(self.prefix / path)
+            if self.catch is None or stat.S_ISDIR(now[path][0]):
+                _remove(self.prefix / path)
+            else:
+                (self.catch / path).parent.mkdir(parents=True, exist_ok=True)
+                shutil.move(self.prefix / path, self.catch / path)
         self._before = {path: state for path, state in now.items() if path in self._before}
         new = [path for path in added if path not in self._told]  # each check activates again
         self._told.update(new)

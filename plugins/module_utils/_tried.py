@@ -4,7 +4,8 @@
 """Source every activation script of a built environment once, in bash and in sh, and see what works and what it writes.
 
 What they write lands in a folder of its own and not in the environment (``_keeper.shield``), so it is known which
-script writes what. Where the system allows no such view, only what works is known, and what was added is removed again.
+script writes what. Where the system allows no such view, what was added is moved there afterwards, and belongs to the
+script that speaks of it; what was changed is only told.
 """
 
 from __future__ import annotations
@@ -210,14 +211,13 @@ def _run(
         if catches:
             outcome = _probe.run(command, deadline=DEADLINE, env=env, shielded=[str(prefix)], catch=str(catch))
         else:
-            shield = Shield.over(prefix)
-            outcome = _probe.run(command, deadline=DEADLINE, env=env, shielded=shield.folders)
+            shield = Shield.of_looks(prefix, catch / "upper")
+            outcome = _probe.run(command, deadline=DEADLINE, env=env)
             try:
                 shield.look("")
             except AirgapError as error:
-                shield.concerns.append(error.found)
-            found = [text.replace(str(prefix), "$CONDA_PREFIX") for text in shield.concerns]
-            failures += [Failure(FOLDERS[0], name, text) for text in found]
+                failures.append(Failure(FOLDERS[0], name, error.found.replace(str(prefix), "$CONDA_PREFIX")))
+            _note_who(prefix, left, catch)
         ended = next((n for n, script in enumerate(left) if script and not (catch / f"status-{n}").is_file()), None)
         if ended is None:
             break
@@ -233,6 +233,18 @@ def _run(
             if status != "0" or said:
                 failures.append(Failure(script, name, f"status {status}: {said}".rstrip(": ")))
     return failures
+
+
+def _note_who(prefix: Path, scripts: Sequence[str], catch: Path) -> None:
+    """Write down what the scripts have written as DRIVER does, where it is known only from all of them together."""
+    texts = [Path(script).read_bytes() if script else b"" for script in scripts]
+    written: dict[int, bytes] = {}
+    for path in sorted((catch / "upper").rglob("*")):
+        if path.is_symlink() or not path.is_dir():
+            who = next((number for number, text in enumerate(texts) if os.fsencode(path.name) in text), len(texts) - 1)
+            written[who] = written.get(who, b"") + os.fsencode(path) + b"\0"
+    for number, names in written.items():
+        (catch / f"written-{number}").write_bytes(names)
 
 
 def _said(prefix: Path, catch: Path, number: int) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils import _kept
+from ansible_collections.airgap.conda.plugins.module_utils import _keeper, _kept
 from ansible_collections.airgap.conda.plugins.module_utils._gpu_smi import Answer, Clock, ask, find_smi, parse
 from ansible_collections.airgap.conda.tests.unit.tiny_gpu import DATA, Host
 
@@ -285,6 +285,7 @@ def test_one_that_cannot_be_killed_is_left_behind(tmp_path: Path, monkeypatch: p
     with monkeypatch.context() as patch:
         patch.setattr(os, "killpg", lambda pid, _signal: killed.append(pid))
         patch.setattr(subprocess.Popen, "terminate", lambda _process: None)
+        patch.setattr(_keeper, "below", lambda _process: [])
         patch.setattr(_kept, "GRACE", 0.2)
         program = find_smi(Host(tmp_path).with_smi("exec sleep 30").tools.nvidia_smi)
         assert only(ask(program, Clock(0.1)))[0] == "unknown"

@@ -20,6 +20,7 @@ import pytest
 from ansible_collections.airgap.conda.plugins.module_utils import _in_use
 from ansible_collections.airgap.conda.plugins.module_utils._activate_files import activate_files
 from ansible_collections.airgap.conda.plugins.module_utils._in_use import in_use, unseen, unused
+from ansible_collections.airgap.conda.plugins.module_utils._shield import can_shield
 from ansible_collections.airgap.conda.tests.unit.conftest import COLLECTIONS
 from ansible_collections.airgap.conda.tests.unit.tiny_release import write_tree
 
@@ -27,7 +28,9 @@ SHELLS = [
     pytest.param(shell, marks=pytest.mark.skipif(not shutil.which(shell.split()[0]), reason="not here"))
     for shell in ("bash", "dash", "zsh -f", "busybox sh")
 ]
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounts, which root may")
+needs_mounts = pytest.mark.skipif(
+    os.geteuid() != 0 or not can_shield(Path(__file__).parent), reason="no mounts of one's own here"
+)
 
 
 @pytest.fixture
@@ -103,7 +106,7 @@ def settled(number: int) -> None:
         time.sleep(0.01)
 
 
-@needs_root
+@needs_mounts
 @pytest.mark.parametrize("depth", ["", "demo", "demo/1-00000001"])
 @pytest.mark.parametrize("use", USES)
 def test_a_process_that_sees_the_store_under_another_name_uses_it(
@@ -118,7 +121,7 @@ def test_a_process_that_sees_the_store_under_another_name_uses_it(
     assert in_use([prefix, other]) == {}
 
 
-@needs_root
+@needs_mounts
 @pytest.mark.parametrize("right", [True, False])
 def test_where_proc_hides_processes_nothing_may_go(prefix: Path, right: bool) -> None:
     program = (

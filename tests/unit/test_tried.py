@@ -137,9 +137,9 @@ def test_what_comes_out_as_it_is_already_is_no_wish(prefix: Path) -> None:
         assert found.wishes == ()
 
 
-def test_where_nothing_can_be_caught_what_is_added_goes_again_and_is_told(
-    prefix: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def _no_mounts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stand for a container without CAP_SYS_ADMIN, or an ordinary user whose system has no user namespaces."""
     real = _probe.run
 
     def run(command: list[str], **options: object) -> _probe.Outcome:
@@ -149,13 +149,46 @@ def test_where_nothing_can_be_caught_what_is_added_goes_again_and_is_told(
         return real(command, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(_probe, "run", run)
-    scripts(prefix, {"a.sh": 'echo >"$CONDA_PREFIX/lib/new"\n', "b.sh": "return 3\n"})
+
+
+@pytest.mark.usefixtures("_no_mounts")
+def test_without_mounts_what_is_harmless_is_done_at_the_build_too(prefix: Path) -> None:
+    link = f"share/gdb/auto-load{prefix}/lib/gdb.py"
+    script = f'[ -e "$CONDA_PREFIX/{link}" ] && return\n{GDB}'
+    once = '[ -e "$CONDA_PREFIX/etc/x" ] || { mkdir -p "$CONDA_PREFIX/etc/x"; echo 1 >"$CONDA_PREFIX/etc/x/made"; }\n'
+    scripts(prefix, {"a.sh": script, "b.sh": once})
     before = snapshot(prefix)
     with tried(prefix) as found:
-        messages = [failure.message for failure in found.failures if failure.shell != "sh"]
-    assert ["activate.d/a.sh added lib/new" in text for text in messages] == [True, False]
-    assert messages[1] == "status 3"
+        assert {(wish.path, wish.script, wish.how) for wish in found.wishes} == {
+            (link, "etc/conda/activate.d/a.sh", "new"),
+            ("etc/x/made", "etc/conda/activate.d/b.sh", "new"),
+        }
     assert snapshot(prefix) == before
+    assert sorted(do_harmless(prefix)) == sorted([link, "etc/x/made"])
+    assert (prefix / link).resolve() == (prefix / "lib/gdb.py").resolve()
+    with tried(prefix) as found:
+        assert (found.wishes, found.failures) == ((), ())
+
+
+@pytest.mark.usefixtures("_no_mounts")
+@pytest.mark.parametrize(
+    "script", ['ln -s /etc/hosts "$CONDA_PREFIX/hosts"', 'mkfifo "$CONDA_PREFIX/pipe"', 'echo $$ >"$CONDA_PREFIX/stamp"']
+)
+def test_without_mounts_what_is_not_harmless_is_told_with_its_script(prefix: Path, script: str) -> None:
+    scripts(prefix, {"a.sh": f"{script}\n", "b.sh": "return 3\n"})
+    before = snapshot(prefix)
+    assert do_harmless(prefix) == []
+    with tried(prefix) as found:
+        assert [(wish.script, wish.how) for wish in found.wishes] == [("etc/conda/activate.d/a.sh", "new")]
+        assert {failure.message for failure in found.failures} == {"status 3"}
+    assert snapshot(prefix) == before
+
+
+@pytest.mark.usefixtures("_no_mounts")
+def test_without_mounts_what_is_changed_is_told(prefix: Path) -> None:
+    scripts(prefix, {"a.sh": 'echo more >>"$CONDA_PREFIX/lib/data"\n'})
+    with tried(prefix) as found:
+        assert any("activate.d/a.sh changed lib/data" in failure.message for failure in found.failures)
 
 
 @both
