@@ -217,7 +217,7 @@ def _run(
                 shield.look("")
             except AirgapError as error:
                 failures.append(Failure(FOLDERS[0], name, error.found.replace(str(prefix), "$CONDA_PREFIX")))
-            _note_who(prefix, left, catch)
+            _note_who(left, catch)
         ended = next((n for n, script in enumerate(left) if script and not (catch / f"status-{n}").is_file()), None)
         if ended is None:
             break
@@ -235,7 +235,7 @@ def _run(
     return failures
 
 
-def _note_who(prefix: Path, scripts: Sequence[str], catch: Path) -> None:
+def _note_who(scripts: Sequence[str], catch: Path) -> None:
     """Write down what the scripts have written as DRIVER does, where it is known only from all of them together."""
     texts = [Path(script).read_bytes() if script else b"" for script in scripts]
     written: dict[int, bytes] = {}

@@ -233,7 +233,13 @@ def up(lab: Lab, count: int, extra: set[str], suite: str = "") -> None:
 def down(lab: Lab, images: bool) -> None:
     """Remove the lab's containers, network and files; with ``images``, the images of this checkout too."""
     with locked(lab.podman.cache / f".{lab.name}.lock"):
-        found = [record["Id"] for record in lab.podman.containers(lab.name)]
+        try:
+            found = [record["Id"] for record in lab.podman.containers(lab.name)]
+        except LabError:
+            if lab.folder.exists() or images:
+                raise
+            say("podman lists nothing here, and this lab was never up")
+            return
         if found:
             lab.podman("rm", "--force", "--time", "0", "--volumes", *found)
         if lab.podman.says("network", "exists", lab.network):

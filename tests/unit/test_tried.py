@@ -172,7 +172,8 @@ def test_without_mounts_what_is_harmless_is_done_at_the_build_too(prefix: Path) 
 
 @pytest.mark.usefixtures("_no_mounts")
 @pytest.mark.parametrize(
-    "script", ['ln -s /etc/hosts "$CONDA_PREFIX/hosts"', 'mkfifo "$CONDA_PREFIX/pipe"', 'echo $$ >"$CONDA_PREFIX/stamp"']
+    "script",
+    ['ln -s /etc/hosts "$CONDA_PREFIX/hosts"', 'mkfifo "$CONDA_PREFIX/pipe"', 'echo $$ >"$CONDA_PREFIX/stamp"'],
 )
 def test_without_mounts_what_is_not_harmless_is_told_with_its_script(prefix: Path, script: str) -> None:
     scripts(prefix, {"a.sh": f"{script}\n", "b.sh": "return 3\n"})

@@ -41,6 +41,15 @@ def test_the_page_was_written_by_the_last_refresh(host):
         assert {env["release"][:2] for each in report["hosts"] for env in each["envs"]} == {"1-", "4-"}
 
 
+def test_a_unit_runs_a_command_of_an_environment_without_a_shell_left_behind(host):
+    if not is_controller(host):
+        show = "echo $CONDA_DEFAULT_ENV; cat /proc/$PPID/comm; airgap-hello --check"
+        unit = "systemd-run --quiet --wait --pipe --collect --property=User=nobody --property=ProtectSystem=strict"
+        seen = host.check_output(f"{unit} {STORE}/bin/airgap-envs run hello -- sh -c '{show}'").splitlines()
+        assert seen[:2] == ["hello", "systemd"]
+        assert "airgap-hello 2.0" in seen[2]
+
+
 def test_nothing_of_the_schedule_is_left(host):
     assert host.check_output("systemctl list-units --all --no-legend 'airgap-conda*'") == ""
     assert host.check_output("find /etc /var/lib/systemd -name '*airgap-conda*'") == ""
