@@ -78,9 +78,11 @@ esac
 if [ -d "$FLEET/homes/$host" ]; then export HOME="$FLEET/homes/$host"; fi
 export tree options login
 # shellcheck disable=SC2016 # the shell in the namespace expands these
-set -- unshare --mount --propagation private sh -c 'mount --bind "$tree" "$FLEET/root" &&
+set -- unshare --mount --propagation private --pid --fork --kill-child --mount-proc \
+  sh -c 'mount --bind "$tree" "$FLEET/root" &&
   mount -o "remount,$options" "$FLEET/root" &&
-  if [ "$login" = terminal ]; then exec script -qec "$0" /dev/null; else exec "$login" -c "$0"; fi' "$command"
+  if [ "$login" = terminal ]; then script -qec "$0" /dev/null; else "$login" -c "$0"; fi
+  exit $?' "$command"
 
 case $fault,$command in
   cut,*dd\ of=*env.tar*)

@@ -20,7 +20,7 @@ from trust_truth import ASKED, MARK, Truths, forgeries
 
 from ansible_collections.airgap.conda.plugins.filter.outcomes import outcomes
 from ansible_collections.airgap.conda.plugins.filter.readable import readable
-from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._errors import FIELDS, AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._report_answer import host_report, with_failure
 from ansible_collections.airgap.conda.plugins.module_utils._report_files import write_report
 from ansible_collections.airgap.conda.plugins.plugin_utils import _links
@@ -32,7 +32,7 @@ from ansible_collections.airgap.conda.tests.unit.tiny_release import make_releas
 HOST, TIME = "ws-001", "2026-01-01T00:00:00Z"
 SHORT = 600
 # What Ansible itself makes of a module's result, whatever a module says.
-OWN = {"changed", "failed", "skipped", "refused", "rc", "msg", "wanted", "found", "where", "remedy", "exception"}
+OWN = {"changed", "failed", "skipped", "refused", "rc", "msg", "exception", "errors", *FIELDS}
 OWN |= {"module_stdout", "module_stderr", "warnings", "diff"}
 
 
