@@ -345,7 +345,8 @@ def _said(case: Case, found: Seen, host: str) -> Iterable[str]:
         if page or seen(found.output, name):
             yield "it is spoken of"
     elif wanted == RIGHT:
-        yield from _right(found, name, [] if case.rows[0].twice else why, page)
+        # Of two runs at once, one may be told that the other is at work.
+        yield from _right(found, name, why, page) if not case.rows[0].twice else ()
     else:
         yield from _reason(wanted, [*why, *[page][: bool(page)]], "it is not called wrong")
         if page == "ok" and why:
