@@ -133,8 +133,10 @@ def test_a_keeper_that_is_stopped_is_not_waited_for(folder: Path, monkeypatch: p
     monkeypatch.setattr(_kept, "GRACE", 0.2)
     sleeper = SLEEPER if way == "itself" else f"setsid sh -c '{SLEEPER}' sh $1; exec sleep 60"
     clock = time.monotonic()
-    outcome = _probe.run(["/bin/sh", "-c", f"kill -STOP $PPID; {sleeper}", "sh", str(folder)], deadline=1)
+    script = f"echo $PPID >$1/keeper; kill -STOP $PPID; {sleeper}"
+    outcome = _probe.run(["/bin/sh", "-c", script, "sh", str(folder)], deadline=1)
     assert (outcome.returncode, time.monotonic() - clock < 5) == (None, True)
+    assert left([int((folder / "keeper").read_text(encoding="ascii"))]) == []
     assert left(started(folder)) == []
 
 

@@ -59,6 +59,7 @@ VARIABLES = {
     "GITHUB_PAT": "canary+7f3a9c",
     "ARTIFACTORY_KEY": "canary+7f3a9c",
     "SIGNING_KEY": "canary+7f3a9c",
+    "DEPLOY_KEY": "canary+7f3a9c",
     "DBPASS": "canary+7f3a9c",
     "MYSQL_PWD": "canary+7f3a9c",
     "PROXY_CREDENTIALS": "canary+7f3a9c",

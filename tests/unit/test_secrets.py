@@ -100,6 +100,11 @@ def test_a_credential_is_found_as_addresses_have_it(tmp_path: Path) -> None:
     assert leaks(tmp_path, "pa@ss/word") == [Leak("data", CREDENTIAL)]
 
 
+def test_a_credential_is_found_as_addresses_have_it_in_a_file_of_a_package(tmp_path: Path) -> None:
+    write_tree(tmp_path, {"data": "x pa%40ss%2Fword x"})
+    assert leaks(tmp_path, "pa@ss/word", records=[{"files": ["data"]}]) == [Leak("data", CREDENTIAL)]
+
+
 def test_a_credential_is_masked_in_the_name_of_the_file_that_has_it(tmp_path: Path) -> None:
     write_tree(tmp_path, {f"etc/{CANARY}.txt": f"x={CANARY}"})
     assert leaks(tmp_path, CANARY) == [Leak("etc/***.txt", CREDENTIAL)]
