@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.plugin_utils._setting_faults import Fault, refusal, settled
 from ansible_collections.airgap.conda.plugins.plugin_utils._setting_specs import BATCHES
-from ansible_collections.airgap.conda.plugins.plugin_utils._setting_values import Unfit, settle, shown
 
 DOCUMENTATION = r"""
 name: batches
@@ -46,16 +45,11 @@ NAME = "deploy_batches"
 
 def batches(value: Any) -> list[str]:
     """Return the list as RETURN says; raises AirgapError."""
-    try:
-        return list(settle(NAME, value, BATCHES[NAME], True))
-    except Unfit as unfit:
-        raise AirgapError(
-            "The batches cannot be used",
-            wanted=f"{NAME}: {unfit}",
-            found=shown(value),
-            where="-e and the variables of the inventory",
-            remedy="correct them, then run again; nothing was changed",
-        ) from unfit
+    faults: list[Fault] = []
+    settings = settled({NAME: BATCHES[NAME]}, lambda _name: value, True, faults)
+    if faults:
+        raise refusal(faults, "-e and the variables of the inventory")
+    return list(settings[NAME])
 
 
 class FilterModule:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._answer import LINE, clean, fields_of
+from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
 
 DOCUMENTATION = r"""
 name: short
@@ -43,9 +44,8 @@ _value:
 def short(failure: Mapping[str, Any]) -> str:
     """Return the line as RETURN says."""
     fields = fields_of(failure)
-    if not fields:
-        return clean(str(failure.get("msg", "")), 2 * LINE) or "no message"
-    return clean(f"{fields['problem']} ({fields['found']})", 2 * LINE)
+    text = AirgapError(**fields).short() if fields else str(failure.get("msg", ""))
+    return clean(text, 2 * LINE) or "no message"
 
 
 class FilterModule:

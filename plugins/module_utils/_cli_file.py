@@ -98,35 +98,27 @@ def _sources(start: str) -> dict[str, str]:
     todo = [start]
     while todo:
         name = todo.pop()
-        text = None if name in found else _source(name)
-        if text is not None:
-            found[name] = text
-            todo += _imported(text)
+        if name not in found:
+            # The loader is asked, because a module that Ansible sent to a host has its module_utils in a zip.
+            text = _spec(name).loader.get_source(name)
+            found[name] = text.decode() if isinstance(text, bytes) else text  # that of collections gives bytes
+            todo += _imported(found[name])
     return found
 
 
 def _imported(text: str) -> Iterator[str]:
-    """Give what a module imports from this collection: modules, and names that may be modules."""
+    """Give the modules of this collection that a module imports, or imports something from."""
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith(f"{PACKAGE}."):
-            yield str(node.module)
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            if _spec(str(node.module)).submodule_search_locations is None:
+                yield str(node.module)
+            else:
+                yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def _source(name: str) -> str | None:
-    """Return the source of a module; None for a folder of modules, and for what is a name in a module.
-
-    The loader is asked, because a module that Ansible sent to a host has its module_utils in a zip.
-    """
-    try:
-        spec = importlib.util.find_spec(name)
-    except ModuleNotFoundError:
-        return None
-    if spec is None or spec.submodule_search_locations is not None:
-        return None
-    loader: Any = spec.loader
-    text = loader.get_source(name)
-    return text.decode() if isinstance(text, bytes) else text  # Ansible's loader of collections gives bytes
+def _spec(name: str) -> Any:
+    """Return how Python finds a module or a folder of them; that loads the folders above it, and nothing else."""
+    return importlib.util.find_spec(name)
 
 
 def found_command(store: Store) -> str:

@@ -41,6 +41,10 @@ class AirgapError(Exception):
         """Tell how to send it to another process."""
         return partial(AirgapError, **self.fields()), ()
 
+    def short(self) -> str:
+        """Return what is wrong and what was found, without what the whole error is to be read for."""
+        return f"{self.problem} ({self.found})"
+
     def fields(self) -> dict[str, str]:
         """Return the parts by their names, which are those of the parameters too."""
         return {name: getattr(self, name) for name in FIELDS}

@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils import _gpu_verdict
-from ansible_collections.airgap.conda.plugins.module_utils._answer import NAMED, clean
+from ansible_collections.airgap.conda.plugins.module_utils._answer import NAMED, clean, fields_of
 from ansible_collections.airgap.conda.plugins.module_utils._errors import FIELDS
 from ansible_collections.airgap.conda.plugins.module_utils._report import (
     BROKEN,
@@ -131,8 +131,9 @@ def _one_env(env: str, result: Mapping[str, Any], host: str) -> tuple[Installed 
         return None, [Trouble(env, UNKNOWN, problem, "an answer from verify", found, host, remedy)]
     if result.get("refused"):
         return None, [_garbage(env, clean(str(result.get("found", ""))), host)]
-    if result.get("failed") and all(isinstance(result.get(name), str) for name in FIELDS):
-        return None, [Trouble(env, BROKEN, *(clean(result[name]) for name in FIELDS))]
+    fields = fields_of(result)
+    if result.get("failed") and fields:
+        return None, [Trouble(env, BROKEN, *map(clean, fields.values()))]
     try:
         (answer,) = result["envs"]
         gpu = answer["gpu"] or {"verdict": "", "findings": []}

@@ -66,8 +66,7 @@ def outcomes(
         known = hostvars[host]
         error, tried = outcome(host, known, hostvars, work, options)
         if error:
-            short = f"{host}: {error.problem} ({error.found})"
-            wrong[host] = {"short": short, **error.as_result()}
+            wrong[host] = {"short": f"{host}: {error.short()}", **error.as_result()}
         answered += tried
         failed += tried and error is not None
     return {"wrong": wrong, "failed_percent": 100 * failed // answered if answered else 0}
