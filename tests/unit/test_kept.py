@@ -94,10 +94,11 @@ def test_no_way_of_starting_is_left_out(folder: Path, module: str) -> None:
 
 
 def test_what_a_program_left_behind_ends_with_it(folder: Path) -> None:
-    script = f"setsid sh -c '{SLEEPER}' sh $1 & until ls $1 | grep -q .; do sleep 0.01; done"
-    assert _probe.run(["/bin/sh", "-c", script, "sh", str(folder)], deadline=20).ok
+    # It ends when what it started has written its number, and not before: $2 numbers are there then.
+    script = f"setsid sh -c '{SLEEPER}' sh $1 & until [ $(ls $1 | wc -l) = $2 ]; do sleep 0.01; done"
+    assert _probe.run(["/bin/sh", "-c", script, "sh", str(folder), "1"], deadline=20).ok
     assert left(started(folder), 0) == []
-    assert _command.run(["/bin/sh", "-c", script, "sh", str(folder)], os.environ, 20).returncode == 0
+    assert _command.run(["/bin/sh", "-c", script, "sh", str(folder), "2"], os.environ, 20).returncode == 0
     assert left(started(folder, 2), 0) == []
 
 
