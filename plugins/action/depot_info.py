@@ -13,10 +13,10 @@ from typing import Any
 
 from ansible import constants as C
 
-from ansible_collections.airgap.conda.plugins.module_utils._answer import clean
-from ansible_collections.airgap.conda.plugins.module_utils._depot import Depot
-from ansible_collections.airgap.conda.plugins.module_utils._disk import os_errors
-from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError, Faults
+from ansible_collections.airgap.conda.plugins.module_utils._base.answer import clean
+from ansible_collections.airgap.conda.plugins.module_utils._base.disk import os_errors
+from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError, Faults
+from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
 from ansible_collections.airgap.conda.plugins.plugin_utils._controller_action import ControllerAction
 from ansible_collections.airgap.conda.plugins.plugin_utils._once import once
 from ansible_collections.airgap.conda.plugins.plugin_utils._paths import of_caller

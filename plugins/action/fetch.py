@@ -14,9 +14,9 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 
-from ansible_collections.airgap.conda.plugins.module_utils._answer import MESSAGE, clean
-from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._release import FILES, MANIFEST, SIGNATURE
+from ansible_collections.airgap.conda.plugins.module_utils._base.answer import MESSAGE, clean
+from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES, MANIFEST, SIGNATURE
 from ansible_collections.airgap.conda.plugins.plugin_utils._answer_action import host_of
 from ansible_collections.airgap.conda.plugins.plugin_utils._asked import Asked, asked
 from ansible_collections.airgap.conda.plugins.plugin_utils._host_action import HostAction, unheard

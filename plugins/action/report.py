@@ -13,9 +13,9 @@ from typing import Any
 
 from ansible import constants
 
-from ansible_collections.airgap.conda.plugins.module_utils._report import now
-from ansible_collections.airgap.conda.plugins.module_utils._report_answer import host_report, with_failure
-from ansible_collections.airgap.conda.plugins.module_utils._report_files import require_time, write_report
+from ansible_collections.airgap.conda.plugins.module_utils._report.answer import host_report, with_failure
+from ansible_collections.airgap.conda.plugins.module_utils._report.files import require_time, write_report
+from ansible_collections.airgap.conda.plugins.module_utils._report.fleet import now
 from ansible_collections.airgap.conda.plugins.plugin_utils._controller_action import ControllerAction
 from ansible_collections.airgap.conda.plugins.plugin_utils._paths import of_caller
 

@@ -42,7 +42,7 @@ _value:
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 
 FORM = "a name, or a dictionary with a name and an image to build in: {name: imaging, container: 'ubuntu:20.04'}"
 

@@ -40,8 +40,8 @@ _value:
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ansible_collections.airgap.conda.plugins.module_utils._answer import MESSAGE, fields_of, plain
-from ansible_collections.airgap.conda.plugins.module_utils._errors import FIELDS
+from ansible_collections.airgap.conda.plugins.module_utils._base.answer import MESSAGE, fields_of, plain
+from ansible_collections.airgap.conda.plugins.module_utils._base.errors import FIELDS
 
 
 def build_summary(results: Iterable[Mapping[str, Any]], check: bool = False) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.airgap.conda.plugins.module_utils._answer import SHOWN_CHARACTERS, SHOWN_VALUES, take_in
+from ansible_collections.airgap.conda.plugins.module_utils._base.answer import SHOWN_CHARACTERS, SHOWN_VALUES, take_in
 
 DOCUMENTATION = r"""
 name: readable

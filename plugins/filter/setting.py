@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible_collections.airgap.conda.plugins.module_utils._answer import clean
-from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._base.answer import clean
+from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 
 DOCUMENTATION = r"""
 name: setting

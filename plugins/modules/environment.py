@@ -273,16 +273,16 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.airgap.conda.plugins.module_utils._auth import authenticated, refuse_in_url
-from ansible_collections.airgap.conda.plugins.module_utils._backend import PROGRAMS, RATTLER, backend
-from ansible_collections.airgap.conda.plugins.module_utils._channels import PRIORITIES, Channels
-from ansible_collections.airgap.conda.plugins.module_utils._container import container
-from ansible_collections.airgap.conda.plugins.module_utils._environment import Outcome, Request, make
-from ansible_collections.airgap.conda.plugins.module_utils._locks import package_lines
-from ansible_collections.airgap.conda.plugins.module_utils._module import run_module
-from ansible_collections.airgap.conda.plugins.module_utils._progress import Progress
-from ansible_collections.airgap.conda.plugins.module_utils._release_spec import override_target
-from ansible_collections.airgap.conda.plugins.module_utils._spec import ENVIRONMENT, load_spec
+from ansible_collections.airgap.conda.plugins.module_utils._base.module import run_module
+from ansible_collections.airgap.conda.plugins.module_utils._base.progress import Progress
+from ansible_collections.airgap.conda.plugins.module_utils._environment.container import container
+from ansible_collections.airgap.conda.plugins.module_utils._environment.make import Outcome, Request, make
+from ansible_collections.airgap.conda.plugins.module_utils._solve.backend import PROGRAMS, RATTLER, backend
+from ansible_collections.airgap.conda.plugins.module_utils._solve.channels import PRIORITIES, Channels
+from ansible_collections.airgap.conda.plugins.module_utils._solve.credentials import authenticated, refuse_in_url
+from ansible_collections.airgap.conda.plugins.module_utils._solve.locks import package_lines
+from ansible_collections.airgap.conda.plugins.module_utils._spec.release_yml import override_target
+from ansible_collections.airgap.conda.plugins.module_utils._spec.spec import ENVIRONMENT, load_spec
 
 TARGET = ("platform", "glibc", "cuda", "driver", "cpu")
 

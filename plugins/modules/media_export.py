@@ -135,10 +135,10 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.airgap.conda.plugins.module_utils._depot import Depot
-from ansible_collections.airgap.conda.plugins.module_utils._media import SPEC, Drive
-from ansible_collections.airgap.conda.plugins.module_utils._media_export import Export
-from ansible_collections.airgap.conda.plugins.module_utils._module import run_module
+from ansible_collections.airgap.conda.plugins.module_utils._base.module import run_module
+from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
+from ansible_collections.airgap.conda.plugins.module_utils._media.drive import SPEC, Drive
+from ansible_collections.airgap.conda.plugins.module_utils._media.exporter import Export
 
 
 def main() -> None:

@@ -109,10 +109,10 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.airgap.conda.plugins.module_utils._depot import Depot
-from ansible_collections.airgap.conda.plugins.module_utils._media import SPEC, Drive
-from ansible_collections.airgap.conda.plugins.module_utils._media_import import Import
-from ansible_collections.airgap.conda.plugins.module_utils._module import run_module
+from ansible_collections.airgap.conda.plugins.module_utils._base.module import run_module
+from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
+from ansible_collections.airgap.conda.plugins.module_utils._media.drive import SPEC, Drive
+from ansible_collections.airgap.conda.plugins.module_utils._media.importer import Import
 
 
 def main() -> None:

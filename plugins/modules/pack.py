@@ -175,10 +175,10 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.airgap.conda.plugins.module_utils._module import run_module
-from ansible_collections.airgap.conda.plugins.module_utils._pack import PackRequest, check_request, pack, packed
-from ansible_collections.airgap.conda.plugins.module_utils._progress import Progress
-from ansible_collections.airgap.conda.plugins.module_utils._secret_places import credentials_of
+from ansible_collections.airgap.conda.plugins.module_utils._base.module import run_module
+from ansible_collections.airgap.conda.plugins.module_utils._base.progress import Progress
+from ansible_collections.airgap.conda.plugins.module_utils._pack.pack import PackRequest, check_request, pack, packed
+from ansible_collections.airgap.conda.plugins.module_utils._secrets.places import credentials_of
 
 
 def main() -> None:

@@ -109,12 +109,12 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.airgap.conda.plugins.module_utils._channels import PRIORITIES
-from ansible_collections.airgap.conda.plugins.module_utils._depot import Depot
-from ansible_collections.airgap.conda.plugins.module_utils._module import run_module
-from ansible_collections.airgap.conda.plugins.module_utils._plan import plan
-from ansible_collections.airgap.conda.plugins.module_utils._release_spec import override_target
-from ansible_collections.airgap.conda.plugins.module_utils._spec import load_spec
+from ansible_collections.airgap.conda.plugins.module_utils._base.module import run_module
+from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
+from ansible_collections.airgap.conda.plugins.module_utils._depot.plan import plan
+from ansible_collections.airgap.conda.plugins.module_utils._solve.channels import PRIORITIES
+from ansible_collections.airgap.conda.plugins.module_utils._spec.release_yml import override_target
+from ansible_collections.airgap.conda.plugins.module_utils._spec.spec import load_spec
 
 
 def main() -> None:

@@ -137,13 +137,13 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.airgap.conda.plugins.module_utils._cli_facts import has_facts, require_ours
-from ansible_collections.airgap.conda.plugins.module_utils._cli_file import found_command, wanted_command
-from ansible_collections.airgap.conda.plugins.module_utils._gpu import PROBE_SPEC, Tools
-from ansible_collections.airgap.conda.plugins.module_utils._module import run_module
-from ansible_collections.airgap.conda.plugins.module_utils._preflight import Wanted, inspect
-from ansible_collections.airgap.conda.plugins.module_utils._preflight_table import Table
-from ansible_collections.airgap.conda.plugins.module_utils._store import Store
+from ansible_collections.airgap.conda.plugins.module_utils._base.module import run_module
+from ansible_collections.airgap.conda.plugins.module_utils._cli.facts import has_facts, require_ours
+from ansible_collections.airgap.conda.plugins.module_utils._cli.file import found_command, wanted_command
+from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import PROBE_SPEC, Tools
+from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import Wanted, inspect
+from ansible_collections.airgap.conda.plugins.module_utils._preflight.table import Table
+from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 
 
 def main() -> None:

@@ -126,12 +126,12 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.airgap.conda.plugins.module_utils._depot import Depot
-from ansible_collections.airgap.conda.plugins.module_utils._module import run_module
-from ansible_collections.airgap.conda.plugins.module_utils._publish import Built, Signing, publish
-from ansible_collections.airgap.conda.plugins.module_utils._release import Finding
-from ansible_collections.airgap.conda.plugins.module_utils._secret_places import credentials_of
-from ansible_collections.airgap.conda.plugins.module_utils._spec import load_spec
+from ansible_collections.airgap.conda.plugins.module_utils._base.module import run_module
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Finding
+from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
+from ansible_collections.airgap.conda.plugins.module_utils._depot.publish import Built, Signing, publish
+from ansible_collections.airgap.conda.plugins.module_utils._secrets.places import credentials_of
+from ansible_collections.airgap.conda.plugins.module_utils._spec.spec import load_spec
 
 
 def main() -> None:

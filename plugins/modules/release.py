@@ -75,17 +75,17 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.airgap.conda.plugins.module_utils._cli_facts import apply_facts, has_facts
-from ansible_collections.airgap.conda.plugins.module_utils._cli_file import (
+from ansible_collections.airgap.conda.plugins.module_utils._base.module import run_module
+from ansible_collections.airgap.conda.plugins.module_utils._cli.facts import apply_facts, has_facts
+from ansible_collections.airgap.conda.plugins.module_utils._cli.file import (
     found_command,
     wanted_command,
     write_command,
 )
-from ansible_collections.airgap.conda.plugins.module_utils._deploy import deploy, state_line, state_now, to_prune
-from ansible_collections.airgap.conda.plugins.module_utils._gpu import PROBE_SPEC, Tools
-from ansible_collections.airgap.conda.plugins.module_utils._module import run_module
-from ansible_collections.airgap.conda.plugins.module_utils._release import serial_of
-from ansible_collections.airgap.conda.plugins.module_utils._store import Store
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import serial_of
+from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import PROBE_SPEC, Tools
+from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy, state_line, state_now, to_prune
+from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 
 
 def main() -> None:

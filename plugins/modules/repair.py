@@ -107,9 +107,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.airgap.conda.plugins.module_utils._module import run_module
-from ansible_collections.airgap.conda.plugins.module_utils._repair import Repaired, repair, require_repaired
-from ansible_collections.airgap.conda.plugins.module_utils._store import Store
+from ansible_collections.airgap.conda.plugins.module_utils._base.module import run_module
+from ansible_collections.airgap.conda.plugins.module_utils._store.repair import Repaired, repair, require_repaired
+from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 
 
 def main() -> None:

@@ -57,9 +57,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.airgap.conda.plugins.module_utils._deploy import rollback, state_line, state_now
-from ansible_collections.airgap.conda.plugins.module_utils._module import run_module
-from ansible_collections.airgap.conda.plugins.module_utils._store import Store
+from ansible_collections.airgap.conda.plugins.module_utils._base.module import run_module
+from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import rollback, state_line, state_now
+from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 
 
 def main() -> None:

@@ -16,8 +16,8 @@ from typing import Any
 
 import yaml
 
-from ansible_collections.airgap.conda.plugins.module_utils import _limits
-from ansible_collections.airgap.conda.plugins.module_utils._answer import (
+from ansible_collections.airgap.conda.plugins.module_utils._base import limits
+from ansible_collections.airgap.conda.plugins.module_utils._base.answer import (
     LINE,
     MESSAGE,
     NAMED,
@@ -28,7 +28,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._answer import (
     plain,
     take_in,
 )
-from ansible_collections.airgap.conda.plugins.module_utils._errors import FIELDS, AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._base.errors import FIELDS, AirgapError
 
 MODULES = Path(__file__).resolve().parent.parent / "modules"
 TYPES: dict[str, Any] = {"bool": bool, "dict": dict, "float": (int, float), "int": int, "list": list, "str": str}
@@ -65,7 +65,7 @@ def accept(
             result[name] = take_in(answer[name])
     errors = answer.get("errors")
     if isinstance(errors, list) and errors:
-        result["errors"] = [fields for fields in map(fields_of, errors[: _limits.ERRORS]) if fields]
+        result["errors"] = [fields for fields in map(fields_of, errors[: limits.ERRORS]) if fields]
     warnings = answer.get("warnings")
     if isinstance(warnings, list) and warnings:
         result["warnings"] = [clean(_warning(text), MESSAGE) for text in warnings[:NAMED]]

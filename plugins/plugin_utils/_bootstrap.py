@@ -16,27 +16,27 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.airgap.conda.plugins.module_utils import _files
-from ansible_collections.airgap.conda.plugins.module_utils._activate_files import activate_files
-from ansible_collections.airgap.conda.plugins.module_utils._cli_file import program
-from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._owners import exchangeable, folder_fault
-from ansible_collections.airgap.conda.plugins.module_utils._preflight import (
-    MARGIN,
-    NO_GLIBC,
-    PER_FILE,
-    PLATFORMS,
-)
-from ansible_collections.airgap.conda.plugins.module_utils._preflight_host import no_programs
-from ansible_collections.airgap.conda.plugins.module_utils._release import (
+from ansible_collections.airgap.conda.plugins.module_utils._activation.files import activate_files
+from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._cli.file import program
+from ansible_collections.airgap.conda.plugins.module_utils._contract import files
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import (
     FILES,
     MANIFEST,
     RELEASE_ID,
     SIGNATURE,
     serial_of,
 )
-from ansible_collections.airgap.conda.plugins.module_utils._requirements import version_key
-from ansible_collections.airgap.conda.plugins.module_utils._store import Store
+from ansible_collections.airgap.conda.plugins.module_utils._contract.owners import exchangeable, folder_fault
+from ansible_collections.airgap.conda.plugins.module_utils._preflight.host import no_programs
+from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import (
+    MARGIN,
+    NO_GLIBC,
+    PER_FILE,
+    PLATFORMS,
+)
+from ansible_collections.airgap.conda.plugins.module_utils._requirements.elf import version_key
+from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.plugins.plugin_utils._contact import Heard
 from ansible_collections.airgap.conda.plugins.plugin_utils._take import TAKE
 
@@ -179,7 +179,7 @@ COMPARE = f"""\
 import sys
 from pathlib import Path
 
-from {_files.__name__} import TOP, compare_tree, read_files
+from {files.__name__} import TOP, compare_tree, read_files
 
 prefix, listing = map(Path, sys.argv[1:])
 entries = read_files(listing.read_bytes(), str(listing))
@@ -201,7 +201,7 @@ def programs(root: str) -> dict[str, bytes]:
     """
     scripts = activate_files("runtime", Path(root) / "runtime")
     text = "".join(f"{name.replace('.', '_')}={shlex.quote(script)}\n" for name, script in scripts.items())
-    return {"compare": program("", COMPARE, _files.__name__), "scripts": text.encode("utf-8")}
+    return {"compare": program("", COMPARE, files.__name__), "scripts": text.encode("utf-8")}
 
 
 def install_script(root: str, tmp: str, release: Mapping[str, Any]) -> str:

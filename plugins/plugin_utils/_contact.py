@@ -22,8 +22,8 @@ import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from ansible_collections.airgap.conda.plugins.module_utils._answer import MESSAGE, TEXT, VALUE, clean, plain
-from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._base.answer import MESSAGE, TEXT, VALUE, clean, plain
+from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 
 # Bytes of one command. Linux takes 128 KiB in one argument; become and Ansible put some around it.
 SENT = 120_000

@@ -15,8 +15,8 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.airgap.conda.plugins.module_utils._disk import os_errors
-from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError, Several
+from ansible_collections.airgap.conda.plugins.module_utils._base.disk import os_errors
+from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError, Several
 
 
 class ControllerAction(ActionBase):

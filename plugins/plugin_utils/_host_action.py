@@ -15,8 +15,8 @@ from typing import Any
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.airgap.conda.plugins.module_utils._answer import MESSAGE, VALUE, clean
-from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._base.answer import MESSAGE, VALUE, clean
+from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.plugin_utils._contact import Heard, command, listen, new_mark
 from ansible_collections.airgap.conda.plugins.plugin_utils._stoppable import Stopped, stoppable
 

@@ -9,7 +9,7 @@ import re
 import shlex
 from typing import Any
 
-from ansible_collections.airgap.conda.plugins.module_utils._answer import NAMED
+from ansible_collections.airgap.conda.plugins.module_utils._base.answer import NAMED
 from ansible_collections.airgap.conda.plugins.plugin_utils._contact import Heard
 
 LIMIT = 60

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.airgap.conda.plugins.module_utils._answer import MESSAGE, clean, fields_of, plain
-from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._report import OK, UNKNOWN, now
-from ansible_collections.airgap.conda.plugins.module_utils._report_answer import host_report
+from ansible_collections.airgap.conda.plugins.module_utils._base.answer import MESSAGE, clean, fields_of, plain
+from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._report.answer import host_report
+from ansible_collections.airgap.conda.plugins.module_utils._report.fleet import OK, UNKNOWN, now
 from ansible_collections.airgap.conda.plugins.plugin_utils._run_options import RunOptions
 
 Result = Mapping[str, Any]

@@ -11,8 +11,8 @@ from typing import Any
 
 from ansible.utils.display import Display
 
-from ansible_collections.airgap.conda.plugins.module_utils._answer import clean
-from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._base.answer import clean
+from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.plugin_utils._answer_action import AnswerAction, host_of
 from ansible_collections.airgap.conda.plugins.plugin_utils._progress import shown
 

@@ -17,9 +17,9 @@ from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ansible_collections.airgap.conda.plugins.module_utils._disk import os_errors, replace_file
-from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._lock import locked
+from ansible_collections.airgap.conda.plugins.module_utils._base.disk import os_errors, replace_file
+from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._base.lock import locked
 
 NAME = ".refresh"
 PROC = Path("/proc")

@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible.inventory.manager import split_host_pattern
 
-from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.plugin_utils._setting_specs import (
     ENVS,
     NAMES,

@@ -12,8 +12,8 @@ from typing import Any
 import yaml
 from ansible.module_utils.common.validation import check_type_bool, check_type_dict, check_type_int
 
-from ansible_collections.airgap.conda.plugins.module_utils._answer import LINE, clean
-from ansible_collections.airgap.conda.plugins.module_utils._release import RELEASE_ID, is_env_name
+from ansible_collections.airgap.conda.plugins.module_utils._base.answer import LINE, clean
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import RELEASE_ID, is_env_name
 from ansible_collections.airgap.conda.plugins.plugin_utils._paths import host_path_fault, of_caller, of_host, path_fault
 from ansible_collections.airgap.conda.plugins.plugin_utils._setting_specs import (
     ENVS,

@@ -25,10 +25,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.airgap.conda.plugins.module_utils._channels import Channels
-from ansible_collections.airgap.conda.plugins.module_utils._environment import Request, make
-from ansible_collections.airgap.conda.plugins.module_utils._pack import PackRequest, pack
-from ansible_collections.airgap.conda.plugins.module_utils._spec import load_spec
+from ansible_collections.airgap.conda.plugins.module_utils._environment.make import Request, make
+from ansible_collections.airgap.conda.plugins.module_utils._pack.pack import PackRequest, pack
+from ansible_collections.airgap.conda.plugins.module_utils._solve.channels import Channels
+from ansible_collections.airgap.conda.plugins.module_utils._spec.spec import load_spec
 
 CACHE = Path(__file__).resolve().parent.parent.parent / ".cache"
 WANTED = 3.0

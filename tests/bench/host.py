@@ -24,13 +24,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.airgap.conda.plugins.module_utils._cli_file import write_command
-from ansible_collections.airgap.conda.plugins.module_utils._deploy import deploy
-from ansible_collections.airgap.conda.plugins.module_utils._extract import extract
-from ansible_collections.airgap.conda.plugins.module_utils._files import read_files
-from ansible_collections.airgap.conda.plugins.module_utils._pack import PackRequest, pack
-from ansible_collections.airgap.conda.plugins.module_utils._release import FILES, Checks
-from ansible_collections.airgap.conda.plugins.module_utils._store import Store
+from ansible_collections.airgap.conda.plugins.module_utils._cli.file import write_command
+from ansible_collections.airgap.conda.plugins.module_utils._contract.files import read_files
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES, Checks
+from ansible_collections.airgap.conda.plugins.module_utils._pack.pack import PackRequest, pack
+from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy
+from ansible_collections.airgap.conda.plugins.module_utils._store.extract import extract
+from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.tests.bench.build import CACHE, ENVS, SHORT, about, lay_out, size_of
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_release, release_id
 

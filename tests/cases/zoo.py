@@ -21,18 +21,18 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ansible_collections.airgap.conda.plugins.module_utils._backend import RattlerBackend
-from ansible_collections.airgap.conda.plugins.module_utils._channels import Channels
-from ansible_collections.airgap.conda.plugins.module_utils._depot import Depot
-from ansible_collections.airgap.conda.plugins.module_utils._doctor import diagnose, require_sound
-from ansible_collections.airgap.conda.plugins.module_utils._environment import Request, make
-from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._pack import PackRequest, pack
-from ansible_collections.airgap.conda.plugins.module_utils._publish import Built, Signing, publish
-from ansible_collections.airgap.conda.plugins.module_utils._release import Finding
-from ansible_collections.airgap.conda.plugins.module_utils._spec import load_spec
-from ansible_collections.airgap.conda.plugins.module_utils._store import Store
-from ansible_collections.airgap.conda.plugins.module_utils._uninstall import uninstall
+from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Finding
+from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
+from ansible_collections.airgap.conda.plugins.module_utils._depot.publish import Built, Signing, publish
+from ansible_collections.airgap.conda.plugins.module_utils._doctor.diagnose import diagnose, require_sound
+from ansible_collections.airgap.conda.plugins.module_utils._environment.make import Request, make
+from ansible_collections.airgap.conda.plugins.module_utils._pack.pack import PackRequest, pack
+from ansible_collections.airgap.conda.plugins.module_utils._solve.backend import RattlerBackend
+from ansible_collections.airgap.conda.plugins.module_utils._solve.channels import Channels
+from ansible_collections.airgap.conda.plugins.module_utils._spec.spec import load_spec
+from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
+from ansible_collections.airgap.conda.plugins.module_utils._store.uninstall import uninstall
 from ansible_collections.airgap.conda.tests.cases.animals import ANIMALS, PB, Animal, P
 from ansible_collections.airgap.conda.tests.unit.conftest import COLLECTIONS
 from ansible_collections.airgap.conda.tests.unit.tiny_channel import SITE_PACKAGES as SITE

@@ -29,12 +29,12 @@ import zstandard
 from scenes import Share, World
 from tally import Tally
 
-from ansible_collections.airgap.conda.plugins.module_utils._depot import Depot
-from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._files import BLOCK
-from ansible_collections.airgap.conda.plugins.module_utils._pack import pack
-from ansible_collections.airgap.conda.plugins.module_utils._publish import Built, Signing, publish
-from ansible_collections.airgap.conda.plugins.module_utils._spec import load_spec
+from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._contract.files import BLOCK
+from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
+from ansible_collections.airgap.conda.plugins.module_utils._depot.publish import Built, Signing, publish
+from ansible_collections.airgap.conda.plugins.module_utils._pack.pack import pack
+from ansible_collections.airgap.conda.plugins.module_utils._spec.spec import load_spec
 from ansible_collections.airgap.conda.tests.unit.tiny_channel import TinyChannel, write_spec
 from ansible_collections.airgap.conda.tests.unit.tiny_pack import RELEASE, make_request
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_key, write_tree

@@ -20,13 +20,13 @@ sys.path.insert(0, str(CHECKOUT / ".cache/collections"))
 from scenes import ENV, KEEP, Share, World  # noqa: E402
 from tally import Tally  # noqa: E402
 
-from ansible_collections.airgap.conda.plugins.module_utils import _signature  # noqa: E402
-from ansible_collections.airgap.conda.plugins.module_utils._deploy import deploy, rollback, verify  # noqa: E402
-from ansible_collections.airgap.conda.plugins.module_utils._depot import Depot  # noqa: E402
-from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError  # noqa: E402
-from ansible_collections.airgap.conda.plugins.module_utils._preflight import inspect  # noqa: E402
-from ansible_collections.airgap.conda.plugins.module_utils._release import MANIFEST, SIGNATURE, Checks  # noqa: E402
-from ansible_collections.airgap.conda.plugins.module_utils._store import Store  # noqa: E402
+from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError  # noqa: E402
+from ansible_collections.airgap.conda.plugins.module_utils._contract import signature  # noqa: E402
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import MANIFEST, SIGNATURE, Checks  # noqa: E402
+from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot  # noqa: E402
+from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import inspect  # noqa: E402
+from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy, rollback, verify  # noqa: E402
+from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store  # noqa: E402
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_key, make_release, release_id  # noqa: E402
 
 PROMISE = "clocks ten years wrong, also changing between two steps: the same verdicts, step by step"
@@ -99,7 +99,7 @@ def prepare(place: Path) -> None:
     for serial in (1, 2, 3):
         made = make_release(place / "depot", place / "opt", serial, checks=Checks())
         (made.folder / SIGNATURE).unlink()
-        _signature.sign(made.folder / MANIFEST, key)
+        signature.sign(made.folder / MANIFEST, key)
 
 
 def take_step(place: Path, step: str) -> str:
@@ -124,7 +124,7 @@ def take_step(place: Path, step: str) -> str:
 def _look(store: Store, result: dict[str, Any]) -> dict[str, Any]:
     from dataclasses import asdict
 
-    from ansible_collections.airgap.conda.plugins.module_utils._preflight import Wanted
+    from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import Wanted
 
     return asdict(inspect(store, [Wanted.from_result(result)], KEEP, False, ["tar.zst"])[0])
 

@@ -20,8 +20,8 @@ from typing import Any
 
 import zstandard
 
-from ansible_collections.airgap.conda.plugins.module_utils._files import FileEntry, write_files
-from ansible_collections.airgap.conda.tests.unit.test_extract import HOSTILE, Members, member, plain
+from ansible_collections.airgap.conda.plugins.module_utils._contract.files import FileEntry, write_files
+from ansible_collections.airgap.conda.tests.unit.store.test_extract import HOSTILE, Members, member, plain
 
 BLOCK = tarfile.BLOCKSIZE
 GIB = 1 << 30

@@ -21,9 +21,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.airgap.conda.plugins.module_utils import _signature
-from ansible_collections.airgap.conda.plugins.module_utils._files import compare_tree, read_files
-from ansible_collections.airgap.conda.plugins.module_utils._release import FILES, MANIFEST, Checks
+from ansible_collections.airgap.conda.plugins.module_utils._contract import signature
+from ansible_collections.airgap.conda.plugins.module_utils._contract.files import compare_tree, read_files
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES, MANIFEST, Checks
 from ansible_collections.airgap.conda.tests.unit.tiny_release import (
     Made,
     make_key,
@@ -105,7 +105,7 @@ class Fleet:
         checks = {1: Checks(imports=("json",), timeout=20), 2: Checks(commands=CHECKS, timeout=5)}
         made += [make_release(depot, self.root, n, tree=tree, checks=checks[n], part_size=1 << 20) for n in checks]
         for release in made:
-            _signature.sign(release.folder / MANIFEST, key)
+            signature.sign(release.folder / MANIFEST, key)
         variables = {
             "ansible_ssh_executable": str(Path(__file__).with_name("simulated_ssh.sh")),
             "ansible_ssh_transfer_method": "piped",

@@ -16,11 +16,11 @@ from pathlib import Path
 from scenes import ENV, Share, World, deploy_release, differ, is_whole, named, send
 from tally import Tally
 
-from ansible_collections.airgap.conda.plugins.module_utils import _signature
-from ansible_collections.airgap.conda.plugins.module_utils._depot import Depot
-from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._files import DIRECTORY, FILE, SYMLINK, FileEntry
-from ansible_collections.airgap.conda.plugins.module_utils._release import MANIFEST, SIGNATURE
+from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._contract import signature
+from ansible_collections.airgap.conda.plugins.module_utils._contract.files import DIRECTORY, FILE, SYMLINK, FileEntry
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import MANIFEST, SIGNATURE
+from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_key, release_id
 
 PROMISE = (
@@ -84,7 +84,7 @@ def _on_the_controller(tally: Tally, world: World, rounds: Sequence[int], number
         shutil.copytree(good, folder)
         (folder / SIGNATURE).unlink()
         if not (place / SIGNATURE).exists():
-            _signature.sign(folder / MANIFEST, key)
+            signature.sign(folder / MANIFEST, key)
             shutil.copyfile(folder / SIGNATURE, place / SIGNATURE)
         shutil.copyfile(place / SIGNATURE, folder / SIGNATURE)
         what = damage(numbers.choice(sorted(folder.iterdir())), numbers)

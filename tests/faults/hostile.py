@@ -27,12 +27,12 @@ from corpus import ARCHIVES, ENTRIES, LISTS, Case, binary, cases, octal, tar, wi
 from scenes import Share, World
 from tally import Tally
 
-from ansible_collections.airgap.conda.plugins.module_utils._disk import os_errors
-from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._extract import extract
-from ansible_collections.airgap.conda.plugins.module_utils._files import compare_tree, read_files, write_files
-from ansible_collections.airgap.conda.plugins.module_utils._payload import write_payloads
-from ansible_collections.airgap.conda.tests.unit.test_extract import plain
+from ansible_collections.airgap.conda.plugins.module_utils._base.disk import os_errors
+from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._contract.files import compare_tree, read_files, write_files
+from ansible_collections.airgap.conda.plugins.module_utils._pack.payload import write_payloads
+from ansible_collections.airgap.conda.plugins.module_utils._store.extract import extract
+from ansible_collections.airgap.conda.tests.unit.store.test_extract import plain
 
 PROMISE = "hostile archives and lists: no effect outside, nothing special inside, an end in seconds, real trees pass"
 FUZZED, FUZZED_LONG = 20_000, 1_000_000

@@ -20,10 +20,10 @@ from typing import Any
 from scenes import ENV, Share, World, named, send
 from tally import Tally
 
-from ansible_collections.airgap.conda.plugins.module_utils._deploy import deploy
-from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._in_use import in_use
-from ansible_collections.airgap.conda.plugins.module_utils._release import Checks
+from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Checks
+from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy
+from ansible_collections.airgap.conda.plugins.module_utils._store.in_use import in_use
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_release, release_id
 
 PROMISE = (

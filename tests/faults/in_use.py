@@ -15,9 +15,9 @@ from pathlib import Path
 from scenes import ENV, Share, World
 from tally import Tally
 
-from ansible_collections.airgap.conda.plugins.module_utils._deploy import deploy
-from ansible_collections.airgap.conda.plugins.module_utils._release import Checks
-from ansible_collections.airgap.conda.plugins.module_utils._store import Store
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Checks
+from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy
+from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_release, release_id
 
 PROMISE = "a process keeps loading from its own release after every switch and prune; then prune removes it"

@@ -23,7 +23,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 
 # What changes a file system or makes a change last. A name that a machine's strace does not know is left out (?).
 MAKES = (

@@ -18,7 +18,7 @@ from tally import Tally
 from vm import Host, Message, PowerCut, VmError
 from vm_image import CHECKOUT, empty_disk, make_system
 
-from ansible_collections.airgap.conda.plugins.module_utils._release import serial_of
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import serial_of
 
 PROMISE = "power cuts of a virtual machine, unflushed writes lost or torn: the store is whole, what was done stays done"
 CUTS = 5

@@ -18,10 +18,10 @@ from inject import Outcome, end_with
 from scenes import ENV, Scene, Share, Step, World, deploy_release, named, send
 from tally import Tally
 
-from ansible_collections.airgap.conda.plugins.module_utils._deploy import rollback
-from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._release import serial_of
-from ansible_collections.airgap.conda.plugins.module_utils._uninstall import uninstall
+from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import serial_of
+from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import rollback
+from ansible_collections.airgap.conda.plugins.module_utils._store.uninstall import uninstall
 from ansible_collections.airgap.conda.tests.unit.tiny_release import release_id
 
 PROMISE = "two runs at once: one wins, the other names the holder, current is whole at every moment"

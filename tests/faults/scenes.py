@@ -15,14 +15,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ansible_collections.airgap.conda.plugins.module_utils._cli import main as command
-from ansible_collections.airgap.conda.plugins.module_utils._deploy import deploy, rollback
-from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._preflight import inspect
-from ansible_collections.airgap.conda.plugins.module_utils._release import FILES, MANIFEST, SIGNATURE, Checks
-from ansible_collections.airgap.conda.plugins.module_utils._repair import repair, require_repaired
-from ansible_collections.airgap.conda.plugins.module_utils._store import Store
-from ansible_collections.airgap.conda.plugins.module_utils._uninstall import uninstall
+from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._cli.main import main as command
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES, MANIFEST, SIGNATURE, Checks
+from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import inspect
+from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy, rollback
+from ansible_collections.airgap.conda.plugins.module_utils._store.repair import repair, require_repaired
+from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
+from ansible_collections.airgap.conda.plugins.module_utils._store.uninstall import uninstall
 from ansible_collections.airgap.conda.tests.unit.tiny_release import TREE, Made, make_release, release_id, snapshot
 
 ENV = "demo"

@@ -21,11 +21,11 @@ from fleet_hosts import Fleet
 from settings_said import failures, reasons, recap, seen
 from settings_table import HOSTS, NOTHING, RIGHT, THE_RUN, Case, Result
 
-from ansible_collections.airgap.conda.plugins.module_utils import _signature
-from ansible_collections.airgap.conda.plugins.module_utils._cli_file import write_command
-from ansible_collections.airgap.conda.plugins.module_utils._deploy import deploy
-from ansible_collections.airgap.conda.plugins.module_utils._release import MANIFEST
-from ansible_collections.airgap.conda.plugins.module_utils._store import Store
+from ansible_collections.airgap.conda.plugins.module_utils._cli.file import write_command
+from ansible_collections.airgap.conda.plugins.module_utils._contract import signature
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import MANIFEST
+from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy
+from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_key, make_release
 
 COLLECTIONS = Path(__file__).resolve().parents[2] / ".cache/collections"
@@ -125,7 +125,7 @@ class Site:
         shutil.copytree(self.folder / "depot", other)
         python = (self.fleet.folder / "depot/tree-demo-1/bin/python").read_text(encoding="ascii")
         made = make_release(other, self.fleet.root, 3, tree={"bin/python": python})
-        _signature.sign(made.folder / MANIFEST, self.folder / "key")
+        signature.sign(made.folder / MANIFEST, self.folder / "key")
         (self.folder / "strict").mkdir()
         make_key(self.folder / "strict")
 

@@ -20,9 +20,9 @@ from trust_truth import ASKED, MARK, Truths, forgeries
 
 from ansible_collections.airgap.conda.plugins.filter.outcomes import outcomes
 from ansible_collections.airgap.conda.plugins.filter.readable import readable
-from ansible_collections.airgap.conda.plugins.module_utils._errors import FIELDS, AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._report_answer import host_report, with_failure
-from ansible_collections.airgap.conda.plugins.module_utils._report_files import write_report
+from ansible_collections.airgap.conda.plugins.module_utils._base.errors import FIELDS, AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._report.answer import host_report, with_failure
+from ansible_collections.airgap.conda.plugins.module_utils._report.files import write_report
 from ansible_collections.airgap.conda.plugins.plugin_utils import _links
 from ansible_collections.airgap.conda.plugins.plugin_utils._accept import accept, documented
 from ansible_collections.airgap.conda.plugins.plugin_utils._asked import asked

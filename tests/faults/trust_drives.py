@@ -24,11 +24,11 @@ from tally import Tally
 from trust_canary import LIMIT, UNFIT, Canary
 from trust_forge import fields, replaced, values
 
-from ansible_collections.airgap.conda.plugins.module_utils import _signature
-from ansible_collections.airgap.conda.plugins.module_utils._depot import Depot
-from ansible_collections.airgap.conda.plugins.module_utils._disk import os_errors
-from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._release import FILES, MANIFEST, SIGNATURE
+from ansible_collections.airgap.conda.plugins.module_utils._base.disk import os_errors
+from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._contract import signature
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES, MANIFEST, SIGNATURE
+from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_key
 from ansible_collections.airgap.conda.tests.unit.tiny_site import TWO, Site, make_site
 
@@ -211,14 +211,14 @@ def _unsigned_and(spoil: Spoil, site: Site) -> None:
 
 def _sign_by(name: str, site: Site) -> None:
     key, _signers = make_key(site.path, name)
-    _signature.sign(_release(site) / MANIFEST, key)
+    signature.sign(_release(site) / MANIFEST, key)
 
 
 def _sign_for(namespace: str, site: Site) -> None:
-    kept = _signature.NAMESPACE
-    _signature.NAMESPACE = namespace
-    _signature.sign(_release(site) / MANIFEST, site.path / "key")
-    _signature.NAMESPACE = kept
+    kept = signature.NAMESPACE
+    signature.NAMESPACE = namespace
+    signature.sign(_release(site) / MANIFEST, site.path / "key")
+    signature.NAMESPACE = kept
 
 
 def _text(text: str, site: Site) -> None:

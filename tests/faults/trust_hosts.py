@@ -21,8 +21,8 @@ from trust_canary import LIMIT, SECRET, UNFIT, Canary
 from trust_forge import SETTINGS, Forgery
 from trust_truth import Truths, forgeries, said, temporary_folder
 
-from ansible_collections.airgap.conda.plugins.module_utils import _signature
-from ansible_collections.airgap.conda.plugins.module_utils._release import MANIFEST
+from ansible_collections.airgap.conda.plugins.module_utils._contract import signature
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import MANIFEST
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_key, make_release
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -143,7 +143,7 @@ def _evil_depot(folder: Path, fleet: Fleet) -> None:
         made = make_release(folder / "depot", fleet.root, serial, tree={"lib/data": SECRET})
         for part in made.folder.glob("env.*"):
             part.write_text(SECRET, encoding="ascii")
-        _signature.sign(made.folder / MANIFEST, key)
+        signature.sign(made.folder / MANIFEST, key)
 
 
 def _leaked(hostile: Hostile, host: str) -> list[str]:

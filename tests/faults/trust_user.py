@@ -23,16 +23,16 @@ from scenes import ENV, Share, World, deploy_release, send
 from tally import Tally
 from trust_canary import SECRET
 
-from ansible_collections.airgap.conda.plugins.module_utils import _disk
-from ansible_collections.airgap.conda.plugins.module_utils._activate_files import activate_files
-from ansible_collections.airgap.conda.plugins.module_utils._cli_file import write_command
-from ansible_collections.airgap.conda.plugins.module_utils._deploy import rollback
-from ansible_collections.airgap.conda.plugins.module_utils._depot import Depot
-from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._repair import repair
-from ansible_collections.airgap.conda.plugins.module_utils._report import HostReport
-from ansible_collections.airgap.conda.plugins.module_utils._report_files import write_report
-from ansible_collections.airgap.conda.plugins.module_utils._uninstall import uninstall
+from ansible_collections.airgap.conda.plugins.module_utils._activation.files import activate_files
+from ansible_collections.airgap.conda.plugins.module_utils._base import disk
+from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._cli.file import write_command
+from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
+from ansible_collections.airgap.conda.plugins.module_utils._report.files import write_report
+from ansible_collections.airgap.conda.plugins.module_utils._report.fleet import HostReport
+from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import rollback
+from ansible_collections.airgap.conda.plugins.module_utils._store.repair import repair
+from ansible_collections.airgap.conda.plugins.module_utils._store.uninstall import uninstall
 from ansible_collections.airgap.conda.plugins.plugin_utils import _bootstrap
 from ansible_collections.airgap.conda.tests.unit.tiny_release import PYTHON, make_release, release_id
 from ansible_collections.airgap.conda.tests.unit.tiny_site import Site, make_site
@@ -214,8 +214,8 @@ def _report(folder: Path) -> None:
 
 # What is written, as root, to the name of a file in a folder in which a user may write.
 WRITES: dict[str, tuple[str, Callable[[Path], None]]] = {
-    "replace_file": ("kernel.json", lambda folder: _disk.replace_file(folder / "kernel.json", b"new", 0o666)),
-    "replace_link": ("current", lambda folder: _disk.replace_link(folder / "current", "1-00000001")),
+    "replace_file": ("kernel.json", lambda folder: disk.replace_file(folder / "kernel.json", b"new", 0o666)),
+    "replace_link": ("current", lambda folder: disk.replace_link(folder / "current", "1-00000001")),
     "a report's page": ("index.html", _report),
     "a report's JSON": ("report.json", _report),
 }

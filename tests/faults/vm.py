@@ -24,7 +24,7 @@ from scenes import ENV
 from vm_disk import Disk
 from vm_image import CHECKOUT, pack
 
-from ansible_collections.airgap.conda.plugins.module_utils._release import serial_of
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import serial_of
 from ansible_collections.airgap.conda.tests.unit.tiny_release import TREE, make_release, release_id
 
 # Seconds that a machine gets for one answer.

@@ -23,12 +23,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.airgap.conda.plugins.module_utils import _store
-from ansible_collections.airgap.conda.plugins.module_utils._deploy import deploy, rollback
-from ansible_collections.airgap.conda.plugins.module_utils._preflight import Wanted, inspect
-from ansible_collections.airgap.conda.plugins.module_utils._release import FILES, MANIFEST, SIGNATURE, serial_of
-from ansible_collections.airgap.conda.plugins.module_utils._store import Store
-from ansible_collections.airgap.conda.plugins.module_utils._uninstall import uninstall
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import (
+    FILES,
+    MANIFEST,
+    SIGNATURE,
+    serial_of,
+)
+from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import Wanted, inspect
+from ansible_collections.airgap.conda.plugins.module_utils._store import store
+from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy, rollback
+from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
+from ansible_collections.airgap.conda.plugins.module_utils._store.uninstall import uninstall
 
 LINE, DRIVE, RELEASES = "/dev/ttyS1", "/dev/vda", "/dev/vdc"
 DISK, CARGO = Path("/disk"), Path("/cargo")
@@ -94,7 +99,7 @@ def do_mount() -> dict[str, Any]:
 
 def do_careless(without: str) -> dict[str, Any]:
     """Take flushes away: a store that the power cuts must break."""
-    _store.__dict__["flush_file_system"] = lambda _folder: None
+    store.__dict__["flush_file_system"] = lambda _folder: None
     if without == "any flush":
         os.__dict__["fsync"] = lambda _handle: None
     return {}

@@ -12,14 +12,14 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 PAGE = CHECKOUT / "docs/guide/build-complaints.md"
 sys.path.insert(0, str(CHECKOUT / ".cache/collections"))
 
-from ansible_collections.airgap.conda.plugins.module_utils._doctor_catalogue import (  # noqa: E402
+from ansible_collections.airgap.conda.plugins.module_utils._contract.complaints import (  # noqa: E402
     CATALOGUE,
     ERROR,
     Complaint,
 )
 
 HEAD = """\
-<!-- Written by tests/tools/build_complaints.py out of plugins/module_utils/_doctor_catalogue.py. Edit that. -->
+<!-- Written by tests/tools/build_complaints.py out of plugins/module_utils/_contract/complaints.py. Edit that. -->
 # When the build complains
 
 Before it packs an environment, a build looks at it (module `airgap.conda.doctor`), and once more before it signs the

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils._release import Checks
-from ansible_collections.airgap.conda.plugins.module_utils._store import Store
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Checks
+from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.plugins.plugin_utils import _bootstrap
 from ansible_collections.airgap.conda.plugins.plugin_utils._contact import listen, marked, new_mark
 from ansible_collections.airgap.conda.tests.unit.tiny_release import Made, make_release, without_locks, write_tree

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils._channels import Channels
-from ansible_collections.airgap.conda.plugins.module_utils._doctor import diagnose
-from ansible_collections.airgap.conda.plugins.module_utils._doctor_finding import Finding
-from ansible_collections.airgap.conda.plugins.module_utils._environment import Request, make
-from ansible_collections.airgap.conda.plugins.module_utils._spec import load_spec
+from ansible_collections.airgap.conda.plugins.module_utils._doctor.case import Finding
+from ansible_collections.airgap.conda.plugins.module_utils._doctor.diagnose import diagnose
+from ansible_collections.airgap.conda.plugins.module_utils._environment.make import Request, make
+from ansible_collections.airgap.conda.plugins.module_utils._solve.channels import Channels
+from ansible_collections.airgap.conda.plugins.module_utils._spec.spec import load_spec
 from ansible_collections.airgap.conda.tests.unit.tiny_channel import (
     SITE_PACKAGES,
     Content,

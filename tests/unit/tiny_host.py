@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.airgap.conda.plugins.module_utils import _signature
-from ansible_collections.airgap.conda.plugins.module_utils._deploy import deploy
-from ansible_collections.airgap.conda.plugins.module_utils._release import MANIFEST
-from ansible_collections.airgap.conda.plugins.module_utils._store import Store
+from ansible_collections.airgap.conda.plugins.module_utils._contract import signature
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import MANIFEST
+from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy
+from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.tests.unit.conftest import CHECKOUT, COLLECTIONS
 from ansible_collections.airgap.conda.tests.unit.tiny_release import TREE, Made, make_key, make_release
 
@@ -50,7 +50,7 @@ class Host:
         """Sign these releases; returns the settings with which the playbooks take them, and report on this host."""
         key, signers = make_key(self.folder)
         for release in made:
-            _signature.sign(release.folder / MANIFEST, key)
+            signature.sign(release.folder / MANIFEST, key)
         return {
             "deploy_envs": ["demo"],
             "deploy_depot": str(self.folder / "depot"),

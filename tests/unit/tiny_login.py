@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.airgap.conda.plugins.module_utils import _signature
-from ansible_collections.airgap.conda.plugins.module_utils._release import MANIFEST, Checks
-from ansible_collections.airgap.conda.plugins.module_utils._store import Store
+from ansible_collections.airgap.conda.plugins.module_utils._contract import signature
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import MANIFEST, Checks
+from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.tests.unit.conftest import COLLECTIONS
 from ansible_collections.airgap.conda.tests.unit.tiny_host import BYTECODE, PLAYBOOK, RUNTIME, Done
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_key, make_release
@@ -72,7 +72,7 @@ class Login:
             checks = Checks(commands=("false",) if serial > 1 else ())
             made.append(make_release(depot, root, serial, tree=RUNTIME, checks=checks))
         for release in made:
-            _signature.sign(release.folder / MANIFEST, key)
+            signature.sign(release.folder / MANIFEST, key)
         settings = {
             "ansible_ssh_executable": str(program),
             "ansible_ssh_transfer_method": "piped",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from ansible_collections.airgap.conda.plugins.module_utils._pack import PackRequest
+from ansible_collections.airgap.conda.plugins.module_utils._pack.pack import PackRequest
 from ansible_collections.airgap.conda.tests.unit.tiny_release import write_tree
 
 RELEASE = "1-1c0ffee5"

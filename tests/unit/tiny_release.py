@@ -16,13 +16,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils import _store
-from ansible_collections.airgap.conda.plugins.module_utils._depot import Verified
-from ansible_collections.airgap.conda.plugins.module_utils._files import FILE, write_files
-from ansible_collections.airgap.conda.plugins.module_utils._lock import LOCKS
-from ansible_collections.airgap.conda.plugins.module_utils._payload import write_payloads
-from ansible_collections.airgap.conda.plugins.module_utils._preflight import Wanted
-from ansible_collections.airgap.conda.plugins.module_utils._release import (
+from ansible_collections.airgap.conda.plugins.module_utils._base.lock import LOCKS
+from ansible_collections.airgap.conda.plugins.module_utils._contract.files import FILE, write_files
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import (
     FILES,
     MANIFEST,
     SIGNATURE,
@@ -30,7 +26,11 @@ from ansible_collections.airgap.conda.plugins.module_utils._release import (
     Manifest,
     Requirements,
 )
-from ansible_collections.airgap.conda.plugins.module_utils._store import Store
+from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Verified
+from ansible_collections.airgap.conda.plugins.module_utils._pack.payload import write_payloads
+from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import Wanted
+from ansible_collections.airgap.conda.plugins.module_utils._store import store as _store
+from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 
 # A stand-in for Python: it can import everything but what has "broken" in its name.
 PYTHON = """\

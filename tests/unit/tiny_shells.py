@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils._activate_files import activate_files
-from ansible_collections.airgap.conda.plugins.module_utils._env_vars import env_var_files
+from ansible_collections.airgap.conda.plugins.module_utils._activation.env_vars import env_var_files
+from ansible_collections.airgap.conda.plugins.module_utils._activation.files import activate_files
 from ansible_collections.airgap.conda.tests.unit.tiny_release import write_tree
 
 # Shell -> the words that start it without a user's own settings.

@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils import _signature
-from ansible_collections.airgap.conda.plugins.module_utils._depot import Depot
-from ansible_collections.airgap.conda.plugins.module_utils._errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._media import Drive
-from ansible_collections.airgap.conda.plugins.module_utils._media_export import Export
-from ansible_collections.airgap.conda.plugins.module_utils._media_import import Import
-from ansible_collections.airgap.conda.plugins.module_utils._release import MANIFEST
+from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._contract import signature
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import MANIFEST
+from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
+from ansible_collections.airgap.conda.plugins.module_utils._media.drive import Drive
+from ansible_collections.airgap.conda.plugins.module_utils._media.exporter import Export
+from ansible_collections.airgap.conda.plugins.module_utils._media.importer import Import
 from ansible_collections.airgap.conda.tests.unit.tiny_release import (
     make_key,
     make_release,
@@ -85,7 +85,7 @@ def make_site(folder: Path) -> None:
     key, _signers = make_key(folder)
     for env, serial in (("demo", 1), ("demo", 2), ("runtime", 1)):
         made = make_release(folder / "bastion", ROOT, serial, env=env)
-        _signature.sign(made.folder / MANIFEST, key)
+        signature.sign(made.folder / MANIFEST, key)
         (made.folder / "notes-of-a-person").touch()
     for tree in folder.glob("bastion/tree-*"):
         shutil.rmtree(tree)

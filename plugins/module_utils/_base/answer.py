@@ -1,0 +1,136 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The one way in for what a host says, and its bounds: types, lengths, depth and characters.
+
+Whatever a host answers is data of somebody who may be hostile. What has passed here can be shown, written to a file and
+handed on. It still decides nothing: a name is looked up in what the controller knows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ansible_collections.airgap.conda.plugins.module_utils._base.errors import FIELDS
+
+# Characters of a text in a report or a summary, which is on one line there.
+LINE = 300
+# Characters of each text in the message of a failure.
+MESSAGE = 4_000
+# Characters of any other text: the locks of an environment of a thousand packages have an eighth of it.
+TEXT = 8 << 20
+# Characters of one thing that a host without Python is asked: the longest path that Linux takes.
+VALUE = 4_096
+# What a report shows of a host: environments, releases of one, findings on one.
+NAMED = 100
+# Values, characters and levels of a whole answer. A release of 100,000 files that are all damaged has 700,000 values.
+VALUES = 1_000_000
+CHARACTERS = 64 << 20
+DEPTH = 16
+# Of these, what is kept of one host to be shown.
+SHOWN_VALUES = 100_000
+SHOWN_CHARACTERS = 4 << 20
+
+# What takes no place on a screen although Unicode does not call it a control: joiners, fillers, selectors of variants.
+_UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
+# Half characters, which stand for bytes that are no text.
+_HALVES = re.compile("[\ud800-\udfff]")
+
+
+class _Shown(dict[int, str]):
+    """What each character is shown as. A class, so that a character is looked at once and only if it occurs."""
+
+    def __missing__(self, code: int) -> str:
+        char = chr(code)
+        if _HALVES.match(char) or char == "\ufffd":
+            shown = "?"
+        else:
+            shown = char if char in "\n\t" or (char.isprintable() and not _UNSEEN.match(char)) else " "
+        self[code] = shown
+        return shown
+
+
+_SHOWN = _Shown()
+
+
+def plain(text: str, limit: int = TEXT) -> str:
+    """Return ``text`` without anything that acts on a screen: controls, marks of direction, what cannot be seen.
+
+    Ends of lines and tabs stay, those of a terminal (ssh has one for a raw task) as ends of lines. Of a long text the
+    beginning and the end are kept.
+    """
+    return _shortened(text, limit).replace("\r\n", "\n").translate(_SHOWN)
+
+
+def clean(text: str, limit: int = LINE) -> str:
+    """Return ``text`` on one line and without anything that acts on a screen; of a long one beginning and end."""
+    shown = _HALVES.sub(" ", _shortened(text, 4 * limit)).translate(_SHOWN)
+    return _shortened(re.sub(r"\s+", " ", shown).strip(), limit)
+
+
+def _shortened(text: str, limit: int) -> str:
+    half = (limit - 5) // 2
+    return text if len(text) <= limit else f"{text[:half]} ... {text[-half:]}"
+
+
+def fields_of(failure: Any) -> dict[str, str] | None:
+    """Return the parts of a failure of ours, each ``plain``; None of any other, as Ansible's own are."""
+    if not isinstance(failure, Mapping) or not all(isinstance(failure.get(name), str) for name in FIELDS):
+        return None
+    return {name: plain(failure[name], MESSAGE) for name in FIELDS}
+
+
+def take_in(value: Any, values: int = VALUES, characters: int = CHARACTERS) -> Any:
+    """Return a copy of any answer that keeps within the bounds; what is beyond them is left out.
+
+    Each text is ``plain``, each key a text, and what is no value of JSON becomes the text of it.
+    """
+    return _Copy(values, characters).of(value, 0)
+
+
+class _Copy:
+    def __init__(self, values: int, characters: int) -> None:
+        self._values, self._characters = values, characters
+
+    def of(self, value: Any, depth: int) -> Any:
+        self._values -= 1
+        if isinstance(value, str):
+            text = plain(value, min(TEXT, max(self._characters, 16)))
+            self._characters -= len(text)
+            return text
+        if isinstance(value, Mapping):
+            pairs = self._within(value.items(), depth)
+            return {plain(str(key), LINE): self.of(item, depth + 1) for key, item in pairs}
+        if isinstance(value, (list, tuple)):
+            return [self.of(item, depth + 1) for item in self._within(value, depth)]
+        return value
+
+    def _within(self, values: Any, depth: int) -> Iterator[Any]:
+        for value in values if depth < DEPTH else ():
+            if self._values <= 0 or self._characters <= 0:
+                return
+            yield value
+
+
+def excess(value: Any) -> str:
+    """Tell what of an answer is beyond the bounds; empty when nothing is."""
+    values = characters = 0
+    waiting = [(value, 0)]
+    while waiting:
+        item, depth = waiting.pop()
+        values += 1
+        if isinstance(item, str):
+            characters += len(item)
+            if len(item) > TEXT:
+                return f"a text of {len(item)} characters, {clean(item, 60)!r}"
+        elif isinstance(item, Mapping):
+            waiting += [(part, depth + 1) for pair in item.items() for part in pair]
+        elif isinstance(item, (list, tuple)):
+            waiting += [(part, depth + 1) for part in item]
+        if depth > DEPTH:
+            return f"lists and dictionaries in each other, {depth} deep"
+        if values > VALUES or characters > CHARACTERS or len(waiting) > VALUES:
+            return "more than a host can have to say"
+    return ""

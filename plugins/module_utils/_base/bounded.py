@@ -1,0 +1,157 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Read what nobody vouches for yet: regular files of a bounded size, folders of a bounded length, plain JSON.
+
+A drive or a depot may hold anything under the name of a part: a pipe that never answers, a device, a link to somewhere
+else, a sparse file without end. So kind and size are looked at first, without opening.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import math
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.airgap.conda.plugins.module_utils._base import limits
+from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+
+# Bytes read at a time.
+READ = 1 << 20
+
+
+@dataclass(frozen=True)
+class Item:
+    """One file of a release: ``size`` in bytes, ``sha256`` in lower-case hex."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+class FileFault(Exception):
+    """A file that is not what it should be; the text says in what."""
+
+
+def blocks(path: Path, limit: int, cached: bool = True) -> Iterator[bytes]:
+    """Yield a regular file of at most ``limit`` bytes in blocks of 1 MiB; every OSError has the file's name.
+
+    Raises FileFault for a longer one, before it is opened if it tells. Without ``cached`` the pages that the kernel
+    keeps of it are dropped first: what was written a moment ago would come from memory, and a drive that lost it would
+    look fine.
+    """
+    handle, left = -1, limit
+    try:
+        _require_regular(path.lstat(), limit)
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        _require_regular(os.fstat(handle), limit)  # it may be another one by now
+        if not cached:
+            os.fsync(handle)  # dirty pages cannot be dropped
+            os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
+        while True:
+            block = os.read(handle, READ)
+            left -= len(block)
+            if left < 0:  # it may grow while it is read
+                raise FileFault(f"more than {limit} bytes")
+            if not block:
+                return
+            yield block
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    finally:
+        if handle >= 0:
+            os.close(handle)
+
+
+def _require_regular(status: os.stat_result, limit: int) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "Not a regular file")
+    if status.st_size > limit:
+        raise FileFault(f"{status.st_size} bytes, more than {limit}")
+
+
+def measure(path: Path, size: int | None = None, cached: bool = True, limit: int = limits.PART) -> Item:
+    """Read a file once; raises FileFault when it is missing, unreadable, not of ``size`` or above ``limit`` bytes."""
+    digest, measured = hashlib.sha256(), 0
+    try:
+        status = path.lstat()
+        if size is not None and stat.S_ISREG(status.st_mode) and status.st_size != size:
+            raise FileFault(f"{status.st_size} bytes instead of {size}")
+        for block in blocks(path, limit if size is None else size, cached):
+            digest.update(block)
+            measured += len(block)
+    except OSError as error:
+        raise _fault(error) from error
+    return Item(path.name, measured, digest.hexdigest())
+
+
+def read_small(path: Path, limit: int, cached: bool = True) -> bytes:
+    """Return the content of a file of at most ``limit`` bytes; raises FileFault as ``measure`` does."""
+    try:
+        return b"".join(blocks(path, limit, cached))
+    except OSError as error:
+        raise _fault(error) from error
+
+
+def _fault(error: OSError) -> FileFault:
+    return FileFault("missing" if error.errno == errno.ENOENT else f"unreadable ({error.strerror})")
+
+
+def list_names(folder: Path, limit: int = limits.NAMES) -> list[str]:
+    """Return the names in ``folder`` in their order, none when it is no folder; raises AirgapError above ``limit``."""
+    names: list[str] = []
+    if not folder.is_dir():
+        return names
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            names.append(entry.name)
+            if len(names) > limit:
+                raise AirgapError(
+                    "A folder has too many entries",
+                    wanted=f"at most {limit} names",
+                    found="more",
+                    where=str(folder),
+                    remedy="remove what does not belong there, or name another folder",
+                )
+    return sorted(names)
+
+
+def parse_json(text: str) -> Any:
+    """Parse JSON that no two readers understand differently, with an end to depth and digits; raises ValueError."""
+    try:
+        return json.loads(
+            text, object_pairs_hook=_once, parse_int=_integer, parse_float=_finite, parse_constant=_no_number
+        )
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name twice in one object")
+    return found
+
+
+def _integer(text: str) -> int:
+    if len(text) > limits.DIGITS:  # reading it takes the square of its length
+        raise ValueError(f"a number of {len(text)} digits")
+    return int(text)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"the number {text[: limits.DIGITS]}")
+    return number
+
+
+def _no_number(text: str) -> Any:
+    raise ValueError(f"the number {text}")

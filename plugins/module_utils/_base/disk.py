@@ -1,0 +1,154 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Write to disk so that it lasts, and one message for what the operating system refuses."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import glob
+import os
+import secrets
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+
+
+@contextmanager
+def os_errors(what: str, where: Path) -> Iterator[None]:
+    """Turn an error of the operating system into an AirgapError: ``what`` failed."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "start new thread" not in str(error):  # Python has no type of its own for it
+            raise
+        raise _no_process(what, where, str(error)) from error
+    except OSError as error:
+        if error.errno == errno.EAGAIN:
+            raise _no_process(what, where, str(error.strerror or error)) from error
+        remedy = "look at the file system and its mount options, then run again"
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            remedy = "free space on this file system, then run again; nothing was left behind"
+        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            remedy = "let the user of this task read and write there (become: true), or choose another place"
+        raise AirgapError(
+            f"{what} failed",
+            wanted="files that can be read and written, and enough space",
+            found=str(error.strerror or error),
+            where=str(error.filename or where),
+            remedy=remedy,
+        ) from error
+
+
+def _no_process(what: str, where: Path, found: str) -> AirgapError:
+    return AirgapError(
+        f"{what} failed",
+        wanted="a system that starts one more process or thread for this user",
+        found=found,
+        where=str(where),
+        remedy="end other processes, or raise the limit (ulimit -u, TasksMax of the service), then run again",
+    )
+
+
+def make_folder(path: Path, mode: int = 0o755) -> None:
+    """Make a folder and its missing parents, all with ``mode`` whatever the umask; what exists stays as it is."""
+    if path.is_dir():
+        return
+    make_folder(path.parent, mode)
+    try:
+        path.mkdir(mode)  # by most umasks that is all: a run that is killed here leaves it right
+    except FileExistsError:
+        if not stat.S_ISDIR(path.lstat().st_mode):
+            raise
+        return  # another run was faster
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        if stat.S_IMODE(os.fstat(handle).st_mode) != mode:
+            os.fchmod(handle, mode)
+    finally:
+        os.close(handle)
+
+
+def replace_file(path: Path, content: bytes, mode: int = 0o644) -> None:
+    """Replace a file by one rename; what was there stays until the new content is on disk."""
+    new = _new(path)
+    try:
+        # Whoever else may write in this folder has no name to plant a link at, and nothing is done by name but rename.
+        handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        with open(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fchmod(stream.fileno(), mode)
+            os.fsync(stream.fileno())
+        os.rename(new, path)
+    finally:
+        new.unlink(missing_ok=True)
+    flush_directory(path.parent)
+
+
+def replace_link(path: Path, target: str) -> None:
+    """Let ``path`` be a link to ``target``, by one rename; what was there stays until then."""
+    new = _new(path)
+    try:
+        new.symlink_to(target)
+        os.rename(new, path)
+    finally:
+        new.unlink(missing_ok=True)
+    flush_directory(path.parent)
+
+
+def flush_directory(folder: Path) -> None:
+    """Wait until the names in ``folder`` are on disk."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def flush_file_system(folder: Path) -> None:
+    """Wait until the file system of ``folder`` is on disk: one call where fsync would take one for each file."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.syncfs(handle) != 0:
+            code = ctypes.get_errno()
+            raise OSError(code, os.strerror(code), str(folder))
+    finally:
+        os.close(handle)
+
+
+def remove_unfinished(path: Path) -> None:
+    """Remove what a run that was killed while it replaced ``path`` has left beside it; no other is at work there."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}-*new"):
+        left.unlink(missing_ok=True)
+
+
+def _new(path: Path) -> Path:
+    return path.with_name(f".{path.name}-{secrets.token_hex(8)}-new")
+
+
+def write_anew(path: Path, content: bytes, mode: int = 0o644) -> None:
+    """Write a file as a new one, so that a package cache that shares the old one keeps its content."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=str(path.parent))
+    with os.fdopen(handle, "wb") as stream:
+        stream.write(content)
+        os.fchmod(stream.fileno(), mode)
+    os.replace(name, path)
+
+
+def cannot_write(prefix: Path, error: OSError) -> AirgapError:
+    """Return the error for a prefix that the file system refuses."""
+    return AirgapError(
+        "The prefix cannot be written",
+        wanted="a directory that this user may create, rename and fill",
+        found=error.strerror or str(error),
+        where=str(error.filename or prefix),
+        remedy="choose another prefix, give the rights to its parent directory or free space",
+    )

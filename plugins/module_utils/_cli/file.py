@@ -1,0 +1,151 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Make the one file ``<root>/bin/airgap-envs``: a few lines of sh, then the sources of ``_cli`` and all it imports.
+
+The sh chooses a runtime whose Python starts, so that the command also works, and can go back, when the current runtime
+is broken. Equal sources give equal bytes.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.util
+import io
+import os
+import shlex
+import zipfile
+from collections.abc import Iterator
+from typing import Any
+
+from ansible_collections.airgap.conda.plugins.module_utils._base.disk import (
+    make_folder,
+    os_errors,
+    remove_unfinished,
+    replace_file,
+)
+from ansible_collections.airgap.conda.plugins.module_utils._base.lock import locked
+from ansible_collections.airgap.conda.plugins.module_utils._cli import main
+from ansible_collections.airgap.conda.plugins.module_utils._cli.run import RUN
+from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
+
+PACKAGE = main.__name__.partition(".module_utils.")[0] + ".module_utils"
+
+MODE = 0o755
+# Seconds that one run waits until another has written the command.
+COMMAND_WAIT = 60.0
+PREAMBLE = """\
+#!/bin/sh
+# {name}: shows, checks and switches the environments of this host. Generated; the program follows as a zip.
+root={root}
+{run}skipped=
+for python in "$root"/runtime/current/bin/python "$root"/runtime/[0-9]*/bin/python; do
+  if "$python" -IBc 'import argparse, json, zstandard' >/dev/null 2>&1; then
+    if [ -n "$skipped" ]; then
+      echo "{name}: the current runtime does not start; $python takes its place" >&2
+      echo "  remedy:  deploy again, or go back: $root/bin/{name} rollback runtime" >&2
+    fi
+    exec "$python" -IB "$root/bin/{name}" "$@"
+  fi
+  skipped=yes
+done
+cat >&2 <<END
+{name}: No runtime on this host starts
+  wanted:  a release of runtime whose Python starts
+  found:   $("$root/runtime/current/bin/python" -IBc 'import argparse, json, zstandard' 2>&1 | tail -n 1)
+  where:   $root/runtime/current
+  remedy:  run airgap.conda.deploy for this host; the environments themselves need no runtime: . $root/ENV/activate
+END
+exit 1
+"""
+START = f"""\
+import sys
+from pathlib import Path
+
+from {main.__name__} import main
+
+sys.exit(main(Path(sys.argv[0]).parent.parent, sys.argv[1:]))
+"""
+
+
+def command_file(store: Store) -> bytes:
+    """Return the content of the command for this store."""
+    run = RUN.replace("{name}", main.NAME)
+    preamble = PREAMBLE.format(name=main.NAME, root=shlex.quote(str(store.root)), run=run)
+    return program(preamble, START, main.__name__)
+
+
+def program(preamble: str, start: str, module: str) -> bytes:
+    """Return a file for Python to run: ``preamble``, then as a zip ``start``, ``module`` and all that it imports."""
+    files = {"__main__.py": start}
+    for name, text in _sources(module).items():
+        parts = name.split(".")
+        files.update({"/".join([*parts[:count], "__init__.py"]): "" for count in range(1, len(parts))})
+        files["/".join(parts) + ".py"] = text
+    stream = io.BytesIO(preamble.encode())
+    stream.seek(0, io.SEEK_END)
+    # Not compressed: the bytes of zlib differ from version to version.
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+        for name, text in sorted(files.items()):
+            archive.writestr(zipfile.ZipInfo(name), text)
+    return stream.getvalue()
+
+
+def _sources(start: str) -> dict[str, str]:
+    """Return name -> source of a module of this collection and of all those of them that it imports."""
+    found: dict[str, str] = {}
+    todo = [start]
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            # The loader is asked, because a module that Ansible sent to a host has its module_utils in a zip.
+            text = _spec(name).loader.get_source(name)
+            found[name] = text.decode() if isinstance(text, bytes) else text  # that of collections gives bytes
+            todo += _imported(found[name])
+    return found
+
+
+def _imported(text: str) -> Iterator[str]:
+    """Give the modules of this collection that a module imports, or imports something from."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith(f"{PACKAGE}."):
+            if _spec(str(node.module)).submodule_search_locations is None:
+                yield str(node.module)
+            else:
+                yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _spec(name: str) -> Any:
+    """Return how Python finds a module or a folder of them; that loads the folders above it, and nothing else."""
+    return importlib.util.find_spec(name)
+
+
+def found_command(store: Store) -> str:
+    """Return the first 8 digits of the sha256 of the command that is on this host; ``-`` for none."""
+    try:
+        status = store.command.lstat()
+        if status.st_mode & 0o777 != MODE or status.st_uid not in (0, os.geteuid()):
+            return "-"
+        return _short(store.command.read_bytes())
+    except OSError:
+        return "-"
+
+
+def wanted_command(store: Store) -> str:
+    """Return the same of the command that this version of the collection brings."""
+    return _short(command_file(store))
+
+
+def write_command(store: Store) -> None:
+    """Bring the command to this host, by one rename; runs that come at the same time wait for each other."""
+    path = store.command
+    lock = locked(store.root / ".state", path.parent.name, main.NAME, COMMAND_WAIT)
+    with os_errors(f"Writing {main.NAME}", path), lock:
+        make_folder(path.parent)
+        remove_unfinished(path)
+        replace_file(path, command_file(store), MODE)
+
+
+def _short(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:8]

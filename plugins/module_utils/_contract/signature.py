@@ -1,0 +1,202 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Sign and verify a manifest with ssh-keygen -Y (OpenSSH 8.1 or newer), namespace fixed, default deny."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ansible_collections.airgap.conda.plugins.module_utils._base import limits
+from ansible_collections.airgap.conda.plugins.module_utils._base.bounded import FileFault, read_small
+from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._run.kept import run_kept
+
+# Where a program finds what it was handed open.
+HANDLES = "/proc/self/fd/"
+# A signature made for another purpose with the same key (git, a file) must not pass for a release.
+NAMESPACE = "release@airgap.conda"
+
+
+def sign(manifest: Path, key: Path, namespace: str = NAMESPACE) -> Path:
+    """Sign ``manifest``, or another file for another purpose, and return <manifest>.sig.
+
+    ``key`` is a private key without a passphrase, or a public one whose private half is in an ssh-agent or on a
+    hardware key (types sk-*, for which ssh-keygen waits until the key is touched).
+    """
+    if not key.is_file():
+        raise AirgapError(
+            "The signing key is missing",
+            wanted="an ssh private key to sign releases with",
+            found="no such file",
+            where=str(key),
+            remedy=f"make one with: ssh-keygen -t ed25519 -N '' -C releases -f {key}",
+        )
+    signature = manifest.with_name(manifest.name + ".sig")
+    signature.unlink(missing_ok=True)
+    result = _keygen(["-Y", "sign", "-q", "-f", str(key), "-n", namespace, str(manifest)], b"")
+    if result.returncode != 0 or not signature.is_file():
+        found, remedy = _explain(key, result.stderr)
+        raise AirgapError(
+            f"{'The release' if namespace == NAMESPACE else manifest.name} could not be signed",
+            wanted="a signature by ssh-keygen -Y sign",
+            found=found,
+            where=str(key),
+            remedy=remedy,
+        )
+    return signature
+
+
+def _explain(key: Path, output: bytes) -> tuple[str, str]:
+    """Return why a key did not sign, and what to do; ssh-keygen itself says little more than that it did not."""
+    said = _last_line(output)
+    if re.match(rb"(ssh|ecdsa|sk)-\S+ AAAA", key.read_bytes()):
+        return _explain_agent(key, said)
+    read = _keygen(["-y", "-P", "", "-f", str(key)], b"")
+    if b"UNPROTECTED" in output:
+        return "a private key that other users may read", f"chmod 600 {key}"
+    if b"passphrase" in read.stderr:
+        remedy = f"load it with ssh-add {key} and name {key}.pub as the signing key, or use a key without a passphrase"
+        return "a private key with a passphrase, and nobody to ask for it", remedy
+    if read.returncode != 0:
+        return f"no private key that ssh-keygen can read: {_last_line(read.stderr)}", "name a key that ssh-keygen made"
+    return said, "run the same ssh-keygen by hand; a hardware key must be plugged in, and touched when it blinks"
+
+
+def _explain_agent(key: Path, said: str) -> tuple[str, str]:
+    """Explain why a public key did not lead to a private one."""
+    private = key.with_suffix("")
+    if not os.environ.get("SSH_AUTH_SOCK"):
+        found = "a public key, and no ssh-agent for the private half: SSH_AUTH_SOCK is not set"
+        return found, f"start ssh-agent, run ssh-add {private}, and run the build from the same session"
+    listed = _run("ssh-add", ["-l", "-E", "sha256"], b"")
+    keys = {line.split()[1] for line in listed.stdout.decode(errors="replace").splitlines() if " SHA256:" in line}
+    if listed.returncode not in (0, 1):
+        found = f"a public key, and no ssh-agent that answers at {os.environ['SSH_AUTH_SOCK']}"
+        return found, f"start ssh-agent again, run ssh-add {private}, and run the build from the same session"
+    shown = _keygen(["-l", "-E", "sha256", "-f", str(key)], b"").stdout.decode(errors="replace").split()
+    if keys.isdisjoint(shown):
+        found = f"a public key, and an ssh-agent that is locked or lacks the private half (keys in it: {len(keys)})"
+        return found, f"unlock the agent, or run ssh-add {private}, which for a hardware key is its file on disk"
+    return (
+        f"an agent that has the key and did not use it: {said}",
+        "confirm the use of the key, or touch it, when it asks",
+    )
+
+
+def verify(data: bytes, signature: Path, allowed_signers: Path, namespace: str = NAMESPACE) -> str:
+    """Verify that ``signature`` is over ``data`` by a key of ``allowed_signers``; returns who signed, else raises."""
+    if not allowed_signers.is_file():
+        raise AirgapError(
+            "The list of allowed signers is missing",
+            wanted="a readable file",
+            found="no such file",
+            where=str(allowed_signers),
+            remedy="write one line per trusted key: a name, a space, and the content of the bastion's key.pub",
+        )
+    try:
+        content = read_small(signature, limits.SIGNATURE)
+    except FileFault as fault:
+        raise AirgapError(
+            "The release is not signed",
+            wanted="a readable file",
+            found=str(fault),
+            where=str(signature),
+            remedy="copy the release again from the depot that built it",
+        ) from fault
+    # What was read is what is verified: ssh-keygen gets a copy, which lies in memory.
+    with _in_memory(content) as copy:
+        signer, refusal = _try(data, copy, str(allowed_signers), namespace)
+        if signer and refusal:
+            # ssh-keygen names the first line that has the key. A key may be listed for git first, then for releases.
+            for line in allowed_signers.read_bytes().splitlines():
+                with _in_memory(line + b"\n") as alone:
+                    another, said = _try(data, copy, alone, namespace)
+                if another and not said:
+                    return another
+        if refusal:
+            raise _refused(signature, allowed_signers, refusal)
+    return signer
+
+
+@contextmanager
+def _in_memory(content: bytes) -> Iterator[str]:
+    """Give the name of a file with this content, for programs that this one starts; it is on no disk."""
+    handle = os.memfd_create("airgap-conda")
+    with os.fdopen(handle, "wb") as stream:
+        stream.write(content)
+        stream.flush()
+        yield f"{HANDLES}{handle}"
+
+
+def _try(data: bytes, signature: str, allowed_signers: str, namespace: str) -> tuple[str, str]:
+    """Return the first name whose key made ``signature``, empty if there is none, and why it is refused, if it is."""
+    result = _keygen(["-Y", "find-principals", "-f", allowed_signers, "-s", signature], b"")
+    signer = result.stdout.decode(errors="replace").split("\n")[0].split(",")[0]
+    if result.returncode != 0 or not signer:
+        return "", _last_line(result.stderr)
+    result = _keygen(["-Y", "verify", "-f", allowed_signers, "-I", signer, "-n", namespace, "-s", signature], data)
+    return signer, _last_line(result.stderr or result.stdout) if result.returncode != 0 else ""
+
+
+def require_accepted(manifest: Path, signature: Path, key: Path, allowed_signers: Path) -> None:
+    """Refuse a ``key`` that signed what everyone who has the list ``allowed_signers`` would refuse."""
+    try:
+        verify(manifest.read_bytes(), signature, allowed_signers)
+    except AirgapError as error:
+        if not allowed_signers.is_file():
+            raise
+        public = key if key.suffix == ".pub" else f"{key}.pub"
+        raise AirgapError(
+            "The hosts' side does not accept the signing key",
+            wanted=f"a key of {allowed_signers}",
+            found=f"{key}: {error.found}",
+            where=str(allowed_signers),
+            remedy=f"sign with a key of this list, or add a line to it there too: a name, a space, what is in {public}",
+        ) from error
+
+
+def _refused(signature: Path, allowed_signers: Path, found: str) -> AirgapError:
+    return AirgapError(
+        "The signature of this release is not accepted",
+        wanted=f"a signature by a key of {allowed_signers} over the manifest as it is",
+        found=found,
+        where=str(signature),
+        remedy="do not use this release unless you know who made it; if its signer is right, "
+        "add the signer's public key to the allowed signers",
+    )
+
+
+def _keygen(arguments: list[str], data: bytes) -> subprocess.CompletedProcess[bytes]:
+    return _run("ssh-keygen", arguments, data)
+
+
+def _run(name: str, arguments: list[str], data: bytes) -> subprocess.CompletedProcess[bytes]:
+    program = shutil.which(name)
+    if program is None:
+        raise AirgapError(
+            f"{name} is missing",
+            wanted=f"{name} of OpenSSH 8.1 or newer",
+            found="no such program on PATH",
+            where="this machine",
+            remedy="apt-get install openssh-client",
+        )
+    # It has no terminal, and no askpass is allowed: it fails where it would ask and wait.
+    return run_kept(
+        [program, *arguments],
+        input=data,
+        capture_output=True,
+        pass_fds=[int(word[len(HANDLES) :]) for word in arguments if word.startswith(HANDLES)],
+        env={**os.environ, "SSH_ASKPASS_REQUIRE": "never", "LC_ALL": "C"},
+    )
+
+
+def _last_line(output: bytes) -> str:
+    lines = [line for line in output.decode(errors="replace").strip().splitlines() if line]
+    return lines[-1] if lines else "no explanation by ssh-keygen"

@@ -1,0 +1,165 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""From a drive to a depot: all that was chosen is verified before the first byte is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._contract import signature
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import (
+    MANIFEST,
+    SIGNATURE,
+    Manifest,
+    serial_of,
+)
+from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
+from ansible_collections.airgap.conda.plugins.module_utils._media.drive import (
+    Contents,
+    Drive,
+    Header,
+    choose,
+    list_envs,
+    list_releases,
+    listing,
+    read_contents,
+    read_headers,
+    require_room,
+    summary,
+)
+from ansible_collections.airgap.conda.plugins.module_utils._media.medium import copy_file
+
+EXPORT_AGAIN = "export to this drive again, on the bastion; if the same files fail again, use another drive"
+
+
+@dataclass(frozen=True)
+class _Target(Depot):
+    """The depot that gets the releases. Unlike a build, an import may bring an older one if that is allowed."""
+
+    allow_downgrade: bool = False
+
+    def is_older(self, header: Header) -> bool:
+        """Tell whether the release is not there, and the depot has a newer one."""
+        there = self.releases(header.manifest.env)
+        return header.manifest.id not in there and header.manifest.serial < max(map(serial_of, there), default=0)
+
+    def is_news(self, header: Header, allowed_signers: Path) -> bool:
+        """Tell whether the release is not there yet; raises AirgapError when it is there otherwise, or too old."""
+        if header.manifest.id not in self.releases(header.manifest.env):
+            self._require_next(header.manifest)
+            return True
+        try:
+            there = self.verify(*header.key, allowed_signers)
+        except AirgapError as error:
+            remedy = f"remove {self.folder(*header.key)}, then import again"
+            raise AirgapError(
+                error.problem, wanted=error.wanted, found=error.found, where=error.where, remedy=remedy
+            ) from error
+        if there.manifest_sha256 != header.sha256:
+            raise AirgapError(
+                "The depot has another release of this name",
+                wanted=f"the manifest of {header.name} as the depot has it",
+                found=f"another manifest, also signed by {header.signer}",
+                where=str(header.folder),
+                remedy="find out which of the two is right; remove the folder of the other",
+            )
+        return False
+
+    def _require_next(self, manifest: Manifest) -> None:
+        there = {serial_of(release): release for release in self.releases(manifest.env)}
+        newest = max(there, default=0)
+        if manifest.serial in there:
+            raise AirgapError(
+                "The depot has another release with this serial",
+                wanted=f"{manifest.env} {there[manifest.serial]}, or a serial that is not there yet",
+                found=f"{manifest.env} {manifest.id}",
+                where=str(self.path / manifest.env),
+                remedy="build an environment on one bastion only, and export what that one built",
+            )
+        if manifest.serial < newest and not self.allow_downgrade:
+            raise AirgapError(
+                f"This release of {manifest.env} is older than what the depot has",
+                wanted=f"serial {newest + 1} or higher",
+                found=f"serial {manifest.serial}, release {manifest.id}",
+                where=str(self.path / manifest.env),
+                remedy="export the newest release to the drive, leave this environment out, or set allow_downgrade if "
+                "the older one is wanted",
+            )
+
+
+@dataclass(frozen=True)
+class Import:
+    """What is to be imported: see ``choose`` for ``envs`` and ``releases``.
+
+    With ``newer_only``, an environment that is not on the drive, or older there than in the depot, is left out.
+    """
+
+    depot: Depot
+    drive: Drive
+    envs: Sequence[str]
+    releases: Mapping[str, Any]
+    allowed_signers: Path | None
+    allow_downgrade: bool = False
+    require_mount: bool = True
+    newer_only: bool = False
+
+    def run(self, check: bool) -> dict[str, Any]:
+        """Bring the chosen releases into the depot and return what was copied; with ``check`` only verify and say.
+
+        Reads every byte of a new release twice on the drive, every byte of one that is there already once in the depot.
+        """
+        signers = self._signers()
+        target = _Target(self.depot.path, self.allow_downgrade)
+        source = self.drive.depot
+        self.drive.require(self.require_mount, target.path)
+        with self.drive.in_use(writing=False):
+            before = list_releases(target)
+            self.drive.folders(source.path)
+            chosen = choose(source, self._envs(source), self.releases)
+            for name in chosen:
+                self.drive.folders(source.folder(*name))
+            headers = read_headers(source, chosen, signers, EXPORT_AGAIN)
+            older = {header.key for header in headers if self.newer_only and target.is_older(header)}
+            news = [header for header in headers if header.key not in older and target.is_news(header, signers)]
+            contents = read_contents(source, news, cached=False, remedy=EXPORT_AGAIN)
+            if contents:
+                require_room(target.path, [(item.size, 0) for one in contents for item in one.items], "The depot")
+            if not check:
+                for release in contents:
+                    _bring(release, target, signers)
+        copied = {one.header.key: one.header.result("copied", one.items) for one in contents}
+        results = [
+            copied.get(header.key) or header.result("older" if header.key in older else "unchanged", ())
+            for header in headers
+        ]
+        return summary(results, listing(before), listing([*before, *copied]))
+
+    def _envs(self, source: Depot) -> Sequence[str]:
+        there = list_envs(source)
+        # When none of them is there, it is the wrong drive, which is not left unsaid.
+        return [env for env in self.envs if self.newer_only and env in there] or self.envs
+
+    def _signers(self) -> Path:
+        if self.allowed_signers is None:
+            raise AirgapError(
+                "Nobody is trusted to sign releases",
+                wanted="the file of keys that releases may be signed with",
+                found="none",
+                where="allowed_signers",
+                remedy="bring the bastion's public key here on another way than this drive, and name its file",
+            )
+        return self.allowed_signers
+
+
+def _bring(release: Contents, target: Depot, allowed_signers: Path) -> None:
+    header = release.header
+    with target.new_release(header.manifest) as folder:
+        for item in release.items:
+            copy_file(header.folder / item.name, folder, item)
+        # The drive was read twice; what counts is what is in the depot now.
+        signature.verify((folder / MANIFEST).read_bytes(), folder / SIGNATURE, allowed_signers)

@@ -1,0 +1,207 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The steps of a deploy, a rollback and a verification on one host, in their order."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import serial_of
+from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import Tools, require_gpu
+from ansible_collections.airgap.conda.plugins.module_utils._store import kernelspec
+from ansible_collections.airgap.conda.plugins.module_utils._store.checks import require_checks
+from ansible_collections.airgap.conda.plugins.module_utils._store.fsck import require_whole
+from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
+
+
+@dataclass
+class Done:
+    """What a deploy did: ``seconds`` by step, the releases it removed, and what to warn of."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    pruned: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def deploy(
+    store: Store,
+    step: Mapping[str, Any],
+    manifest_sha256: str,
+    keep: int,
+    tools: Tools | None = None,
+    signature_sha256: str = "",
+) -> Done:
+    """Install, check, switch and prune one environment as ``step`` of preflight says.
+
+    ``tools`` is what the GPU is looked at with, for releases that want one.
+    """
+    env, release, done = step["env"], step["id"], Done()
+    if step["action"] == "none":
+        return done
+    with store.lock(env):
+        _require_unchanged(store, step)
+        # A run was cut off after the switch, before all checks had passed: it is done again from there.
+        cut_off = release in store.releases(env) and store.current(env) == release != store.proved(env)
+        if cut_off:
+            store.undo_switch(env)
+        store.recover(env)
+        if step["action"] == "install" and release not in store.releases(env):
+            clock = time.monotonic()
+            store.install(env, release, manifest_sha256, step["format"], signature_sha256)
+            done.seconds["install"] = round(time.monotonic() - clock, 2)
+        if cut_off or step["action"] in ("install", "switch"):
+            clock = time.monotonic()
+            done.warnings = _check(store, env, release, "install" in done.seconds, tools)
+            store.switch(env, release, partial(_check_again, store, env, release, store.current(env)))
+            done.seconds["checks"] = round(time.monotonic() - clock, 2)
+            store.clear_incoming(env, release)
+        kernelspec.apply(store, env, step["kernels"])
+        done.pruned = to_prune(store, step, keep, done.warnings)
+        for name in done.pruned:
+            store.remove(env, name)
+    return done
+
+
+def to_prune(store: Store, step: Mapping[str, Any], keep: int, concerns: list[str] | None = None) -> list[str]:
+    """Return the releases that a step removes, also before it is done; ``concerns`` gets why it removes none."""
+    prunes = step["action"] in ("install", "switch", "prune")
+    return store.prunable(step["env"], keep, step["id"], concerns) if prunes else []
+
+
+def _require_unchanged(store: Store, step: Mapping[str, Any]) -> None:
+    """Raise AirgapError when another run switched since preflight looked: its release may be newer than this one."""
+    current = store.current(step["env"])
+    if current not in (step.get("current", current), step["id"]):
+        raise AirgapError(
+            f"Another run has changed {step['env']} meanwhile",
+            wanted=f"{step['current'] or 'no release'} as current, as preflight found it",
+            found=current or "no release",
+            where=str(store.root / step["env"] / "current"),
+            remedy="run again",
+        )
+
+
+def _check(store: Store, env: str, release: str, is_new: bool, tools: Tools | None) -> list[str]:
+    """Check a release that is not current yet; one that fails and was never current is removed.
+
+    Returns what to warn of: of the checks, and of the GPU that passed.
+    """
+    current = store.current(env)
+    consequence = f"{current} stays current" if current else "no release became current"
+    try:
+        prefix, manifest = store.release(env, release), store.manifest(env, release)
+        concerns = require_checks(prefix, manifest, consequence)
+        report = require_gpu(prefix, manifest, consequence, tools)
+    except AirgapError:
+        if is_new or serial_of(release) > store.high_water(env):
+            store.remove(env, release)
+        raise
+    return [*concerns, *(report.warnings() if report else [])]
+
+
+def _check_again(store: Store, env: str, release: str, before: str) -> None:
+    """Check a release that has become current, as its users start it; the switch is undone when this raises.
+
+    It is not removed then: somebody may have started it.
+    """
+    consequence = f"{before} is current again" if before in store.releases(env) else "no release is current"
+    prefix, manifest = store.release(env, release), store.manifest(env, release)
+    require_checks(prefix, manifest, consequence, store.root / env / "activate")
+
+
+def state_line(env: str, release: str, kernel: str) -> str:
+    """Return the line of a diff that shows an environment: its current release and its kernel.json, empty for none."""
+    return f"{env} {release or '-'}{', Jupyter kernel ' if kernel else ''}{kernel}\n"
+
+
+def state_now(store: Store, env: str) -> str:
+    """Return that line for what there is."""
+    return state_line(env, store.current(env), kernelspec.found(store, env))
+
+
+@dataclass
+class Back:
+    """Where a rollback leads: to this release, with this kernel.json (empty for none); and what to warn of."""
+
+    release: str
+    kernel: str
+    warnings: list[str] = field(default_factory=list)
+
+
+def rollback(store: Store, env: str, release: str, check_mode: bool) -> Back:
+    """Switch to ``release``, or without one to that before the current.
+
+    Raises AirgapError when it is not on the host. In check mode nothing is switched.
+    """
+    back = _back(store, env, release)
+    if not check_mode and (back.release != store.current(env) or store.unfinished(env)):
+        with store.lock(env):
+            # Chosen again: a deploy may have ended since.
+            back = _back(store, env, release)
+            store.recover(env)
+            store.switch(env, back.release)
+            try:
+                kernelspec.apply(store, env, kernelspec.recorded(store, env))
+            except AirgapError as error:
+                # No failure: the release is switched, and a second try would go back one more.
+                back.warnings.append(str(error))
+    return back
+
+
+def _back(store: Store, env: str, release: str) -> Back:
+    target = release or store.previous(env)
+    if not target or target not in store.releases(env):
+        raise AirgapError(
+            f"There is nothing to roll {env} back to",
+            wanted=f"release {release} on this host" if release else "a release older than the current one",
+            found=f"{', '.join(store.releases(env)) or 'no release'}, current is {store.current(env) or 'none'}",
+            where=str(store.root / env),
+            remedy="name a release that is installed, or deploy one",
+        )
+    kernel = ""
+    with suppress(AirgapError):  # its manifest is damaged: no reason not to go back to it
+        kernel = kernelspec.wanted(store, env, target, kernelspec.recorded(store, env))
+    return Back(target, kernel)
+
+
+def verify(store: Store, env: str, tools: Tools | None = None) -> dict[str, Any]:
+    """Compare the current release with its list of files, run its checks and look at the GPU that it wants.
+
+    Raises AirgapError on a fault. ``gpu`` in the result is None for a release that wants none.
+    """
+    current = store.current(env)
+    if not current:
+        raise AirgapError(
+            f"{env} is not deployed on this host",
+            wanted=f"a current release of {env}",
+            found=f"environments {', '.join(store.envs()) or 'none'}",
+            where=str(store.root),
+            remedy="run airgap.conda.deploy for this host",
+        )
+    if current not in store.releases(env):
+        raise AirgapError(
+            f"{env} {current} is current, but not on this host",
+            wanted=f"{store.release(env, current)} and its record in {store.state(env)}",
+            found=f"releases {', '.join(store.releases(env)) or 'none'}",
+            where=str(store.root / env / "current"),
+            remedy=f"run airgap.conda.repair with -e repair_env={env}, deploy again, or roll back to one that is there",
+        )
+    require_whole(store, env, current)
+    prefix, manifest = store.release(env, current), store.manifest(env, current)
+    concerns = require_checks(prefix, manifest, "it is still current")
+    report = require_gpu(prefix, manifest, "it is still current", tools)
+    return {
+        "env": env,
+        "release": current,
+        "installed": store.releases(env),
+        "previous": store.previous(env),
+        "gpu": report.as_result() if report else None,
+        "warnings": [*concerns, *(report.warnings() if report else [])],
+    }

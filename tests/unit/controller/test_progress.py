@@ -1,0 +1,112 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Long work says how far it is, and an action shows it while the module still runs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.airgap.conda.plugins.module_utils._base.progress import Progress
+from ansible_collections.airgap.conda.plugins.module_utils._pack.payload import write_payloads
+from ansible_collections.airgap.conda.plugins.plugin_utils import _progress
+from ansible_collections.airgap.conda.plugins.plugin_utils._progress import shown
+from ansible_collections.airgap.conda.tests.unit.tiny_release import skip_flushes, write_tree
+
+
+class Heard(Progress):
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def say(self, text: str) -> None:
+        if text not in self.lines:
+            self.lines.append(text)
+
+
+def test_the_file_has_one_line_the_last_one(tmp_path: Path) -> None:
+    progress = Progress(tmp_path / "progress")
+    progress.say("solving")
+    progress.part("packing 3 MiB:", 1, 3)
+    assert (tmp_path / "progress").read_text(encoding="ascii") == "packing 3 MiB: 33 %\n"
+    progress.part("packing 3 MiB:", 4, 3)  # headers come on top of what the files have
+    assert (tmp_path / "progress").read_text(encoding="ascii") == "packing 3 MiB: 100 %\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["progress"]
+
+
+def test_nothing_breaks_when_nobody_listens(tmp_path: Path) -> None:
+    Progress().say("x")
+    Progress().part("x", 0, 0)
+    Progress(tmp_path / "no/such/folder").say("x")
+
+
+def test_packing_says_how_much_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    skip_flushes(monkeypatch)
+    tree = write_tree(tmp_path / "tree", {f"lib/{number}": bytes(1 << 20) for number in range(4)})
+    heard = Heard()
+    write_payloads(tree, tmp_path, ("tar.zst",), progress=heard)
+    assert heard.lines[0] == "packing 4 MiB: 0 %"
+    assert heard.lines[-1] == "packing 4 MiB: 100 %"
+    assert len(heard.lines) == 5
+
+
+def test_what_takes_long_is_shown_while_it_runs() -> None:
+    said = iter(["", "solving", "packing 42 %"])
+    lines: list[str] = []
+
+    def read() -> str:
+        return next(said, "packing 42 %")
+
+    with shown(read, lines.append, interval=0.02):
+        deadline = time.monotonic() + 5
+        while len(lines) < 2 and time.monotonic() < deadline:
+            time.sleep(0.005)
+    count = len(lines)
+    assert lines[0] == "solving (0 s)"
+    assert lines[1] == "packing 42 % (0 s)"
+    time.sleep(0.1)
+    assert len(lines) == count  # and not a moment longer
+
+
+def test_a_file_that_cannot_be_read_disturbs_nobody() -> None:
+    def read() -> str:
+        raise OSError("gone")
+
+    lines: list[str] = []
+    with shown(read, lines.append, interval=0.01):
+        time.sleep(0.05)
+    assert lines == []
+
+
+PLAY = """\
+- hosts: localhost
+  connection: local
+  gather_facts: false
+  tasks:
+    - airgap.conda.environment: {prefix: PLACE/prefix, spec: PLACE/demo, cache: PLACE/cache, backend: conda,
+                                 executable: PLACE/conda}
+      vars: {ansible_python_interpreter: PYTHON}
+"""
+
+
+def test_a_user_of_ansible_playbook_sees_it(tmp_path: Path) -> None:
+    """With a conda that takes seven seconds to fail: the line is on the screen before the task's result."""
+    write_tree(tmp_path, {"demo/environment.yml": "channels: [x]\ndependencies: [python]\n"})
+    (tmp_path / "conda").write_text("#!/bin/sh\nsleep 7\nexit 1\n", encoding="ascii")
+    (tmp_path / "conda").chmod(0o755)
+    (tmp_path / "play.yml").write_text(PLAY.replace("PLACE", str(tmp_path)).replace("PYTHON", sys.executable))
+    program, collections = Path(sys.executable).with_name("ansible-playbook"), Path(_progress.__file__).parents[5]
+    done = subprocess.run(
+        [program, "-i", "localhost,", tmp_path / "play.yml"],
+        capture_output=True, text=True, check=False,
+        env={**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_COLLECTIONS_PATH": str(collections)},
+    )  # fmt: skip
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "localhost: solving (5 s)" in done.stdout
+    assert done.stdout.index("localhost: solving (5 s)") < done.stdout.index("FAILED!")

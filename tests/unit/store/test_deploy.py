@@ -1,0 +1,283 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Deploy, rollback and verification on one host: what is checked becomes current, what fails does not."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Checks
+from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import GpuError
+from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import inspect
+from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy, rollback, verify
+from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
+from ansible_collections.airgap.conda.plugins.module_utils._store.uninstall import uninstall
+from ansible_collections.airgap.conda.tests.unit.tiny_gpu import bare
+from ansible_collections.airgap.conda.tests.unit.tiny_release import (
+    TREE,
+    Made,
+    make_release,
+    release_id,
+    skip_flushes,
+    snapshot,
+    without_locks,
+)
+
+BROKEN = Checks(imports=("json", "broken"), timeout=20)
+
+
+@pytest.fixture(autouse=True)
+def _quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    skip_flushes(monkeypatch)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "opt")
+
+
+def make(store: Store, serial: int, **options: Any) -> Made:
+    return make_release(store.root.parent / "depot", store.root, serial, **options)
+
+
+def bring(store: Store, serial: int, keep: int = 2, **options: Any) -> Made:
+    made = make(store, serial, **options)
+    made.send(store)
+    deploy(store, made.step(), made.sha256, keep)
+    return made
+
+
+def test_a_deploy_installs_checks_switches_and_prunes(store: Store) -> None:
+    for serial in (1, 2, 3):
+        bring(store, serial)
+    assert store.releases("demo") == [release_id(2), release_id(3)]
+    assert store.current("demo") == release_id(3)
+    assert store.high_water("demo") == 3
+    assert sorted(path.name for path in store.root.iterdir()) == [".state", "demo"]
+    assert verify(store, "demo") == {
+        "env": "demo", "release": release_id(3), "installed": [release_id(2), release_id(3)], "previous": release_id(2),
+        "gpu": None, "warnings": [],
+    }  # fmt: skip
+
+
+def test_nothing_to_do_does_nothing(store: Store) -> None:
+    made = bring(store, 1)
+    before = snapshot(store.root)
+    done = deploy(store, made.step("none"), made.sha256, 2)
+    assert (done.seconds, done.pruned) == ({}, [])
+    assert snapshot(store.root) == before
+
+
+def test_a_failed_check_changes_nothing_and_shows_its_output(store: Store) -> None:
+    bring(store, 1)
+    before = without_locks(store.root)
+    with pytest.raises(AirgapError, match="A check of demo 2-00000002 failed; 1-00000001 stays current") as caught:
+        bring(store, 2, checks=BROKEN)
+    assert caught.value.wanted == "success of: import broken"
+    assert caught.value.found == "exit status 1: ModuleNotFoundError: No module named 'broken'"
+    assert without_locks(store.root) == before
+    assert store.high_water("demo") == 1
+
+
+def test_a_failed_first_release_leaves_no_environment(store: Store) -> None:
+    with pytest.raises(AirgapError, match="no release became current"):
+        bring(store, 1, checks=BROKEN)
+    assert [path.name for path in store.root.iterdir()] == [".state"]
+    assert set(without_locks(store.root)) <= {".state", ".state/demo"}
+
+
+def test_a_release_that_was_current_before_is_not_removed_by_a_failed_check(store: Store) -> None:
+    flaky = Checks(commands=(f"test ! -e {store.root.parent}/flaky",), timeout=20)
+    bring(store, 1)
+    second = bring(store, 2, checks=flaky)
+    rollback(store, "demo", "", check_mode=False)
+    (store.root.parent / "flaky").touch()
+    with pytest.raises(AirgapError, match="stays current"):
+        deploy(store, second.step("switch"), second.sha256, 2)
+    assert store.current("demo") == release_id(1)
+    assert store.releases("demo") == [release_id(1), release_id(2)]
+
+
+def test_a_release_left_by_a_run_that_was_killed_before_its_check_is_removed_when_it_fails(store: Store) -> None:
+    bring(store, 1)
+    made = make(store, 2, checks=BROKEN)
+    made.send(store)
+    with store.lock("demo"):
+        store.install("demo", made.manifest.id, made.sha256, "tar.zst")
+    with pytest.raises(AirgapError, match="stays current"):
+        deploy(store, made.step("switch"), made.sha256, 2)
+    assert store.releases("demo") == [release_id(1)]
+
+
+def test_an_explicit_downgrade_keeps_the_mark(store: Store) -> None:
+    bring(store, 5)
+    bring(store, 4)
+    assert store.current("demo") == release_id(4)
+    assert store.high_water("demo") == 5
+
+
+def test_old_parts_of_interrupted_transfers_go(store: Store) -> None:
+    make(store, 1).send(store)
+    bring(store, 2)
+    assert not (store.root / ".incoming").exists()
+
+
+# --- back by itself --------------------------------------------------------------------------------------------------
+
+# Passes beside the current release, and fails when it is the current one.
+NOT_CURRENT = Checks(commands=('test "$(readlink "$CONDA_PREFIX/../current")" != "${CONDA_PREFIX##*/}"',), timeout=20)
+
+
+def test_a_check_that_fails_after_the_switch_brings_the_old_release_back(store: Store) -> None:
+    bring(store, 1)
+    log = store.log("demo")
+    with pytest.raises(AirgapError, match="A check of demo 2-00000002 failed; 1-00000001 is current again") as caught:
+        bring(store, 2, checks=NOT_CURRENT)
+    assert "exit status 1" in caught.value.found
+    assert (store.current("demo"), store.high_water("demo"), store.log("demo")) == (release_id(1), 1, log)
+    assert verify(store, "demo")["release"] == release_id(1)
+    assert store.releases("demo") == [release_id(1), release_id(2)]  # somebody may have started it
+    bring(store, 3)
+    assert store.log("demo")[-1].endswith(f" {release_id(1)} -> {release_id(3)}")
+
+
+@pytest.mark.parametrize("uninstalled", [False, True], ids=["first", "after an uninstall"])
+def test_without_an_old_release_none_is_current_again(store: Store, uninstalled: bool) -> None:
+    if uninstalled:
+        bring(store, 1)
+        uninstall(store, "demo")
+    with pytest.raises(AirgapError, match="no release is current"):
+        bring(store, 2, checks=NOT_CURRENT)
+    assert store.current("demo") == ""
+    assert [path.name for path in (store.root / "demo").iterdir()] == [release_id(2)]
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_a_run_that_was_cut_off_after_the_switch_is_checked_by_the_next(store: Store, works: bool) -> None:
+    bring(store, 1)
+    made = make(store, 2, checks=Checks() if works else NOT_CURRENT)
+    made.send(store)
+    with store.lock("demo"):
+        store.install("demo", made.manifest.id, made.sha256, "tar.zst")
+        with pytest.raises(KeyboardInterrupt):
+            store.switch("demo", made.manifest.id, interrupt)
+    assert (store.current("demo"), store.proved("demo")) == (release_id(2), release_id(1))
+    step = asdict(inspect(store, [made.wanted], 2, False, ["tar.zst"])[0])
+    with nullcontext() if works else pytest.raises(AirgapError, match="1-00000001 is current again"):
+        deploy(store, step, made.sha256, 2)
+    assert store.current("demo") == store.proved("demo") == release_id(2 if works else 1)
+
+
+def interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_log_that_was_lost_takes_no_environment_away(store: Store) -> None:
+    bring(store, 1)
+    (store.state("demo") / "log").unlink()
+    with store.lock("demo"):
+        store.undo_switch("demo")
+    assert store.current("demo") == release_id(1)
+
+
+# --- rollback --------------------------------------------------------------------------------------------------------
+
+
+def test_rollback_goes_to_the_release_before(store: Store) -> None:
+    for serial in (1, 2, 3):
+        bring(store, serial, keep=3)
+    before = snapshot(store.root)
+    assert rollback(store, "demo", "", check_mode=True).release == release_id(2)
+    assert snapshot(store.root) == before
+    assert rollback(store, "demo", "", check_mode=False).release == release_id(2)
+    assert rollback(store, "demo", "", check_mode=False).release == release_id(1)
+    assert store.current("demo") == release_id(1)
+    with pytest.raises(AirgapError, match="nothing to roll demo back to") as caught:
+        rollback(store, "demo", "", check_mode=False)
+    assert caught.value.found == "1-00000001, 2-00000002, 3-00000003, current is 1-00000001"
+    assert rollback(store, "demo", release_id(3), check_mode=False).release == release_id(3)
+    assert rollback(store, "demo", release_id(3), check_mode=False).release == release_id(3)  # nothing to do
+    assert store.high_water("demo") == 3
+
+
+@pytest.mark.parametrize("target", ["7-00000007", "../../etc", "current"])
+def test_rollback_goes_only_to_what_is_there(store: Store, target: str) -> None:
+    bring(store, 1)
+    with pytest.raises(AirgapError, match="nothing to roll") as caught:
+        rollback(store, "demo", target, check_mode=False)
+    assert target in caught.value.wanted
+    with pytest.raises(AirgapError, match="nothing to roll other"):
+        rollback(store, "other", "", check_mode=False)
+    assert not (store.root / ".state/other").exists()
+
+
+# --- verify ----------------------------------------------------------------------------------------------------------
+
+
+def test_verify_names_what_differs(store: Store) -> None:
+    bring(store, 1)
+    path = store.release("demo", release_id(1)) / "lib/data.txt"
+    path.write_text("date" * 900, encoding="ascii")
+    with pytest.raises(AirgapError, match="1 path differs") as caught:
+        verify(store, "demo")
+    assert caught.value.where == str(path)
+    assert caught.value.found == "lib/data.txt: other content"
+
+
+def test_verify_runs_the_checks(store: Store) -> None:
+    bring(store, 1, checks=Checks(commands=(f"test ! -e {store.root.parent}/sick",), timeout=20))
+    verify(store, "demo")
+    (store.root.parent / "sick").touch()
+    with pytest.raises(AirgapError, match="it is still current"):
+        verify(store, "demo")
+
+
+def test_checks_write_nothing_into_the_release(store: Store) -> None:
+    command = 'test "$HOME" != / && touch "$HOME/cache" && test "$PYTHONDONTWRITEBYTECODE" = 1'
+    bring(store, 1, checks=Checks(commands=(command,), timeout=20))
+    assert store.differences("demo", release_id(1)) == []
+
+
+def test_verify_says_when_an_environment_is_not_there(store: Store) -> None:
+    bring(store, 1)
+    with pytest.raises(AirgapError, match="other is not deployed") as caught:
+        verify(store, "other")
+    assert caught.value.found == "environments demo"
+
+
+@pytest.mark.parametrize("gone", ["opt/demo/1-00000001", "opt/.state/demo/1-00000001"])
+def test_verify_says_when_current_leads_nowhere(store: Store, gone: str) -> None:
+    bring(store, 1, tree=TREE)
+    (store.root.parent / gone).rename(store.root.parent / "away")
+    with pytest.raises(AirgapError, match="is current, but not on this host"):
+        verify(store, "demo")
+
+
+def test_a_release_that_requires_a_gpu_does_not_become_current_without_one(store: Store, tmp_path: Path) -> None:
+    bring(store, 1)
+    made = make(store, 2, gpu="required")
+    made.send(store)
+    with pytest.raises(GpuError, match=f"gpu: required; {release_id(1)} stays current") as caught:
+        deploy(store, made.step(), made.sha256, 2, bare(tmp_path / "host").tools)
+    assert caught.value.report.verdict == "absent"
+    assert store.current("demo") == release_id(1)
+    assert store.releases("demo") == [release_id(1)]
+
+
+def test_a_gpu_that_answers_nonsense_is_a_warning_where_it_is_optional(store: Store, tmp_path: Path) -> None:
+    host = bare(tmp_path / "host", card=True).with_module("535.183.01").with_smi("echo nonsense")
+    made = make(store, 1, gpu="optional")
+    made.send(store)
+    done = deploy(store, made.step(), made.sha256, 2, host.tools)
+    assert store.current("demo") == release_id(1)
+    assert [text.split(":")[0] for text in done.warnings][:1] == ["GPU unknown"]
+    found = verify(store, "demo", host.tools)
+    assert found["gpu"]["verdict"] == "unknown"
+    assert found["warnings"] == done.warnings

@@ -1,0 +1,75 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the modules document of their attributes and of the shapes that they return."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+from ansible_collections.airgap.conda.plugins.module_utils._contract.gpu_verdict import Finding as GpuFinding
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Finding, Payload, Requirements
+from ansible_collections.airgap.conda.plugins.module_utils._gpu.health import Gpu
+from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import Step
+from ansible_collections.airgap.conda.plugins.module_utils._preflight.table import Verdict
+from ansible_collections.airgap.conda.plugins.module_utils._secrets.search import Leak
+from ansible_collections.airgap.conda.plugins.module_utils._store.fsck import Fault
+from ansible_collections.airgap.conda.plugins.plugin_utils._accept import MODULES, documented
+
+NAMES = sorted(path.stem for path in MODULES.glob("*.py"))
+# Dicts by name of an environment or of a setting have no fixed keys.
+BY_NAME = {
+    "environment.durations", "plan.target", "release.current", "release.seconds", "repair.damaged", "report.counts",
+    "settings.settings", "pack.payloads.parts", "pack.requirements.gpu_architectures", "publish.findings.packages",
+    "verify.envs.gpu", "gpu.gpu.gpus.ecc_uncorrected", "gpu.gpu.gpus.pcie",
+}  # fmt: skip
+SHAPES: dict[str, tuple[Any, set[str]]] = {
+    "gpu.gpu.findings": (GpuFinding, set()),
+    "pack.leaks": (Leak, set()),
+    "pack.payloads": (Payload, set()),
+    "pack.requirements": (Requirements, set()),
+    "preflight.steps": (Step, set()),
+    "preflight.verdicts": (Verdict, set()),
+    "publish.findings": (Finding, set()),
+    "repair.faults": (Fault, {"env", "release"}),
+}
+
+
+def dicts(module: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Give each value of a module that is a dict or a list of them, by its path."""
+    todo = [(f"{module}.{name}", value) for name, value in documented(module, "RETURN").items()]
+    while todo:
+        path, value = todo.pop()
+        if "dict" in (value["type"], value.get("elements")):
+            yield path, value
+        todo += [(f"{path}.{name}", inner) for name, inner in value.get("contains", {}).items()]
+
+
+@pytest.mark.parametrize("module", NAMES)
+def test_every_dict_says_what_it_contains(module: str) -> None:
+    assert [path for path, value in dicts(module) if "contains" not in value and path not in BY_NAME] == []
+
+
+@pytest.mark.parametrize("path", SHAPES)
+def test_what_is_documented_is_what_is_returned(path: str) -> None:
+    shape, more = SHAPES[path]
+    (value,) = [value for name, value in dicts(path.split(".", maxsplit=1)[0]) if name == path]
+    assert set(value["contains"]) == {field.name for field in fields(shape)} | more
+
+
+def test_what_is_documented_of_a_gpu_is_what_is_returned() -> None:
+    (value,) = [value for name, value in dicts("gpu") if name == "gpu.gpu.gpus"]
+    assert list(value["contains"]) == list(Gpu(0, "uuid", "name").as_result("ok"))
+
+
+@pytest.mark.parametrize("module", NAMES)
+def test_every_module_says_what_it_does_in_check_mode_in_diff_mode_and_twice(module: str) -> None:
+    document = documented(module, "DOCUMENTATION")
+    assert "airgap.conda.attributes" in document["extends_documentation_fragment"]
+    support = {name: attribute["support"] for name, attribute in document["attributes"].items()}
+    assert set(support) == {"check_mode", "diff_mode", "idempotent"}
+    assert support["check_mode"] == "full"
