@@ -1,0 +1,96 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Fail when a module of the library imports from a room that its own may not, or belongs to no room.
+
+With names of modules (``_store/deploy``) instead: print how many lines each of them brings along.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Mapping
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+LIBRARY = Path(__file__).resolve().parents[2] / "plugins/module_utils"
+PACKAGE = "ansible_collections.airgap.conda.plugins.module_utils"
+# Room -> the rooms that it may import from.
+RULES = {
+    room: {f"_{name}" for name in names.split()}
+    for room, names in {
+        "_base": "",
+        "_run": "base",
+        "_activation": "base run",
+        "_contract": "base run",
+        "_spec": "base contract",
+        "_requirements": "base run activation contract",
+        "_solve": "base run contract spec",
+        "_environment": "base run activation contract spec requirements solve",
+        "_doctor": "base activation contract spec solve environment",
+        "_secrets": "base contract solve environment",
+        "_pack": "base run contract requirements environment secrets",
+        "_depot": "base contract spec requirements solve environment doctor secrets pack",
+        "_media": "base contract depot",
+        "_gpu": "base run activation contract requirements",
+        "_store": "base run activation contract gpu",
+        "_preflight": "base contract requirements gpu store",
+        "_cli": "base activation contract store preflight",
+        "_report": "base contract",
+    }.items()
+}
+
+
+def imports(library: Path, path: Path) -> set[Path]:
+    """Return the files of the library that one of them imports."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith(f"{PACKAGE}."):
+            place = library.joinpath(*str(node.module)[len(PACKAGE) :].split(".")[1:])
+            names = [place, *(place / alias.name for alias in node.names)]
+            found |= {name.with_suffix(".py") for name in names if name.with_suffix(".py").is_file()}
+    return found
+
+
+def faults(library: Path, rules: Mapping[str, set[str]]) -> list[str]:
+    """Return every breach of the rules."""
+    found = []
+    for path in sorted(library.rglob("*.py")):
+        room = path.relative_to(library).parts[0]
+        if room not in rules or path.parent.parent != library:
+            found.append(f"{path.relative_to(library)}: belongs to no room")
+            continue
+        for other in sorted(imports(library, path)):
+            guest = other.relative_to(library).parts[0]
+            if guest not in (room, *rules[room]):
+                found.append(f"{path.relative_to(library)}: imports {other.relative_to(library)}, and {room} may not")
+    try:
+        TopologicalSorter(rules).prepare()
+    except CycleError as error:
+        found.append(f"the rules let rooms import each other in a circle: {' → '.join(error.args[1])}")
+    return found
+
+
+def brought(library: Path, start: Path) -> set[Path]:
+    """Return a file and all that it imports from the library."""
+    found: set[Path] = set()
+    todo = {start}
+    while todo:
+        found |= todo
+        todo = {other for path in todo for other in imports(library, path)} - found
+    return found
+
+
+def main(names: list[str]) -> int:
+    """Print the faults, or the lines of the modules that are named, and return the exit status."""
+    for name in names:
+        files = brought(LIBRARY, LIBRARY / f"{name}.py")
+        print(f"{name}: {sum(len(path.read_bytes().splitlines()) for path in files)} lines in {len(files)} files")
+    found = [] if names else faults(LIBRARY, RULES)
+    print("\n".join(found) or ("" if names else "every module is in a room, every import allowed by a rule"))
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,51 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The rules on rooms: each is broken once."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
+import check_rooms
+
+IMPORT = f"from {check_rooms.PACKAGE}"
+FILES = {
+    "_low/one.py": "",
+    "_high/two.py": f"{IMPORT}._low.one import x\n",
+    "_high/three.py": f"{IMPORT}._low import one\n",
+}
+RULES: dict[str, set[str]] = {"_low": set(), "_high": {"_low"}}
+
+
+def library(folder: Path, more: dict[str, str]) -> Path:
+    for name, text in {**FILES, **more}.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+def test_what_the_rules_allow(tmp_path: Path) -> None:
+    folder = library(tmp_path, {})
+    assert check_rooms.faults(folder, RULES) == []
+    assert check_rooms.brought(folder, folder / "_high/three.py") == {folder / "_high/three.py", folder / "_low/one.py"}
+
+
+@pytest.mark.parametrize("text", [f"{IMPORT}._high.two import y\n", f"def f():\n    {IMPORT}._high import two\n"])
+def test_an_import_that_no_rule_allows(tmp_path: Path, text: str) -> None:
+    said = check_rooms.faults(library(tmp_path, {"_low/four.py": text}), RULES)
+    assert said == ["_low/four.py: imports _high/two.py, and _low may not"]
+
+
+@pytest.mark.parametrize("name", ["five.py", "_attic/five.py"])
+def test_a_file_that_belongs_to_no_room(tmp_path: Path, name: str) -> None:
+    assert check_rooms.faults(library(tmp_path, {name: ""}), RULES) == [f"{name}: belongs to no room"]
+
+
+def test_rules_that_go_in_a_circle(tmp_path: Path) -> None:
+    (said,) = check_rooms.faults(library(tmp_path, {}), {**RULES, "_low": {"_high"}})
+    assert "in a circle" in said
