@@ -48,7 +48,7 @@ def run(world: World, share: Share) -> Tally:
 
 
 def _without(copy: Path, defence: dict[str, Any]) -> str:
-    path = copy / defence["file"] if "/" in defence["file"] else copy / CODE / defence["file"]
+    path = copy / (CODE if defence["file"].startswith("_") else "") / defence["file"]
     text = path.read_text(encoding="utf-8")
     if text.count(defence["take"]) != 1:
         return f"{text.count(defence['take'])} times in the file, and not once: {defence['take']!r}"

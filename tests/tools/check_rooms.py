@@ -1,7 +1,7 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Fail when a module of the library imports from a room that its own may not, or belongs to no room.
+"""Fail on an import that no rule allows, on a module that belongs to no room, and where docs/map.md says otherwise.
 
 With names of modules (``_store/deploy``) instead: print how many lines each of them brings along.
 """
@@ -9,12 +9,14 @@ With names of modules (``_store/deploy``) instead: print how many lines each of 
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 LIBRARY = Path(__file__).resolve().parents[2] / "plugins/module_utils"
+MAP = Path(__file__).resolve().parents[2] / "docs/map.md"
 PACKAGE = "ansible_collections.airgap.conda.plugins.module_utils"
 # Room -> the rooms that it may import from.
 RULES = {
@@ -72,6 +74,19 @@ def faults(library: Path, rules: Mapping[str, set[str]]) -> list[str]:
     return found
 
 
+def unlike(text: str, rules: Mapping[str, set[str]]) -> list[str]:
+    """Return the rooms for which the map's table says otherwise than the rules."""
+    rows = {
+        room: {f"_{name}" for name in names.replace(",", " ").split()}
+        for room, names in re.findall(r"^\| `(_\w+)` \|.*\|([^|]*)\|$", text, re.MULTILINE)
+    }
+    return [
+        f"docs/map.md: {room}: not what the rules say"
+        for room in sorted({*rules, *rows})
+        if rules.get(room) != rows.get(room)
+    ]
+
+
 def brought(library: Path, start: Path) -> set[Path]:
     """Return a file and all that it imports from the library."""
     found: set[Path] = set()
@@ -87,7 +102,7 @@ def main(names: list[str]) -> int:
     for name in names:
         files = brought(LIBRARY, LIBRARY / f"{name}.py")
         print(f"{name}: {sum(len(path.read_bytes().splitlines()) for path in files)} lines in {len(files)} files")
-    found = [] if names else faults(LIBRARY, RULES)
+    found = [] if names else [*faults(LIBRARY, RULES), *unlike(MAP.read_text(encoding="utf-8"), RULES)]
     print("\n".join(found) or ("" if names else "every module is in a room, every import allowed by a rule"))
     return 1 if found else 0
 

@@ -49,3 +49,9 @@ def test_a_file_that_belongs_to_no_room(tmp_path: Path, name: str) -> None:
 def test_rules_that_go_in_a_circle(tmp_path: Path) -> None:
     (said,) = check_rooms.faults(library(tmp_path, {}), {**RULES, "_low": {"_high"}})
     assert "in a circle" in said
+
+
+def test_the_map_agrees_with_the_rules() -> None:
+    assert check_rooms.unlike("| `_low` | bytes | |\n| `_high` | more | low |\n", RULES) == []
+    said = check_rooms.unlike("| `_high` | more | |\n| `_attic` | dust | low |\n", RULES)
+    assert said == [f"docs/map.md: {room}: not what the rules say" for room in ("_attic", "_high", "_low")]
