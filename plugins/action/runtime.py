@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES, MANIFEST, SIGNATURE
+from ansible_collections.airgap.conda.plugins.module_utils._contract.receipt import Receipt
 from ansible_collections.airgap.conda.plugins.plugin_utils import _bootstrap
 from ansible_collections.airgap.conda.plugins.plugin_utils._answer_action import host_of
 from ansible_collections.airgap.conda.plugins.plugin_utils._host_action import HostAction
@@ -56,12 +56,9 @@ class ActionModule(HostAction):
         return result
 
     def _install(self, release: dict[str, Any], root: str, host: str) -> None:
-        parts = [
-            p["name"] for payload in release["payloads"] if payload["format"] == "tar.gz" for p in payload["parts"]
-        ]
-        files: dict[str, Path | bytes] = {
-            name: Path(release["path"]) / name for name in (MANIFEST, SIGNATURE, FILES, *parts)
-        }
+        receipt, folder = Receipt.of(release), Path(release["path"])
+        sums = receipt.sums(_bootstrap.payload_of(receipt, folder))
+        files: dict[str, Path | bytes] = {name: folder / name for name in sums}
         files |= _bootstrap.programs(root)
         need = sum(len(file) if isinstance(file, bytes) else file.stat().st_size for file in files.values())
         with self.folder_for(need, host) as remote:

@@ -127,6 +127,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.module import run_module
+from ansible_collections.airgap.conda.plugins.module_utils._base.plain_json import typed
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Finding
 from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
 from ansible_collections.airgap.conda.plugins.module_utils._depot.publish import Built, Signing, publish
@@ -176,7 +177,7 @@ def main() -> None:
                 params["request_sha256"],
                 params["target"],
                 Signing(Path(params["signing_key"]), Path(signers) if signers else None),
-                [Finding.from_dict(finding) for finding in params["findings"]],
+                [typed(Finding, finding) for finding in params["findings"]],
                 credentials_of(params["credentials"]),
             )
             for finding in manifest.findings[len(params["findings"]) :]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.answer import clean, take_in
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Payload
+from ansible_collections.airgap.conda.plugins.module_utils._contract.receipt import Receipt
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ def _one(step: Mapping[str, Any], verified: Mapping[tuple[str, str], Mapping[str
     known = verified.get((env, release)) if isinstance(env, str) and isinstance(release, str) else None
     if known is None:
         raise _refused(f"one of {_names(f'{env} {release}' for env, release in verified)}", (env, release), host)
-    payloads = [Payload.from_dict(payload) for payload in known["payloads"]]
-    ours = {payload.format: [part.name for part in payload.parts] for payload in payloads}
+    receipt = Receipt.of(known)
+    ours = {payload.format: [part.name for part in payload.parts] for payload in receipt.payloads}
     format_name, missing = step.get("format"), step.get("missing")
     # A repair that needs the release's record only asks for no part, and names no format.
     parts = ours.get(format_name, []) if isinstance(format_name, str) else []
@@ -63,7 +63,7 @@ def _one(step: Mapping[str, Any], verified: Mapping[tuple[str, str], Mapping[str
     if len(set(missing)) != len(missing):
         raise _refused("each part once", missing, host)
     folder = Path(known["path"])
-    return Asked(known["env"], known["id"], folder, tuple(part for part in parts if part in missing))
+    return Asked(receipt.env, receipt.id, folder, tuple(part for part in parts if part in missing))
 
 
 def _names(values: Any) -> str:

@@ -19,15 +19,17 @@ from typing import Any
 from ansible_collections.airgap.conda.plugins.module_utils._activation.files import activate_files
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._cli.file import program
-from ansible_collections.airgap.conda.plugins.module_utils._contract import files
+from ansible_collections.airgap.conda.plugins.module_utils._contract import files, manifest, record, tree
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import (
     FILES,
     MANIFEST,
     RELEASE_ID,
     SIGNATURE,
+    Payload,
     serial_of,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._contract.owners import exchangeable, folder_fault
+from ansible_collections.airgap.conda.plugins.module_utils._contract.receipt import Receipt
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.host import no_programs
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import (
     MARGIN,
@@ -124,7 +126,7 @@ bounded() {
 }
 works() {
   bounded "$prefix/bin/python" -IBc "$imports" &&
-    bounded "$prefix/bin/python" -IB "$into/compare" "$prefix" "$into/$files"
+    bounded "$prefix/bin/python" -IB "$into/compare" "$prefix" "$into"
 }
 publish() {
   printf '%s' "$2" >"$root/runtime/.$1-new"
@@ -179,10 +181,13 @@ COMPARE = f"""\
 import sys
 from pathlib import Path
 
-from {files.__name__} import TOP, compare_tree, read_files
+from {files.__name__} import TOP
+from {manifest.__name__} import MANIFEST
+from {record.__name__} import read_entries, recorded
+from {tree.__name__} import compare_tree
 
-prefix, listing = map(Path, sys.argv[1:])
-entries = read_files(listing.read_bytes(), str(listing))
+prefix, came = map(Path, sys.argv[1:])
+_data, entries = read_entries(came, recorded(came / MANIFEST))
 for fault in compare_tree(prefix, (TOP, *entries), owner=prefix.stat().st_uid):
     sys.exit(f"{{prefix / fault.path}} is not as it was signed. Wanted: {{fault.wanted}}. Found: {{fault.found}}.")
 """
@@ -201,7 +206,7 @@ def programs(root: str) -> dict[str, bytes]:
     """
     scripts = activate_files("runtime", Path(root) / "runtime")
     text = "".join(f"{name.replace('.', '_')}={shlex.quote(script)}\n" for name, script in scripts.items())
-    return {"compare": program("", COMPARE, files.__name__), "scripts": text.encode("utf-8")}
+    return {"compare": program("", COMPARE, record.__name__, tree.__name__), "scripts": text.encode("utf-8")}
 
 
 def install_script(root: str, tmp: str, release: Mapping[str, Any]) -> str:
@@ -210,11 +215,12 @@ def install_script(root: str, tmp: str, release: Mapping[str, Any]) -> str:
     Those are what the depot has of the release, and ``programs``. Whoever else can write in ``tmp`` gets the install
     refused, and no more.
     """
-    parts, folder = _payload(release)["parts"], Path(release["path"])
-    hashes = {part["name"]: part["sha256"] for part in parts}
-    sizes = {part["name"]: part["size"] for part in parts}
-    for name, key in ((MANIFEST, "manifest_sha256"), (SIGNATURE, "signature_sha256"), (FILES, "files_sha256")):
-        hashes[name], sizes[name] = release[key], (folder / name).stat().st_size
+    receipt, folder = Receipt.of(release), Path(release["path"])
+    parts = payload_of(receipt, folder).parts
+    hashes = receipt.sums(payload_of(receipt, folder))
+    sizes = {part.name: part.size for part in parts}
+    for name in hashes.keys() - sizes.keys():
+        sizes[name] = (folder / name).stat().st_size
     for name, content in programs(root).items():
         hashes[name], sizes[name] = hashlib.sha256(content).hexdigest(), len(content)
     values = {
@@ -225,7 +231,7 @@ def install_script(root: str, tmp: str, release: Mapping[str, Any]) -> str:
         "serial": str(release["serial"]),
         "sizes": " ".join(f"{name} {size}" for name, size in sizes.items()),
         "hashes": "".join(f"{sha256}  {name}\n" for name, sha256 in hashes.items()),
-        "parts": " ".join(part["name"] for part in parts),
+        "parts": " ".join(part.name for part in parts),
         "manifest": MANIFEST,
         "signature": SIGNATURE,
         "files": FILES,
@@ -267,16 +273,17 @@ def is_done(seen: Mapping[str, str], release: Mapping[str, Any]) -> bool:
     return seen.get("current") == release["id"] and seen.get("works") == "yes"
 
 
-def _payload(release: Mapping[str, Any]) -> Mapping[str, Any]:
-    for payload in release["payloads"]:
-        if payload["format"] == "tar.gz":
-            return dict(payload)
+def payload_of(receipt: Receipt, folder: Path) -> Payload:
+    """Return the payload that a host without Python can unpack; raises AirgapError where there is none."""
+    for payload in receipt.payloads:
+        if payload.format == "tar.gz":
+            return payload
     raise AirgapError(
-        f"{release['env']} {release['id']} cannot be unpacked without Python",
+        f"{receipt.env} {receipt.id} cannot be unpacked without Python",
         wanted="a payload in tar.gz",
-        found=", ".join(payload["format"] for payload in release["payloads"]) or "no payload",
-        where=release["path"],
-        remedy=f"add tar.gz to formats in release.yml of {release['env']} and build again",
+        found=", ".join(payload.format for payload in receipt.payloads) or "no payload",
+        where=str(folder),
+        remedy=f"add tar.gz to formats in release.yml of {receipt.env} and build again",
     )
 
 
@@ -298,7 +305,8 @@ def check_host(seen: Mapping[str, str], release: Mapping[str, Any], host: str, a
     if "noexec" in seen.get("mount", "").split(","):
         raise no_programs(folder)
     _check_folders(seen, host)
-    need = _payload(release)["size"] + release["bytes"] + release["files"] * PER_FILE + MARGIN
+    size = payload_of(Receipt.of(release), Path(release["path"])).size
+    need = size + release["bytes"] + release["files"] * PER_FILE + MARGIN
     free = _number(seen, "free_kib") << 10
     if free < need:
         raise AirgapError(

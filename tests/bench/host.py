@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._cli.file import write_command
-from ansible_collections.airgap.conda.plugins.module_utils._contract.files import read_files
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES, Checks
+from ansible_collections.airgap.conda.plugins.module_utils._contract.rules import read_files
 from ansible_collections.airgap.conda.plugins.module_utils._pack.pack import PackRequest, pack
 from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy
 from ansible_collections.airgap.conda.plugins.module_utils._store.extract import extract

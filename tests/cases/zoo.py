@@ -22,6 +22,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._base.plain_json import typed
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Finding
 from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
 from ansible_collections.airgap.conda.plugins.module_utils._depot.publish import Built, Signing, publish
@@ -178,7 +179,7 @@ class Zoo:
             allowed = tuple(finding.name for finding in findings if finding.allowed)
             folder = self.work / env / "pack"
             pack(PackRequest(prefix, folder, dest, spec.release.formats, allow=allowed))
-            kept = tuple(Finding.from_dict(finding.as_dict()) for finding in findings)
+            kept = tuple(typed(Finding, finding.as_dict()) for finding in findings)
             publish(self.depot, spec, release, folder, built, "0" * 64, {}, Signing(self.key, self.signers), kept)
         return names
 

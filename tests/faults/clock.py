@@ -115,7 +115,7 @@ def take_step(place: Path, step: str) -> str:
         if verb == "deploy" and step_found["action"] == "install":
             shutil.copytree(verified.folder, store.incoming(ENV, release_id(int(serial))))
         if verb == "deploy":
-            deploy(store, step_found, verified.manifest_sha256, KEEP)
+            deploy(store, step_found, verified.release.manifest_sha256, KEEP)
         return f"{step_found['action']}, current is {store.current(ENV)}"
     except AirgapError as error:
         return f"refused: {error.problem}, {error.wanted}, {error.found}"

@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._contract import signature
-from ansible_collections.airgap.conda.plugins.module_utils._contract.files import compare_tree, read_files
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES, MANIFEST, Checks
+from ansible_collections.airgap.conda.plugins.module_utils._contract.rules import read_files
+from ansible_collections.airgap.conda.plugins.module_utils._contract.tree import compare_tree
 from ansible_collections.airgap.conda.tests.unit.tiny_release import (
     Made,
     make_key,

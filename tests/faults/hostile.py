@@ -29,7 +29,9 @@ from tally import Tally
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.disk import os_errors
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._contract.files import compare_tree, read_files, write_files
+from ansible_collections.airgap.conda.plugins.module_utils._contract.files import write_files
+from ansible_collections.airgap.conda.plugins.module_utils._contract.rules import read_files
+from ansible_collections.airgap.conda.plugins.module_utils._contract.tree import compare_tree
 from ansible_collections.airgap.conda.plugins.module_utils._pack.payload import write_payloads
 from ansible_collections.airgap.conda.plugins.module_utils._store.extract import extract
 from ansible_collections.airgap.conda.tests.unit.store.test_extract import plain

@@ -26,6 +26,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest im
     Manifest,
     Requirements,
 )
+from ansible_collections.airgap.conda.plugins.module_utils._contract.trust import TrustedRelease
 from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Verified
 from ansible_collections.airgap.conda.plugins.module_utils._pack.payload import write_payloads
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import Wanted
@@ -71,7 +72,10 @@ class Made:
 
     @property
     def result(self) -> dict[str, Any]:
-        return Verified(self.folder, self.manifest, self.sha256, "tests").as_result()
+        release = TrustedRelease(str(self.folder))
+        data, signature = ((self.folder / name).read_bytes() for name in (MANIFEST, SIGNATURE))
+        release.signed(data, signature, lambda _data, _signature: "tests")
+        return Verified(self.folder, release).as_result()
 
     @property
     def wanted(self) -> Wanted:

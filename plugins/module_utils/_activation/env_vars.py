@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._activation.script import VARIABLES
-from ansible_collections.airgap.conda.plugins.module_utils._base.bounded import FileFault, parse_json, read_small
+from ansible_collections.airgap.conda.plugins.module_utils._base.bounded import read_small
+from ansible_collections.airgap.conda.plugins.module_utils._base.found import FileFault
 from ansible_collections.airgap.conda.plugins.module_utils._base.limits import DOCUMENT
+from ansible_collections.airgap.conda.plugins.module_utils._base.plain_json import parse_json
 
 FOLDER = "etc/conda/env_vars.d"
 # Where conda keeps what `conda env config vars` sets, and environment.yml's variables: it exports them after FOLDER's.

@@ -1,7 +1,7 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Read what nobody vouches for yet: regular files of a bounded size, folders of a bounded length, plain JSON.
+"""Read what nobody vouches for yet: regular files of a bounded size, folders of a bounded length.
 
 A drive or a depot may hold anything under the name of a part: a pipe that never answers, a device, a link to somewhere
 else, a sparse file without end. So kind and size are looked at first, without opening.
@@ -11,33 +11,17 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import json
-import math
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base import limits
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._base.found import FileFault, Item
 
 # Bytes read at a time.
 READ = 1 << 20
-
-
-@dataclass(frozen=True)
-class Item:
-    """One file of a release: ``size`` in bytes, ``sha256`` in lower-case hex."""
-
-    name: str
-    size: int
-    sha256: str
-
-
-class FileFault(Exception):
-    """A file that is not what it should be; the text says in what."""
 
 
 def blocks(path: Path, limit: int, cached: bool = True) -> Iterator[bytes]:
@@ -121,37 +105,3 @@ def list_names(folder: Path, limit: int = limits.NAMES) -> list[str]:
                     remedy="remove what does not belong there, or name another folder",
                 )
     return sorted(names)
-
-
-def parse_json(text: str) -> Any:
-    """Parse JSON that no two readers understand differently, with an end to depth and digits; raises ValueError."""
-    try:
-        return json.loads(
-            text, object_pairs_hook=_once, parse_int=_integer, parse_float=_finite, parse_constant=_no_number
-        )
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name twice in one object")
-    return found
-
-
-def _integer(text: str) -> int:
-    if len(text) > limits.DIGITS:  # reading it takes the square of its length
-        raise ValueError(f"a number of {len(text)} digits")
-    return int(text)
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"the number {text[: limits.DIGITS]}")
-    return number
-
-
-def _no_number(text: str) -> Any:
-    raise ValueError(f"the number {text}")

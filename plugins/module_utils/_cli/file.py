@@ -16,7 +16,7 @@ import io
 import os
 import shlex
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.disk import (
@@ -76,10 +76,10 @@ def command_file(store: Store) -> bytes:
     return program(preamble, START, main.__name__)
 
 
-def program(preamble: str, start: str, module: str) -> bytes:
-    """Return a file for Python to run: ``preamble``, then as a zip ``start``, ``module`` and all that it imports."""
+def program(preamble: str, start: str, *modules: str) -> bytes:
+    """Return a file for Python to run: ``preamble``, then as a zip ``start``, ``modules`` and all that they import."""
     files = {"__main__.py": start}
-    for name, text in _sources(module).items():
+    for name, text in _sources(modules).items():
         parts = name.split(".")
         files.update({"/".join([*parts[:count], "__init__.py"]): "" for count in range(1, len(parts))})
         files["/".join(parts) + ".py"] = text
@@ -92,10 +92,10 @@ def program(preamble: str, start: str, module: str) -> bytes:
     return stream.getvalue()
 
 
-def _sources(start: str) -> dict[str, str]:
-    """Return name -> source of a module of this collection and of all those of them that it imports."""
+def _sources(modules: Iterable[str]) -> dict[str, str]:
+    """Return name -> source of modules of this collection and of all those of them that they import."""
     found: dict[str, str] = {}
-    todo = [start]
+    todo = list(modules)
     while todo:
         name = todo.pop()
         if name not in found:

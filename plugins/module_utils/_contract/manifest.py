@@ -1,24 +1,17 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Contract 1 in types: what a release is, and its manifest.json.
-
-The chain of trust runs downwards: the signature covers manifest.json, the manifest holds the hash of
-files.json.zst, of every document and of every part of every payload, files.json holds the hash of every file.
-"""
+"""Contract 1 in types: what a release is, and what its manifest.json holds. Nothing is read or decided here."""
 
 from __future__ import annotations
 
 import json
-import posixpath
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import Any
 
-from ansible_collections.airgap.conda.plugins.module_utils._base import limits
-from ansible_collections.airgap.conda.plugins.module_utils._base.bounded import FileFault, parse_json, read_small
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 
 SCHEMA = 2
@@ -52,12 +45,6 @@ class Payload:
     size: int
     sha256: str
     parts: tuple[Part, ...]
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Payload:
-        """Make it from what ``asdict`` gave."""
-        parts = tuple(Part(**part) for part in data["parts"])
-        return cls(data["format"], data["size"], data["sha256"], parts)
 
 
 @dataclass(frozen=True)
@@ -93,20 +80,6 @@ class Requirements:
     driver_full: str = ""
     gpu_architectures: dict[str, list[str]] = field(default_factory=dict)
 
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Requirements:
-        """Make it from what ``asdict`` gave; raises TypeError for other names and types."""
-        found = cls(**data)
-        texts = [value for name, value in data.items() if name != "gpu_architectures"]
-        if not isinstance(found.gpu_architectures, dict):
-            raise TypeError("gpu_architectures is no dict")
-        for names in found.gpu_architectures.values():
-            if not isinstance(names, list):
-                raise TypeError("gpu_architectures is no dict of lists")
-            texts += names
-        _require_type(str, texts)
-        return found
-
 
 @dataclass(frozen=True)
 class Finding:
@@ -122,16 +95,9 @@ class Finding:
     packages: tuple[dict[str, str], ...] = ()
     allowed: str = ""
 
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Finding:
-        """Make it from what ``asdict`` gave; raises TypeError for other names and types, ValueError for the rest."""
-        found = cls(**{**data, "packages": tuple(data.get("packages", ()))})
-        _require_type(dict, found.packages)
-        texts = [value for package in found.packages for value in package.values()]
-        _require_type(str, [found.name, found.level, found.what, found.allowed, *texts])
-        if found.level not in (ERROR, WARNING):
-            raise ValueError(f"the level {found.level!r} of a finding")
-        return found
+    def __post_init__(self) -> None:
+        if self.level not in (ERROR, WARNING):
+            raise ValueError(f"the level {self.level!r} of a finding")
 
 
 @dataclass(frozen=True)
@@ -164,7 +130,7 @@ class Manifest:
     @property
     def root(self) -> str:
         """The root of the host's store this release was packed for (``/opt/conda-envs``)."""
-        return str(Path(self.prefix).parent.parent)
+        return str(PurePosixPath(self.prefix).parent.parent)
 
     @property
     def ipykernel(self) -> bool:
@@ -192,97 +158,6 @@ def next_older(current: str, releases: Sequence[str]) -> str:
     return next((name for name in reversed(releases) if serial_of(name) < serial_of(current)), "")
 
 
-def read_manifest(path: Path) -> Manifest:
-    """Read and check one manifest.json; raises AirgapError naming the file and the field."""
-    try:
-        text = read_small(path, limits.MANIFEST).decode("utf-8")
-    except (FileFault, UnicodeDecodeError) as error:
-        raise _unreadable(path, str(error)) from error
-    return parse_manifest(text, str(path))
-
-
-def parse_manifest(text: str, where: str) -> Manifest:
-    """Turn the text of a manifest.json into a Manifest; the same checks as read_manifest."""
-    try:
-        data = parse_json(text)
-        schema = data.pop("schema")
-        if schema != SCHEMA:
-            raise AirgapError(
-                "This release was made by another version of airgap.conda",
-                wanted=f"manifest schema {SCHEMA}",
-                found=f"schema {schema}",
-                where=where,
-                remedy="use the same version of the collection on the bastion and on the controller",
-            )
-        checks = data.pop("checks")
-        manifest = Manifest(
-            payloads=tuple(Payload.from_dict(item) for item in data.pop("payloads")),
-            checks=Checks(tuple(checks["imports"]), tuple(checks["commands"]), checks["timeout"]),
-            packages=tuple(data.pop("packages")),
-            requirements=Requirements.from_dict(data.pop("requirements")),
-            findings=tuple(Finding.from_dict(item) for item in data.pop("findings")),
-            target=data.pop("target"),
-            documents=data.pop("documents"),
-            **data,
-        )
-        _check_types(manifest)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _unreadable(where, f"{type(error).__name__}: {error}") from error
-    _check_values(manifest, where)
-    return manifest
-
-
-def _check_types(manifest: Manifest) -> None:
-    parts = [part for payload in manifest.payloads for part in payload.parts]
-    measured: list[Part | Payload] = [*manifest.payloads, *parts]
-    typed: dict[type, list[Any]] = {
-        str: [manifest.env, manifest.id, manifest.prefix, manifest.platform, manifest.created, manifest.files_sha256]
-        + [manifest.gpu, *manifest.checks.imports, *manifest.checks.commands]
-        + [item.sha256 for item in measured]
-        + [payload.format for payload in manifest.payloads]
-        + [part.name for part in parts]
-        + [*manifest.target.values(), *manifest.documents.values()],
-        int: [manifest.serial, manifest.bytes, manifest.files, manifest.checks.timeout]
-        + [item.size for item in measured],
-        dict: [manifest.inputs, *manifest.packages],
-    }
-    for kind, values in typed.items():
-        _require_type(kind, values)
-
-
-def _require_type(kind: type, values: Iterable[Any]) -> None:
-    for value in values:
-        # bool is an int to isinstance, but no size.
-        if not isinstance(value, kind) or isinstance(value, bool):
-            raise TypeError(f"{value!r} is no {kind.__name__}")
-
-
-def _check_values(manifest: Manifest, where: str) -> None:
-    """Refuse a manifest whose names could lead out of its folder, or whose fields disagree with each other."""
-    parts = [part for payload in manifest.payloads for part in payload.parts]
-    prefix = manifest.prefix
-    texts = (manifest.env, manifest.id, prefix, manifest.platform, manifest.created, manifest.gpu)
-    faults = {
-        "text": max(map(len, texts)) > limits.TEXT and f"one of more than {limits.TEXT} characters",
-        "env": not is_env_name(manifest.env) and manifest.env,
-        "id": (serial_of(manifest.id) or -1) != manifest.serial and manifest.id,
-        "prefix": not _is_prefix(prefix, f"/{manifest.env}/{manifest.id}") and prefix,
-        "payload": next((payload.format for payload in manifest.payloads if not _is_whole(payload)), False),
-        "payloads": not manifest.payloads and "an empty list",
-        "parts": len({part.name for part in parts}) != len(parts) and "a list with a name twice",
-        "number of parts": len(parts) > limits.PARTS and f"{len(parts)}, more than {limits.PARTS}",
-        "part": next((part.name for part in parts if part.size > limits.PART), False),
-        "number of documents": len(manifest.documents) > limits.DOCUMENTS and len(manifest.documents),
-        "size": min([manifest.bytes, manifest.files, *(part.size for part in parts)]) < 0 and "negative",
-        "sha256": not SHA256.fullmatch(manifest.files_sha256) and manifest.files_sha256,
-        "timeout": manifest.checks.timeout < 1 and manifest.checks.timeout,
-        "documents": next((item for item in manifest.documents.items() if not _is_document(*item)), False),
-    }
-    for name, value in faults.items():
-        if value is not False:
-            raise _unreadable(where, f"{name} is {value!r}")
-
-
 def is_env_name(name: str) -> bool:
     """Tell whether ``name`` can be that of an environment; all other names are free for what a store uses itself."""
     return bool(ENV_NAME.fullmatch(name)) and name not in RESERVED_NAMES
@@ -299,34 +174,3 @@ def require_env_name(name: str, where: str) -> None:
             where=where,
             remedy="choose another name",
         )
-
-
-def _is_prefix(prefix: str, end: str) -> bool:
-    return prefix.startswith("/") and posixpath.normpath(prefix) == prefix and prefix.endswith(end)
-
-
-def _is_document(name: str, sha256: str) -> bool:
-    reserved = name in (MANIFEST, SIGNATURE, FILES) or PART_NAME.fullmatch(name)
-    return bool(DOCUMENT_NAME.fullmatch(name) and SHA256.fullmatch(sha256) and not reserved)
-
-
-def _is_whole(payload: Payload) -> bool:
-    """Tell whether the parts of a payload are named after it and add up to it."""
-    names = [PART_NAME.fullmatch(part.name) for part in payload.parts]
-    hashes = [payload.sha256, *(part.sha256 for part in payload.parts)]
-    return (
-        bool(names)
-        and all(name is not None and name["format"] == payload.format for name in names)
-        and all(SHA256.fullmatch(sha256) for sha256 in hashes)
-        and sum(part.size for part in payload.parts) == payload.size
-    )
-
-
-def _unreadable(where: object, found: str) -> AirgapError:
-    return AirgapError(
-        "The manifest cannot be used",
-        wanted="a manifest.json written by airgap.conda",
-        found=found,
-        where=str(where),
-        remedy="copy the release again from the depot it came from, or build it again",
-    )

@@ -14,8 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ansible_collections.airgap.conda.plugins.module_utils._base import limits
-from ansible_collections.airgap.conda.plugins.module_utils._base.bounded import FileFault, read_small
+from ansible_collections.airgap.conda.plugins.module_utils._base.bounded import read_small
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._base.found import FileFault
+from ansible_collections.airgap.conda.plugins.module_utils._contract.trust import Verify
 from ansible_collections.airgap.conda.plugins.module_utils._run.kept import run_kept
 
 # Where a program finds what it was handed open.
@@ -91,6 +93,30 @@ def _explain_agent(key: Path, said: str) -> tuple[str, str]:
 
 
 def verify(data: bytes, signature: Path, allowed_signers: Path, namespace: str = NAMESPACE) -> str:
+    """Verify that a file ``signature`` is over ``data`` by a key of ``allowed_signers``; returns who signed."""
+    return check(data, read_signature(signature), signature, allowed_signers, namespace)
+
+
+def verifier(where: Path, allowed_signers: Path) -> Verify:
+    """Return what tells the trusted core who signed a release; ``where`` its signature was read is for messages."""
+    return lambda data, signature: check(data, signature, where, allowed_signers)
+
+
+def read_signature(path: Path) -> bytes:
+    """Return the content of a signature, which is a small file; raises AirgapError where there is none."""
+    try:
+        return read_small(path, limits.SIGNATURE)
+    except FileFault as fault:
+        raise AirgapError(
+            "The release is not signed",
+            wanted="a readable file",
+            found=str(fault),
+            where=str(path),
+            remedy="copy the release again from the depot that built it",
+        ) from fault
+
+
+def check(data: bytes, signature: bytes, where: Path, allowed_signers: Path, namespace: str = NAMESPACE) -> str:
     """Verify that ``signature`` is over ``data`` by a key of ``allowed_signers``; returns who signed, else raises."""
     if not allowed_signers.is_file():
         raise AirgapError(
@@ -100,18 +126,8 @@ def verify(data: bytes, signature: Path, allowed_signers: Path, namespace: str =
             where=str(allowed_signers),
             remedy="write one line per trusted key: a name, a space, and the content of the bastion's key.pub",
         )
-    try:
-        content = read_small(signature, limits.SIGNATURE)
-    except FileFault as fault:
-        raise AirgapError(
-            "The release is not signed",
-            wanted="a readable file",
-            found=str(fault),
-            where=str(signature),
-            remedy="copy the release again from the depot that built it",
-        ) from fault
     # What was read is what is verified: ssh-keygen gets a copy, which lies in memory.
-    with _in_memory(content) as copy:
+    with _in_memory(signature) as copy:
         signer, refusal = _try(data, copy, str(allowed_signers), namespace)
         if signer and refusal:
             # ssh-keygen names the first line that has the key. A key may be listed for git first, then for releases.
@@ -121,7 +137,7 @@ def verify(data: bytes, signature: Path, allowed_signers: Path, namespace: str =
                 if another and not said:
                     return another
         if refusal:
-            raise _refused(signature, allowed_signers, refusal)
+            raise _refused(where, allowed_signers, refusal)
     return signer
 
 
@@ -162,12 +178,12 @@ def require_accepted(manifest: Path, signature: Path, key: Path, allowed_signers
         ) from error
 
 
-def _refused(signature: Path, allowed_signers: Path, found: str) -> AirgapError:
+def _refused(where: Path, allowed_signers: Path, found: str) -> AirgapError:
     return AirgapError(
         "The signature of this release is not accepted",
         wanted=f"a signature by a key of {allowed_signers} over the manifest as it is",
         found=found,
-        where=str(signature),
+        where=str(where),
         remedy="do not use this release unless you know who made it; if its signer is right, "
         "add the signer's public key to the allowed signers",
     )

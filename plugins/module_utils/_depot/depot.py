@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import tempfile
@@ -16,26 +15,21 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base import limits
-from ansible_collections.airgap.conda.plugins.module_utils._base.bounded import (
-    FileFault,
-    list_names,
-    measure,
-    read_small,
-)
+from ansible_collections.airgap.conda.plugins.module_utils._base.bounded import list_names, measure, read_small
 from ansible_collections.airgap.conda.plugins.module_utils._base.disk import flush_directory, make_folder, os_errors
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._base.found import FileFault
 from ansible_collections.airgap.conda.plugins.module_utils._base.lock import locked
 from ansible_collections.airgap.conda.plugins.module_utils._contract import signature
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import (
-    FILES,
     MANIFEST,
     SIGNATURE,
     Manifest,
     is_env_name,
-    parse_manifest,
-    read_manifest,
     serial_of,
 )
+from ansible_collections.airgap.conda.plugins.module_utils._contract.record import read_manifest
+from ansible_collections.airgap.conda.plugins.module_utils._contract.trust import OtherContentError, TrustedRelease
 
 # Seconds that one run waits until another has published its release; an import copies it from a drive meanwhile.
 PUBLISH_WAIT = 600.0
@@ -43,12 +37,20 @@ PUBLISH_WAIT = 600.0
 
 @dataclass(frozen=True)
 class Verified:
-    """A release in ``folder`` whose signature and files were checked, the hash of its manifest, and who signed it."""
+    """A release in ``folder`` whose signature and files were checked."""
 
     folder: Path
-    manifest: Manifest
-    manifest_sha256: str
-    signer: str
+    release: TrustedRelease
+
+    @property
+    def manifest(self) -> Manifest:
+        """The manifest that was signed."""
+        return self.release.manifest
+
+    @property
+    def signer(self) -> str:
+        """Who signed it."""
+        return self.release.signer
 
     def as_result(self) -> dict[str, Any]:
         """Return what the modules that work on a host need to know of it."""
@@ -66,8 +68,8 @@ class Verified:
             "ipykernel": manifest.ipykernel,
             "path": str(self.folder),
             "signer": self.signer,
-            "manifest_sha256": self.manifest_sha256,
-            "signature_sha256": measure(self.folder / SIGNATURE, limit=limits.SIGNATURE).sha256,
+            "manifest_sha256": self.release.manifest_sha256,
+            "signature_sha256": self.release.signature_sha256,
         }
 
 
@@ -111,29 +113,10 @@ class Depot:
         Reads every byte of the release once: 2 GB/s a core where the processor has SHA instructions.
         """
         folder = self.folder(env, release)
-        path = folder / MANIFEST
-        try:
-            data = read_small(path, limits.MANIFEST)
-        except FileFault as fault:
-            raise AirgapError(
-                "A file of this release is damaged or missing",
-                wanted="a manifest",
-                found=str(fault),
-                where=str(path),
-                remedy="copy the release to this depot again",
-            ) from fault
-        signer = signature.verify(data, folder / SIGNATURE, allowed_signers)
-        manifest = parse_manifest(data.decode("utf-8", "replace"), str(path))
-        if (manifest.env, manifest.id) != (env, release):
-            raise AirgapError(
-                "A release stands in the folder of another",
-                wanted=f"{env} {release}",
-                found=f"{manifest.env} {manifest.id}",
-                where=str(path),
-                remedy="copy the depot again; releases keep the folder names they were built with",
-            )
-        check_files(folder, manifest)
-        return Verified(folder, manifest, hashlib.sha256(data).hexdigest(), signer)
+        trusted = signed_release(folder, allowed_signers)
+        trusted.require_name(env, release, "copy the depot again; releases keep the folder names they were built with")
+        check_files(folder, trusted)
+        return Verified(folder, trusted)
 
     @contextmanager
     def new_release(self, manifest: Manifest) -> Iterator[Path]:
@@ -176,32 +159,36 @@ class Depot:
             )
 
 
-def check_files(folder: Path, manifest: Manifest) -> None:
+def signed_release(folder: Path, allowed_signers: Path) -> TrustedRelease:
+    """Take the manifest in ``folder``, if its signature there is accepted; raises AirgapError if not."""
+    release, path = TrustedRelease(str(folder)), folder / SIGNATURE
+    with _whole(folder / MANIFEST, "a manifest"):
+        data = read_small(folder / MANIFEST, limits.MANIFEST)
+    release.signed(data, signature.read_signature(path), signature.verifier(path, allowed_signers))
+    return release
+
+
+def check_files(folder: Path, release: TrustedRelease) -> None:
     """Compare the list of files, every document and every part of every payload in ``folder`` with the manifest."""
-    _check_file(folder / FILES, None, manifest.files_sha256, limits.FILES_PACKED)
-    for name, sha256 in manifest.documents.items():
-        _check_file(folder / name, None, sha256, limits.DOCUMENT)
-    for payload in manifest.payloads:
-        for part in payload.parts:
-            _check_file(folder / part.name, part.size, part.sha256, limits.PART)
+    for content in release.contents():
+        wanted = f"sha256 {content.sha256}"
+        with _whole(folder / content.name, wanted if content.size is None else f"{content.size} bytes, {wanted}"):
+            release.accept(measure(folder / content.name, content.size, limit=content.limit))
+    release.require_whole()
 
 
-def _check_file(path: Path, size: int | None, sha256: str, limit: int) -> None:
-    found = ""
+@contextmanager
+def _whole(path: Path, wanted: str) -> Iterator[None]:
     try:
-        actual_sha256 = measure(path, size, limit=limit).sha256
-        if actual_sha256 != sha256:
-            found = f"sha256 {actual_sha256}"
+        yield
     except FileFault as fault:
-        found = str(fault)
-    if found:
         raise AirgapError(
             "A file of this release is damaged or missing",
-            wanted=f"{size} bytes, sha256 {sha256}" if size is not None else f"sha256 {sha256}",
-            found=found,
+            wanted=wanted,
+            found=f"sha256 {fault.sha256}" if isinstance(fault, OtherContentError) else str(fault),
             where=str(path),
             remedy="copy the release to this depot again",
-        )
+        ) from fault
 
 
 def _flush(folder: Path) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._base.plain_json import typed
 from ansible_collections.airgap.conda.plugins.module_utils._contract import signature as _signature
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import (
     FILES,
@@ -26,6 +27,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest im
     Requirements,
     serial_of,
 )
+from ansible_collections.airgap.conda.plugins.module_utils._contract.trust import TrustedRelease
 from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot, check_files
 from ansible_collections.airgap.conda.plugins.module_utils._depot.target import as_allowed, compare
 from ansible_collections.airgap.conda.plugins.module_utils._pack.pack import packed
@@ -81,7 +83,7 @@ def publish(
             remedy="pack the environment again with the prefix of this release",
         )
     name, allow = f"{spec.name} {release}", spec.release.allow
-    needs = Requirements.from_dict(pack["requirements"])
+    needs = typed(Requirements, pack["requirements"])
     leaks = [search.Leak(**leak) for leak in pack["leaks"]]
     found = [
         *findings,
@@ -95,8 +97,10 @@ def publish(
             _link_or_copy(folder / part, new / part)
         for document, content in documents.items():
             (new / document).write_bytes(content)
-        check_files(new, manifest)  # what is signed now is refused for ever if it is not whole
-        (new / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
+        trusted, text = TrustedRelease(str(new)), manifest.to_json().encode()
+        trusted.recorded(text)
+        check_files(new, trusted)  # what is signed now is refused for ever if it is not whole
+        (new / MANIFEST).write_bytes(text)
         written = search.find_in_documents(new, [*documents, MANIFEST], credentials)
         search.require_none(written, name, f"the documents of {name}", allow)
         signature = _signature.sign(new / MANIFEST, signing.key)
@@ -158,9 +162,9 @@ def _manifest(
         platform=target["platform"],
         created=datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
         inputs={"spec_sha256": spec.sha256, "request_sha256": request_sha256, "inputs_sha256": built.inputs_sha256},
-        requirements=as_allowed(Requirements.from_dict(pack["requirements"]), spec.release.target, spec.release.allow),
+        requirements=as_allowed(typed(Requirements, pack["requirements"]), spec.release.target, spec.release.allow),
         packages=built.packages,
-        payloads=tuple(Payload.from_dict(item) for item in pack["payloads"]),
+        payloads=tuple(typed(Payload, item) for item in pack["payloads"]),
         bytes=pack["bytes"],
         files=pack["files"],
         files_sha256=pack["files_sha256"],

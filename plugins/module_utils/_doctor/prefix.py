@@ -13,7 +13,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ansible_collections.airgap.conda.plugins.module_utils._contract.files import leads_out
+from ansible_collections.airgap.conda.plugins.module_utils._contract.rules import leads_out
 from ansible_collections.airgap.conda.plugins.module_utils._doctor.case import Case, Finding, Line, named, some
 from ansible_collections.airgap.conda.plugins.module_utils._environment.tree import Package
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from ansible_collections.airgap.conda.plugins.module_utils._activation.script import activate_script
 from ansible_collections.airgap.conda.plugins.module_utils._activation.shells import FIND_BASH
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._contract.files import walk
+from ansible_collections.airgap.conda.plugins.module_utils._contract.tree import walk
 from ansible_collections.airgap.conda.plugins.module_utils._environment.container import Container
 from ansible_collections.airgap.conda.plugins.module_utils._environment.python import clean_variables
 from ansible_collections.airgap.conda.plugins.module_utils._run.kept import run_kept

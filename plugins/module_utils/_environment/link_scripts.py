@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._contract.files import walk
+from ansible_collections.airgap.conda.plugins.module_utils._contract.tree import walk
 from ansible_collections.airgap.conda.plugins.module_utils._environment.container import Container
 from ansible_collections.airgap.conda.plugins.module_utils._environment.inside import SHELL, Inside, remove_others
 from ansible_collections.airgap.conda.plugins.module_utils._environment.records import conda_files

@@ -21,8 +21,8 @@ from urllib.parse import urlsplit
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._base.urls import without_credentials
-from ansible_collections.airgap.conda.plugins.module_utils._contract.files import sha256_file
 from ansible_collections.airgap.conda.plugins.module_utils._contract.site import site_folders
+from ansible_collections.airgap.conda.plugins.module_utils._contract.tree import sha256_file
 
 GONE, CHANGED = "gone", "changed"
 WORKERS = 2

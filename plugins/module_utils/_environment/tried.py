@@ -24,7 +24,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._activation.script im
 from ansible_collections.airgap.conda.plugins.module_utils._activation.shells import SH, shell
 from ansible_collections.airgap.conda.plugins.module_utils._base.disk import write_anew
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._contract.files import leads_out
+from ansible_collections.airgap.conda.plugins.module_utils._contract.rules import leads_out
 from ansible_collections.airgap.conda.plugins.module_utils._run import probe
 from ansible_collections.airgap.conda.plugins.module_utils._run.probe import ENVIRONMENT
 from ansible_collections.airgap.conda.plugins.module_utils._run.shield import Shield

@@ -16,26 +16,20 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base import limits
-from ansible_collections.airgap.conda.plugins.module_utils._base.bounded import (
-    FileFault,
-    Item,
-    list_names,
-    measure,
-    read_small,
-)
+from ansible_collections.airgap.conda.plugins.module_utils._base.bounded import list_names, measure, read_small
 from ansible_collections.airgap.conda.plugins.module_utils._base.disk import make_folder
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._base.found import FileFault, Item
 from ansible_collections.airgap.conda.plugins.module_utils._base.lock import locked
 from ansible_collections.airgap.conda.plugins.module_utils._contract import signature
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import (
-    FILES,
     MANIFEST,
     SIGNATURE,
     Manifest,
     is_env_name,
-    parse_manifest,
     serial_of,
 )
+from ansible_collections.airgap.conda.plugins.module_utils._contract.trust import TrustedRelease
 from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
 
 # What both modules take; doc_fragments/media.py says what it means.
@@ -117,12 +111,15 @@ class Drive:
 
 @dataclass(frozen=True)
 class Header:
-    """A release as its manifest tells it: ``data`` is manifest.json, ``signer`` is empty when nobody asked for it."""
+    """A release as its manifest tells it; its signature was verified if anybody asked for that."""
 
     folder: Path
-    manifest: Manifest
-    data: bytes
-    signer: str
+    release: TrustedRelease
+
+    @property
+    def manifest(self) -> Manifest:
+        """Return the manifest."""
+        return self.release.manifest
 
     @property
     def name(self) -> str:
@@ -137,13 +134,20 @@ class Header:
     @property
     def sha256(self) -> str:
         """Return the hash of the manifest."""
-        return hashlib.sha256(self.data).hexdigest()
+        return self.release.manifest_sha256
 
     def result(self, action: str, items: Sequence[Item]) -> dict[str, Any]:
         """Return what a module says of this release: what was done, with how many files and bytes."""
         env, release = self.key
         size = sum(item.size for item in items)
-        return {"env": env, "id": release, "signer": self.signer, "action": action, "files": len(items), "bytes": size}
+        return {
+            "env": env,
+            "id": release,
+            "signer": self.release.signer,
+            "action": action,
+            "files": len(items),
+            "bytes": size,
+        }
 
 
 @dataclass(frozen=True)
@@ -246,7 +250,7 @@ def read_headers(
             faults[f"{env} {release}"] = wrong
         else:
             # One after the other: there may be thousands that nobody signed.
-            headers.append(_header(folder, data[MANIFEST], allowed_signers, remedy))
+            headers.append(_header(folder, data, allowed_signers, remedy))
     if faults:
         for header in headers:
             damaged = _look(header, cached=False)[1]
@@ -256,19 +260,14 @@ def read_headers(
     return headers
 
 
-def _header(folder: Path, data: bytes, allowed_signers: Path | None, remedy: str) -> Header:
-    path = folder / MANIFEST
-    signer = signature.verify(data, folder / SIGNATURE, allowed_signers) if allowed_signers else ""
-    manifest = parse_manifest(data.decode("utf-8", "replace"), str(path))
-    if (manifest.env, manifest.id) != (folder.parent.name, folder.name):
-        raise AirgapError(
-            "A release stands in the folder of another",
-            wanted=f"{folder.parent.name} {folder.name}",
-            found=f"{manifest.env} {manifest.id}",
-            where=str(path),
-            remedy=remedy,
-        )
-    return Header(folder, manifest, data, signer)
+def _header(folder: Path, data: Mapping[str, bytes], allowed_signers: Path | None, remedy: str) -> Header:
+    release = TrustedRelease(str(folder))
+    if allowed_signers:
+        release.signed(data[MANIFEST], data[SIGNATURE], signature.verifier(folder / SIGNATURE, allowed_signers))
+    else:
+        release.recorded(data[MANIFEST])
+    release.require_name(folder.parent.name, folder.name, remedy)
+    return Header(folder, release)
 
 
 def read_contents(depot: Depot, headers: Iterable[Header], cached: bool, remedy: str) -> list[Contents]:
@@ -289,23 +288,18 @@ def read_contents(depot: Depot, headers: Iterable[Header], cached: bool, remedy:
 
 def _look(header: Header, cached: bool) -> tuple[list[Item], dict[str, str]]:
     """Return the files of a release, and for each that is not as its manifest says what is wrong with it."""
-    manifest = header.manifest
-    wanted: list[tuple[str, int | None, str, int]] = [
-        *((part.name, part.size, part.sha256, limits.PART) for payload in manifest.payloads for part in payload.parts),
-        (FILES, None, manifest.files_sha256, limits.FILES_PACKED),
-        *((name, None, sha256, limits.DOCUMENT) for name, sha256 in sorted(manifest.documents.items())),
-        (MANIFEST, len(header.data), header.sha256, limits.MANIFEST),
-        (SIGNATURE, None, "", limits.SIGNATURE),
-    ]
-    items, faults = [], {}
-    for name, size, sha256, limit in wanted:
+    release, items, faults = header.release, [], {}
+    for content in (*release.contents(), release.content(MANIFEST)):
         try:
-            item = measure(header.folder / name, size, cached, limit)
-            if sha256 not in ("", item.sha256):
-                raise FileFault("other content")
+            item = measure(header.folder / content.name, content.size, cached, content.limit)
+            release.accept(item)
             items.append(item)
         except FileFault as fault:
-            faults[name] = str(fault)
+            faults[content.name] = str(fault)
+    try:
+        items.append(measure(header.folder / SIGNATURE, None, cached, limits.SIGNATURE))
+    except FileFault as fault:
+        faults[SIGNATURE] = str(fault)
     return items, faults
 
 

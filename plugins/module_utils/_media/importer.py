@@ -11,14 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._contract import signature
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import (
-    MANIFEST,
-    SIGNATURE,
     Manifest,
     serial_of,
 )
-from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
+from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot, signed_release
 from ansible_collections.airgap.conda.plugins.module_utils._media.drive import (
     Contents,
     Drive,
@@ -60,11 +57,11 @@ class _Target(Depot):
             raise AirgapError(
                 error.problem, wanted=error.wanted, found=error.found, where=error.where, remedy=remedy
             ) from error
-        if there.manifest_sha256 != header.sha256:
+        if there.release.manifest_sha256 != header.sha256:
             raise AirgapError(
                 "The depot has another release of this name",
                 wanted=f"the manifest of {header.name} as the depot has it",
-                found=f"another manifest, also signed by {header.signer}",
+                found=f"another manifest, also signed by {header.release.signer}",
                 where=str(header.folder),
                 remedy="find out which of the two is right; remove the folder of the other",
             )
@@ -162,4 +159,4 @@ def _bring(release: Contents, target: Depot, allowed_signers: Path) -> None:
         for item in release.items:
             copy_file(header.folder / item.name, folder, item)
         # The drive was read twice; what counts is what is in the depot now.
-        signature.verify((folder / MANIFEST).read_bytes(), folder / SIGNATURE, allowed_signers)
+        signed_release(folder, allowed_signers)

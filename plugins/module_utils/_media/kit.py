@@ -19,11 +19,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base import limits
-from ansible_collections.airgap.conda.plugins.module_utils._base.bounded import FileFault, Item, measure, read_small
+from ansible_collections.airgap.conda.plugins.module_utils._base.bounded import measure, read_small
 from ansible_collections.airgap.conda.plugins.module_utils._base.disk import make_folder, os_errors, replace_file
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._base.found import FileFault, Item
 from ansible_collections.airgap.conda.plugins.module_utils._contract import signature as _signature
-from ansible_collections.airgap.conda.plugins.module_utils._contract.files import is_plain
+from ansible_collections.airgap.conda.plugins.module_utils._contract.rules import is_plain
 from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
 from ansible_collections.airgap.conda.plugins.module_utils._media.drive import Drive, list_envs
 from ansible_collections.airgap.conda.plugins.module_utils._media.medium import copy_file, is_there, temporary_name

@@ -11,9 +11,10 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from ansible_collections.airgap.conda.plugins.module_utils._base.bounded import FileFault, Item, blocks, measure
+from ansible_collections.airgap.conda.plugins.module_utils._base.bounded import blocks, measure
 from ansible_collections.airgap.conda.plugins.module_utils._base.disk import flush_directory
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._base.found import FileFault, Item
 
 
 def is_there(folder: Path, item: Item) -> bool:

@@ -24,8 +24,9 @@ from typing import Any
 from ansible_collections.airgap.conda.plugins.module_utils._base.disk import os_errors
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._base.progress import Progress
-from ansible_collections.airgap.conda.plugins.module_utils._contract.files import sha256_file, walk, write_files
+from ansible_collections.airgap.conda.plugins.module_utils._contract.files import write_files
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES
+from ansible_collections.airgap.conda.plugins.module_utils._contract.tree import sha256_file, walk
 from ansible_collections.airgap.conda.plugins.module_utils._environment.prefix import require_plain
 from ansible_collections.airgap.conda.plugins.module_utils._environment.records import release_records
 from ansible_collections.airgap.conda.plugins.module_utils._pack import sbom as _sbom

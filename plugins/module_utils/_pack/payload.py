@@ -26,11 +26,10 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.files impor
     MTIME,
     SYMLINK,
     FileEntry,
-    is_plain,
-    leads_out,
-    walk,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Part, Payload
+from ansible_collections.airgap.conda.plugins.module_utils._contract.rules import is_plain, leads_out
+from ansible_collections.airgap.conda.plugins.module_utils._contract.tree import walk
 
 FORMATS = ("tar.zst", "tar.gz")
 PART_SIZE = 64 << 20

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._base.plain_json import typed
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Payload
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import Tools, loaded_module
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.smi import find_smi
@@ -55,7 +56,7 @@ class Wanted:
     @classmethod
     def from_result(cls, data: Mapping[str, Any]) -> Wanted:
         """Make it from one item of the result of airgap.conda.depot_info."""
-        payloads = tuple(Payload.from_dict(item) for item in data["payloads"])
+        payloads = tuple(typed(Payload, item) for item in data["payloads"])
         names = ("env", "id", "serial", "prefix", "platform", "glibc", "glibc_file", "bytes", "files", "ipykernel")
         more = ("created", "gpu", "requirements")
         return cls(payloads=payloads, **{name: data[name] for name in (*names, *more)})

@@ -19,7 +19,7 @@ from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._base.urls import mask_credentials
-from ansible_collections.airgap.conda.plugins.module_utils._contract.files import sha256_file
+from ansible_collections.airgap.conda.plugins.module_utils._contract.tree import sha256_file
 from ansible_collections.airgap.conda.plugins.module_utils._run.command import Done, run
 from ansible_collections.airgap.conda.plugins.module_utils._solve.channels import DEFAULTS, Channels, virtual_packages
 from ansible_collections.airgap.conda.plugins.module_utils._solve.locks import EXPLICIT

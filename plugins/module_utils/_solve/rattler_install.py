@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 from ansible_collections.airgap.conda.plugins.module_utils._base.disk import write_anew
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._base.urls import mask_credentials
-from ansible_collections.airgap.conda.plugins.module_utils._contract.files import sha256_file
+from ansible_collections.airgap.conda.plugins.module_utils._contract.tree import sha256_file
 from ansible_collections.airgap.conda.plugins.module_utils._solve.rattler import (
     client,
     load_rattler,

@@ -28,9 +28,9 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.files impor
     MTIME,
     SYMLINK,
     FileEntry,
-    sha256_file,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Payload
+from ansible_collections.airgap.conda.plugins.module_utils._contract.tree import sha256_file
 from ansible_collections.airgap.conda.plugins.module_utils._store.ahead import Ahead
 
 # Bytes that tell the name of a member where a header has no room for it; a path ends at 4096.

@@ -33,10 +33,16 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.files impor
     SYMLINK,
     TOP,
     FileEntry,
-    sha256_file,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES, MANIFEST, SIGNATURE
-from ansible_collections.airgap.conda.plugins.module_utils._contract.signed import read_signed
+from ansible_collections.airgap.conda.plugins.module_utils._contract.receipt import Receipt
+from ansible_collections.airgap.conda.plugins.module_utils._contract.record import (
+    read_accepted,
+    read_entries,
+    recorded,
+    take_manifest,
+)
+from ansible_collections.airgap.conda.plugins.module_utils._contract.tree import sha256_file
 from ansible_collections.airgap.conda.plugins.module_utils._store.extract import extract_some, missing_parts
 from ansible_collections.airgap.conda.plugins.module_utils._store.fsck import NAMED, Fault, faults_of, require_whole
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
@@ -81,14 +87,14 @@ def repair(
             remedy="run airgap.conda.deploy for this host",
         )
     with nullcontext() if check_mode else store.lock(env), os_errors(f"Repairing {env} {release}", store.root):
-        done = Repaired(env, release)
-        if not _record_is_whole(store, env, release, wanted):
+        done, receipt = Repaired(env, release), None if wanted is None else Receipt.of(wanted)
+        if not _record_is_whole(store, env, release, receipt):
             done.record = wanted is not None and (check_mode or (store.incoming(env, release) / MANIFEST).is_file())
             if not done.record:
                 done.step = _step(env, release, "", [])
-            if check_mode or wanted is None or not done.record:
+            if check_mode or receipt is None or not done.record:
                 return done
-            _restore_record(store, env, release, wanted)
+            _restore_record(store, env, release, receipt)
         _Repair(store, done, list(formats)).run(check_mode, is_sent=wanted is not None)
         if not check_mode and not done.left:
             if done.changed:
@@ -102,27 +108,25 @@ def _step(env: str, release: str, format_name: str, missing: list[str]) -> dict[
     return {"env": env, "id": release, "action": "install", "format": format_name, "missing": missing}
 
 
-def _record_is_whole(store: Store, env: str, release: str, wanted: Mapping[str, Any] | None) -> bool:
+def _record_is_whole(store: Store, env: str, release: str, wanted: Receipt | None) -> bool:
     state = store.state(env) / release
     try:
         store.files(env, release)
         signed = (state / SIGNATURE).stat().st_size > 0
-        return signed and (wanted is None or sha256_file(state / MANIFEST) == wanted["manifest_sha256"])
+        return signed and (wanted is None or recorded(state / MANIFEST).manifest_sha256 == wanted.manifest_sha256)
     except (AirgapError, OSError):
         return False
 
 
-def _restore_record(store: Store, env: str, release: str, wanted: Mapping[str, Any]) -> None:
+def _restore_record(store: Store, env: str, release: str, wanted: Receipt) -> None:
     """Take the record of a release from what was sent, after comparing it with what the controller verified."""
     incoming, state = store.incoming(env, release), store.state(env) / release
-    store.require_place(env, release, wanted["prefix"])
-    content = {
-        FILES: read_signed(incoming / FILES, wanted["files_sha256"]),
-        SIGNATURE: read_signed(incoming / SIGNATURE, wanted["signature_sha256"]),
-        MANIFEST: read_signed(incoming / MANIFEST, wanted["manifest_sha256"]),
-    }
+    store.require_place(env, release, wanted.prefix)
+    arrived, manifest = take_manifest(incoming, wanted.manifest_sha256, wanted.signature_sha256)
+    files, _entries = read_entries(incoming, arrived)
+    signature = read_accepted(incoming, arrived, SIGNATURE)
     make_folder(state)
-    for name, data in content.items():
+    for name, data in ((FILES, files), (SIGNATURE, signature), (MANIFEST, manifest)):
         replace_file(state / name, data)
 
 

@@ -21,6 +21,8 @@ from itertools import takewhile
 from pathlib import Path
 
 from ansible_collections.airgap.conda.plugins.module_utils._activation.files import activate_files
+from ansible_collections.airgap.conda.plugins.module_utils._base import limits
+from ansible_collections.airgap.conda.plugins.module_utils._base.bounded import read_small
 from ansible_collections.airgap.conda.plugins.module_utils._base.disk import (
     flush_directory,
     flush_file_system,
@@ -31,14 +33,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.disk import (
 )
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._base.lock import locked
-from ansible_collections.airgap.conda.plugins.module_utils._contract.files import (
-    TOP,
-    Difference,
-    FileEntry,
-    compare_tree,
-    read_files,
-    sha256_file,
-)
+from ansible_collections.airgap.conda.plugins.module_utils._contract.files import TOP, FileEntry
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import (
     FILES,
     MANIFEST,
@@ -47,12 +42,18 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest im
     Payload,
     is_env_name,
     next_older,
-    parse_manifest,
-    read_manifest,
     require_env_name,
     serial_of,
 )
-from ansible_collections.airgap.conda.plugins.module_utils._contract.signed import read_signed, require_signed
+from ansible_collections.airgap.conda.plugins.module_utils._contract.record import (
+    accept_file,
+    read_accepted,
+    read_entries,
+    read_manifest,
+    recorded,
+    take_manifest,
+)
+from ansible_collections.airgap.conda.plugins.module_utils._contract.tree import Difference, compare_tree
 from ansible_collections.airgap.conda.plugins.module_utils._store.extract import extract
 from ansible_collections.airgap.conda.plugins.module_utils._store.in_use import unused
 
@@ -130,10 +131,10 @@ class Store:
 
     def files(self, env: str, release: str) -> list[FileEntry]:
         """Read the list of files of an installed release; raises when it is not the one that its manifest names."""
-        path = self.state(env) / release / FILES
-        sha256 = self.manifest(env, release).files_sha256
+        folder = self.state(env) / release
+        record = recorded(folder / MANIFEST)
         remedy = f"run airgap.conda.repair with -e repair_env={env}; then look for who changed it"
-        return read_files(read_signed(path, sha256, remedy), str(path))
+        return read_entries(folder, record, remedy)[1]
 
     def require_place(self, env: str, release: str, prefix: str) -> None:
         """Raise AirgapError when a release was packed for another place than this store has for it."""
@@ -243,8 +244,8 @@ class Store:
     ) -> tuple[Manifest, Payload, list[FileEntry]]:
         """Check all that arrived against the hash that the controller gave, and record it."""
         incoming, state = self.incoming(env, release), self.state(env) / release
-        text = read_signed(incoming / MANIFEST, manifest_sha256)
-        manifest = parse_manifest(text.decode("utf-8", "replace"), str(incoming / MANIFEST))
+        arrived, text = take_manifest(incoming, manifest_sha256, signature_sha256)
+        manifest = arrived.manifest
         self.require_place(env, release, manifest.prefix)
         payload = manifest.payload([format_name])
         if payload is None:
@@ -255,11 +256,13 @@ class Store:
                 where=str(incoming),
                 remedy=f"add {format_name} to formats in release.yml and build again",
             )
-        files = read_signed(incoming / FILES, manifest.files_sha256)
-        signature = read_signed(incoming / SIGNATURE, signature_sha256 or sha256_file(incoming / SIGNATURE))
+        files, entries = read_entries(incoming, arrived)
+        if signature_sha256:
+            signature = read_accepted(incoming, arrived, SIGNATURE)
+        else:
+            signature = read_small(incoming / SIGNATURE, limits.SIGNATURE)
         for part in payload.parts:
-            require_signed(incoming / part.name, part.sha256, part.size)
-        entries = read_files(files, str(incoming / FILES))
+            accept_file(incoming, arrived, part.name)
         # The very bytes that were hashed: whoever sent the files may still hold them open.
         make_folder(state)
         for name, content in ((MANIFEST, text), (FILES, files), (SIGNATURE, signature)):

@@ -14,14 +14,10 @@ from typing import Any
 import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._base import limits
-from ansible_collections.airgap.conda.plugins.module_utils._base.bounded import (
-    FileFault,
-    list_names,
-    measure,
-    parse_json,
-    read_small,
-)
+from ansible_collections.airgap.conda.plugins.module_utils._base.bounded import list_names, measure, read_small
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._base.found import FileFault
+from ansible_collections.airgap.conda.plugins.module_utils._base.plain_json import parse_json
 from ansible_collections.airgap.conda.plugins.module_utils._spec.text import read_text
 
 PAGE = Path(__file__).parents[3] / "docs/guide/limits.md"

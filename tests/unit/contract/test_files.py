@@ -17,13 +17,9 @@ import zstandard
 
 from ansible_collections.airgap.conda.plugins.module_utils._base import limits
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._contract.files import (
-    FileEntry,
-    compare_tree,
-    leads_out,
-    read_files,
-    write_files,
-)
+from ansible_collections.airgap.conda.plugins.module_utils._contract.files import FileEntry, write_files
+from ansible_collections.airgap.conda.plugins.module_utils._contract.rules import leads_out, read_files
+from ansible_collections.airgap.conda.plugins.module_utils._contract.tree import compare_tree
 from ansible_collections.airgap.conda.plugins.module_utils._pack.payload import write_payloads
 from ansible_collections.airgap.conda.tests.unit.tiny_release import skip_flushes, write_tree
 

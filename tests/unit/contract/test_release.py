@@ -18,10 +18,10 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest im
     Finding,
     Manifest,
     Requirements,
-    parse_manifest,
-    read_manifest,
     serial_of,
 )
+from ansible_collections.airgap.conda.plugins.module_utils._contract.record import read_manifest
+from ansible_collections.airgap.conda.plugins.module_utils._contract.rules import parse_manifest
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_release, skip_flushes
 
 SHA = "a" * 64
@@ -41,7 +41,7 @@ def test_a_manifest_comes_back_as_it_was_written(manifest: Manifest) -> None:
         target={"platform": "linux-64", "glibc": "2.31"},
         findings=(Finding("x", "error", "y", (package,), "it is known"), Finding("z", "warning", "y")),
     )
-    assert parse_manifest(manifest.to_json(), "x") == manifest
+    assert parse_manifest(manifest.to_json().encode(), "x") == manifest
     assert manifest.root == "/opt/conda-envs"
     chosen = manifest.payload(["squashfs", "tar.gz", "tar.zst"])
     assert chosen is not None
@@ -105,14 +105,14 @@ def test_a_manifest_that_contradicts_itself_is_refused(manifest: Manifest, path:
     data = json.loads(manifest.to_json())
     change(data, path, value)
     with pytest.raises(AirgapError, match="cannot be used") as caught:
-        parse_manifest(json.dumps(data), "depot/manifest.json")
+        parse_manifest(json.dumps(data).encode(), "depot/manifest.json")
     assert caught.value.where == "depot/manifest.json"
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "3", "[" * 100_000, "NaN", '{"schema": 2, "schema": 2}'])
 def test_garbage_is_refused(text: str) -> None:
     with pytest.raises(AirgapError, match="cannot be used"):
-        parse_manifest(text, "x")
+        parse_manifest(text.encode(), "x")
 
 
 def test_a_manifest_has_an_end(manifest: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,7 +120,7 @@ def test_a_manifest_has_an_end(manifest: Manifest, tmp_path: Path, monkeypatch: 
     payload: dict[str, Any] = {"format": "tar.zst", "size": 20_000, "sha256": SHA}
     payload["parts"] = [{"name": f"env.tar.zst.{n:03d}", "size": 2, "sha256": SHA} for n in range(10_000)]
     documents = {f"d{number}": SHA for number in range(100)}
-    parse_manifest(json.dumps({**data, "payloads": [payload], "documents": documents}), "x")
+    parse_manifest(json.dumps({**data, "payloads": [payload], "documents": documents}).encode(), "x")
     one = {**payload, "size": 1 << 41, "parts": [{"name": "env.tar.zst", "size": 1 << 41, "sha256": SHA}]}
     more = {
         **payload,
@@ -135,7 +135,7 @@ def test_a_manifest_has_an_end(manifest: Manifest, tmp_path: Path, monkeypatch: 
         ({"bytes": 10**30}, "a number of 31 digits"),
     ):
         with pytest.raises(AirgapError, match="cannot be used") as caught:
-            parse_manifest(json.dumps({**data, **change}), "x")
+            parse_manifest(json.dumps({**data, **change}).encode(), "x")
         assert says in caught.value.found
     (tmp_path / "manifest.json").write_text(manifest.to_json(), encoding="utf-8")
     assert read_manifest(tmp_path / "manifest.json") == manifest
@@ -148,7 +148,7 @@ def test_a_manifest_has_an_end(manifest: Manifest, tmp_path: Path, monkeypatch: 
 def test_another_schema_is_refused_as_such(manifest: Manifest, schema: Any) -> None:
     data = {**json.loads(manifest.to_json()), "schema": schema}
     with pytest.raises(AirgapError, match="another version"):
-        parse_manifest(json.dumps(data), "x")
+        parse_manifest(json.dumps(data).encode(), "x")
 
 
 def test_a_missing_manifest_is_named(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._cli.file import write_command
-from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import is_env_name, parse_manifest
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import is_env_name
+from ansible_collections.airgap.conda.plugins.module_utils._contract.rules import parse_manifest
 from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
 from ansible_collections.airgap.conda.plugins.module_utils._media.drive import list_envs
 from ansible_collections.airgap.conda.plugins.module_utils._spec.spec import load_spec
@@ -41,7 +42,7 @@ def test_a_spec_is_not_called_like_that(tmp_path: Path, name: str) -> None:
 def test_a_release_of_such_an_environment_is_refused(tmp_path: Path, name: str) -> None:
     made = make_release(tmp_path, Path("/opt"), env=name)
     with pytest.raises(AirgapError, match="The manifest cannot be used") as caught:
-        parse_manifest(made.manifest.to_json(), "x")
+        parse_manifest(made.manifest.to_json().encode(), "x")
     assert caught.value.found == f"env is {name!r}"
     assert json.loads(made.manifest.to_json())["env"] == name
 

@@ -15,14 +15,9 @@ from typing import Any
 import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._base import limits
-from ansible_collections.airgap.conda.plugins.module_utils._base.bounded import (
-    FileFault,
-    Item,
-    blocks,
-    measure,
-    read_small,
-)
+from ansible_collections.airgap.conda.plugins.module_utils._base.bounded import blocks, measure, read_small
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._base.found import FileFault, Item
 from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
 from ansible_collections.airgap.conda.plugins.module_utils._media.drive import Drive, choose, listing, require_room
 from ansible_collections.airgap.conda.plugins.module_utils._media.medium import copy_file, is_there

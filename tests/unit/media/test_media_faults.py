@@ -17,12 +17,8 @@ import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._contract import signature as _signature
-from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import (
-    FILES,
-    MANIFEST,
-    SIGNATURE,
-    read_manifest,
-)
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES, MANIFEST, SIGNATURE
+from ansible_collections.airgap.conda.plugins.module_utils._contract.record import recorded
 from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot, check_files
 from ansible_collections.airgap.conda.plugins.module_utils._media.drive import Drive
 from ansible_collections.airgap.conda.plugins.module_utils._media.exporter import Export
@@ -119,7 +115,7 @@ def start(original: Path, drive: Path, case: str) -> None:
 def check_drive(drive: Path) -> None:
     """Releases that have a signature are whole, but for what was damaged before."""
     for signature in drive.glob(f"depot/demo/*/{SIGNATURE}"):
-        check_files(signature.parent, read_manifest(signature.parent / MANIFEST))
+        check_files(signature.parent, recorded(signature.parent / MANIFEST))
 
 
 @pytest.mark.parametrize("case", ["new", "damaged"])

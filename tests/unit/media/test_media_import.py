@@ -308,14 +308,14 @@ def test_what_the_drive_gives_the_second_time_counts(site: Site, monkeypatch: py
 
 def test_a_signature_that_changed_after_it_was_verified_is_found(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     site.export(envs=["demo"])
-    real = _signature.verify
+    real = _signature.check
 
-    def verified(data: bytes, signature: Path, signers: Path) -> str:
-        signer = real(data, signature, signers)
+    def checked(data: bytes, signature: bytes, where: Path, signers: Path) -> str:
+        signer = real(data, signature, where, signers)
         damage(site.on_drive() / SIGNATURE)
         return signer
 
-    monkeypatch.setattr(_signature, "verify", verified)
+    monkeypatch.setattr(_signature, "check", checked)
     with pytest.raises(AirgapError, match="not accepted"):
         site.bring()
     assert [path.name for path in site.inside.iterdir()] == [".locks"]

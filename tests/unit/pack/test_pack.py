@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._contract.files import compare_tree, read_files
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES
+from ansible_collections.airgap.conda.plugins.module_utils._contract.rules import read_files
+from ansible_collections.airgap.conda.plugins.module_utils._contract.tree import compare_tree
 from ansible_collections.airgap.conda.plugins.module_utils._pack import pack as _pack
 from ansible_collections.airgap.conda.plugins.module_utils._pack.pack import PackRequest, check_request, pack, packed
 from ansible_collections.airgap.conda.plugins.module_utils._pack.sbom import SBOM

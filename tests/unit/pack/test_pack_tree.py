@@ -17,8 +17,8 @@ import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._base.progress import Progress
-from ansible_collections.airgap.conda.plugins.module_utils._contract.files import read_files
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES
+from ansible_collections.airgap.conda.plugins.module_utils._contract.rules import read_files
 from ansible_collections.airgap.conda.plugins.module_utils._pack import tree as _pack_tree
 from ansible_collections.airgap.conda.plugins.module_utils._pack.pack import PackRequest, pack
 from ansible_collections.airgap.conda.plugins.module_utils._pack.tree import LinkTree, make_tree

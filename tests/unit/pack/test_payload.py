@@ -19,8 +19,8 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._contract.files import walk
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Payload
+from ansible_collections.airgap.conda.plugins.module_utils._contract.tree import walk
 from ansible_collections.airgap.conda.plugins.module_utils._pack.payload import (
     FORMATS,
     ZSTD_JOB,

@@ -17,13 +17,10 @@ from typing import Any
 import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._contract.files import (
-    FileEntry,
-    read_files,
-    sha256_file,
-    write_files,
-)
+from ansible_collections.airgap.conda.plugins.module_utils._contract.files import FileEntry, write_files
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES, MANIFEST, SIGNATURE
+from ansible_collections.airgap.conda.plugins.module_utils._contract.rules import read_files
+from ansible_collections.airgap.conda.plugins.module_utils._contract.tree import sha256_file
 from ansible_collections.airgap.conda.plugins.module_utils._store import store as _store
 from ansible_collections.airgap.conda.plugins.module_utils._store.extract import extract
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
