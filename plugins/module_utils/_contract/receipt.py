@@ -43,10 +43,10 @@ class Receipt:
         except (KeyError, TypeError, ValueError) as error:
             raise _no_receipt(f"{type(error).__name__}: {error}") from error
         sums = (receipt.manifest_sha256, receipt.signature_sha256, receipt.files_sha256)
-        bad = next((text for text in sums if not SHA256.fullmatch(text)), None)
-        bad = bad or next((payload.format for payload in receipt.payloads if not is_whole(payload)), None)
-        if bad is not None or not is_env_name(receipt.env) or not serial_of(receipt.id):
-            raise _no_receipt(f"{receipt.env} {receipt.id} with {bad!r}")
+        wrong = [text for text in sums if not SHA256.fullmatch(text)]
+        wrong += [payload.format for payload in receipt.payloads if not is_whole(payload)]
+        if wrong or not is_env_name(receipt.env) or not serial_of(receipt.id):
+            raise _no_receipt(f"{receipt.env} {receipt.id}{''.join(f', {text!r}' for text in wrong)}")
         return receipt
 
     def sums(self, payload: Payload) -> dict[str, str]:
