@@ -84,7 +84,8 @@ from ansible_collections.airgap.conda.plugins.module_utils._cli.file import (
 )
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import serial_of
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import PROBE_SPEC, Tools
-from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy, state_line, state_now, to_prune
+from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy, to_prune
+from ansible_collections.airgap.conda.plugins.module_utils._store.rollback import state_line, state_now
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 
 

@@ -58,8 +58,8 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.module import run_module
-from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import rollback, state_line, state_now
-from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
+from ansible_collections.airgap.conda.plugins.module_utils._store.activated import Activated
+from ansible_collections.airgap.conda.plugins.module_utils._store.rollback import rollback, state_line, state_now
 
 
 def main() -> None:
@@ -74,7 +74,7 @@ def main() -> None:
     )
     params = module.params
     env = params["env"]
-    store = Store(Path(params["root"]))
+    store = Activated(Path(params["root"]))
 
     def step() -> dict[str, Any]:
         before = store.current(env)

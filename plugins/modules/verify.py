@@ -70,8 +70,8 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.module import run_module
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import PROBE_SPEC, Tools
-from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import verify
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
+from ansible_collections.airgap.conda.plugins.module_utils._store.verify import verify
 
 
 def main() -> None:

@@ -25,8 +25,10 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract import sign
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import MANIFEST, SIGNATURE, Checks  # noqa: E402
 from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot  # noqa: E402
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import inspect  # noqa: E402
-from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy, rollback, verify  # noqa: E402
+from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy  # noqa: E402
+from ansible_collections.airgap.conda.plugins.module_utils._store.rollback import rollback  # noqa: E402
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store  # noqa: E402
+from ansible_collections.airgap.conda.plugins.module_utils._store.verify import verify  # noqa: E402
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_key, make_release, release_id  # noqa: E402
 
 PROMISE = "clocks ten years wrong, also changing between two steps: the same verdicts, step by step"

@@ -20,7 +20,7 @@ from tally import Tally
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import serial_of
-from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import rollback
+from ansible_collections.airgap.conda.plugins.module_utils._store.rollback import rollback
 from ansible_collections.airgap.conda.plugins.module_utils._store.uninstall import uninstall
 from ansible_collections.airgap.conda.tests.unit.tiny_release import release_id
 

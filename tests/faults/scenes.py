@@ -19,8 +19,9 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.errors import A
 from ansible_collections.airgap.conda.plugins.module_utils._cli.main import main as command
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES, MANIFEST, SIGNATURE, Checks
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import inspect
-from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy, rollback
+from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy
 from ansible_collections.airgap.conda.plugins.module_utils._store.repair import repair, require_repaired
+from ansible_collections.airgap.conda.plugins.module_utils._store.rollback import rollback
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.plugins.module_utils._store.uninstall import uninstall
 from ansible_collections.airgap.conda.tests.unit.tiny_release import TREE, Made, make_release, release_id, snapshot

@@ -30,8 +30,8 @@ from ansible_collections.airgap.conda.plugins.module_utils._cli.file import writ
 from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
 from ansible_collections.airgap.conda.plugins.module_utils._report.files import write_report
 from ansible_collections.airgap.conda.plugins.module_utils._report.fleet import HostReport
-from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import rollback
 from ansible_collections.airgap.conda.plugins.module_utils._store.repair import repair
+from ansible_collections.airgap.conda.plugins.module_utils._store.rollback import rollback
 from ansible_collections.airgap.conda.plugins.module_utils._store.uninstall import uninstall
 from ansible_collections.airgap.conda.plugins.plugin_utils import _bootstrap
 from ansible_collections.airgap.conda.tests.unit.tiny_release import PYTHON, make_release, release_id

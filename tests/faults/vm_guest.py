@@ -31,7 +31,8 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest im
 )
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import Wanted, inspect
 from ansible_collections.airgap.conda.plugins.module_utils._store import store
-from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy, rollback
+from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy
+from ansible_collections.airgap.conda.plugins.module_utils._store.rollback import rollback
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.plugins.module_utils._store.uninstall import uninstall
 

@@ -3,7 +3,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Fail on an import that no rule allows, on a module that belongs to no room, and where docs/map.md says otherwise.
 
-With names of modules (``_store/deploy``) instead: print how many lines each of them brings along.
+Also fail when what has to be small brings along more lines than it may; those figures are printed. With names of
+modules (``_store/deploy``) instead: print how many lines each of them brings along.
 """
 
 from __future__ import annotations
@@ -41,6 +42,14 @@ RULES = {
         "_cli": "base activation contract store preflight",
         "_report": "base contract",
     }.items()
+}
+
+# What has to be small -> the modules that it starts from, and the most lines that they may bring along.
+SMALL: dict[str, tuple[tuple[str, ...], int]] = {
+    "the trusted core": (("_contract/trust",), 950),
+    "the first step on a host": (("_contract/record", "_contract/tree"), 1500),
+    "a rollback": (("_store/rollback",), 2000),
+    "a rollback, with what shells source": (("_store/rollback", "_store/activated"), 2650),
 }
 
 
@@ -87,22 +96,37 @@ def unlike(text: str, rules: Mapping[str, set[str]]) -> list[str]:
     ]
 
 
-def brought(library: Path, start: Path) -> set[Path]:
-    """Return a file and all that it imports from the library."""
+def brought(library: Path, *start: Path) -> set[Path]:
+    """Return files and all that they import from the library."""
     found: set[Path] = set()
-    todo = {start}
+    todo = set(start)
     while todo:
         found |= todo
         todo = {other for path in todo for other in imports(library, path)} - found
     return found
 
 
+def lines(library: Path, *names: str) -> tuple[int, int]:
+    """Return how many lines in how many files modules bring along, themselves included."""
+    files = brought(library, *(library / f"{name}.py" for name in names))
+    return sum(len(path.read_bytes().splitlines()) for path in files), len(files)
+
+
+def too_large(library: Path, small: Mapping[str, tuple[tuple[str, ...], int]]) -> list[str]:
+    """Return what brings along more than it may."""
+    found = {what: (lines(library, *names)[0], most) for what, (names, most) in small.items()}
+    return [f"{what}: {count} lines, and {most} are the most" for what, (count, most) in found.items() if count > most]
+
+
 def main(names: list[str]) -> int:
     """Print the faults, or the lines of the modules that are named, and return the exit status."""
-    for name in names:
-        files = brought(LIBRARY, LIBRARY / f"{name}.py")
-        print(f"{name}: {sum(len(path.read_bytes().splitlines()) for path in files)} lines in {len(files)} files")
-    found = [] if names else [*faults(LIBRARY, RULES), *unlike(MAP.read_text(encoding="utf-8"), RULES)]
+    wanted: dict[str, tuple[str, ...]] = {what: start for what, (start, _most) in SMALL.items()}
+    if names:
+        wanted = {name: (name,) for name in names}
+    for what, start in wanted.items():
+        print("{}: {} lines in {} files".format(what, *lines(LIBRARY, *start)))
+    unlike_map = unlike(MAP.read_text(encoding="utf-8"), RULES)
+    found = [] if names else [*faults(LIBRARY, RULES), *unlike_map, *too_large(LIBRARY, SMALL)]
     print("\n".join(found) or ("" if names else "every module is in a room, every import allowed by a rule"))
     return 1 if found else 0
 

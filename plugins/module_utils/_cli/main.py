@@ -15,8 +15,9 @@ from typing import Any, TextIO
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.disk import os_errors
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import rollback, verify
+from ansible_collections.airgap.conda.plugins.module_utils._store.rollback import rollback
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
+from ansible_collections.airgap.conda.plugins.module_utils._store.verify import verify
 
 NAME = Store(Path()).command.name
 SCHEMA = 1

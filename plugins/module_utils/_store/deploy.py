@@ -1,13 +1,12 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The steps of a deploy, a rollback and a verification on one host, in their order."""
+"""The steps of a deploy on one host, in their order."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -17,7 +16,6 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest im
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import Tools, require_gpu
 from ansible_collections.airgap.conda.plugins.module_utils._store import kernelspec
 from ansible_collections.airgap.conda.plugins.module_utils._store.checks import require_checks
-from ansible_collections.airgap.conda.plugins.module_utils._store.fsck import require_whole
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 
 
@@ -114,94 +112,3 @@ def _check_again(store: Store, env: str, release: str, before: str) -> None:
     consequence = f"{before} is current again" if before in store.releases(env) else "no release is current"
     prefix, manifest = store.release(env, release), store.manifest(env, release)
     require_checks(prefix, manifest, consequence, store.root / env / "activate")
-
-
-def state_line(env: str, release: str, kernel: str) -> str:
-    """Return the line of a diff that shows an environment: its current release and its kernel.json, empty for none."""
-    return f"{env} {release or '-'}{', Jupyter kernel ' if kernel else ''}{kernel}\n"
-
-
-def state_now(store: Store, env: str) -> str:
-    """Return that line for what there is."""
-    return state_line(env, store.current(env), kernelspec.found(store, env))
-
-
-@dataclass
-class Back:
-    """Where a rollback leads: to this release, with this kernel.json (empty for none); and what to warn of."""
-
-    release: str
-    kernel: str
-    warnings: list[str] = field(default_factory=list)
-
-
-def rollback(store: Store, env: str, release: str, check_mode: bool) -> Back:
-    """Switch to ``release``, or without one to that before the current.
-
-    Raises AirgapError when it is not on the host. In check mode nothing is switched.
-    """
-    back = _back(store, env, release)
-    if not check_mode and (back.release != store.current(env) or store.unfinished(env)):
-        with store.lock(env):
-            # Chosen again: a deploy may have ended since.
-            back = _back(store, env, release)
-            store.recover(env)
-            store.switch(env, back.release)
-            try:
-                kernelspec.apply(store, env, kernelspec.recorded(store, env))
-            except AirgapError as error:
-                # No failure: the release is switched, and a second try would go back one more.
-                back.warnings.append(str(error))
-    return back
-
-
-def _back(store: Store, env: str, release: str) -> Back:
-    target = release or store.previous(env)
-    if not target or target not in store.releases(env):
-        raise AirgapError(
-            f"There is nothing to roll {env} back to",
-            wanted=f"release {release} on this host" if release else "a release older than the current one",
-            found=f"{', '.join(store.releases(env)) or 'no release'}, current is {store.current(env) or 'none'}",
-            where=str(store.root / env),
-            remedy="name a release that is installed, or deploy one",
-        )
-    kernel = ""
-    with suppress(AirgapError):  # its manifest is damaged: no reason not to go back to it
-        kernel = kernelspec.wanted(store, env, target, kernelspec.recorded(store, env))
-    return Back(target, kernel)
-
-
-def verify(store: Store, env: str, tools: Tools | None = None) -> dict[str, Any]:
-    """Compare the current release with its list of files, run its checks and look at the GPU that it wants.
-
-    Raises AirgapError on a fault. ``gpu`` in the result is None for a release that wants none.
-    """
-    current = store.current(env)
-    if not current:
-        raise AirgapError(
-            f"{env} is not deployed on this host",
-            wanted=f"a current release of {env}",
-            found=f"environments {', '.join(store.envs()) or 'none'}",
-            where=str(store.root),
-            remedy="run airgap.conda.deploy for this host",
-        )
-    if current not in store.releases(env):
-        raise AirgapError(
-            f"{env} {current} is current, but not on this host",
-            wanted=f"{store.release(env, current)} and its record in {store.state(env)}",
-            found=f"releases {', '.join(store.releases(env)) or 'none'}",
-            where=str(store.root / env / "current"),
-            remedy=f"run airgap.conda.repair with -e repair_env={env}, deploy again, or roll back to one that is there",
-        )
-    require_whole(store, env, current)
-    prefix, manifest = store.release(env, current), store.manifest(env, current)
-    concerns = require_checks(prefix, manifest, "it is still current")
-    report = require_gpu(prefix, manifest, "it is still current", tools)
-    return {
-        "env": env,
-        "release": current,
-        "installed": store.releases(env),
-        "previous": store.previous(env),
-        "gpu": report.as_result() if report else None,
-        "warnings": [*concerns, *(report.warnings() if report else [])],
-    }

@@ -22,7 +22,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.disk import (
 )
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._contract.owners import require_own
-from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
+from ansible_collections.airgap.conda.plugins.module_utils._store.releases import Releases
 
 # The key in the metadata of a kernel.json that holds the root of the store which wrote it.
 MARK = "airgap.conda"
@@ -33,7 +33,7 @@ def kernel_file(folder: str, env: str) -> Path:
     return Path(folder) / env / "kernel.json"
 
 
-def kernel_text(store: Store, env: str) -> str:
+def kernel_text(store: Releases, env: str) -> str:
     """Return the kernel.json of ``env``: the same for every release.
 
     Jupyter interrupts the process that it started: ``airgap-envs run`` becomes Python.
@@ -48,7 +48,7 @@ def kernel_text(store: Store, env: str) -> str:
     return json.dumps(kernel, indent=1) + "\n"
 
 
-def recorded(store: Store, env: str) -> str:
+def recorded(store: Releases, env: str) -> str:
     """Return the folder of kernels that the last deploy of ``env`` was given; empty for none."""
     try:
         return _record(store, env).read_text(encoding="utf-8").rstrip("\n")
@@ -56,23 +56,23 @@ def recorded(store: Store, env: str) -> str:
         return ""
 
 
-def found(store: Store, env: str) -> str:
+def found(store: Releases, env: str) -> str:
     """Return the path of the kernel.json that this store has written for ``env``; empty for none."""
     folder = recorded(store, env)
     return str(kernel_file(folder, env)) if folder and _is_ours(store, env, folder) else ""
 
 
-def wanted(store: Store, env: str, release: str, folder: str) -> str:
+def wanted(store: Releases, env: str, release: str, folder: str) -> str:
     """Return the path of the kernel.json that belongs to an installed release of ``env``; empty for none."""
     return str(kernel_file(folder, env)) if folder and starts(store, env, release) else ""
 
 
-def starts(store: Store, env: str, release: str) -> bool:
+def starts(store: Releases, env: str, release: str) -> bool:
     """Tell whether ``release`` is installed and Jupyter can start it."""
     return release in store.releases(env) and store.manifest(env, release).ipykernel
 
 
-def differs(store: Store, env: str, folder: str) -> bool:
+def differs(store: Releases, env: str, folder: str) -> bool:
     """Tell whether ``apply`` would change anything."""
     if recorded(store, env) != folder:
         return True
@@ -81,7 +81,7 @@ def differs(store: Store, env: str, folder: str) -> bool:
     return bool(found(store, env))
 
 
-def apply(store: Store, env: str, folder: str) -> None:
+def apply(store: Releases, env: str, folder: str) -> None:
     """Make the kernel of ``env`` what ``folder`` and the current release want; the caller holds the lock.
 
     Raises AirgapError when it cannot be written, or when a kernel of somebody else stands in its place.
@@ -116,7 +116,7 @@ def require_absolute(folder: str) -> None:
         )
 
 
-def require_free(store: Store, env: str, folder: str) -> None:
+def require_free(store: Releases, env: str, folder: str) -> None:
     """Raise AirgapError when a kernel of somebody else stands where that of ``env`` belongs."""
     path = kernel_file(folder, env)
     require_own(Path(folder), "the Jupyter kernels of this host", "choose another folder for deploy_jupyter_kernels")
@@ -132,7 +132,7 @@ def require_free(store: Store, env: str, folder: str) -> None:
         )
 
 
-def _record(store: Store, env: str) -> Path:
+def _record(store: Releases, env: str) -> Path:
     return store.state(env) / "jupyter-kernels"
 
 
@@ -144,7 +144,7 @@ def _read(path: Path) -> str:
         return ""
 
 
-def _is_ours(store: Store, env: str, folder: str) -> bool:
+def _is_ours(store: Releases, env: str, folder: str) -> bool:
     path = kernel_file(folder, env)
     if path.parent.is_symlink():
         return False
@@ -154,7 +154,7 @@ def _is_ours(store: Store, env: str, folder: str) -> bool:
         return False
 
 
-def _remove(store: Store, env: str, folder: str) -> None:
+def _remove(store: Releases, env: str, folder: str) -> None:
     path = kernel_file(folder, env)
     if _is_ours(store, env, folder):
         path.unlink()

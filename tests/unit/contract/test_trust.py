@@ -213,17 +213,20 @@ def test_nothing_comes_before_the_manifest(step: str) -> None:
         EARLY[step](TrustedRelease(FOLDER))
 
 
-def test_a_release_has_one_manifest() -> None:
-    other = replace(MADE, platform="noarch").to_json().encode()
-    for again in (
-        lambda release: release.signed(other, SIGNED, lambda *_: "key@bastion"),
-        lambda release: release.hashed(other, sha256(other)),
-        lambda release: release.recorded(other),
-    ):
-        release = signed()
-        with pytest.raises(OutOfOrderError, match="one manifest"):
-            again(release)
-        assert release.manifest == MADE
+OTHER = replace(MADE, platform="noarch").to_json().encode()
+AGAIN: dict[str, Callable[[TrustedRelease], Any]] = {
+    "signed": lambda release: release.signed(OTHER, SIGNED, lambda *_: "key@bastion"),
+    "hashed": lambda release: release.hashed(OTHER, sha256(OTHER)),
+    "recorded": lambda release: release.recorded(OTHER),
+}
+
+
+@pytest.mark.parametrize("step", AGAIN)
+def test_a_release_has_one_manifest(step: str) -> None:
+    release = signed()
+    with pytest.raises(OutOfOrderError, match="one manifest"):
+        AGAIN[step](release)
+    assert release.manifest == MADE
 
 
 @pytest.mark.parametrize("name", BODY)

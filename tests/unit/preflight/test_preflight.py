@@ -21,7 +21,8 @@ from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules impo
     Wanted,
     inspect,
 )
-from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy, rollback
+from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy
+from ansible_collections.airgap.conda.plugins.module_utils._store.rollback import rollback
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.tests.unit.tiny_release import (
     Made,

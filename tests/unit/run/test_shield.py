@@ -19,8 +19,9 @@ from ansible_collections.airgap.conda.plugins.module_utils._run import shield as
 from ansible_collections.airgap.conda.plugins.module_utils._run.shield import Shield, can_shield
 from ansible_collections.airgap.conda.plugins.module_utils._store import checks as _checks
 from ansible_collections.airgap.conda.plugins.module_utils._store.checks import require_checks
-from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy, verify
+from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
+from ansible_collections.airgap.conda.plugins.module_utils._store.verify import verify
 from ansible_collections.airgap.conda.tests.unit.tiny_release import (
     TREE,
     Made,

@@ -16,9 +16,11 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.errors import A
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Checks
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import GpuError
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import inspect
-from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy, rollback, verify
+from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy
+from ansible_collections.airgap.conda.plugins.module_utils._store.rollback import rollback
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.plugins.module_utils._store.uninstall import uninstall
+from ansible_collections.airgap.conda.plugins.module_utils._store.verify import verify
 from ansible_collections.airgap.conda.tests.unit.tiny_gpu import bare
 from ansible_collections.airgap.conda.tests.unit.tiny_release import (
     TREE,

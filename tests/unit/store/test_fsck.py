@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import verify
 from ansible_collections.airgap.conda.plugins.module_utils._store.fsck import DamagedError, faults_of
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
+from ansible_collections.airgap.conda.plugins.module_utils._store.verify import verify
 from ansible_collections.airgap.conda.tests.unit.tiny_damage import SITE, ZLIB, bring, drop, flip, prefix_of
 from ansible_collections.airgap.conda.tests.unit.tiny_release import skip_flushes
 

@@ -19,7 +19,8 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.errors import A
 from ansible_collections.airgap.conda.plugins.module_utils._cli.file import write_command
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import Step, inspect
 from ansible_collections.airgap.conda.plugins.module_utils._store import kernelspec
-from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy, rollback, state_now
+from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy
+from ansible_collections.airgap.conda.plugins.module_utils._store.rollback import rollback, state_now
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.tests.unit.tiny_release import (
     TREE,

@@ -21,9 +21,10 @@ from ansible_collections.airgap.conda.plugins.module_utils._base import lock as 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import MANIFEST, Checks
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import inspect
-from ansible_collections.airgap.conda.plugins.module_utils._store import store as _store
-from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy, rollback
+from ansible_collections.airgap.conda.plugins.module_utils._store import releases as _releases
+from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy
 from ansible_collections.airgap.conda.plugins.module_utils._store.in_use import in_use
+from ansible_collections.airgap.conda.plugins.module_utils._store.rollback import rollback
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.plugins.module_utils._store.uninstall import uninstall
 from ansible_collections.airgap.conda.tests.unit.tiny_release import (
@@ -152,7 +153,7 @@ def test_a_switch_that_cannot_be_written_down_counts(store: Store, monkeypatch: 
             raise OSError(28, "No space left on device", str(path))
         real(path, content)
 
-    monkeypatch.setattr(_store, "replace_file", full)
+    monkeypatch.setattr(_releases, "replace_file", full)
     rollback(store, "demo", IDS[1], False)
     assert store.current("demo") == IDS[1]
     assert store.unfinished("demo")

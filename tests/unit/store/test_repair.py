@@ -20,10 +20,10 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.errors import A
 from ansible_collections.airgap.conda.plugins.module_utils._contract.files import FILE
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES, MANIFEST, SIGNATURE
 from ansible_collections.airgap.conda.plugins.module_utils._store import repair as _repair
-from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import verify
 from ansible_collections.airgap.conda.plugins.module_utils._store.fsck import faults_of
 from ansible_collections.airgap.conda.plugins.module_utils._store.repair import repair, require_repaired
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
+from ansible_collections.airgap.conda.plugins.module_utils._store.verify import verify
 from ansible_collections.airgap.conda.tests.unit.tiny_damage import (
     FAULTS,
     PACKED,

@@ -18,6 +18,7 @@ import pytest
 from ansible_collections.airgap.conda.plugins.module_utils._base import disk
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES, MANIFEST, SIGNATURE
+from ansible_collections.airgap.conda.plugins.module_utils._store import releases as _releases
 from ansible_collections.airgap.conda.plugins.module_utils._store import store as _store
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.tests.unit.tiny_release import (
@@ -82,9 +83,10 @@ def test_all_is_on_disk_before_it_can_be_seen(store: Store, monkeypatch: pytest.
         return noted
 
     monkeypatch.setattr(_store, "flush_file_system", note("flush all", lambda _folder: None))
-    for module in (disk, _store):
+    for module in (disk, _store, _releases):
         monkeypatch.setattr(module, "flush_directory", note("flush names", lambda _folder: None))
-    monkeypatch.setattr(_store, "replace_file", note("replace", lambda _path, _content: None))
+    for module in (_store, _releases):
+        monkeypatch.setattr(module, "replace_file", note("replace", lambda _path, _content: None))
     monkeypatch.setattr(os, "rename", note("rename", os.rename))
     install(store, make(store, 1))
     assert order == [
