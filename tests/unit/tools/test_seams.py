@@ -7,16 +7,22 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.airgap.conda.plugins.module_utils._contract.gpu_verdict import BROKEN, OK, Finding
+from ansible_collections.airgap.conda.plugins.module_utils._gpu import checks
+from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import look
+from ansible_collections.airgap.conda.plugins.module_utils._gpu.seen import Seen
 from ansible_collections.airgap.conda.plugins.module_utils._report import columns
 from ansible_collections.airgap.conda.plugins.module_utils._report.answer import host_report
 from ansible_collections.airgap.conda.plugins.module_utils._report.column import Column
 from ansible_collections.airgap.conda.plugins.module_utils._report.files import write_report
 from ansible_collections.airgap.conda.plugins.module_utils._report.fleet import parse_host
+from ansible_collections.airgap.conda.tests.unit.tiny_gpu import Host
 
 TIME = "2026-03-31T12:00:00Z"
 
@@ -61,3 +67,21 @@ def test_a_column_is_on_the_page_in_the_csv_and_in_the_file(monkeypatch: pytest.
     assert [item.problem for item in host_report(*asked).findings] == [
         "The host answered with something that is no report"
     ]
+
+
+def cold(seen: Seen) -> Iterator[Finding]:
+    """What would be the one new file of a check."""
+    for gpu in seen.gpus:
+        hot = (gpu.temperature or 0) > 35
+        yield Finding("cold", BROKEN if hot else OK, "35 C", f"{gpu.temperature} C", gpu.where, "cool it", gpu.index)
+
+
+def test_a_check_is_in_the_result_and_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    host = Host(tmp_path).with_answer("rtx-a4000-535.xml")
+    before = look(tools=host.tools).as_result()
+    monkeypatch.setattr(checks, "CHECKS", {**checks.CHECKS, "cold": cold})
+    after = look(tools=host.tools).as_result()
+    assert (before["verdict"], after["verdict"]) == ("ok", "broken")
+    assert after["findings"][:-1] == before["findings"]
+    assert (after["findings"][-1]["check"], after["findings"][-1]["found"]) == ("cold", "38 C")
+    assert [gpu["verdict"] for gpu in after["gpus"]] == ["broken"]
