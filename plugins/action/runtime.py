@@ -56,9 +56,7 @@ class ActionModule(HostAction):
         return result
 
     def _install(self, release: dict[str, Any], root: str, host: str) -> None:
-        parts = [
-            p["name"] for payload in release["payloads"] if payload["format"] == "tar.gz" for p in payload["parts"]
-        ]
+        parts = [part["name"] for part in _bootstrap.payload_of(release)["parts"]]
         files: dict[str, Path | bytes] = {
             name: Path(release["path"]) / name for name in (MANIFEST, SIGNATURE, FILES, *parts)
         }

@@ -28,6 +28,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest im
     serial_of,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._contract.owners import exchangeable, folder_fault
+from ansible_collections.airgap.conda.plugins.module_utils._formats.formats import FORMATS
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.host import no_programs
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import (
     MARGIN,
@@ -143,15 +144,16 @@ if ! printf '%s' "$hashes" | sha256sum -c - >"$staging/hashes" 2>/dev/null; then
   exit 1
 fi
 if ! works; then
-  mkdir "$staging/tree"
-  cat $parts | tar -xzpf - -C "$staging/tree" --no-same-owner
+  tree=$staging/tree
+  mkdir "$tree"
+  unpack
   discard
   mkdir -p "$root/runtime" "$state/$release"
   for name in "$manifest" "$signature" "$files"; do
     cat "$into/$name" >"$state/$release/$name"
   done
   sync
-  mv -T "$staging/tree" "$prefix"
+  mv -T "$tree" "$prefix"
   sync
 fi
 if ! works; then
@@ -210,7 +212,8 @@ def install_script(root: str, tmp: str, release: Mapping[str, Any]) -> str:
     Those are what the depot has of the release, and ``programs``. Whoever else can write in ``tmp`` gets the install
     refused, and no more.
     """
-    parts, folder = _payload(release)["parts"], Path(release["path"])
+    payload, folder = payload_of(release), Path(release["path"])
+    parts = payload["parts"]
     hashes = {part["name"]: part["sha256"] for part in parts}
     sizes = {part["name"]: part["size"] for part in parts}
     for name, key in ((MANIFEST, "manifest_sha256"), (SIGNATURE, "signature_sha256"), (FILES, "files_sha256")):
@@ -231,7 +234,8 @@ def install_script(root: str, tmp: str, release: Mapping[str, Any]) -> str:
         "files": FILES,
         "imports": "\n".join(f"import {name}" for name in release["imports"]),
     }
-    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items()) + TAKE + INSTALL
+    unpack = f"unpack() {{\n  {FORMATS[payload['format']].shell}\n}}\n"
+    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items()) + TAKE + unpack + INSTALL
 
 
 def parse_look(heard: Heard) -> dict[str, str]:
@@ -267,16 +271,18 @@ def is_done(seen: Mapping[str, str], release: Mapping[str, Any]) -> bool:
     return seen.get("current") == release["id"] and seen.get("works") == "yes"
 
 
-def _payload(release: Mapping[str, Any]) -> Mapping[str, Any]:
+def payload_of(release: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the payload that a host without Python can unpack; raises AirgapError when there is none."""
+    names = [name for name, known in FORMATS.items() if known.shell]
     for payload in release["payloads"]:
-        if payload["format"] == "tar.gz":
+        if payload["format"] in names:
             return dict(payload)
     raise AirgapError(
         f"{release['env']} {release['id']} cannot be unpacked without Python",
-        wanted="a payload in tar.gz",
+        wanted=f"a payload in {' or '.join(names)}",
         found=", ".join(payload["format"] for payload in release["payloads"]) or "no payload",
         where=release["path"],
-        remedy=f"add tar.gz to formats in release.yml of {release['env']} and build again",
+        remedy=f"add {names[0]} to formats in release.yml of {release['env']} and build again",
     )
 
 
@@ -298,7 +304,7 @@ def check_host(seen: Mapping[str, str], release: Mapping[str, Any], host: str, a
     if "noexec" in seen.get("mount", "").split(","):
         raise no_programs(folder)
     _check_folders(seen, host)
-    need = _payload(release)["size"] + release["bytes"] + release["files"] * PER_FILE + MARGIN
+    need = payload_of(release)["size"] + release["bytes"] + release["files"] * PER_FILE + MARGIN
     free = _number(seen, "free_kib") << 10
     if free < need:
         raise AirgapError(

@@ -7,22 +7,44 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._contract.files import FILE, read_files
 from ansible_collections.airgap.conda.plugins.module_utils._contract.gpu_verdict import BROKEN, OK, Finding
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES
+from ansible_collections.airgap.conda.plugins.module_utils._formats import formats
+from ansible_collections.airgap.conda.plugins.module_utils._formats.format import (
+    Damaged,
+    Format,
+    Member,
+    Source,
+    Writer,
+)
+from ansible_collections.airgap.conda.plugins.module_utils._formats.parts import Parts
 from ansible_collections.airgap.conda.plugins.module_utils._gpu import checks
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import look
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.seen import Seen
+from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import inspect
 from ansible_collections.airgap.conda.plugins.module_utils._report import columns
 from ansible_collections.airgap.conda.plugins.module_utils._report.answer import host_report
 from ansible_collections.airgap.conda.plugins.module_utils._report.column import Column
 from ansible_collections.airgap.conda.plugins.module_utils._report.files import write_report
 from ansible_collections.airgap.conda.plugins.module_utils._report.fleet import parse_host
+from ansible_collections.airgap.conda.plugins.module_utils._spec.nodes import parse_yaml
+from ansible_collections.airgap.conda.plugins.module_utils._spec.release_yml import read_release_spec
+from ansible_collections.airgap.conda.plugins.module_utils._store import repair as _repair
+from ansible_collections.airgap.conda.plugins.module_utils._store.fsck import faults_of
+from ansible_collections.airgap.conda.plugins.module_utils._store.repair import repair
+from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.tests.unit.tiny_gpu import Host
+from ansible_collections.airgap.conda.tests.unit.tiny_release import make_release, skip_flushes, snapshot
 
 TIME = "2026-03-31T12:00:00Z"
 
@@ -85,3 +107,128 @@ def test_a_check_is_in_the_result_and_counts(monkeypatch: pytest.MonkeyPatch, tm
     assert after["findings"][:-1] == before["findings"]
     assert (after["findings"][-1]["check"], after["findings"][-1]["found"]) == ("cold", "38 C")
     assert [gpu["verdict"] for gpu in after["gpus"]] == ["broken"]
+
+
+class FolderWriter(Writer):
+    """Each file is a part of its own; names, directories and links are those of files.json."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._begun = False
+
+    def directory(self, path: str, mode: int) -> None:
+        """Leave it to files.json."""
+
+    def link(self, path: str, target: str) -> None:
+        """Leave it to files.json."""
+
+    def file(self, path: str, mode: int, size: int) -> None:  # noqa: ARG002
+        """Begin another part."""
+        if self._begun:
+            self._parts.cut()
+        self._begun = True
+
+    def content(self, data: memoryview) -> None:
+        """Write it as it is."""
+        self._parts.write(data)
+
+    def end(self) -> None:
+        """Do nothing."""
+
+
+class Folder(Format):
+    """What would be the one new file of a format: files as they are, no archive, no order, no names."""
+
+    name = "folder"
+    missing = ""
+
+    def lacks(self) -> str:
+        """Return what the test says."""
+        return self.missing
+
+    @contextmanager
+    def writer(self, parts: Parts) -> Iterator[Writer]:
+        """Return what writes it."""
+        yield FolderWriter(parts)
+
+    @contextmanager
+    def members(self, source: Source) -> Iterator[Iterator[Member]]:
+        """Give the last file first: nobody reads them as one stream."""
+        files = [entry for entry in source.entries if entry.type == FILE]
+        if len(files) != len(source.parts):
+            raise Damaged(f"{len(source.parts)} parts for {len(files)} files")
+        others = (Member(entry.path, False, entry.size, ()) for entry in source.entries if entry.type != FILE)
+        pairs = [*zip(files, source.parts, strict=True)][::-1]
+        found = (Member(entry.path, True, len(data), [memoryview(data)]) for entry, data in _read(pairs))
+        yield itertools.chain(found, others)
+
+
+def _read(pairs: Any) -> Iterator[Any]:
+    return ((entry, path.read_bytes()) for entry, path in pairs)
+
+
+@pytest.fixture
+def folder(monkeypatch: pytest.MonkeyPatch) -> Folder:
+    """Add the format, in the way of the guide."""
+    skip_flushes(monkeypatch)
+    monkeypatch.setattr(_repair, "flush_file_system", lambda _folder: None)
+    made = Folder()
+    monkeypatch.setitem(formats.FORMATS, made.name, made)
+    return made
+
+
+def test_a_format_is_asked_for_packed_chosen_unpacked_and_repaired_from(tmp_path: Path, folder: Folder) -> None:
+    assert read_release_spec(parse_yaml("formats: [folder]\n", "release.yml")).formats == ("folder",)
+
+    store = Store(tmp_path / "opt")
+    made = make_release(tmp_path / "depot", store.root, formats=("folder", "tar.gz"), part_size=1 << 20)
+    ours, tar = made.manifest.payloads
+    assert (ours.format, tar.format) == ("folder", "tar.gz")
+    assert len(ours.parts) == sum(entry.type == FILE for entry in read_files((made.folder / FILES).read_bytes(), FILES))
+    # What a host lacks, it is not sent; what it has is best first.
+    folder.missing = "a kernel that mounts folders"
+    assert formats.taken_here() == ["tar.zst", "tar.gz"]
+    assert inspect(store, [made.wanted], 2, False, formats.taken_here())[0].format == "tar.gz"
+    folder.missing = ""
+    (step,) = inspect(store, [made.wanted], 2, False, ["folder", *formats.taken_here()])
+    assert (step.format, step.missing) == ("folder", [part.name for part in ours.parts])
+
+    trees = []
+    for name in ("tar.gz", "folder"):
+        made.send(store)
+        with store.lock("demo"):
+            store.install("demo", made.manifest.id, made.sha256, name)
+            trees.append(snapshot(store.release("demo", made.manifest.id)))
+            if name == "tar.gz":
+                store.remove("demo", made.manifest.id)
+            else:
+                store.switch("demo", made.manifest.id)
+    assert trees[0] == trees[1]
+
+    (store.release("demo", made.manifest.id) / "lib/data.txt").write_text("other")
+    made.send(store)
+    assert repair(store, "demo", ["folder"], made.result).left == []
+    assert faults_of(store, "demo", made.manifest.id) == []
+
+
+def test_a_format_whose_parts_make_no_payload_is_refused_whole(tmp_path: Path, folder: Folder) -> None:
+    store = Store(tmp_path / "opt")
+    made = make_release(tmp_path / "depot", store.root, formats=(folder.name,), part_size=100)
+    made.send(store)
+    with pytest.raises(AirgapError, match="does not match its release") as caught, store.lock("demo"):
+        store.install("demo", made.manifest.id, made.sha256, "folder")
+    assert "parts for" in caught.value.found
+    assert store.releases("demo") == []
+
+
+def test_a_format_that_a_host_does_not_know_is_passed_over_and_refused_where_it_is_asked_for(
+    tmp_path: Path, folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path / "opt")
+    made = make_release(tmp_path / "depot", store.root, formats=(folder.name, "tar.gz"), part_size=1 << 20)
+    monkeypatch.delitem(formats.FORMATS, folder.name)
+    assert inspect(store, [made.wanted], 2, False, formats.taken_here())[0].format == "tar.gz"
+    made.send(store)
+    with pytest.raises(AirgapError, match="does not know the format") as caught, store.lock("demo"):
+        store.install("demo", made.manifest.id, made.sha256, "folder")
+    assert (caught.value.found, store.releases("demo")) == ("folder", [])
