@@ -6,19 +6,24 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import itertools
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible.errors import AnsibleError
 
+from ansible_collections.airgap.conda.plugins.action import fetch
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._contract.files import FILE, read_files
 from ansible_collections.airgap.conda.plugins.module_utils._contract.gpu_verdict import BROKEN, OK, Finding
-from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES, MANIFEST, SIGNATURE
 from ansible_collections.airgap.conda.plugins.module_utils._formats import formats
 from ansible_collections.airgap.conda.plugins.module_utils._formats.format import (
     Damaged,
@@ -43,7 +48,13 @@ from ansible_collections.airgap.conda.plugins.module_utils._store import repair 
 from ansible_collections.airgap.conda.plugins.module_utils._store.fsck import faults_of
 from ansible_collections.airgap.conda.plugins.module_utils._store.repair import repair
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
-from ansible_collections.airgap.conda.tests.unit.tiny_gpu import Host
+from ansible_collections.airgap.conda.plugins.plugin_utils._contact import Heard, listen, marked, new_mark
+from ansible_collections.airgap.conda.plugins.plugin_utils._host_action import HostAction
+from ansible_collections.airgap.conda.plugins.plugin_utils._setting_specs import role_options
+from ansible_collections.airgap.conda.plugins.plugin_utils._transport import Missing, Transport
+from ansible_collections.airgap.conda.plugins.plugin_utils._transports import TRANSPORTS
+from ansible_collections.airgap.conda.tests.unit import tiny_gpu
+from ansible_collections.airgap.conda.tests.unit.tiny_bare_host import Host
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_release, skip_flushes, snapshot
 
 TIME = "2026-03-31T12:00:00Z"
@@ -99,7 +110,7 @@ def cold(seen: Seen) -> Iterator[Finding]:
 
 
 def test_a_check_is_in_the_result_and_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    host = Host(tmp_path).with_answer("rtx-a4000-535.xml")
+    host = tiny_gpu.Host(tmp_path).with_answer("rtx-a4000-535.xml")
     before = look(tools=host.tools).as_result()
     monkeypatch.setattr(checks, "CHECKS", {**checks.CHECKS, "cold": cold})
     after = look(tools=host.tools).as_result()
@@ -232,3 +243,71 @@ def test_a_format_that_a_host_does_not_know_is_passed_over_and_refused_where_it_
     with pytest.raises(AirgapError, match="does not know the format") as caught, store.lock("demo"):
         store.install("demo", made.manifest.id, made.sha256, "folder")
     assert (caught.value.found, store.releases("demo")) == ("folder", [])
+
+
+class Pull(Transport):
+    """What would be the one new file of a transport: the host fetches, by hash, from where the controller is not."""
+
+    name = "pull"
+
+    def __init__(self, server: Path) -> None:
+        self.server = server
+
+    def bring(self, missing: Sequence[Missing], action: HostAction, host: str) -> set[tuple[str, str, str]]:
+        """Have the host fetch all releases in one go; look up what it says arrived."""
+        assert host == "ws"
+        lines, known = ["umask 077"], {}
+        for one in missing:
+            lines.append(f"mkdir -p {shlex.quote(one.incoming)}")
+            for number, file in enumerate(one.files):
+                known[str(number)] = (one.env, one.release, file.name)
+                to = shlex.quote(f"{one.incoming}/{file.name}")
+                lines.append(f"cp {shlex.quote(str(self.server))}/{file.sha256} {to} && say arrived {number}")
+        heard = action.ask("\n".join(lines), "arrived")
+        return {known[text] for text in heard.of("arrived") if text in known}
+
+
+class Fetch(fetch.ActionModule):
+    """The action, with the shell of a host in place of a connection; nothing can be put there."""
+
+    def __init__(self, host: Host, **args: Any) -> None:
+        self._task = SimpleNamespace(args=args, check_mode=False)
+        self._host = host
+
+    def ask(self, script: str, names: str = "", *_more: Any, **_others: Any) -> Heard:
+        """Run a script."""
+        mark = new_mark()
+        return listen(self._host.sh(marked(script, mark)).stdout, mark, names)
+
+
+def test_a_transport_brings_what_is_missing_and_the_controller_sends_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    skip_flushes(monkeypatch)
+    host = Host(tmp_path)
+    made = make_release(tmp_path / "depot", host.root)
+    server = tmp_path / "server"
+    server.mkdir()
+    for path in made.folder.iterdir():
+        (server / hashlib.sha256(path.read_bytes()).hexdigest()).write_bytes(path.read_bytes())
+    monkeypatch.setitem(TRANSPORTS, "pull", Pull(server))
+
+    parts = [part.name for part in made.manifest.payloads[0].parts]
+    step = {**made.step(), "missing": parts[1:]}
+    args = {"releases": [made.result], "steps": [step], "root": str(host.root), "transport": "pull"}
+    done = Fetch(host, **args).work({"inventory_hostname": "ws"})
+    assert (done["changed"], done["parts"]) == (True, parts[1:])
+    incoming = host.store.incoming("demo", made.manifest.id)
+    assert sorted(path.name for path in incoming.iterdir()) == sorted([MANIFEST, SIGNATURE, FILES, *parts[1:]])
+    assert done["bytes"] == sum(path.stat().st_size for path in incoming.iterdir())
+
+    (server / made.manifest.payloads[0].parts[0].sha256).unlink()
+    with pytest.raises(AirgapError, match="could not be sent") as caught:
+        Fetch(host, **{**args, "steps": [{**step, "missing": parts}]}).work({"inventory_hostname": "ws"})
+    assert caught.value.found == f"1 of {len(parts) + 3} files did not arrive: demo {made.manifest.id} {parts[0]}"
+    with pytest.raises(AnsibleError, match="pigeon"):
+        Fetch(host, **{**args, "transport": "pigeon"}).work({})
+
+
+def test_the_setting_knows_all_transports() -> None:
+    assert role_options("deploy")["deploy_transport"]["choices"] == list(TRANSPORTS)
