@@ -7,11 +7,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: fetch
-short_description: Send the parts of releases that a host is missing
+short_description: Bring the parts of releases that a host is missing
 version_added: 0.1.0
 description:
-  - Copies parts from the depot on the controller into the host's store over Ansible's connection. Parts that arrived
-    before are not sent again. Nothing is unpacked.
+  - Brings parts into the host's store, in the way that O(transport) names. Parts that arrived before are not brought
+    again. Nothing is unpacked.
   - A host that asks for anything but parts of O(releases) is refused, and gets nothing.
 author: airgap.conda contributors (@airgap-conda)
 extends_documentation_fragment: [airgap.conda.attributes, airgap.conda.store]
@@ -26,6 +26,10 @@ options:
     type: list
     elements: dict
     required: true
+  transport:
+    description: How the parts get there. With V(push), the controller sends them over the connection that Ansible has.
+    type: str
+    default: push
 attributes:
   check_mode:
     support: full
@@ -44,16 +48,16 @@ EXAMPLES = r"""
 
 RETURN = r"""
 parts:
-  description: Names of the parts that were sent.
+  description: Names of the parts that were brought.
   returned: success
   type: list
   elements: str
 bytes:
-  description: How many bytes were sent.
-  returned: when something was sent
+  description: How many bytes were brought.
+  returned: when something was brought
   type: int
 seconds:
   description: How long that took, in seconds.
-  returned: when something was sent
+  returned: when something was brought
   type: float
 """

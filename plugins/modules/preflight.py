@@ -130,7 +130,6 @@ verdicts:
       type: str
 """
 
-import importlib.util
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -140,6 +139,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.conda.plugins.module_utils._base.module import run_module
 from ansible_collections.airgap.conda.plugins.module_utils._cli.facts import has_facts, require_ours
 from ansible_collections.airgap.conda.plugins.module_utils._cli.file import found_command, wanted_command
+from ansible_collections.airgap.conda.plugins.module_utils._formats.formats import taken_here
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import PROBE_SPEC, Tools
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import Wanted, inspect
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.table import Table
@@ -162,7 +162,7 @@ def main() -> None:
     )
     params = module.params
     store = Store(Path(params["root"]))
-    formats = ["tar.zst", "tar.gz"] if importlib.util.find_spec("zstandard") else ["tar.gz"]
+    formats = taken_here()
 
     def step() -> dict[str, Any]:
         wanted = [Wanted.from_result(release) for release in params["releases"]]

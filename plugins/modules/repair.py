@@ -100,7 +100,6 @@ damaged:
   sample: {demo: 2-1c0ffee5}
 """
 
-import importlib.util
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -108,6 +107,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.module import run_module
+from ansible_collections.airgap.conda.plugins.module_utils._formats.formats import taken_here
 from ansible_collections.airgap.conda.plugins.module_utils._store.repair import Repaired, repair, require_repaired
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 
@@ -123,7 +123,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     store = Store(Path(module.params["root"]))
-    formats = ["tar.zst", "tar.gz"] if importlib.util.find_spec("zstandard") else ["tar.gz"]
+    formats = taken_here()
     sent = {release["env"]: release for release in module.params["releases"]}
 
     def step() -> dict[str, Any]:

@@ -30,6 +30,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest im
 )
 from ansible_collections.airgap.conda.plugins.module_utils._contract.owners import exchangeable, folder_fault
 from ansible_collections.airgap.conda.plugins.module_utils._contract.receipt import Receipt
+from ansible_collections.airgap.conda.plugins.module_utils._formats.formats import FORMATS
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.host import no_programs
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import (
     MARGIN,
@@ -145,15 +146,16 @@ if ! printf '%s' "$hashes" | sha256sum -c - >"$staging/hashes" 2>/dev/null; then
   exit 1
 fi
 if ! works; then
-  mkdir "$staging/tree"
-  cat $parts | tar -xzpf - -C "$staging/tree" --no-same-owner
+  tree=$staging/tree
+  mkdir "$tree"
+  unpack
   discard
   mkdir -p "$root/runtime" "$state/$release"
   for name in "$manifest" "$signature" "$files"; do
     cat "$into/$name" >"$state/$release/$name"
   done
   sync
-  mv -T "$staging/tree" "$prefix"
+  mv -T "$tree" "$prefix"
   sync
 fi
 if ! works; then
@@ -216,9 +218,9 @@ def install_script(root: str, tmp: str, release: Mapping[str, Any]) -> str:
     refused, and no more.
     """
     receipt, folder = Receipt.of(release), Path(release["path"])
-    parts = payload_of(receipt, folder).parts
-    hashes = receipt.sums(payload_of(receipt, folder))
-    sizes = {part.name: part.size for part in parts}
+    payload = payload_of(receipt, folder)
+    hashes = receipt.sums(payload)
+    sizes = {part.name: part.size for part in payload.parts}
     for name in hashes.keys() - sizes.keys():
         sizes[name] = (folder / name).stat().st_size
     for name, content in programs(root).items():
@@ -231,13 +233,14 @@ def install_script(root: str, tmp: str, release: Mapping[str, Any]) -> str:
         "serial": str(release["serial"]),
         "sizes": " ".join(f"{name} {size}" for name, size in sizes.items()),
         "hashes": "".join(f"{sha256}  {name}\n" for name, sha256 in hashes.items()),
-        "parts": " ".join(part.name for part in parts),
+        "parts": " ".join(part.name for part in payload.parts),
         "manifest": MANIFEST,
         "signature": SIGNATURE,
         "files": FILES,
         "imports": "\n".join(f"import {name}" for name in release["imports"]),
     }
-    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items()) + TAKE + INSTALL
+    unpack = f"unpack() {{\n  {FORMATS[payload.format].shell}\n}}\n"
+    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items()) + TAKE + unpack + INSTALL
 
 
 def parse_look(heard: Heard) -> dict[str, str]:
@@ -275,15 +278,16 @@ def is_done(seen: Mapping[str, str], release: Mapping[str, Any]) -> bool:
 
 def payload_of(receipt: Receipt, folder: Path) -> Payload:
     """Return the payload that a host without Python can unpack; raises AirgapError where there is none."""
+    names = [name for name, known in FORMATS.items() if known.shell]
     for payload in receipt.payloads:
-        if payload.format == "tar.gz":
+        if payload.format in names:
             return payload
     raise AirgapError(
         f"{receipt.env} {receipt.id} cannot be unpacked without Python",
-        wanted="a payload in tar.gz",
+        wanted=f"a payload in {' or '.join(names)}",
         found=", ".join(payload.format for payload in receipt.payloads) or "no payload",
         where=str(folder),
-        remedy=f"add tar.gz to formats in release.yml of {receipt.env} and build again",
+        remedy=f"add {names[0]} to formats in release.yml of {receipt.env} and build again",
     )
 
 

@@ -16,7 +16,8 @@ from typing import Any
 from ansible_collections.airgap.conda.plugins.module_utils._base.answer import MESSAGE, clean, fields_of, plain
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._report.answer import host_report
-from ansible_collections.airgap.conda.plugins.module_utils._report.fleet import OK, UNKNOWN, now
+from ansible_collections.airgap.conda.plugins.module_utils._report.fleet import now
+from ansible_collections.airgap.conda.plugins.module_utils._report.host import OK, UNKNOWN
 from ansible_collections.airgap.conda.plugins.plugin_utils._run_options import RunOptions
 
 Result = Mapping[str, Any]

@@ -13,6 +13,8 @@ from typing import Any
 
 import yaml
 
+from ansible_collections.airgap.conda.plugins.plugin_utils._transports import TRANSPORTS
+
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 NAMES = ("build", "deploy", "media", "report", "runtime", "schedule", "verify")
 # Where a path lies that is not on the machine the role works on.
@@ -28,6 +30,8 @@ SECRET = {"schedule_environment"}
 ONCE = {"report_failures"}
 LEAST = {"build_backend_timeout": 1, "build_part_size": 1, "deploy_keep": 1, "deploy_max_failed": 0}
 MOST = {"deploy_max_failed": 100}
+# What the argument_specs.yml leave to a list of the collection's.
+CHOICES = {"deploy_transport": {"choices": [*TRANSPORTS]}}
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,8 @@ def role_options(role: str) -> dict[str, dict[str, Any]]:
     """Return the options of a role, as its argument_specs.yml has them."""
     text = (ROLES / role / "meta/argument_specs.yml").read_text(encoding="utf-8")
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return dict(yaml.load(text, Loader=loader)["argument_specs"]["main"]["options"])  # noqa: S506 - both are safe
+    options = dict(yaml.load(text, Loader=loader)["argument_specs"]["main"]["options"])  # noqa: S506 - both are safe
+    return {name: {**option, **CHOICES.get(name, {})} for name, option in options.items()}
 
 
 def chosen(role: str, *names: str) -> dict[str, dict[str, Any]]:
@@ -101,7 +106,7 @@ PLAYBOOKS = {
     ),
     "repair": Playbook(
         (),
-        {**WORKSTATIONS, **ROOT, **TRUST, "repair_env": NAME},
+        {**WORKSTATIONS, **ROOT, **TRUST, **chosen("deploy", "deploy_transport"), "repair_env": NAME},
         {**OLD_FLEET, "env": "repair_env"},
     ),
     "report": Playbook(("report",), WORKSTATIONS, OLD_FLEET),

@@ -29,7 +29,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.errors import A
 from ansible_collections.airgap.conda.plugins.module_utils._cli.file import write_command
 from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
 from ansible_collections.airgap.conda.plugins.module_utils._report.files import write_report
-from ansible_collections.airgap.conda.plugins.module_utils._report.fleet import HostReport
+from ansible_collections.airgap.conda.plugins.module_utils._report.host import HostReport
 from ansible_collections.airgap.conda.plugins.module_utils._store.repair import repair
 from ansible_collections.airgap.conda.plugins.module_utils._store.rollback import rollback
 from ansible_collections.airgap.conda.plugins.module_utils._store.uninstall import uninstall

@@ -22,7 +22,8 @@ RELEASE_ID = re.compile(r"(?P<serial>[1-9][0-9]{0,8})-(?P<hash8>[0-9a-f]{8})")
 ENV_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 # Names that mean something else to conda or beside an environment's folder; a store has its command in bin.
 RESERVED_NAMES = ("activate", "base", "bin", "current", "deactivate", "root", "state")
-PART_NAME = re.compile(r"env\.(?P<format>tar\.(zst|gz))(\.[0-9]{3,6})?")
+# Of any format: a host passes over those that it does not know.
+PART_NAME = re.compile(r"env\.(?P<format>[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)*)(\.[0-9]{3,6})?")
 DOCUMENT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 ERROR, WARNING = "error", "warning"
@@ -39,7 +40,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Payload:
-    """The tree of a release in one ``format`` (tar.zst, tar.gz), cut into one or more parts."""
+    """The tree of a release in one ``format`` (of ``_formats``), cut into one or more parts."""
 
     format: str
     size: int

@@ -21,7 +21,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.gpu_verdict
     UNKNOWN,
     Finding,
 )
-from ansible_collections.airgap.conda.plugins.module_utils._gpu.health import Gpu, health, read_gpu
+from ansible_collections.airgap.conda.plugins.module_utils._gpu.gpu import Gpu, read_gpu
 from ansible_collections.airgap.conda.plugins.module_utils._requirements.cuda import capability_of
 from ansible_collections.airgap.conda.plugins.module_utils._run import probe
 from ansible_collections.airgap.conda.plugins.module_utils._run.probe import ENVIRONMENT
@@ -71,6 +71,7 @@ class Clock:
 class Answer:
     """What nvidia-smi said. ``gpus`` is empty when it could not say; ``findings`` then holds the reason.
 
+    ``elements`` are the <gpu> elements of its XML, in the order of ``gpus``.
     ``code`` is its exit status, or the one of EXITS that its words stand for.
     """
 
@@ -79,6 +80,7 @@ class Answer:
     gpus: tuple[Gpu, ...] = ()
     findings: tuple[Finding, ...] = ()
     code: int = 0
+    elements: tuple[ET.Element, ...] = ()
 
 
 def find_smi(nvidia_smi: str) -> str:
@@ -175,8 +177,8 @@ def parse(text: str, where: str) -> Answer:
     if not gpus:
         return Answer(driver, cuda, findings=(_finding(where, BROKEN, f"{version}, no GPU", EXITS[6][2]),))
     seen = _finding(where, OK, f"{version}, {len(gpus)} GPU{'s' if len(gpus) > 1 else ''}", "")
-    faults = [finding for gpu, element in zip(gpus, elements) for finding in health(element, gpu)]
-    return Answer(driver, cuda if re.fullmatch(r"\d+\.\d+", cuda) else "", gpus, (seen, *faults))
+    newest = cuda if re.fullmatch(r"\d+\.\d+", cuda) else ""
+    return Answer(driver, newest, gpus, (seen,), elements=tuple(elements))
 
 
 def _with_capabilities(program: str, gpus: tuple[Gpu, ...], clock: Clock) -> tuple[Gpu, ...]:

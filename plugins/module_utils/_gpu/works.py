@@ -29,7 +29,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.gpu_verdict
 )
 from ansible_collections.airgap.conda.plugins.module_utils._contract.site import site_folders
 from ansible_collections.airgap.conda.plugins.module_utils._gpu import child
-from ansible_collections.airgap.conda.plugins.module_utils._gpu.health import Gpu
+from ansible_collections.airgap.conda.plugins.module_utils._gpu.gpu import Gpu
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.smi import Clock
 from ansible_collections.airgap.conda.plugins.module_utils._run import probe
 from ansible_collections.airgap.conda.plugins.module_utils._run.probe import ENVIRONMENT
@@ -63,7 +63,7 @@ _OTHERWISE = "run the same by hand in the environment; look for Xid messages in 
 
 @dataclass(frozen=True)
 class Trial:
-    """What one framework did on one GPU: ``learnt`` is what _gpu_child wrote, ``outcome`` how it ended.
+    """What one framework did on one GPU: ``learnt`` is what ``child`` wrote, ``outcome`` how it ended.
 
     ``limit`` are the seconds that it had.
     """

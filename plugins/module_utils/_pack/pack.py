@@ -29,8 +29,9 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest im
 from ansible_collections.airgap.conda.plugins.module_utils._contract.tree import sha256_file, walk
 from ansible_collections.airgap.conda.plugins.module_utils._environment.prefix import require_plain
 from ansible_collections.airgap.conda.plugins.module_utils._environment.records import release_records
+from ansible_collections.airgap.conda.plugins.module_utils._formats.formats import FORMATS
 from ansible_collections.airgap.conda.plugins.module_utils._pack import sbom as _sbom
-from ansible_collections.airgap.conda.plugins.module_utils._pack.payload import FORMATS, PART_SIZE, write_payloads
+from ansible_collections.airgap.conda.plugins.module_utils._pack.payload import PART_SIZE, write_payloads
 from ansible_collections.airgap.conda.plugins.module_utils._pack.tree import make_tree
 from ansible_collections.airgap.conda.plugins.module_utils._requirements.tree import requirements_of
 from ansible_collections.airgap.conda.plugins.module_utils._run.aside import aside

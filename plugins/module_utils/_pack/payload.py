@@ -6,17 +6,15 @@
 from __future__ import annotations
 
 import errno
-import gzip
 import hashlib
 import io
 import os
 import re
 import stat
-import tarfile
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._base.progress import Progress
@@ -27,89 +25,20 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.files impor
     SYMLINK,
     FileEntry,
 )
-from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Part, Payload
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Payload
 from ansible_collections.airgap.conda.plugins.module_utils._contract.rules import is_plain, leads_out
 from ansible_collections.airgap.conda.plugins.module_utils._contract.tree import walk
+from ansible_collections.airgap.conda.plugins.module_utils._formats.format import Writer
+from ansible_collections.airgap.conda.plugins.module_utils._formats.formats import FORMATS
+from ansible_collections.airgap.conda.plugins.module_utils._formats.parts import Parts
 
-FORMATS = ("tar.zst", "tar.gz")
 PART_SIZE = 64 << 20
-# Level 3 packs 383 MB in about a second on two cores; level 9 saves a tenth of the size for four times the time.
-ZSTD_LEVEL = 3
-# Bytes that a thread is given at a time. With less, the threads wait for the next small files.
-ZSTD_JOB = 16 << 20
-GZIP_LEVEL = 4
 # What is read of a file at a time, in bytes: small enough to stay in a core's cache on its way to hash and compressor.
 READ = 256 << 10
 # Byte code of folder/name.py, with the kind of Python and its version: cpython-311, cpython-313t, pypy39.
 _PYC = re.compile(r"(.*/)__pycache__/([^/]+)\.([a-z]+)-?([0-9]+)[\w-]*(?:\.opt-[12])?\.pyc", re.DOTALL)
 # The first two bytes of byte code: from here on by PEP 552 (3.7), from here on of Python 2.
 _PEP_552, _PYTHON_2 = 3392, 20_000
-
-
-class _Parts:
-    """A write-only stream cut into files of at most ``part_size`` bytes: name.000, name.001, …"""
-
-    def __init__(self, folder: Path, name: str, part_size: int) -> None:
-        self._folder, self._name, self._part_size = folder, name, part_size
-        self._parts: list[Part] = []
-        self._whole: Any = None  # the hash of all parts; as long as there is one, its hash is that
-        self._size = 0
-        self._open()
-
-    def _open(self) -> None:
-        self._part = io.BufferedWriter(io.FileIO(self._folder / f"{self._name}.{len(self._parts):03d}", "w"))
-        self._part_hash, self._part_bytes = hashlib.sha256(), 0
-
-    def _close(self) -> None:
-        self._whole = self._whole or self._part_hash.copy()
-        self._part.flush()
-        os.fsync(self._part.fileno())
-        self._part.close()
-        self._parts.append(Part(f"{self._name}.{len(self._parts):03d}", self._part_bytes, self._part_hash.hexdigest()))
-
-    def write(self, data: bytes) -> int:
-        view = memoryview(data)
-        while view:
-            if self._part_bytes == self._part_size:
-                self._close()
-                self._open()
-            chunk = view[: self._part_size - self._part_bytes]
-            self._part.write(chunk)
-            self._part_hash.update(chunk)
-            if self._whole:
-                self._whole.update(chunk)
-            self._part_bytes += len(chunk)
-            self._size += len(chunk)
-            view = view[len(chunk) :]
-        return len(data)
-
-    def flush(self) -> None:
-        self._part.flush()
-
-    def finish(self, format_name: str) -> Payload:
-        """Close the last part; a payload that fits in one part loses the number."""
-        self._close()
-        if len(self._parts) == 1:
-            os.rename(self._folder / self._parts[0].name, self._folder / self._name)
-            only = self._parts[0]
-            self._parts = [Part(self._name, only.size, only.sha256)]
-        return Payload(format_name, self._size, self._whole.hexdigest(), tuple(self._parts))
-
-
-class _Tee(io.RawIOBase):
-    """A write-only stream that feeds several others."""
-
-    def __init__(self, streams: list[Any]) -> None:
-        super().__init__()
-        self._streams = streams
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:
-        for stream in self._streams:
-            stream.write(data)
-        return len(data)
 
 
 def write_payloads(
@@ -127,44 +56,13 @@ def write_payloads(
     progress = progress or Progress()
     paths = walk(tree)
     whole = _check_paths(tree, paths)
-    parts = {name: _Parts(folder, f"env.{name}", part_size) for name in formats}
-    with _zstd_errors(), ExitStack() as stack:
-        streams: list[Any] = []
-        sink: Any
-        for name, sink in parts.items():
-            if name == "tar.zst":
-                streams.append(stack.enter_context(_compressor().stream_writer(sink, closefd=False)))
-            else:
-                packer = gzip.GzipFile(filename="", mode="wb", compresslevel=GZIP_LEVEL, fileobj=sink, mtime=0)
-                streams.append(stack.enter_context(packer))
-        # A buffer smaller than what is read at a time: large files go past it.
-        archive = _Archive(tree, stack.enter_context(io.BufferedWriter(_Tee(streams), READ // 2)))
+    parts = {name: Parts(folder, f"env.{name}", part_size) for name in formats}
+    with ExitStack() as stack:
+        source = _Source(tree, [stack.enter_context(FORMATS[name].writer(sink)) for name, sink in parts.items()])
         for path in paths:
-            archive.add(path)
-            progress.part(f"packing {whole >> 20} MiB:", archive.size, whole)
-        archive.finish()
-    return archive.entries, [sink.finish(name) for name, sink in parts.items()]
-
-
-@contextmanager
-def _zstd_errors() -> Iterator[None]:
-    """Tell that zstd got no thread, or no memory, as what it is: an error of the operating system."""
-    import zstandard
-
-    try:
-        yield
-    except zstandard.ZstdError as error:
-        raise OSError(errno.EAGAIN, f"{error} (zstd wants a thread for each core)") from error
-
-
-def _compressor(threads: int = -1) -> Any:
-    """Return what makes tar.zst, with a thread for each core. How many there are does not change a byte."""
-    import zstandard
-
-    options = {"threads": threads, "job_size": ZSTD_JOB}
-    return zstandard.ZstdCompressor(
-        compression_params=zstandard.ZstdCompressionParameters.from_level(ZSTD_LEVEL, **options)
-    )
+            source.add(path)
+            progress.part(f"packing {whole >> 20} MiB:", source.size, whole)
+    return source.entries, [sink.finish(name) for name, sink in parts.items()]
 
 
 def _check_paths(tree: Path, paths: list[str]) -> int:
@@ -186,40 +84,38 @@ def _check_paths(tree: Path, paths: list[str]) -> int:
     return whole
 
 
-class _Archive:
-    """A tar of ``tree``. The headers are tarfile's; its own writing of content takes longer than compressing it."""
+class _Source:
+    """A tree that is read once, for all formats and for files.json."""
 
-    def __init__(self, tree: Path, out: BinaryIO) -> None:
+    def __init__(self, tree: Path, writers: Sequence[Writer]) -> None:
         self.entries: list[FileEntry] = []
         self.size = 0
-        self._tree, self._out = str(tree), out
+        self._tree, self._writers = str(tree), writers
         self._buffer = memoryview(bytearray(READ))
 
     def add(self, path: str) -> None:
         source = f"{self._tree}/{path}"
         status = os.lstat(source)
-        member = tarfile.TarInfo(path)
         if stat.S_ISREG(status.st_mode):
-            self._add_file(member, source, status)
+            self._add_file(path, source, status)
         elif stat.S_ISDIR(status.st_mode):
-            member.type, member.mode = tarfile.DIRTYPE, 0o755
-            self._write_header(member)
-            self.entries.append(FileEntry(path, DIRECTORY, member.mode))
+            self._add(FileEntry(path, DIRECTORY, 0o755))
         elif stat.S_ISLNK(status.st_mode):
-            member.type, member.linkname, member.mode = tarfile.SYMTYPE, os.readlink(source), 0o777
-            self._write_header(member)
-            self.entries.append(FileEntry(path, SYMLINK, target=member.linkname))
+            self._add(FileEntry(path, SYMLINK, target=os.readlink(source)))
         else:
             raise _cannot_pack(Path(source), "a socket, pipe or device", "remove it from the environment")
 
-    def finish(self) -> None:
-        """Write the end of the archive: two empty blocks, and more of them to the size of a record."""
-        self._write(bytes(2 * tarfile.BLOCKSIZE))
-        self._write(bytes(-self.size % tarfile.RECORDSIZE))
+    def _add(self, entry: FileEntry) -> None:
+        for writer in self._writers:
+            if entry.type == DIRECTORY:
+                writer.directory(entry.path, entry.mode)
+            else:
+                writer.link(entry.path, entry.target)
+        self.entries.append(entry)
 
-    def _add_file(self, member: tarfile.TarInfo, source: str, status: os.stat_result) -> None:
-        member.mode = 0o755 if status.st_mode & 0o111 else 0o644
-        member.size = status.st_size
+    def _add_file(self, path: str, source: str, status: os.stat_result) -> None:
+        mode = 0o755 if status.st_mode & 0o111 else 0o644
+        size = status.st_size
         digest = hashlib.sha256()
         with open(source, "rb", buffering=0) as stream:
             content: Any = stream
@@ -227,52 +123,23 @@ class _Archive:
                 code = _release_pyc(stream.read(), source)
                 if code is None:
                     return
-                content, member.size = io.BytesIO(code), len(code)
-            self._write_header(member)
-            left = member.size
+                content, size = io.BytesIO(code), len(code)
+            for writer in self._writers:
+                writer.file(path, mode, size)
+            left = size
             while left:
                 count = content.readinto(self._buffer[:left])
                 if not count:
                     raise OSError(errno.EIO, "it became shorter while it was read", source)
                 chunk = self._buffer[:count]
                 digest.update(chunk)
-                self._write(chunk)
+                for writer in self._writers:
+                    writer.content(chunk)
                 left -= count
-        self._write(bytes(-member.size % tarfile.BLOCKSIZE))
-        self.entries.append(FileEntry(member.name, FILE, member.mode, member.size, digest.hexdigest()))
-
-    def _write_header(self, member: tarfile.TarInfo) -> None:
-        self._write(_header(member))
-
-    def _write(self, data: bytes | memoryview) -> None:
-        self._out.write(data)
-        self.size += len(data)
-
-
-def _header(member: tarfile.TarInfo) -> bytes:
-    """Return the header of ``member``: the bytes of tarfile, which takes five times as long for them."""
-    member.mtime = MTIME
-    name = member.name.encode("utf-8", "surrogateescape")
-    if not member.isreg() or len(name) > tarfile.LENGTH_NAME or member.size >= 8 << 30:
-        return member.tobuf(tarfile.GNU_FORMAT, "utf-8", "surrogateescape")
-    header = bytearray(_FILE_HEADER)
-    header[: len(name)] = name
-    header[100:107] = b"%07o" % member.mode
-    header[124:135] = b"%011o" % member.size
-    header[148:155] = b"%06o\0" % sum(header)  # the field itself counts as spaces, which it has
-    return bytes(header)
-
-
-def _file_header() -> bytes:
-    member = tarfile.TarInfo()
-    member.mtime = MTIME
-    header = bytearray(member.tobuf(tarfile.GNU_FORMAT))
-    header[148:156] = b" " * 8
-    return bytes(header)
-
-
-# A regular file's, without name, mode, size and sum.
-_FILE_HEADER = _file_header()
+        for writer in self._writers:
+            writer.end()
+        self.size += size
+        self.entries.append(FileEntry(path, FILE, mode, size, digest.hexdigest()))
 
 
 def _release_pyc(code: bytes, path: str) -> bytes | None:

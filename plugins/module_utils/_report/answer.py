@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.answer import NAMED, clean, fields_of
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import FIELDS
-from ansible_collections.airgap.conda.plugins.module_utils._contract import gpu_verdict
-from ansible_collections.airgap.conda.plugins.module_utils._report.fleet import (
+from ansible_collections.airgap.conda.plugins.module_utils._report.columns import read_values
+from ansible_collections.airgap.conda.plugins.module_utils._report.host import (
     BROKEN,
     DEGRADED,
-    TIME_FORMAT,
     UNKNOWN,
     HostReport,
     Installed,
@@ -25,7 +24,6 @@ from ansible_collections.airgap.conda.plugins.module_utils._report.fleet import 
 )
 
 _NAME_OF = re.compile(r"[\w.+-]{1,64}")
-_TIME = re.compile(r"[0-9]{1,11}")
 _ODD = re.compile(r"[^\w.+-]")
 # Characters of a name.
 _NAME = 64
@@ -45,15 +43,14 @@ def host_report(host: str, seen: Any, verified: Any, time: str) -> HostReport:
     if whole:
         return HostReport(host, time, not seen.get("unreachable"), (), (whole,))
     if "runtime" not in links:
-        envs_there = tuple(links[env] for env in sorted(links))
+        envs_there = tuple(_linked(links[env]) for env in sorted(links))
         return HostReport(host, time, True, envs_there, tuple(_without_runtime(host, seen, links)))
-    envs, findings = dict(links), []
+    envs, findings = {env: _linked(link) for env, link in links.items()}, []
     for result in _results(verified):
         env = _env_of(result)
-        found, troubles = _one_env(env, result, host)
+        found, troubles = _one_env(env, result, host, links.get(env, {}))
         if found:
-            since = links[env].since if env in links else ""
-            envs[env] = Installed(env, found.release, found.previous, found.installed, since, found.gpu)
+            envs[env] = found
         findings += troubles
     asked = {_env_of(result) for result in _results(verified)}
     if not asked:
@@ -74,20 +71,26 @@ def _env_of(result: Mapping[str, Any]) -> str:
     return clean(str(result.get("item")), _NAME)
 
 
-def _links(seen: Mapping[str, Any]) -> dict[str, Installed]:
-    found: dict[str, Installed] = {}
+def _links(seen: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return the links to current releases by environment, without those that are nonsense."""
+    found: dict[str, Mapping[str, Any]] = {}
     links = seen.get("links")
     for link in links[:NAMED] if isinstance(links, (list, tuple)) else ():
         if not isinstance(link, Mapping):
             continue
-        env, release, since = (str(link.get(name)) for name in ("env", "release", "since"))
-        if _NAME_OF.fullmatch(env) and _NAME_OF.fullmatch(release) and _TIME.fullmatch(since):
-            time = datetime.fromtimestamp(int(since), timezone.utc).strftime(TIME_FORMAT)
-            found[env] = Installed(env, release, since=time)
+        with suppress(KeyError, TypeError, ValueError):
+            known = _linked(link)
+            if _NAME_OF.fullmatch(known.env) and _NAME_OF.fullmatch(known.release):
+                found[known.env] = link
     return found
 
 
-def _whole_host(host: str, seen: Mapping[str, Any], links: Mapping[str, Installed]) -> Trouble | None:
+def _linked(link: Mapping[str, Any]) -> Installed:
+    """Return what a link alone says of its environment; raises KeyError, TypeError or ValueError for nonsense."""
+    return Installed(str(link["env"]), str(link["release"]), values=read_values(link, {}))
+
+
+def _whole_host(host: str, seen: Mapping[str, Any], links: Mapping[str, Any]) -> Trouble | None:
     """Return what keeps the host from saying what it has."""
     if not seen:
         problem, found = "The host was not asked in this run", "a step before the report failed for it"
@@ -123,7 +126,9 @@ def _results(verified: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [item for item in results[:NAMED] if isinstance(item, Mapping)] if isinstance(results, Sequence) else []
 
 
-def _one_env(env: str, result: Mapping[str, Any], host: str) -> tuple[Installed | None, list[Trouble]]:
+def _one_env(
+    env: str, result: Mapping[str, Any], host: str, link: Mapping[str, Any]
+) -> tuple[Installed | None, list[Trouble]]:
     """Return what the answer about one environment says, and what is wrong there."""
     if result.get("unreachable"):
         found = clean(str(result.get("msg", "")))
@@ -136,13 +141,15 @@ def _one_env(env: str, result: Mapping[str, Any], host: str) -> tuple[Installed 
         return None, [Trouble(env, BROKEN, *map(clean, fields.values()))]
     try:
         (answer,) = result["envs"]
-        gpu = answer["gpu"] or {"verdict": "", "findings": []}
         installed = tuple(_name(release) for release in answer["installed"][:NAMED])
-        known = Installed(env, _name(answer["release"]), _name(answer["previous"]), installed, "", gpu["verdict"])
-        if known.gpu not in ("", *gpu_verdict.ORDER):
-            raise ValueError
+        values = read_values(link, answer)
+        known = Installed(env, _name(answer["release"]), _name(answer["previous"]), installed, values)
         # It passed what its release requires, so nothing here is worse than degraded.
-        worrying = [item for item in gpu["findings"][:NAMED] if item["verdict"] not in ("ok", "absent")]
+        worrying = [
+            item
+            for item in (answer["gpu"] or {"findings": []})["findings"][:NAMED]
+            if item["verdict"] not in ("ok", "absent")
+        ]
         texts = [[clean(str(item[name])) for name in FIELDS[1:]] for item in worrying]
         return known, [Trouble(env, DEGRADED, "The GPU is not as it should be", *text) for text in texts]
     except (KeyError, TypeError, ValueError):

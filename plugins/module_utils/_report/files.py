@@ -15,13 +15,8 @@ from urllib.parse import quote
 from ansible_collections.airgap.conda.plugins.module_utils._base.disk import make_folder, replace_file
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._contract.owners import require_own
-from ansible_collections.airgap.conda.plugins.module_utils._report.fleet import (
-    TIME_FORMAT,
-    HostReport,
-    fleet,
-    parse_host,
-    without_times,
-)
+from ansible_collections.airgap.conda.plugins.module_utils._report.fleet import fleet, parse_host, without_times
+from ansible_collections.airgap.conda.plugins.module_utils._report.host import TIME_FORMAT, HostReport
 from ansible_collections.airgap.conda.plugins.module_utils._report.page import page
 
 # Characters of the report of a host: NAMED findings with five texts of LINE each, and as many environments.

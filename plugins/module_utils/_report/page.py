@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from datetime import datetime
 from html import escape
 
-from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import serial_of
-from ansible_collections.airgap.conda.plugins.module_utils._report.fleet import (
+from ansible_collections.airgap.conda.plugins.module_utils._report import columns
+from ansible_collections.airgap.conda.plugins.module_utils._report.column import Column, Row
+from ansible_collections.airgap.conda.plugins.module_utils._report.fleet import Fleet
+from ansible_collections.airgap.conda.plugins.module_utils._report.host import (
     ORDER,
-    TIME_FORMAT,
-    Fleet,
     HostReport,
     Installed,
     Trouble,
@@ -161,20 +160,22 @@ def _line(fleet: Fleet, host: HostReport) -> str:
 
 
 def _cell(fleet: Fleet, host: HostReport, item: Installed, span: int = 1) -> str:
-    verdict = host.verdict(item.env)
-    days = _days(item.since, fleet.time)
-    key = f"{ORDER.index(verdict)} {serial_of(item.release) or 0} {0 if days is None else days}"
-    parts = [_verdict(verdict)]
-    if item.release:
-        parts.append(f"<code>{escape(item.release)}</code>")
-    if days is not None:
-        title = f"current since {item.since}"
-        parts.append(f'<span class="muted" title="{escape(title)}">{_age(days)}</span>')
-    if item.gpu:
-        parts.append(f'<span class="muted">GPU {escape(item.gpu)}</span>')
+    verdict, row = host.verdict(item.env), Row(host, item, fleet.time)
+    key = " ".join(str(number) for number in [ORDER.index(verdict), *(c.key(row) for c in columns.COLUMNS if c.key)])
+    parts = [_verdict(verdict), *(_shown(column, row) for column in columns.COLUMNS if column.page)]
     over = f' colspan="{span}"' if span > 1 else ""
-    state = f'<div class="state">{" ".join(parts)}</div>'
+    state = f'<div class="state">{" ".join(part for part in parts if part)}</div>'
     return f'<td class="{verdict}" data-sort="{key}"{over}>{state}{_findings(host, item.env)}</td>'
+
+
+def _shown(column: Column, row: Row) -> str:
+    """Return what a column has for a cell; what comes from a host becomes markup nowhere else."""
+    text = column.page(row) if column.page else ""
+    if not text:
+        return ""
+    title = escape(f"{column.title}: {column.csv(row)}")
+    tag, kind = ("code", "") if column.is_name else ("span", ' class="muted"')
+    return f'<{tag}{kind} title="{title}">{escape(text)}</{tag}>'
 
 
 def _verdict(verdict: str) -> str:
@@ -191,14 +192,3 @@ def _finding(finding: Trouble) -> str:
         f"<p>Wanted: {escape(finding.wanted)}. Found: {escape(finding.found)}.</p>"
         f'<p><b>Remedy:</b> {escape(finding.remedy)}.</p><p class="muted">{escape(finding.where)}</p></div>'
     )
-
-
-def _days(since: str, time: str) -> int | None:
-    """Return for how many whole days a release is current; the clock of a host may be ahead."""
-    if not since:
-        return None
-    return max(0, (datetime.strptime(time, TIME_FORMAT) - datetime.strptime(since, TIME_FORMAT)).days)
-
-
-def _age(days: int) -> str:
-    return "since today" if days == 0 else f"for {days} day{'' if days == 1 else 's'}"

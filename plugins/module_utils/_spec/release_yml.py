@@ -15,12 +15,12 @@ from typing import Any
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError, Faults
 from ansible_collections.airgap.conda.plugins.module_utils._contract.complaints import ALLOWABLE
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Checks
+from ansible_collections.airgap.conda.plugins.module_utils._formats.formats import FORMATS
 from ansible_collections.airgap.conda.plugins.module_utils._spec.nodes import Node, parse_yaml
 from ansible_collections.airgap.conda.plugins.module_utils._spec.text import refuse_credentials
 
 PLATFORMS = ("linux-64", "linux-aarch64")
 CPUS = ("x86-64", "x86-64-v2", "x86-64-v3", "x86-64-v4")
-FORMATS = ("tar.zst", "tar.gz")
 GPU = ("none", "optional", "required")
 # What becomes of the scripts that conda packages want run after they are installed.
 REFUSE, RUN = LINK_SCRIPTS = ("refuse", "run")
@@ -79,7 +79,7 @@ def read_release_spec(
     )
     readers: dict[str, Callable[[Node], dict[str, Any]]] = {
         "target": lambda node: {"target": _target(node, Target())},
-        "formats": lambda node: {"formats": unique([item.one_of(FORMATS) for item in node.items()], node)},
+        "formats": lambda node: {"formats": unique([item.one_of(tuple(FORMATS)) for item in node.items()], node)},
         "gpu": lambda node: {"gpu": node.one_of(GPU)},
         "checks": lambda node: {"checks": _checks(node, gathered)},
         "activation": lambda node: _activation(node, taken_variables, gathered),

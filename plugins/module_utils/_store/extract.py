@@ -10,19 +10,13 @@ can be written through one.
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import io
 import os
-import tarfile
-import zlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, BinaryIO
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._contract.files import (
-    BLOCK,
     DIRECTORY,
     FILE,
     MTIME,
@@ -31,38 +25,8 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.files impor
 )
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Payload
 from ansible_collections.airgap.conda.plugins.module_utils._contract.tree import sha256_file
-from ansible_collections.airgap.conda.plugins.module_utils._store.ahead import Ahead
-
-# Bytes that tell the name of a member where a header has no room for it; a path ends at 4096.
-LONGEST_HEADER = 64 << 10
-
-
-class _Chain(io.RawIOBase):
-    """Several files read as one stream."""
-
-    def __init__(self, paths: list[Path]) -> None:
-        super().__init__()
-        self._paths = iter(paths)
-        self._stream: Any = io.BytesIO()
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while True:
-            count = self._stream.readinto(buffer)
-            if count:
-                return int(count)
-            self._stream.close()
-            path = next(self._paths, None)
-            # At the end an empty stream: gzip asks once more after it.
-            self._stream = io.FileIO(path) if path is not None else io.BytesIO()
-            if path is None:
-                return 0
-
-    def close(self) -> None:
-        self._stream.close()
-        super().close()
+from ansible_collections.airgap.conda.plugins.module_utils._formats.format import Damaged, Source
+from ansible_collections.airgap.conda.plugins.module_utils._formats.formats import FORMATS
 
 
 def extract(parts: list[Path], format_name: str, entries: list[FileEntry], target: Path) -> None:
@@ -74,7 +38,7 @@ def extract(parts: list[Path], format_name: str, entries: list[FileEntry], targe
     for entry, place in places:
         if entry.type == DIRECTORY:
             os.mkdir(place, 0o700)
-    _extract_files(parts, format_name, places, passing_over=False)
+    _extract_files(parts, format_name, entries, places, passing_over=False)
     for entry, place in places:
         if entry.type == SYMLINK:
             os.symlink(entry.target, place)
@@ -83,73 +47,46 @@ def extract(parts: list[Path], format_name: str, entries: list[FileEntry], targe
             os.chmod(place, entry.mode)
 
 
-def extract_some(parts: list[Path], format_name: str, files: Iterable[tuple[FileEntry, str]]) -> None:
+def extract_some(
+    parts: list[Path], format_name: str, entries: list[FileEntry], files: Iterable[tuple[FileEntry, str]]
+) -> None:
     """Unpack single files of a payload, each to a path where nothing is; raises AirgapError as ``extract`` does."""
-    _extract_files(parts, format_name, files, passing_over=True)
+    _extract_files(parts, format_name, entries, files, passing_over=True)
 
 
 def _extract_files(
-    parts: list[Path], format_name: str, files: Iterable[tuple[FileEntry, str]], passing_over: bool
+    parts: list[Path],
+    format_name: str,
+    entries: list[FileEntry],
+    files: Iterable[tuple[FileEntry, str]],
+    passing_over: bool,
 ) -> None:
     """Write ``files``; what else the payload holds is passed over, or refused."""
     where = str(parts[0])
+    if format_name not in FORMATS:
+        raise AirgapError(
+            "This host does not know the format of a payload",
+            wanted=f"one of {', '.join(FORMATS)}",
+            found=format_name,
+            where=where,
+            remedy="use the same version of the collection on the bastion, the controller and the host",
+        )
     wanted = {entry.path: (entry, path) for entry, path in files}
-    chain = io.BufferedReader(_Chain(parts), BLOCK)
     try:
-        with chain, _decompress(chain, format_name) as plain, Ahead(plain) as stream, _open_tar(stream) as archive:
-            for member in archive:
-                if passing_over and member.name not in wanted:
+        with FORMATS[format_name].members(Source(parts, entries)) as members:
+            for member in members:
+                if passing_over and member.path not in wanted:
                     continue
-                entry, path = wanted.pop(member.name, (None, None))
+                entry, path = wanted.pop(member.path, (None, None))
                 is_file = entry is not None and entry.type == FILE
-                if entry is None or path is None or member.size != entry.size or member.isreg() != is_file:
-                    raise _damaged(where, f"{member.name!r}, which files.json does not list like that")
+                if entry is None or path is None or member.size != entry.size or member.is_file != is_file:
+                    raise _damaged(where, f"{member.path!r}, which files.json does not list like that")
                 if is_file:  # all else comes from files.json
-                    _write(stream.blocks(entry.size), entry, path, where)
-    # tarfile's own: ValueError for a sparse map that is none, RecursionError for headers that follow each other.
-    except (
-        tarfile.TarError,
-        EOFError,
-        ValueError,
-        RecursionError,
-        zlib.error,
-        gzip.BadGzipFile,
-        _zstd_error(),
-    ) as error:
+                    _write(member.blocks, entry, path, where)
+    except Damaged as error:
         raise _damaged(where, f"an archive that cannot be read: {error}") from error
     if wanted:
         raise _damaged(where, f"{len(wanted)} members missing, {min(wanted)!r} among them")
-
-
-class _Member(tarfile.TarInfo):
-    """A member whose long name or attributes are short enough: tarfile reads them at once, whatever size they claim."""
-
-    def _proc_member(self, tarfile: Any) -> Any:
-        is_plain = self.isreg() or self.isdir() or self.issym()
-        if not is_plain and self.size > LONGEST_HEADER:
-            raise ValueError(f"a header of {self.size} bytes")
-        return super()._proc_member(tarfile)  # type: ignore[misc]
-
-
-def _open_tar(stream: Any) -> tarfile.TarFile:
-    # Not "r|": that reads ahead too, and copies everything once more.
-    return tarfile.open(fileobj=stream, mode="r:", encoding="utf-8", tarinfo=_Member)
-
-
-def _decompress(stream: BinaryIO, format_name: str) -> Any:
-    if format_name == "tar.gz":
-        return gzip.GzipFile(fileobj=stream, mode="rb")
-    import zstandard
-
-    return zstandard.ZstdDecompressor().stream_reader(stream, read_size=BLOCK)
-
-
-def _zstd_error() -> type[Exception]:
-    try:
-        import zstandard
-    except ImportError:
-        return EOFError  # a runtime without zstandard unpacks tar.gz only
-    return zstandard.ZstdError
 
 
 def _write(blocks: Iterable[memoryview], entry: FileEntry, path: str, where: str) -> None:

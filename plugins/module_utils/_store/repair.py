@@ -166,7 +166,8 @@ class _Repair:
             for entry in damaged:
                 self._stage(entry, staged[entry.path], sources)
             if parts:
-                extract_some(parts, format_name, [(entry, str(staged[entry.path])) for entry in lacking])
+                files = store.files(done.env, done.release)
+                extract_some(parts, format_name, files, [(entry, str(staged[entry.path])) for entry in lacking])
             self._own(path for path in staged.values() if os.path.lexists(path))
             flush_file_system(self._staging)
             for path in extra:

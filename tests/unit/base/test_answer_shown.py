@@ -22,7 +22,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import D
 from ansible_collections.airgap.conda.plugins.module_utils._report import files
 from ansible_collections.airgap.conda.plugins.module_utils._report.answer import host_report, with_failure
 from ansible_collections.airgap.conda.plugins.module_utils._report.files import write_report
-from ansible_collections.airgap.conda.plugins.module_utils._report.fleet import UNKNOWN, HostReport
+from ansible_collections.airgap.conda.plugins.module_utils._report.host import UNKNOWN, HostReport
 from ansible_collections.airgap.conda.plugins.plugin_utils import _bootstrap, _links
 from ansible_collections.airgap.conda.plugins.plugin_utils._contact import Heard, listen
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_release
@@ -96,7 +96,7 @@ def test_what_a_report_shows_of_a_host_has_a_number() -> None:
 def test_a_good_answer_is_what_it_was() -> None:
     report = report_of(SEEN, {"item": "demo", "envs": [ANSWER]})
     (demo,) = report.envs
-    assert (demo.release, demo.previous, demo.installed, demo.gpu) == (
+    assert (demo.release, demo.previous, demo.installed, demo.values["gpu"]) == (
         "2-00000002", "1-00000001", ("1-00000001", "2-00000002"), "degraded"
     )  # fmt: skip
 

@@ -16,7 +16,7 @@ import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._contract.gpu_verdict import Finding
 from ansible_collections.airgap.conda.plugins.module_utils._gpu import child
-from ansible_collections.airgap.conda.plugins.module_utils._gpu.health import Gpu
+from ansible_collections.airgap.conda.plugins.module_utils._gpu.gpu import Gpu
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.smi import Clock
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.works import Trial, frameworks_of, judge, try_all
 from ansible_collections.airgap.conda.plugins.module_utils._run import kept, probe

@@ -21,13 +21,9 @@ import pytest
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Payload
 from ansible_collections.airgap.conda.plugins.module_utils._contract.tree import walk
-from ansible_collections.airgap.conda.plugins.module_utils._pack.payload import (
-    FORMATS,
-    ZSTD_JOB,
-    _compressor,
-    _header,
-    write_payloads,
-)
+from ansible_collections.airgap.conda.plugins.module_utils._formats.formats import FORMATS
+from ansible_collections.airgap.conda.plugins.module_utils._formats.tar import ZSTD_JOB, compressor, header
+from ansible_collections.airgap.conda.plugins.module_utils._pack.payload import write_payloads
 from ansible_collections.airgap.conda.plugins.module_utils._store.extract import extract
 from ansible_collections.airgap.conda.tests.unit.tiny_release import TREE, skip_flushes, write_tree
 
@@ -40,7 +36,7 @@ def _quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     skip_flushes(monkeypatch)
 
 
-def pack(tree: Path, out: Path, part_size: int = 1 << 20, formats: tuple[str, ...] = FORMATS) -> list[Payload]:
+def pack(tree: Path, out: Path, part_size: int = 1 << 20, formats: tuple[str, ...] = tuple(FORMATS)) -> list[Payload]:
     out.mkdir()
     return write_payloads(tree, out, formats, part_size)[1]
 
@@ -77,7 +73,7 @@ def test_the_number_of_cores_does_not_change_a_byte() -> None:
     data = b"".join(NOISE[start : start + 5000] for start in range(0, 12_000, 3)) + NOISE
     data = data[: ZSTD_JOB + (1 << 20)]
     assert len(data) > ZSTD_JOB
-    first, *others = [_compressor(threads).compress(data) for threads in (1, 2, 3)]
+    first, *others = [compressor(threads).compress(data) for threads in (1, 2, 3)]
     assert others == [first, first]
 
 
@@ -149,9 +145,9 @@ def test_pipes_are_not_packed(tmp_path: Path) -> None:
 def test_headers_are_those_of_tarfile(name: str, size: int, mode: int) -> None:
     member = tarfile.TarInfo(name)
     member.size, member.mode = size, mode
-    header = _header(member)
+    made = header(member)
     assert member.mtime > 0
-    assert header == member.tobuf(tarfile.GNU_FORMAT, "utf-8", "surrogateescape")
+    assert made == member.tobuf(tarfile.GNU_FORMAT, "utf-8", "surrogateescape")
 
 
 def test_the_order_depends_on_names_alone(tmp_path: Path) -> None:

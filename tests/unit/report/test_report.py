@@ -18,7 +18,8 @@ import pytest
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._report.answer import host_report, with_failure
 from ansible_collections.airgap.conda.plugins.module_utils._report.files import require_time, write_report
-from ansible_collections.airgap.conda.plugins.module_utils._report.fleet import Fleet, HostReport, fleet, parse_host
+from ansible_collections.airgap.conda.plugins.module_utils._report.fleet import Fleet, fleet, parse_host
+from ansible_collections.airgap.conda.plugins.module_utils._report.host import HostReport
 from ansible_collections.airgap.conda.plugins.module_utils._report.page import page
 
 TIME = "2026-03-31T12:00:00Z"
@@ -83,7 +84,7 @@ def test_a_host_that_is_right() -> None:
     found = good("ws")
     assert found.verdict() == "ok"
     assert found.findings == ()
-    assert [(item.env, item.release, item.since) for item in found.envs] == [
+    assert [(item.env, item.release, item.values["since"]) for item in found.envs] == [
         ("demo", "12-1c0ffee5", "2026-03-02T12:00:00Z"),
         ("runtime", "1-00000001", "2026-03-02T12:00:00Z"),
     ]
@@ -103,7 +104,7 @@ def test_a_gpu_that_passed_with_a_warning_is_degraded() -> None:
     fine = {**finding, "verdict": "absent"}
     found = report(right("demo", "12-1c0ffee5", {"verdict": "degraded", "findings": [finding, fine]}))
     assert [(item.verdict, item.found) for item in found.findings] == [("degraded", "too hot")]
-    assert found.envs[0].gpu == "degraded"
+    assert found.envs[0].values["gpu"] == "degraded"
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Checks
 from ansible_collections.airgap.conda.plugins.module_utils._gpu import works
-from ansible_collections.airgap.conda.plugins.module_utils._gpu.health import Gpu
+from ansible_collections.airgap.conda.plugins.module_utils._gpu.gpu import Gpu
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.smi import Clock
 from ansible_collections.airgap.conda.plugins.module_utils._run import probe
 from ansible_collections.airgap.conda.plugins.module_utils._run import shield as _shield

@@ -22,7 +22,8 @@ import zstandard
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._contract.files import FileEntry
 from ansible_collections.airgap.conda.plugins.module_utils._contract.tree import compare_tree
-from ansible_collections.airgap.conda.plugins.module_utils._pack.payload import FORMATS, write_payloads
+from ansible_collections.airgap.conda.plugins.module_utils._formats.formats import FORMATS
+from ansible_collections.airgap.conda.plugins.module_utils._pack.payload import write_payloads
 from ansible_collections.airgap.conda.plugins.module_utils._store.extract import extract
 from ansible_collections.airgap.conda.tests.unit.tiny_release import TREE, skip_flushes, snapshot, write_tree
 

@@ -13,7 +13,7 @@ import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._contract.gpu_verdict import Finding as GpuFinding
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Finding, Payload, Requirements
-from ansible_collections.airgap.conda.plugins.module_utils._gpu.health import Gpu
+from ansible_collections.airgap.conda.plugins.module_utils._gpu.gpu import Gpu
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import Step
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.table import Verdict
 from ansible_collections.airgap.conda.plugins.module_utils._secrets.search import Leak

@@ -18,10 +18,10 @@ import zstandard
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.disk import os_errors
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._formats import ahead
+from ansible_collections.airgap.conda.plugins.module_utils._formats.ahead import Ahead
 from ansible_collections.airgap.conda.plugins.module_utils._pack import payload
 from ansible_collections.airgap.conda.plugins.module_utils._run.aside import aside
-from ansible_collections.airgap.conda.plugins.module_utils._store import ahead
-from ansible_collections.airgap.conda.plugins.module_utils._store.ahead import Ahead
 from ansible_collections.airgap.conda.plugins.plugin_utils._progress import shown
 
 

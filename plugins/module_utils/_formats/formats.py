@@ -1,0 +1,25 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The formats of payloads: a line for each, best first.
+
+A new format is a file beside this one, a line in ``FORMATS``, and a test.
+"""
+
+from __future__ import annotations
+
+from ansible_collections.airgap.conda.plugins.module_utils._formats.format import Format
+from ansible_collections.airgap.conda.plugins.module_utils._formats.tar import TarGz, TarZst
+
+FORMATS: dict[str, Format] = {
+    made.name: made
+    for made in (
+        TarZst(),
+        TarGz(),
+    )
+}
+
+
+def taken_here() -> list[str]:
+    """Return the names of the formats that this host can take, best first."""
+    return [name for name, known in FORMATS.items() if not known.lacks()]

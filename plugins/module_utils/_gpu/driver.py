@@ -1,0 +1,109 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a host is looked at with, and what its kernel and its nvidia-smi say of the driver."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.airgap.conda.plugins.module_utils._contract.gpu_verdict import (
+    ABSENT,
+    BROKEN,
+    UNKNOWN,
+    Finding,
+)
+from ansible_collections.airgap.conda.plugins.module_utils._gpu.smi import PATH, Answer, Clock, ask, find_smi
+from ansible_collections.airgap.conda.plugins.module_utils._requirements import cuda as _cuda
+
+# Seconds for each probe. A framework of several GB takes 10 to 30 s to import from a cold disk.
+DEADLINE = 60.0
+# What nvidia-smi exits with when the driver is not loaded.
+_NOT_LOADED = 9
+
+
+PROBE_SPEC: dict[str, Any] = {
+    "type": "dict",
+    "default": {},
+    "options": {
+        "deadline": {"type": "float", "default": DEADLINE},
+        "nvidia_smi": {"type": "str", "default": "nvidia-smi"},
+        "proc": {"type": "path", "default": "/proc"},
+    },
+}
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What the host is looked at with: seconds for each probe, the program nvidia-smi, where /proc is mounted."""
+
+    deadline: float = DEADLINE
+    nvidia_smi: str = "nvidia-smi"
+    proc: Path = Path("/proc")
+
+    @classmethod
+    def from_params(cls, params: Mapping[str, Any]) -> Tools:
+        """Make it from a module's parameters of ``PROBE_SPEC``."""
+        return cls(params["deadline"], params["nvidia_smi"], Path(params["proc"]))
+
+
+def loaded_module(proc: Path) -> str:
+    """Return the version of the loaded kernel module (``535.183.01``), empty without one; this never hangs."""
+    match = re.search(r"NVRM version:[^\n]*?\s(\d+\.\d+(?:\.\d+)?)\s", _head(proc / "driver/nvidia/version"))
+    return match[1] if match else ""
+
+
+def see(module: str, tools: Tools, cuda: str, clock: Clock) -> Answer:
+    """Ask nvidia-smi, and judge its answer together with what the kernel says."""
+    version = tools.proc / "driver/nvidia/version"
+    card = _nvidia_card(tools.proc)
+    program = find_smi(tools.nvidia_smi)
+    if not program and not module:
+        return Answer(findings=(_absent(card, cuda, str(version)),))
+    if not program:
+        found = f"driver {module} is loaded, and no {tools.nvidia_smi} in {PATH}"
+        remedy = "install nvidia-smi of the same version (Debian: nvidia-smi, Ubuntu: nvidia-utils-<version>)"
+        return Answer(findings=(Finding("driver", UNKNOWN, "an nvidia-smi to ask", found, str(version), remedy),))
+    answer = ask(program, clock)
+    if answer.code == _NOT_LOADED and not module and not card:
+        return Answer(findings=(_absent(card, cuda, str(version)),))
+    if module and answer.driver and answer.driver != module:
+        mismatch = Finding(
+            "driver",
+            BROKEN,
+            f"libraries of the loaded driver {module}",
+            f"nvidia-smi speaks of driver {answer.driver}",
+            str(version),
+            "reboot, so that kernel module and libraries are of one version again",
+        )
+        return replace(answer, findings=(mismatch, *answer.findings))
+    return answer
+
+
+def _absent(card: str, cuda: str, where: str) -> Finding:
+    floor = _cuda.driver_fit("1", cuda).floor if cuda else ""
+    if card:
+        found = f"none, but an NVIDIA card (PCI 10de:{card})"
+        remedy = f"install the NVIDIA driver{f' {floor} or newer' if floor else ''}"
+    else:
+        found = "none, and no NVIDIA card"
+        remedy = "give the release to hosts with an NVIDIA GPU, or build one for the CPU"
+    return Finding("driver", ABSENT, "a loaded NVIDIA driver", found, where, remedy)
+
+
+def _nvidia_card(proc: Path) -> str:
+    """Return the PCI device id of the first NVIDIA device (``1c31``), empty without one, from the kernel's table."""
+    match = re.search(r"^\S+\s+10de([0-9a-f]{4})\s", _head(proc / "bus/pci/devices"), re.MULTILINE)
+    return match[1] if match else ""
+
+
+def _head(path: Path) -> str:
+    try:
+        with open(path, "rb") as stream:
+            return stream.read(64 << 10).decode("utf-8", "replace")
+    except OSError:
+        return ""

@@ -1,0 +1,75 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a transport is: how what a host is missing gets into the folder of its store where releases arrive.
+
+It may push from the controller, or have the host fetch from wherever the files are: from a server, from neighbours.
+What arrived is not believed: the host hashes all of it before it uses any.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.airgap.conda.plugins.module_utils._base.answer import MESSAGE, clean
+from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.plugin_utils._host_action import HostAction
+
+
+@dataclass(frozen=True)
+class File:
+    """A file that a host is missing: its name there, ``size`` in bytes, and ``path`` in the depot of the controller."""
+
+    name: str
+    size: int
+    sha256: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Missing:
+    """What a host is missing of one release, and the folder ``incoming`` there in which it is to arrive.
+
+    ``record`` are the manifest, its signature and the list of files: small, and always among it. ``parts`` are those of
+    the payload that did not arrive before.
+    """
+
+    env: str
+    release: str
+    incoming: str
+    record: tuple[File, ...]
+    parts: tuple[File, ...]
+
+    @property
+    def files(self) -> tuple[File, ...]:
+        """All of it."""
+        return (*self.record, *self.parts)
+
+
+class Transport(ABC):
+    """A way to bring files to a host. ``name`` is what ``deploy_transport`` has."""
+
+    name: str
+
+    @abstractmethod
+    def bring(self, missing: Sequence[Missing], action: HostAction, host: str) -> set[tuple[str, str, str]]:
+        """Bring all that is ``missing``; return environment, release and name of each file that arrived.
+
+        ``action`` runs shell on the host and puts files there. The folder ``incoming`` is made when it is not there,
+        for nobody but its owner; what lies in it under one of the names is replaced. What did not arrive is left out of
+        what is returned, and fails the task; a transport that knows why raises that, as an AirgapError.
+        """
+
+
+def not_sent(found: str, where: str) -> AirgapError:
+    """Return what to say when a release did not get to a host."""
+    return AirgapError(
+        "A release could not be sent to the host",
+        wanted="room for one part in the remote user's temporary folder, and for the release in the store",
+        found=clean(found, MESSAGE),
+        where=where,
+        remedy="mend what the message says, then run again; parts that arrived whole are not sent again",
+    )

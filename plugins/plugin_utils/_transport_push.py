@@ -1,0 +1,50 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Transport: the controller sends each part over the connection that Ansible has anyway.
+
+A part goes through the remote user's temporary folder, since that user may not be the one who owns the store; one part
+at a time, so that this folder needs room for one part only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ansible.errors import AnsibleError
+
+from ansible_collections.airgap.conda.plugins.plugin_utils._host_action import HostAction, unheard
+from ansible_collections.airgap.conda.plugins.plugin_utils._take import take_script
+from ansible_collections.airgap.conda.plugins.plugin_utils._transport import File, Missing, Transport, not_sent
+
+# What each part is called in the remote user's temporary folder, one after another: it needs room for one.
+PART = "env.tar"
+
+
+class Push(Transport):
+    """Sends from the controller."""
+
+    name = "push"
+
+    def bring(self, missing: Sequence[Missing], action: HostAction, host: str) -> set[tuple[str, str, str]]:
+        """Send all of it, or raise what kept it from that."""
+        for one in missing:
+            self._send(one, action, host)
+        return {(one.env, one.release, file.name) for one in missing for file in one.files}
+
+    def _send(self, one: Missing, action: HostAction, host: str) -> None:
+        try:
+            with action.folder_for(max(file.size for file in one.files), host) as remote:
+                for group in [{file.name: file for file in one.record}, *({PART: part} for part in one.parts)]:
+                    action.put(remote, {there: file.path for there, file in group.items()}, host)
+                    self._take(remote, one.incoming, group, action, host)
+        except AnsibleError as error:
+            raise not_sent(str(error), host) from error
+
+    def _take(self, remote: str, incoming: str, group: dict[str, File], action: HostAction, host: str) -> None:
+        files = [(there, file.size, file.name) for there, file in group.items()]
+        heard = action.ask(take_script(remote, incoming, files))
+        if heard.status > 0:
+            raise not_sent(heard.text or f"exit status {heard.status}", f"{incoming} on {host}")
+        if heard.status:
+            raise unheard("take in what was sent", host, heard, 0)
