@@ -30,8 +30,9 @@ CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
 MS_RDONLY, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 1, 32, 4096, 16384, 1 << 18
 # The flags of a mount that a view of it has to keep, as statvfs has them, and as mount takes them.
 MOUNT_FLAGS = ((2, 2), (4, 4), (8, 8), (1024, 1024), (2048, 2048), (4096, 1 << 21))
-# What a program whose folders could not be shielded ends with, without having run.
+# What a program whose folders could not be shielded ends with, and writes, without having run.
 UNSHIELDED = 125
+NOT_SHIELDED = "its folders cannot be shielded: "
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 # Seconds that a killed process gets to disappear before it is left behind.
@@ -109,6 +110,8 @@ def shield(folders: list[str], catch: str) -> None:
         found = os.statvfs(folder).f_flag
         kept = sum(flag for bit, flag in MOUNT_FLAGS if found & bit)
         mount(libc, "none", folder, "", MS_REMOUNT | MS_BIND | MS_RDONLY | kept)
+        if os.access(folder, os.W_OK):
+            raise OSError("it can still be written")
 
 
 def start(command: list[str], folders: list[str], catch: str) -> int:
@@ -122,7 +125,7 @@ def start(command: list[str], folders: list[str], catch: str) -> int:
         try:
             shield(folders, catch)
         except (OSError, AttributeError) as error:
-            os.write(2, f"its folders cannot be shielded: {error}".encode())
+            os.write(2, f"{NOT_SHIELDED}{error}".encode())
             os._exit(UNSHIELDED)
     for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and a program would inherit that
         signal.signal(number, signal.SIG_DFL)

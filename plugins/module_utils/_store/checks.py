@@ -28,16 +28,13 @@ def failed_check(
     ``activate`` is the script that activates it for users, once it is current. ``concerns`` gets what checks added to
     the release and what was removed again; raises AirgapError for what they changed, see ``Shield``.
     """
-    shield = Shield.over(prefix)
+    shield = Shield(prefix)
     start = f". {shlex.quote(str(activate))} || exit 1" if activate else activate_script(manifest.env, prefix)
     imports = [(f"import {name}", _import(name)) for name in manifest.checks.imports]
     # Libraries write caches and settings below HOME at their first import.
     with os_errors("Running the checks", Path(tempfile.gettempdir())):
         home = tempfile.mkdtemp(prefix="airgap-conda-")
     try:
-        if not shield.folders:
-            _run(start, manifest, ":", home, shield)
-            shield.look("")
         # All in one process first: mostly they all work, and numpy need not be loaded for each of them again.
         together = _import(", ".join(manifest.checks.imports))
         if imports and _run(start, manifest, together, home, shield).ok:
@@ -60,8 +57,9 @@ def _import(names: str) -> str:
 
 
 def _run(start: str, manifest: Manifest, command: str, home: str, shield: Shield) -> probe.Outcome:
-    script, env = [*shell(), "-c", f"{start}\n{command}"], {**ENVIRONMENT, "HOME": home}
-    return probe.run(script, deadline=manifest.checks.timeout, env=env, shielded=shield.folders)
+    script, activation = ([*shell(), "-c", f"{start}\n{what}"] for what in (command, ":"))
+    env = {**ENVIRONMENT, "HOME": home}
+    return shield.run(script, deadline=manifest.checks.timeout, env=env, activation=activation)
 
 
 def require_checks(prefix: Path, manifest: Manifest, consequence: str, activate: Path | None = None) -> list[str]:

@@ -16,14 +16,14 @@ from ansible_collections.airgap.conda.plugins.module_utils._activation.shells im
 from ansible_collections.airgap.conda.plugins.module_utils._environment.tried import do_harmless, tried
 from ansible_collections.airgap.conda.plugins.module_utils._pack.tree import make_tree
 from ansible_collections.airgap.conda.plugins.module_utils._run import probe
-from ansible_collections.airgap.conda.plugins.module_utils._run.shield import can_shield
 from ansible_collections.airgap.conda.tests.unit.tiny_doctor import Patient, only
+from ansible_collections.airgap.conda.tests.unit.tiny_processes import can_shield
 from ansible_collections.airgap.conda.tests.unit.tiny_release import snapshot, write_tree
 
 both = pytest.mark.skipif(
     shell() == [SH] or "dash" not in os.path.realpath(SH), reason="needs bash, and an sh that is no bash"
 )
-shielding = pytest.mark.skipif(not can_shield(Path(__file__).parent), reason="no mounts of one's own here")
+shielding = pytest.mark.skipif(not can_shield(), reason="no mounts of one's own here")
 
 GDB = """\
 target="$CONDA_PREFIX/lib/gdb.py"
