@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from ansible_collections.airgap.conda.plugins.module_utils._run import probe
+from ansible_collections.airgap.conda.plugins.module_utils._run import process
 
 
 def alive(number: int) -> bool:
@@ -30,4 +30,4 @@ def left(numbers: list[int], seconds: float = 10) -> list[int]:
 def can_shield() -> bool:
     """Tell whether this system lets a program see a folder read-only."""
     folder = str(Path(__file__).parent)
-    return probe.run(["/bin/true"], deadline=20, shielded=[folder]).ok
+    return process.run(["/bin/true"], deadline=20, shielded=[folder]).ok

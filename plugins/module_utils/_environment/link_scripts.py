@@ -134,12 +134,12 @@ def run_link_scripts(prefix: Path, scripts: Sequence[LinkScript], container: Con
         }
         done = inside.run([*SHELL, f". {shlex.quote(str(prefix / script.path))}"], prefix / "bin", variables)
         messages += take_messages(prefix)
-        if done.returncode != 0:
-            said = "; ".join(line.strip() for line in done.stdout.splitlines() if line.strip())
+        if not done.ok:
+            said = "; ".join(line.strip() for line in done.output.splitlines() if line.strip())
             raise AirgapError(
                 f"The post-link script of {record['name']} {record['version']} failed",
                 wanted="exit status 0",
-                found=f"exit status {done.returncode}: {said[-_LONGEST:] or 'not a word'}"
+                found=f"{done.how}: {said[-_LONGEST:] or 'not a word'}"
                 + "".join(f"; message: {message}" for message in messages[-1:]),
                 where=str(prefix / script.path),
                 remedy="take another version of the package, or build where the script finds what it looks for",

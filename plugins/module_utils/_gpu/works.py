@@ -31,8 +31,8 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.site import
 from ansible_collections.airgap.conda.plugins.module_utils._gpu import child
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.health import Gpu
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.smi import Clock
-from ansible_collections.airgap.conda.plugins.module_utils._run import probe
-from ansible_collections.airgap.conda.plugins.module_utils._run.probe import ENVIRONMENT
+from ansible_collections.airgap.conda.plugins.module_utils._run import process
+from ansible_collections.airgap.conda.plugins.module_utils._run.process import ENVIRONMENT
 from ansible_collections.airgap.conda.plugins.module_utils._run.shield import run_over
 
 FRAMEWORKS = ("torch", "tensorflow")
@@ -71,7 +71,7 @@ class Trial:
     framework: str
     gpu: Gpu
     limit: float
-    outcome: probe.Outcome
+    outcome: process.Outcome
     learnt: dict[str, Any] = field(default_factory=dict)
 
     @property

@@ -18,7 +18,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._activation.shells im
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Requirements
 from ansible_collections.airgap.conda.plugins.module_utils._requirements import cuda as _cuda
 from ansible_collections.airgap.conda.plugins.module_utils._requirements import elf, torch_child
-from ansible_collections.airgap.conda.plugins.module_utils._run.probe import ENVIRONMENT
+from ansible_collections.airgap.conda.plugins.module_utils._run.process import ENVIRONMENT
 from ansible_collections.airgap.conda.plugins.module_utils._run.shield import run_over
 
 # Seconds for the import of PyTorch, which takes 10 to 30 s from a cold disk.

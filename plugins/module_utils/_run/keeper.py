@@ -188,12 +188,16 @@ def reap(child: int) -> int | None:
             status = how
 
 
-def main(lifeline: int, whole: bool, folders: list[str], catch: str, command: list[str]) -> None:
+def main(handles: list[int], whole: bool, folders: list[str], catch: str, command: list[str]) -> None:
     """Run ``command`` until it ends or the module does; with ``whole`` nothing of it is left in the first case too.
 
-    ``folders`` and ``catch`` as in ``shield``, no folders for none.
+    The first of ``handles`` is the pipe that the module has the other end of. The others are kept open: a program that
+    says goodbye when the module is gone would be killed for writing where nobody reads. ``folders`` and ``catch`` as in
+    ``shield``, no folders for none.
     """
-    os.set_inheritable(lifeline, False)
+    for handle in handles:
+        os.set_inheritable(handle, False)
+    lifeline = handles[0]
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
@@ -232,4 +236,10 @@ def main(lifeline: int, whole: bool, folders: list[str], catch: str, command: li
 
 if __name__ == "__main__":
     count = int(sys.argv[3])
-    main(int(sys.argv[1]), sys.argv[2] == "whole", sys.argv[5 : 5 + count], sys.argv[4], sys.argv[5 + count :])
+    main(
+        [int(handle) for handle in sys.argv[1].split(",")],
+        sys.argv[2] == "whole",
+        sys.argv[5 : 5 + count],
+        sys.argv[4],
+        sys.argv[5 + count :],
+    )

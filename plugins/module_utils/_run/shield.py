@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._run import keeper, probe
+from ansible_collections.airgap.conda.plugins.module_utils._run import keeper, process
 
 SCRIPTS = "etc/conda/activate.d"
 
@@ -48,21 +48,21 @@ class Shield:
 
     def run(
         self, command: Sequence[str], *, deadline: float, env: Mapping[str, str], activation: Sequence[str] = ()
-    ) -> probe.Outcome:
-        """Run ``command`` as ``probe.run`` does, with ``prefix`` read-only.
+    ) -> process.Outcome:
+        """Run ``command`` as ``process.run`` does, with ``prefix`` read-only.
 
         Where the system does not allow that, this and all later ones run without, and the tree is looked at: first
         after ``activation``, the command that does nothing but activate, so that each is blamed for what it did.
         """
         if self.read_only:
-            outcome = probe.run(command, deadline=deadline, env=env, shielded=[str(self.prefix)])
+            outcome = process.run(command, deadline=deadline, env=env, shielded=[str(self.prefix)])
             if not unshielded(outcome):
                 return outcome
             self.read_only, self._before = False, states(self.prefix)
             if activation:
-                probe.run(activation, deadline=deadline, env=env)
+                process.run(activation, deadline=deadline, env=env)
                 self.look("")
-        return probe.run(command, deadline=deadline, env=env)
+        return process.run(command, deadline=deadline, env=env)
 
     def look(self, cause: str) -> None:
         """Find what ``cause`` has changed since the last look. What it added is removed, and becomes a concern.
@@ -109,15 +109,15 @@ class Shield:
         return ", ".join(f"{SCRIPTS}/{path.name}" for path in guilty or scripts) or "the activation"
 
 
-def unshielded(outcome: probe.Outcome) -> bool:
+def unshielded(outcome: process.Outcome) -> bool:
     """Tell whether a program did not run, since what it should not write to could not be made read-only."""
     return outcome.returncode == keeper.UNSHIELDED and outcome.output.startswith(keeper.NOT_SHIELDED)
 
 
-def run_over(prefix: Path, command: Sequence[str], *, deadline: float, env: Mapping[str, str]) -> probe.Outcome:
-    """Run ``command`` as ``probe.run`` does, with ``prefix`` read-only where the system allows it."""
-    outcome = probe.run(command, deadline=deadline, env=env, shielded=[str(prefix)])
-    return probe.run(command, deadline=deadline, env=env) if unshielded(outcome) else outcome
+def run_over(prefix: Path, command: Sequence[str], *, deadline: float, env: Mapping[str, str]) -> process.Outcome:
+    """Run ``command`` as ``process.run`` does, with ``prefix`` read-only where the system allows it."""
+    outcome = process.run(command, deadline=deadline, env=env, shielded=[str(prefix)])
+    return process.run(command, deadline=deadline, env=env) if unshielded(outcome) else outcome
 
 
 def states(prefix: Path) -> dict[str, State]:

@@ -15,14 +15,14 @@ from ansible_collections.airgap.conda.plugins.module_utils._activation.shells im
 from ansible_collections.airgap.conda.plugins.module_utils._base.disk import os_errors
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Manifest
-from ansible_collections.airgap.conda.plugins.module_utils._run import probe
-from ansible_collections.airgap.conda.plugins.module_utils._run.probe import ENVIRONMENT
+from ansible_collections.airgap.conda.plugins.module_utils._run import process
+from ansible_collections.airgap.conda.plugins.module_utils._run.process import ENVIRONMENT
 from ansible_collections.airgap.conda.plugins.module_utils._run.shield import Shield
 
 
 def failed_check(
     prefix: Path, manifest: Manifest, activate: Path | None = None, concerns: list[str] | None = None
-) -> tuple[str, probe.Outcome] | None:
+) -> tuple[str, process.Outcome] | None:
     """Run every check of a release; return the first that fails, as its author wrote it, and how it ended.
 
     ``activate`` is the script that activates it for users, once it is current. ``concerns`` gets what checks added to
@@ -56,7 +56,7 @@ def _import(names: str) -> str:
     return f'exec "$CONDA_PREFIX/bin/python" -c "import {names}"'
 
 
-def _run(start: str, manifest: Manifest, command: str, home: str, shield: Shield) -> probe.Outcome:
+def _run(start: str, manifest: Manifest, command: str, home: str, shield: Shield) -> process.Outcome:
     script, activation = ([*shell(), "-c", f"{start}\n{what}"] for what in (command, ":"))
     env = {**ENVIRONMENT, "HOME": home}
     return shield.run(script, deadline=manifest.checks.timeout, env=env, activation=activation)

@@ -16,7 +16,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest im
 from ansible_collections.airgap.conda.plugins.module_utils._gpu import works
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.health import Gpu
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.smi import Clock
-from ansible_collections.airgap.conda.plugins.module_utils._run import keeper, probe
+from ansible_collections.airgap.conda.plugins.module_utils._run import keeper, process
 from ansible_collections.airgap.conda.plugins.module_utils._run.shield import Shield
 from ansible_collections.airgap.conda.plugins.module_utils._store.checks import require_checks
 from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy, verify
@@ -86,14 +86,14 @@ def test_what_computes_on_a_gpu_cannot_write_either(tmp_path: Path) -> None:
 @pytest.fixture
 def _no_mounts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stand for a container without CAP_SYS_ADMIN, or an ordinary user whose system has no user namespaces."""
-    run = probe.run
+    run = process.run
 
-    def run_unshielded(command: Sequence[str], shielded: Sequence[str] = (), **options: Any) -> probe.Outcome:
+    def run_unshielded(command: Sequence[str], shielded: Sequence[str] = (), **options: Any) -> process.Outcome:
         if shielded:
-            return probe.Outcome(keeper.UNSHIELDED, f"{keeper.NOT_SHIELDED}Operation not permitted", 0.0)
+            return process.Outcome(keeper.UNSHIELDED, f"{keeper.NOT_SHIELDED}Operation not permitted", 0.0)
         return run(command, **options)
 
-    monkeypatch.setattr(probe, "run", run_unshielded)
+    monkeypatch.setattr(process, "run", run_unshielded)
 
 
 @pytest.mark.usefixtures("_no_mounts")
@@ -138,7 +138,7 @@ def test_byte_code_is_no_change(tmp_path: Path) -> None:
 
 @shielding
 def test_a_program_whose_folders_cannot_be_shielded_does_not_run(tmp_path: Path) -> None:
-    outcome = probe.run(["/bin/sh", "-c", "echo ran"], deadline=20, shielded=[str(tmp_path / "nowhere")])
+    outcome = process.run(["/bin/sh", "-c", "echo ran"], deadline=20, shielded=[str(tmp_path / "nowhere")])
     assert outcome.returncode == 125
     assert "cannot be shielded" in outcome.output
     assert "ran" not in outcome.output.split()
@@ -157,7 +157,7 @@ def test_what_is_written_lands_in_another_folder(tmp_path: Path) -> None:
     catch = write_tree(tmp_path / "catch", {"upper": None, "work": None})
     before = snapshot(prefix)
     script = f"cd '{prefix}' && echo new >lib/data.txt && echo more >lib/more && rm lib/empty && cat lib/more"
-    outcome = probe.run(["/bin/sh", "-c", script], deadline=20, shielded=[str(prefix)], catch=str(catch))
+    outcome = process.run(["/bin/sh", "-c", script], deadline=20, shielded=[str(prefix)], catch=str(catch))
     assert (outcome.returncode, outcome.output) == (0, "more\n")
     assert snapshot(prefix) == before
     assert (catch / "upper/lib/data.txt").read_text(encoding="ascii") == "new\n"
