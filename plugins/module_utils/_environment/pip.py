@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from ansible_collections.airgap.conda.plugins.module_utils._base.disk import write_anew
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._base.urls import mask_credentials, without_credentials
-from ansible_collections.airgap.conda.plugins.module_utils._contract.site import site_folders
+from ansible_collections.airgap.conda.plugins.module_utils._contract.site import normal_name, site_folders
 from ansible_collections.airgap.conda.plugins.module_utils._environment.container import Container
 from ansible_collections.airgap.conda.plugins.module_utils._environment.inside import Inside
 from ansible_collections.airgap.conda.plugins.module_utils._environment.pip_check import OLDEST_PIP, require_all
@@ -163,7 +163,7 @@ def read_report(report: Mapping[str, Any]) -> list[PipPackage]:
         if "vcs_info" in source:
             url = f"{source['vcs_info']['vcs']}+{url}@{source['vcs_info']['commit_id']}"
         metadata = item["metadata"]
-        name = re.sub(r"[-_.]+", "-", metadata["name"]).lower()
+        name = normal_name(metadata["name"])
         direct = item.get("is_direct", False) or not sha256
         built = not urlsplit(source["url"]).path.endswith(".whl")
         found.append(PipPackage(name, metadata["version"], sha256, url, direct, built))
