@@ -192,7 +192,6 @@ class Fleet:
         environment = {
             **os.environ,
             "FLEET": str(self.folder),
-            "PYTHONPATH": str(Path(__file__).parents[1] / "tools/bytecode"),
             "ANSIBLE_FORKS": "10",
             "ANSIBLE_PIPELINING": "true",
             "ANSIBLE_NOCOLOR": "true",

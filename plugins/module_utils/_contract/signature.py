@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,12 +17,14 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.bounded import 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._base.found import FileFault
 from ansible_collections.airgap.conda.plugins.module_utils._contract.trust import Verify
-from ansible_collections.airgap.conda.plugins.module_utils._run.kept import run_kept
+from ansible_collections.airgap.conda.plugins.module_utils._run import process
 
 # Where a program finds what it was handed open.
 HANDLES = "/proc/self/fd/"
 # A signature made for another purpose with the same key (git, a file) must not pass for a release.
 NAMESPACE = "release@airgap.conda"
+# Seconds that ssh-keygen gets: with a hardware key it waits for a touch.
+LIMIT = 300
 
 
 def sign(manifest: Path, key: Path, namespace: str = NAMESPACE) -> Path:
@@ -43,8 +44,8 @@ def sign(manifest: Path, key: Path, namespace: str = NAMESPACE) -> Path:
     signature = manifest.with_name(manifest.name + ".sig")
     signature.unlink(missing_ok=True)
     result = _keygen(["-Y", "sign", "-q", "-f", str(key), "-n", namespace, str(manifest)], b"")
-    if result.returncode != 0 or not signature.is_file():
-        found, remedy = _explain(key, result.stderr)
+    if not result.ok or not signature.is_file():
+        found, remedy = _explain(key, result)
         raise AirgapError(
             f"{'The release' if namespace == NAMESPACE else manifest.name} could not be signed",
             wanted="a signature by ssh-keygen -Y sign",
@@ -55,19 +56,19 @@ def sign(manifest: Path, key: Path, namespace: str = NAMESPACE) -> Path:
     return signature
 
 
-def _explain(key: Path, output: bytes) -> tuple[str, str]:
+def _explain(key: Path, result: process.Outcome) -> tuple[str, str]:
     """Return why a key did not sign, and what to do; ssh-keygen itself says little more than that it did not."""
-    said = _last_line(output)
+    said = _said(result)
     if re.match(rb"(ssh|ecdsa|sk)-\S+ AAAA", key.read_bytes()):
         return _explain_agent(key, said)
     read = _keygen(["-y", "-P", "", "-f", str(key)], b"")
-    if b"UNPROTECTED" in output:
+    if "UNPROTECTED" in result.error:
         return "a private key that other users may read", f"chmod 600 {key}"
-    if b"passphrase" in read.stderr:
+    if "passphrase" in read.error:
         remedy = f"load it with ssh-add {key} and name {key}.pub as the signing key, or use a key without a passphrase"
         return "a private key with a passphrase, and nobody to ask for it", remedy
-    if read.returncode != 0:
-        return f"no private key that ssh-keygen can read: {_last_line(read.stderr)}", "name a key that ssh-keygen made"
+    if not read.ok:
+        return f"no private key that ssh-keygen can read: {_said(read)}", "name a key that ssh-keygen made"
     return said, "run the same ssh-keygen by hand; a hardware key must be plugged in, and touched when it blinks"
 
 
@@ -78,11 +79,11 @@ def _explain_agent(key: Path, said: str) -> tuple[str, str]:
         found = "a public key, and no ssh-agent for the private half: SSH_AUTH_SOCK is not set"
         return found, f"start ssh-agent, run ssh-add {private}, and run the build from the same session"
     listed = _run("ssh-add", ["-l", "-E", "sha256"], b"")
-    keys = {line.split()[1] for line in listed.stdout.decode(errors="replace").splitlines() if " SHA256:" in line}
+    keys = {line.split()[1] for line in listed.output.splitlines() if " SHA256:" in line}
     if listed.returncode not in (0, 1):
         found = f"a public key, and no ssh-agent that answers at {os.environ['SSH_AUTH_SOCK']}"
         return found, f"start ssh-agent again, run ssh-add {private}, and run the build from the same session"
-    shown = _keygen(["-l", "-E", "sha256", "-f", str(key)], b"").stdout.decode(errors="replace").split()
+    shown = _keygen(["-l", "-E", "sha256", "-f", str(key)], b"").output.split()
     if keys.isdisjoint(shown):
         found = f"a public key, and an ssh-agent that is locked or lacks the private half (keys in it: {len(keys)})"
         return found, f"unlock the agent, or run ssh-add {private}, which for a hardware key is its file on disk"
@@ -154,11 +155,11 @@ def _in_memory(content: bytes) -> Iterator[str]:
 def _try(data: bytes, signature: str, allowed_signers: str, namespace: str) -> tuple[str, str]:
     """Return the first name whose key made ``signature``, empty if there is none, and why it is refused, if it is."""
     result = _keygen(["-Y", "find-principals", "-f", allowed_signers, "-s", signature], b"")
-    signer = result.stdout.decode(errors="replace").split("\n")[0].split(",")[0]
-    if result.returncode != 0 or not signer:
-        return "", _last_line(result.stderr)
+    signer = result.output.split("\n")[0].split(",")[0]
+    if not result.ok or not signer:
+        return "", _said(result)
     result = _keygen(["-Y", "verify", "-f", allowed_signers, "-I", signer, "-n", namespace, "-s", signature], data)
-    return signer, _last_line(result.stderr or result.stdout) if result.returncode != 0 else ""
+    return signer, _said(result) if not result.ok else ""
 
 
 def require_accepted(manifest: Path, signature: Path, key: Path, allowed_signers: Path) -> None:
@@ -189,11 +190,11 @@ def _refused(where: Path, allowed_signers: Path, found: str) -> AirgapError:
     )
 
 
-def _keygen(arguments: list[str], data: bytes) -> subprocess.CompletedProcess[bytes]:
+def _keygen(arguments: list[str], data: bytes) -> process.Outcome:
     return _run("ssh-keygen", arguments, data)
 
 
-def _run(name: str, arguments: list[str], data: bytes) -> subprocess.CompletedProcess[bytes]:
+def _run(name: str, arguments: list[str], data: bytes) -> process.Outcome:
     program = shutil.which(name)
     if program is None:
         raise AirgapError(
@@ -204,15 +205,19 @@ def _run(name: str, arguments: list[str], data: bytes) -> subprocess.CompletedPr
             remedy="apt-get install openssh-client",
         )
     # It has no terminal, and no askpass is allowed: it fails where it would ask and wait.
-    return run_kept(
+    return process.run(
         [program, *arguments],
-        input=data,
-        capture_output=True,
-        pass_fds=[int(word[len(HANDLES) :]) for word in arguments if word.startswith(HANDLES)],
+        deadline=LIMIT,
+        cwd=os.getcwd(),
+        data=data,
+        apart=True,
+        handles=[int(word[len(HANDLES) :]) for word in arguments if word.startswith(HANDLES)],
         env={**os.environ, "SSH_ASKPASS_REQUIRE": "never", "LC_ALL": "C"},
     )
 
 
-def _last_line(output: bytes) -> str:
-    lines = [line for line in output.decode(errors="replace").strip().splitlines() if line]
+def _said(result: process.Outcome) -> str:
+    if result.returncode is None:
+        return result.explain()
+    lines = [line for line in (result.error or result.output).strip().splitlines() if line]
     return lines[-1] if lines else "no explanation by ssh-keygen"

@@ -1,7 +1,7 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Where the Python of an environment has its packages, found without running it.
+"""Where the Python of an environment has its packages, and how these are called, found without running it.
 
 The folder is called after the Python, and not every one is called lib/pythonX.Y: pypy3.9, python3.13t, or what its
 conda record says.
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 _PATTERNS = ("lib*/*/site-packages", "lib*/*/dist-packages", "site-packages")
@@ -38,3 +39,8 @@ def recorded_site(record: Path) -> str:
         return ""
     inside = isinstance(path, str) and not path.startswith("/") and ".." not in path.split("/")
     return os.path.normpath(path) if inside and path else ""
+
+
+def normal_name(name: str) -> str:
+    """Return the one spelling of a Python package's name (PEP 503): ``Foo.Bar_baz`` is foo-bar-baz."""
+    return re.sub(r"[-_.]+", "-", name).lower()

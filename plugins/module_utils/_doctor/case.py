@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._contract.complaints import ERROR, complaint
+from ansible_collections.airgap.conda.plugins.module_utils._contract.site import normal_name
 from ansible_collections.airgap.conda.plugins.module_utils._environment.tree import Installed, Package, Tree
 from ansible_collections.airgap.conda.plugins.module_utils._environment.tried import Tried, tried
 from ansible_collections.airgap.conda.plugins.module_utils._spec import pip_line
@@ -103,10 +104,8 @@ class Case:
     @cached_property
     def pip_lines(self) -> dict[str, Line]:
         """Return the entries of the pip list by normalised name; those of included files are not there."""
-        from packaging.utils import canonicalize_name
-
         named = ((re.match(r"[A-Za-z0-9][\w.-]*", line.text), line) for line in self._lines(True))
-        return {canonicalize_name(match.group()): line for match, line in named if match}
+        return {normal_name(match.group()): line for match, line in named if match}
 
     def _lines(self, pip: bool) -> Iterable[Line]:
         root = read_yaml(self.file)
@@ -161,7 +160,11 @@ class Case:
                 requirement = Requirement(text)
             except InvalidRequirement:
                 continue  # an old package may have what only old pips read
-            if _key(requirement.name) == key and self._applies(requirement) and (item is None or item.key != key):
+            if (
+                normal_name(requirement.name) == key
+                and self._applies(requirement)
+                and (item is None or item.key != key)
+            ):
                 found.append((str(item.package) if item else f"the pip list (`- {text}`)", requirement.specifier))
         return found
 
@@ -204,9 +207,3 @@ def named(items: Iterable[Package | Installed]) -> str:
 def _conda_name(text: str) -> str:
     match = re.match(r"(?:\S+::)?([A-Za-z0-9_][A-Za-z0-9_.-]*)", text)
     return match.group(1).lower() if match else ""
-
-
-def _key(name: str) -> str:
-    from packaging.utils import canonicalize_name
-
-    return canonicalize_name(name)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.urls import without_credentials
+from ansible_collections.airgap.conda.plugins.module_utils._contract.site import normal_name
 from ansible_collections.airgap.conda.plugins.module_utils._doctor.case import Case, Finding, pin, some
 from ansible_collections.airgap.conda.plugins.module_utils._environment.prefix import read_marker
 from ansible_collections.airgap.conda.plugins.module_utils._environment.tree import Installed, Package, Tree
@@ -119,19 +120,17 @@ def _editables(tree: Tree) -> Iterator[tuple[str, str, str]]:
 
 def _pointer(prefix: Path, path: Path) -> tuple[str, str, str]:
     """Return name, version and evidence when the file makes Python import from outside the environment."""
-    from packaging.utils import canonicalize_name
-
     text = path.read_text(encoding="utf-8", errors="replace") if path.suffix in (".egg-link", ".pth") else ""
     if path.suffix == ".egg-link":
-        return canonicalize_name(path.stem), "", f"{path.name} points to {text.partition(os.linesep)[0]}"
+        return normal_name(path.stem), "", f"{path.name} points to {text.partition(os.linesep)[0]}"
     match = _EDITABLE.fullmatch(path.name)
     if match:
-        return canonicalize_name(match["name"]), match["version"], f"{path.name} loads it from its source folder"
+        return normal_name(match["name"]), match["version"], f"{path.name} loads it from its source folder"
     for line in text.splitlines():
         folder = line.strip()
         # A line that starts with import is run, a comment is not; every other one is a folder.
         if folder and not line.startswith(("#", "import ", "import\t")) and _leaves(prefix, path.parent / folder):
-            return canonicalize_name(Path(folder).name), "", f"{path.name} adds {folder} to Python's path"
+            return normal_name(Path(folder).name), "", f"{path.name} adds {folder} to Python's path"
     return "", "", ""
 
 

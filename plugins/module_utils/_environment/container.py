@@ -14,16 +14,17 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._requirements.elf import version_key
-from ansible_collections.airgap.conda.plugins.module_utils._run.kept import run_kept
+from ansible_collections.airgap.conda.plugins.module_utils._run import process
 
 ENGINES = ("podman", "docker")
+# Seconds that an engine gets for one answer: it may have to fetch an image of a few GB.
+LIMIT = 3600
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # Settings for networks and pip. They may hold passwords: the engine is told their names, and takes the values itself.
 SETTINGS = re.compile(r"PIP_\w+|\w+_proxy|\w+_PROXY|SSL_CERT_FILE|SSL_CERT_DIR|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|NETRC")
@@ -81,7 +82,7 @@ class Container:
         if os.geteuid() == 0 or "docker" not in os.path.basename(self.engine):
             return []
         asked = _run([self.engine, "info", "--format", "{{.SecurityOptions}}"])
-        return [] if "rootless" in asked.stdout else [f"--user={os.geteuid()}:{os.getegid()}"]
+        return [] if "rootless" in asked.output else [f"--user={os.geteuid()}:{os.getegid()}"]
 
     def check(self, glibc: str | None) -> None:
         """Refuse an image that cannot be used, or that is newer than the oldest host, whose ``glibc`` this is."""
@@ -99,15 +100,15 @@ class Container:
         """Return the version of the image's glibc. Fetches the image; raises AirgapError when it cannot be used."""
         command = [self.engine, "run", "--rm", "--network=none", self.image, "getconf", "GNU_LIBC_VERSION"]
         done = _run(command)
-        version = re.fullmatch(r"glibc (\d+(?:\.\d+)+)", done.stdout.strip())
-        if done.returncode != 0 or not version:
-            lines = [line for line in done.stderr.splitlines() if line.strip()]
+        version = re.fullmatch(r"glibc (\d+(?:\.\d+)+)", done.output.strip())
+        if not done.ok or not version:
+            lines = [line for line in done.error.splitlines() if line.strip()]
             # docker ends with a line on its help, podman begins with its attempts.
             said = [line for line in lines if "error" in line.lower()] or lines
             raise AirgapError(
                 "The image to build in cannot be used",
                 wanted="an image of the hosts' system, with its glibc, here or to be fetched",
-                found=said[-1] if said else f"status {done.returncode}: {done.stdout!r}",
+                found=said[-1] if said else f"{done.how}: {done.output!r}",
                 where=self.image,
                 remedy=f"correct build_container; to see more, run: {' '.join(command)}",
             )
@@ -136,5 +137,5 @@ def _outermost(paths: Iterable[Path], others: Iterable[Path] = ()) -> list[Path]
     return [path for path in found if path not in others and not any(other in path.parents for other in whole)]
 
 
-def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    return run_kept(command, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", errors="replace")
+def _run(command: Sequence[str]) -> process.Outcome:
+    return process.run(command, deadline=LIMIT, cwd=os.getcwd(), apart=True, whole=False)

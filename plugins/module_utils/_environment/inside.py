@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
-import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,11 +23,14 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.errors import A
 from ansible_collections.airgap.conda.plugins.module_utils._contract.tree import walk
 from ansible_collections.airgap.conda.plugins.module_utils._environment.container import Container
 from ansible_collections.airgap.conda.plugins.module_utils._environment.python import clean_variables
-from ansible_collections.airgap.conda.plugins.module_utils._run.kept import run_kept
+from ansible_collections.airgap.conda.plugins.module_utils._run import process
+from ansible_collections.airgap.conda.plugins.module_utils._run.process import ANSWER_LIMIT
 
 # Looked for where it runs: an image of the hosts' system may have no bash.
 SHELL = ["/bin/sh", "-c", f'{FIND_BASH}\nexec $shell -c "$0" "$@"']
 # Variables of the shell itself.
+# Seconds: pip may have a large package to compile.
+LIMIT = 6 * 3600
 _SHELLS = ("_", "PWD", "OLDPWD", "SHLVL")
 
 
@@ -39,12 +41,10 @@ class Inside:
     prefix: Path
     container: Container | None = None
 
-    def run(
-        self, words: Sequence[str], folder: Path, variables: Mapping[str, str] | None = None
-    ) -> subprocess.CompletedProcess[str]:
+    def run(self, words: Sequence[str], folder: Path, variables: Mapping[str, str] | None = None) -> process.Outcome:
         """Run ``words`` in ``folder`` with these ``variables`` beside those of the activated environment.
 
-        Its output is in stdout, errors too. Raises OSError when it cannot be started, AirgapError when the environment
+        Its output has errors too. Raises AirgapError when the environment
         cannot be activated.
         """
         return self._run(words, folder, {**self.activated, **(variables or {})})
@@ -71,27 +71,16 @@ class Inside:
                     remove_others(self.prefix, lambda path: path in present)
             if not before.is_file():
                 return {}  # nothing runs here; whoever wants to run something is told so
-            if done.returncode != 0 or not after.is_file():
-                raise self._not_activated("; ".join(done.stdout.strip().splitlines()[-3:]) or "no word about it")
+            if not done.ok or not after.is_file():
+                raise self._not_activated("; ".join(done.output.strip().splitlines()[-3:]) or done.how)
             old, new = _variables(before), _variables(after)
         return {name: value for name, value in new.items() if old.get(name) != value}
 
-    def _run(
-        self, words: Sequence[str], folder: Path, variables: Mapping[str, str]
-    ) -> subprocess.CompletedProcess[str]:
+    def _run(self, words: Sequence[str], folder: Path, variables: Mapping[str, str]) -> process.Outcome:
         every = {**clean_variables(self.prefix, os.environ), **variables}
         if self.container:
             words = self.container.command(words, every, self.prefix, folder, variables)
-        return run_kept(
-            words,
-            cwd=folder,
-            env=every,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            errors="replace",
-        )
+        return process.run(words, deadline=LIMIT, cwd=folder, env=every, limit=ANSWER_LIMIT, whole=False)
 
     def _not_activated(self, found: str) -> AirgapError:
         return AirgapError(

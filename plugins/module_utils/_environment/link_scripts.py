@@ -9,7 +9,6 @@ they are wanted, and nothing of it when they are not.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
@@ -22,7 +21,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.errors import A
 from ansible_collections.airgap.conda.plugins.module_utils._contract.tree import walk
 from ansible_collections.airgap.conda.plugins.module_utils._environment.container import Container
 from ansible_collections.airgap.conda.plugins.module_utils._environment.inside import SHELL, Inside, remove_others
-from ansible_collections.airgap.conda.plugins.module_utils._environment.records import conda_files
+from ansible_collections.airgap.conda.plugins.module_utils._environment.records import conda_files, records_of
 
 # A text that stands in a script, and the line that begins it without the word for that.
 _HERE = re.compile(
@@ -49,8 +48,7 @@ class LinkScript:
 def link_scripts(prefix: Path) -> list[LinkScript]:
     """Return the scripts to run after a link, those of a package after those of what it depends on."""
     found = []
-    for path in sorted((prefix / "conda-meta").glob("*.json")):
-        record = json.loads(path.read_text(encoding="utf-8"))
+    for _path, record in records_of(prefix):
         script = script_of(record["name"], "post-link")
         if script in record["files"]:
             found.append(LinkScript(script, record))
@@ -101,8 +99,7 @@ def script_of(package: str, action: str) -> str:
 def _ordered(prefix: Path) -> Iterator[str]:
     """Yield the names of all packages, each after those that it depends on; a circle is entered anywhere."""
     depends: dict[str, list[str]] = {}
-    for path in (prefix / "conda-meta").glob("*.json"):
-        record = json.loads(path.read_text(encoding="utf-8"))
+    for _path, record in records_of(prefix):
         depends[record["name"]] = [re.split(r"[\s=<>!~]", text, maxsplit=1)[0] for text in record.get("depends") or ()]
     seen: set[str] = set()
 
@@ -134,12 +131,12 @@ def run_link_scripts(prefix: Path, scripts: Sequence[LinkScript], container: Con
         }
         done = inside.run([*SHELL, f". {shlex.quote(str(prefix / script.path))}"], prefix / "bin", variables)
         messages += take_messages(prefix)
-        if done.returncode != 0:
-            said = "; ".join(line.strip() for line in done.stdout.splitlines() if line.strip())
+        if not done.ok:
+            said = "; ".join(line.strip() for line in done.output.splitlines() if line.strip())
             raise AirgapError(
                 f"The post-link script of {record['name']} {record['version']} failed",
                 wanted="exit status 0",
-                found=f"exit status {done.returncode}: {said[-_LONGEST:] or 'not a word'}"
+                found=f"{done.how}: {said[-_LONGEST:] or 'not a word'}"
                 + "".join(f"; message: {message}" for message in messages[-1:]),
                 where=str(prefix / script.path),
                 remedy="take another version of the package, or build where the script finds what it looks for",

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from ansible_collections.airgap.conda.plugins.module_utils._base.disk import write_anew
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._base.urls import mask_credentials, without_credentials
-from ansible_collections.airgap.conda.plugins.module_utils._contract.site import site_folders
+from ansible_collections.airgap.conda.plugins.module_utils._contract.site import normal_name, site_folders
 from ansible_collections.airgap.conda.plugins.module_utils._environment.container import Container
 from ansible_collections.airgap.conda.plugins.module_utils._environment.inside import Inside
 from ansible_collections.airgap.conda.plugins.module_utils._environment.pip_check import OLDEST_PIP, require_all
@@ -96,14 +96,13 @@ def _pip(
             options = [*options, "-c", str(limits)]
         command = [str(python), "-m", "pip", "install", "--no-input", "--no-compile", "--no-user"]
         command += ["--disable-pip-version-check", "--report", str(report), "-r", str(listing), *options]
-        try:
-            variables = {"PIP_REQUIRE_VIRTUALENV": "0", "PIP_QUIET": "0", **_cache(inside, python, scratch)}
-            done = inside.run(command, scratch, variables)
-        except OSError as error:
-            return f"{python}: {error.strerror}", None
-        if done.returncode != 0:
-            return done.stdout, None
-        return done.stdout, read_report(json.loads(report.read_text(encoding="utf-8")))
+        variables = {"PIP_REQUIRE_VIRTUALENV": "0", "PIP_QUIET": "0", **_cache(inside, python, scratch)}
+        done = inside.run(command, scratch, variables)
+        if done.returncode is None:
+            return f"{done.output}\n{done.how}", None
+        if not done.ok:
+            return done.output, None
+        return done.output, read_report(json.loads(report.read_text(encoding="utf-8")))
 
 
 def _cache(inside: Inside, python: Path, scratch: Path) -> dict[str, str]:
@@ -115,8 +114,8 @@ def _cache(inside: Inside, python: Path, scratch: Path) -> dict[str, str]:
     own.mkdir()
     if inside.container is None:  # there pip sees none of this machine's
         asked = inside.run([str(python), "-m", "pip", "cache", "dir"], scratch, {"PIP_REQUIRE_VIRTUALENV": "0"})
-        lines = asked.stdout.strip().splitlines()
-        if asked.returncode != 0 or not lines:
+        lines = asked.output.strip().splitlines()
+        if not asked.ok or not lines:
             return {}  # it has none, by its settings
         for name in ("http", "http-v2"):
             shared = Path(lines[-1], name)
@@ -164,7 +163,7 @@ def read_report(report: Mapping[str, Any]) -> list[PipPackage]:
         if "vcs_info" in source:
             url = f"{source['vcs_info']['vcs']}+{url}@{source['vcs_info']['commit_id']}"
         metadata = item["metadata"]
-        name = re.sub(r"[-_.]+", "-", metadata["name"]).lower()
+        name = normal_name(metadata["name"])
         direct = item.get("is_direct", False) or not sha256
         built = not urlsplit(source["url"]).path.endswith(".whl")
         found.append(PipPackage(name, metadata["version"], sha256, url, direct, built))

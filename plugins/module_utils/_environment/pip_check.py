@@ -11,6 +11,7 @@ from typing import Protocol
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._base.urls import mask_credentials, without_credentials
+from ansible_collections.airgap.conda.plugins.module_utils._contract.site import normal_name
 from ansible_collections.airgap.conda.plugins.module_utils._requirements.elf import version_key
 from ansible_collections.airgap.conda.plugins.module_utils._spec import pip_line
 from ansible_collections.airgap.conda.plugins.module_utils._spec.conda import place_of
@@ -72,7 +73,7 @@ def require_all(
     requirements = [text for line in lines for text in _asked_for(line)]
     lacking = [text for text in requirements if not _is_there(text, names, addresses, output)]
     if lacking:
-        names |= {_normalised(name) for name in installed()}
+        names |= {normal_name(name) for name in installed()}
         lacking = [text for text in lacking if not _is_there(text, names, addresses, output)]
     if lacking:
         raise AirgapError(
@@ -95,13 +96,9 @@ def _is_there(requirement: str, names: set[str], addresses: set[str], output: st
         address = requirement.split(maxsplit=1)[0]
         return _repository(address) in addresses or ";" in requirement or "$" in address
     match = re.match(r"[A-Za-z0-9][\w.-]*", requirement)
-    name = _normalised(match.group()) if match else ""
-    skipped = {_normalised(word) for word in re.findall(r"Ignoring ([A-Za-z0-9][\w.-]*): markers", output)}
+    name = normal_name(match.group()) if match else ""
+    skipped = {normal_name(word) for word in re.findall(r"Ignoring ([A-Za-z0-9][\w.-]*): markers", output)}
     return name in names or (";" in requirement and name in skipped)
-
-
-def _normalised(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _repository(url: str) -> str:

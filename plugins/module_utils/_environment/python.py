@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._environment.container import Container
-from ansible_collections.airgap.conda.plugins.module_utils._run.kept import run_kept
+from ansible_collections.airgap.conda.plugins.module_utils._run import process
+from ansible_collections.airgap.conda.plugins.module_utils._run.process import ANSWER_LIMIT
 
 # Settings that would put packages elsewhere than into the environment, or make it use what is outside of it. All
 # other PIP_ settings stay: that is how institutions name their mirrors.
@@ -23,6 +23,8 @@ UNWANTED = re.compile(
 )
 # Run by the environment's Python, which may be 2.7 or PyPy: it knows where its modules lie. With ddir the path of this
 # machine stays out of the byte code; Python puts the true one in when it imports.
+# Seconds: the byte code of 100,000 files takes some minutes.
+LIMIT = 3600
 _COMPILE = """
 import compileall, os, sys, sysconfig
 prefix = os.path.realpath(sys.argv[1]) + os.sep
@@ -64,20 +66,14 @@ def _run(prefix: Path, container: Container | None, arguments: Sequence[str]) ->
     # A fixed seed: the order of a set of words is written into byte code.
     variables = {**clean_variables(prefix, os.environ), "PYTHONHASHSEED": "0"}
     words = [str(python_of(prefix)), *arguments]
-    try:
-        done = run_kept(
-            container.command(words, variables, prefix) if container else words,
-            env=variables,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-        )
-    except OSError as error:
-        raise _cannot_run(prefix, str(error)) from error
-    if done.returncode != 0:
-        raise _cannot_run(prefix, "; ".join((done.stderr or done.stdout).strip().splitlines()[-3:]))
-    return str(done.stdout)
+    if container:
+        words = container.command(words, variables, prefix)
+    done = process.run(words, deadline=LIMIT, env=variables, apart=True, limit=ANSWER_LIMIT, whole=False)
+    if done.returncode is None:
+        raise _cannot_run(prefix, done.explain())
+    if not done.ok:
+        raise _cannot_run(prefix, "; ".join((done.error or done.output).strip().splitlines()[-3:]))
+    return done.output
 
 
 def _cannot_run(prefix: Path, found: str) -> AirgapError:

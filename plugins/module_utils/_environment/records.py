@@ -25,6 +25,12 @@ _OF_PATH = ("_path", "path_type", "prefix_placeholder", "file_mode", "no_link", 
 _GENERATED = ("unix_python_entry_point", "pyc_file", "windows_python_entry_point_script")
 
 
+def records_of(tree: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Yield each record of an installed package with the file that it is in, by their names."""
+    for path in sorted((tree / "conda-meta").glob("*.json")):
+        yield path, json.loads(path.read_text(encoding="utf-8"))
+
+
 def adopt(prefix: Path, packages: Sequence[CondaPackage]) -> None:
     """Write the record of each package anew from the package itself, its address and hash as the lock has them.
 
@@ -79,14 +85,12 @@ def _adopted(record: Mapping[str, Any], package: CondaPackage) -> dict[str, Any]
 
 def conda_files(prefix: Path) -> set[str]:
     """Return the paths in the prefix that conda packages brought."""
-    records = (json.loads(path.read_text(encoding="utf-8")) for path in (prefix / "conda-meta").glob("*.json"))
-    return {name for record in records for name in record["files"]}
+    return {name for _path, record in records_of(prefix) for name in record["files"]}
 
 
 def disown(prefix: Path, paths: Collection[str]) -> None:
     """Take paths out of the records: what is there is no package's any more, and is packed as it is."""
-    for record_path in sorted((prefix / "conda-meta").glob("*.json")) if paths else ():
-        record = json.loads(record_path.read_text(encoding="utf-8"))
+    for record_path, record in records_of(prefix) if paths else ():
         if not set(paths).isdisjoint(record["files"]):
             record["files"] = [name for name in record["files"] if name not in paths]
             entries = record["paths_data"]["paths"]
@@ -96,8 +100,7 @@ def disown(prefix: Path, paths: Collection[str]) -> None:
 
 def own_byte_code(prefix: Path) -> None:
     """Add the byte code of each noarch package to its record: conda-pack leaves out what no package owns."""
-    for path in sorted((prefix / "conda-meta").glob("*.json")):
-        record = json.loads(path.read_text(encoding="utf-8"))
+    for path, record in records_of(prefix):
         if record.get("noarch") != "python":
             continue
         code = sorted(set(_byte_code(prefix, record["files"])) - set(record["files"]))
@@ -118,8 +121,7 @@ def _byte_code(prefix: Path, files: Sequence[str]) -> Iterator[str]:
 
 def release_records(tree: Path) -> None:
     """Take out of the records of a packed ``tree`` what tells of the machine and the folder it was built in."""
-    for path in (tree / "conda-meta").glob("*.json"):
-        record = json.loads(path.read_text(encoding="utf-8"))
+    for path, record in records_of(tree):
         kept = {key: value for key, value in record.items() if key not in _LOCAL}
         paths = record.get("paths_data", {}).get("paths", [])
         kept["files"] = sorted(record["files"])

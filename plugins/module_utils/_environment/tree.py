@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._base.urls import without_credentials
-from ansible_collections.airgap.conda.plugins.module_utils._contract.site import site_folders
+from ansible_collections.airgap.conda.plugins.module_utils._contract.site import normal_name, site_folders
 from ansible_collections.airgap.conda.plugins.module_utils._contract.tree import sha256_file
 
 GONE, CHANGED = "gone", "changed"
@@ -150,13 +150,11 @@ class Tree:
         return tuple(self._installed(f"{self.site_packages}/{name}") for name in names)
 
     def _installed(self, info: str) -> Installed:
-        from packaging.utils import canonicalize_name
-
         metadata = Distribution.at(self.prefix / info)
         guessed_name, guessed_version = _split_info(info)
         name = _field(metadata, "Name") or guessed_name
         version = _field(metadata, "Version") or guessed_version
-        key = canonicalize_name(name)
+        key = normal_name(name)
         owner = self._owner(info)
         if owner:
             package = Package("conda", key, version, owner.package.channel)
@@ -213,11 +211,9 @@ class Tree:
 
     def claimed_distributions(self, package: CondaPackage) -> set[str]:
         """Return the normalised names of the distributions whose metadata a conda package lists, also if it is gone."""
-        from packaging.utils import canonicalize_name
-
         mine = {file.path for file in package.files}
         infos = [info for info, paths in self._claimed_infos.items() if paths[0] in mine]
-        return {canonicalize_name(_split_info(info)[0]) for info in infos}
+        return {normal_name(_split_info(info)[0]) for info in infos}
 
 
 def _split_info(info: str) -> tuple[str, str]:

@@ -25,8 +25,8 @@ from ansible_collections.airgap.conda.plugins.module_utils._activation.shells im
 from ansible_collections.airgap.conda.plugins.module_utils._base.disk import write_anew
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._contract.rules import leads_out
-from ansible_collections.airgap.conda.plugins.module_utils._run import probe
-from ansible_collections.airgap.conda.plugins.module_utils._run.probe import ENVIRONMENT
+from ansible_collections.airgap.conda.plugins.module_utils._run import process
+from ansible_collections.airgap.conda.plugins.module_utils._run.process import ENVIRONMENT
 from ansible_collections.airgap.conda.plugins.module_utils._run.shield import Shield
 
 FOLDERS = ("etc/conda/activate.d", "etc/conda/deactivate.d")
@@ -157,7 +157,7 @@ def _folder(prefix: Path) -> Iterator[tuple[Path, bool]]:
             folder = Path(tempfile.mkdtemp(prefix=".try-", dir=parent))
             try:
                 _empty(folder)
-                catches = probe.run(look, deadline=DEADLINE, shielded=[str(prefix)], catch=str(folder)).ok
+                catches = process.run(look, deadline=DEADLINE, shielded=[str(prefix)], catch=str(folder)).ok
                 _empty(folder)
                 if catches or parent == Path(tempfile.gettempdir()):
                     yield folder, catches
@@ -209,10 +209,10 @@ def _run(
         _empty(catch)
         command = [*words, "-c", DRIVER, "sh", str(catch), *left]
         if catches:
-            outcome = probe.run(command, deadline=DEADLINE, env=env, shielded=[str(prefix)], catch=str(catch))
+            outcome = process.run(command, deadline=DEADLINE, env=env, shielded=[str(prefix)], catch=str(catch))
         else:
             shield = Shield.of_looks(prefix, catch / "upper")
-            outcome = probe.run(command, deadline=DEADLINE, env=env)
+            outcome = process.run(command, deadline=DEADLINE, env=env)
             try:
                 shield.look("")
             except AirgapError as error:

@@ -23,8 +23,8 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.gpu_verdict
 )
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.gpu import Gpu, read_gpu
 from ansible_collections.airgap.conda.plugins.module_utils._requirements.cuda import capability_of
-from ansible_collections.airgap.conda.plugins.module_utils._run import probe
-from ansible_collections.airgap.conda.plugins.module_utils._run.probe import ENVIRONMENT
+from ansible_collections.airgap.conda.plugins.module_utils._run import process
+from ansible_collections.airgap.conda.plugins.module_utils._run.process import ENVIRONMENT
 
 # Where nvidia-smi is looked for: the system's folders, then those that container runtimes and WSL mount it at.
 PATH = f"{ENVIRONMENT['PATH']}:/usr/local/nvidia/bin:/usr/lib/wsl/lib"
@@ -109,14 +109,14 @@ def ask(program: str, clock: Clock) -> Answer:
     return replace(answer, gpus=_with_capabilities(program, answer.gpus, clock), findings=findings)
 
 
-def _run(program: str, arguments: Sequence[str], deadline: float) -> tuple[probe.Outcome, str]:
+def _run(program: str, arguments: Sequence[str], deadline: float) -> tuple[process.Outcome, str]:
     """Run it with its output in a file, which holds more than a pipe and cannot grow beyond ANSWER_LIMIT."""
     folder = tempfile.mkdtemp(prefix="airgap-conda-")
     try:
         # POSIX counts ulimit -f in blocks of 512 bytes.
         script = f'out=$1; shift; ulimit -f {ANSWER_LIMIT // 512} || :; exec "$@" >"$out"'
         command = ["/bin/sh", "-c", script, "sh", f"{folder}/answer", program, *arguments]
-        outcome = probe.run(command, deadline=deadline, env={**ENVIRONMENT, "PATH": PATH, "HOME": folder})
+        outcome = process.run(command, deadline=deadline, env={**ENVIRONMENT, "PATH": PATH, "HOME": folder})
         with open(f"{folder}/answer", "rb") as stream:
             return outcome, stream.read(ANSWER_LIMIT).decode("utf-8", "replace")
     except FileNotFoundError:
@@ -125,7 +125,7 @@ def _run(program: str, arguments: Sequence[str], deadline: float) -> tuple[probe
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _failure(program: str, outcome: probe.Outcome, text: str) -> tuple[int, Finding | None]:
+def _failure(program: str, outcome: process.Outcome, text: str) -> tuple[int, Finding | None]:
     """Turn an exit status into a finding, with the program's own words; None for success."""
     code = outcome.returncode or 0
     # With a corrupted infoROM the answer is whole and the warning follows it.

@@ -31,9 +31,9 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.site import
 from ansible_collections.airgap.conda.plugins.module_utils._gpu import child
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.gpu import Gpu
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.smi import Clock
-from ansible_collections.airgap.conda.plugins.module_utils._run import probe
-from ansible_collections.airgap.conda.plugins.module_utils._run.probe import ENVIRONMENT
-from ansible_collections.airgap.conda.plugins.module_utils._run.shield import can_shield
+from ansible_collections.airgap.conda.plugins.module_utils._run import process
+from ansible_collections.airgap.conda.plugins.module_utils._run.process import ENVIRONMENT
+from ansible_collections.airgap.conda.plugins.module_utils._run.shield import run_over
 
 FRAMEWORKS = ("torch", "tensorflow")
 # GPUs that are tried at the same time: a GPU that hangs costs its neighbours nothing.
@@ -71,7 +71,7 @@ class Trial:
     framework: str
     gpu: Gpu
     limit: float
-    outcome: probe.Outcome
+    outcome: process.Outcome
     learnt: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -102,14 +102,13 @@ def try_all(prefix: Path, gpus: Sequence[Gpu], clock: Clock) -> list[Trial]:
     Frameworks side by side would meet on a GPU that takes one process at a time (compute mode EXCLUSIVE_PROCESS).
     """
     trials: list[Trial] = []
-    shielded = (str(prefix),) if gpus and can_shield(prefix) else ()
     for framework in frameworks_of(prefix):
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            trials += pool.map(lambda gpu, name=framework: _try(prefix, name, gpu, clock, shielded), gpus)
+            trials += pool.map(lambda gpu, name=framework: _try(prefix, name, gpu, clock), gpus)
     return trials
 
 
-def _try(prefix: Path, framework: str, gpu: Gpu, clock: Clock, shielded: Sequence[str]) -> Trial:
+def _try(prefix: Path, framework: str, gpu: Gpu, clock: Clock) -> Trial:
     home = tempfile.mkdtemp(prefix="airgap-conda-")
     try:
         answer = Path(home, "answer")
@@ -118,7 +117,7 @@ def _try(prefix: Path, framework: str, gpu: Gpu, clock: Clock, shielded: Sequenc
         # The name of any folder is nothing to put into a script; nobody sees this one.
         script = [*shell(), "-c", f"{activate_script('gpu', prefix)}\n{python}"]
         limit = clock.take()
-        outcome = probe.run(script, deadline=limit, env={**ENVIRONMENT, "HOME": home}, shielded=shielded)
+        outcome = run_over(prefix, script, deadline=limit, env={**ENVIRONMENT, "HOME": home})
         return Trial(framework, gpu, limit, outcome, _read(answer))
     finally:
         shutil.rmtree(home, ignore_errors=True)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ansible_collections.airgap.conda.plugins.module_utils._contract.site import site_folders
+from ansible_collections.airgap.conda.plugins.module_utils._contract.site import normal_name, site_folders
 from ansible_collections.airgap.conda.plugins.module_utils._environment.prefix import read_marker
 
 SBOM = "sbom.cdx.json"
@@ -114,7 +113,7 @@ def _pip_packages(tree: Path, owned: set[str], known: Mapping[tuple[str, str], M
             if str(path.relative_to(tree)) in owned:
                 continue
             metadata = BytesParser().parsebytes(path.read_bytes(), headersonly=True)
-            name = re.sub(r"[-_.]+", "-", str(metadata["Name"] or "")).lower()
+            name = normal_name(str(metadata["Name"] or ""))
             if not name:
                 continue  # a folder that an interrupted pip left behind
             version = str(metadata["Version"] or "")

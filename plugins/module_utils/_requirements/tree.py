@@ -18,9 +18,8 @@ from ansible_collections.airgap.conda.plugins.module_utils._activation.shells im
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Requirements
 from ansible_collections.airgap.conda.plugins.module_utils._requirements import cuda as _cuda
 from ansible_collections.airgap.conda.plugins.module_utils._requirements import elf, torch_child
-from ansible_collections.airgap.conda.plugins.module_utils._run import probe
-from ansible_collections.airgap.conda.plugins.module_utils._run.probe import ENVIRONMENT
-from ansible_collections.airgap.conda.plugins.module_utils._run.shield import can_shield
+from ansible_collections.airgap.conda.plugins.module_utils._run.process import ENVIRONMENT
+from ansible_collections.airgap.conda.plugins.module_utils._run.shield import run_over
 
 # Seconds for the import of PyTorch, which takes 10 to 30 s from a cold disk.
 DEADLINE = 120.0
@@ -98,8 +97,7 @@ def _ask_torch(prefix: Path, deadline: float) -> list[str]:
     child = shlex.quote(inspect.getsource(torch_child))
     script = f'{activate_script("build", prefix)}\nexec "$CONDA_PREFIX/bin/python" -c {child}'
     variables = {**ENVIRONMENT, "PYTHONNOUSERSITE": "1"}  # what is in the builder's home says nothing about the release
-    shielded = [str(prefix)] if can_shield(prefix) else []
-    outcome = probe.run([*shell(), "-c", script], deadline=deadline, env=variables, shielded=shielded)
+    outcome = run_over(prefix, [*shell(), "-c", script], deadline=deadline, env=variables)
     for line in reversed(outcome.output.splitlines()):
         if line.startswith(torch_child.MARK):
             return _names(line[len(torch_child.MARK) :])

@@ -30,8 +30,9 @@ CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
 MS_RDONLY, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 1, 32, 4096, 16384, 1 << 18
 # The flags of a mount that a view of it has to keep, as statvfs has them, and as mount takes them.
 MOUNT_FLAGS = ((2, 2), (4, 4), (8, 8), (1024, 1024), (2048, 2048), (4096, 1 << 21))
-# What a program whose folders could not be shielded ends with, without having run.
+# What a program whose folders could not be shielded ends with, and writes, without having run.
 UNSHIELDED = 125
+NOT_SHIELDED = "its folders cannot be shielded: "
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 # Seconds that a killed process gets to disappear before it is left behind.
@@ -109,6 +110,8 @@ def shield(folders: list[str], catch: str) -> None:
         found = os.statvfs(folder).f_flag
         kept = sum(flag for bit, flag in MOUNT_FLAGS if found & bit)
         mount(libc, "none", folder, "", MS_REMOUNT | MS_BIND | MS_RDONLY | kept)
+        if os.access(folder, os.W_OK):
+            raise OSError("it can still be written")
 
 
 def start(command: list[str], folders: list[str], catch: str) -> int:
@@ -122,7 +125,7 @@ def start(command: list[str], folders: list[str], catch: str) -> int:
         try:
             shield(folders, catch)
         except (OSError, AttributeError) as error:
-            os.write(2, f"its folders cannot be shielded: {error}".encode())
+            os.write(2, f"{NOT_SHIELDED}{error}".encode())
             os._exit(UNSHIELDED)
     for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and a program would inherit that
         signal.signal(number, signal.SIG_DFL)
@@ -185,12 +188,16 @@ def reap(child: int) -> int | None:
             status = how
 
 
-def main(lifeline: int, whole: bool, folders: list[str], catch: str, command: list[str]) -> None:
+def main(handles: list[int], whole: bool, folders: list[str], catch: str, command: list[str]) -> None:
     """Run ``command`` until it ends or the module does; with ``whole`` nothing of it is left in the first case too.
 
-    ``folders`` and ``catch`` as in ``shield``, no folders for none.
+    The first of ``handles`` is the pipe that the module has the other end of. The others are kept open: a program that
+    says goodbye when the module is gone would be killed for writing where nobody reads. ``folders`` and ``catch`` as in
+    ``shield``, no folders for none.
     """
-    os.set_inheritable(lifeline, False)
+    for handle in handles:
+        os.set_inheritable(handle, False)
+    lifeline = handles[0]
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
@@ -229,4 +236,10 @@ def main(lifeline: int, whole: bool, folders: list[str], catch: str, command: li
 
 if __name__ == "__main__":
     count = int(sys.argv[3])
-    main(int(sys.argv[1]), sys.argv[2] == "whole", sys.argv[5 : 5 + count], sys.argv[4], sys.argv[5 + count :])
+    main(
+        [int(handle) for handle in sys.argv[1].split(",")],
+        sys.argv[2] == "whole",
+        sys.argv[5 : 5 + count],
+        sys.argv[4],
+        sys.argv[5 + count :],
+    )

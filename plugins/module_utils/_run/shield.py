@@ -13,17 +13,15 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._run import probe
+from ansible_collections.airgap.conda.plugins.module_utils._run import keeper, process
 
 SCRIPTS = "etc/conda/activate.d"
-# Seconds for the look whether the system allows it.
-DEADLINE = 20.0
 
 # Mode, size, time in ns, inode. Not the time of the inode: a hard link from another release changes that one.
 State = tuple[int, int, int, int]
@@ -31,36 +29,47 @@ State = tuple[int, int, int, int]
 
 @dataclass
 class Shield:
-    """What keeps checks away from ``prefix``: ``folders`` for ``_probe.run``; without any, two looks at the tree.
+    """What keeps programs from changing ``prefix``: they see it ``read_only``; where they cannot, looks at the tree.
 
     ``concerns`` are what was found and put right. What was added is put into ``catch``, or removed where that is None.
     """
 
     prefix: Path
-    folders: tuple[str, ...] = ()
+    read_only: bool = True
     concerns: list[str] = field(default_factory=list)
     catch: Path | None = None
     _before: dict[str, State] = field(default_factory=dict)
     _told: set[str] = field(default_factory=set)
 
     @classmethod
-    def over(cls, prefix: Path) -> Shield:
-        """Return the best there is here."""
-        if can_shield(prefix):
-            return cls(prefix, (str(prefix),))
-        return cls.of_looks(prefix)
-
-    @classmethod
     def of_looks(cls, prefix: Path, catch: Path | None = None) -> Shield:
         """Return one that looks at the tree now, and again at each ``look``."""
-        return cls(prefix, catch=catch, _before=states(prefix))
+        return cls(prefix, read_only=False, catch=catch, _before=states(prefix))
+
+    def run(
+        self, command: Sequence[str], *, deadline: float, env: Mapping[str, str], activation: Sequence[str] = ()
+    ) -> process.Outcome:
+        """Run ``command`` as ``process.run`` does, with ``prefix`` read-only.
+
+        Where the system does not allow that, this and all later ones run without, and the tree is looked at: first
+        after ``activation``, the command that does nothing but activate, so that each is blamed for what it did.
+        """
+        if self.read_only:
+            outcome = process.run(command, deadline=deadline, env=env, shielded=[str(self.prefix)])
+            if not unshielded(outcome):
+                return outcome
+            self.read_only, self._before = False, states(self.prefix)
+            if activation:
+                process.run(activation, deadline=deadline, env=env)
+                self.look("")
+        return process.run(command, deadline=deadline, env=env)
 
     def look(self, cause: str) -> None:
         """Find what ``cause`` has changed since the last look. What it added is removed, and becomes a concern.
 
         Raises AirgapError for what it changed or removed.
         """
-        if self.folders:
+        if self.read_only:
             return
         now = states(self.prefix)
         added = sorted(now.keys() - self._before.keys())
@@ -100,10 +109,15 @@ class Shield:
         return ", ".join(f"{SCRIPTS}/{path.name}" for path in guilty or scripts) or "the activation"
 
 
-def can_shield(prefix: Path) -> bool:
-    """Tell whether a program can be kept from writing below ``prefix`` here."""
-    look = ["/bin/sh", "-c", '[ ! -w "$1" ]', "sh", str(prefix)]
-    return probe.run(look, deadline=DEADLINE, shielded=[str(prefix)]).ok
+def unshielded(outcome: process.Outcome) -> bool:
+    """Tell whether a program did not run, since what it should not write to could not be made read-only."""
+    return outcome.returncode == keeper.UNSHIELDED and outcome.output.startswith(keeper.NOT_SHIELDED)
+
+
+def run_over(prefix: Path, command: Sequence[str], *, deadline: float, env: Mapping[str, str]) -> process.Outcome:
+    """Run ``command`` as ``process.run`` does, with ``prefix`` read-only where the system allows it."""
+    outcome = process.run(command, deadline=deadline, env=env, shielded=[str(prefix)])
+    return process.run(command, deadline=deadline, env=env) if unshielded(outcome) else outcome
 
 
 def states(prefix: Path) -> dict[str, State]:

@@ -20,7 +20,8 @@ from typing import Any
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._base.urls import mask_credentials
 from ansible_collections.airgap.conda.plugins.module_utils._contract.tree import sha256_file
-from ansible_collections.airgap.conda.plugins.module_utils._run.command import Done, run
+from ansible_collections.airgap.conda.plugins.module_utils._run import process
+from ansible_collections.airgap.conda.plugins.module_utils._run.process import ANSWER_LIMIT, Outcome
 from ansible_collections.airgap.conda.plugins.module_utils._solve.channels import DEFAULTS, Channels, virtual_packages
 from ansible_collections.airgap.conda.plugins.module_utils._solve.locks import EXPLICIT
 from ansible_collections.airgap.conda.plugins.module_utils._solve.rattler_install import install_failed, package_failed
@@ -63,7 +64,7 @@ class CliBackend:
         }
         with tempfile.TemporaryDirectory(dir=self._folder("solve")) as scratch:
             done = self._run([*arguments, f"--prefix={scratch}/env", *pinned], variables)
-        answer = _answer(done.stdout)
+        answer = _answer(done.output)
         if done.returncode != 0 or answer is None or answer.get("success") is False:
             raise self._refused(done, answer, specs, target, channels, where)
         return self._packages(answer, done)
@@ -83,7 +84,7 @@ class CliBackend:
             listing = Path(scratch, "explicit.txt")
             listing.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
             done = self._run(["create", "--yes", f"--prefix={prefix}", f"--file={listing}"], variables)
-        answer = _answer(done.stdout)
+        answer = _answer(done.output)
         if done.returncode != 0 or (answer or {}).get("success") is False:
             raise install_failed(_reason(done, answer), packages, prefix)
         self._verify(packages)
@@ -121,9 +122,9 @@ class CliBackend:
             kept[f"CONDA_OVERRIDE_{name.upper()}"] = build if name == "archspec" else version
         return {**kept, **_setting("ALWAYS_YES", "true"), "CONDA_SUBDIR": target.platform}
 
-    def _run(self, arguments: Sequence[str], variables: Mapping[str, str]) -> Done:
+    def _run(self, arguments: Sequence[str], variables: Mapping[str, str]) -> Outcome:
         command = [self._program, arguments[0], "--json", *arguments[1:]]
-        done = run(command, variables, self._deadline)
+        done = process.run(command, deadline=self._deadline, env=variables, apart=True, limit=ANSWER_LIMIT)
         if done.returncode is None:
             raise AirgapError(
                 f"{self.name} did not come to an end",
@@ -135,7 +136,7 @@ class CliBackend:
             )
         return done
 
-    def _packages(self, answer: Mapping[str, Any], done: Done) -> list[CondaPackage]:
+    def _packages(self, answer: Mapping[str, Any], done: Outcome) -> list[CondaPackage]:
         actions = answer.get("actions")
         if not isinstance(actions, dict) or not actions.get("LINK"):
             raise self._garbage(done)
@@ -158,7 +159,7 @@ class CliBackend:
 
     def _cached(self, entry: Mapping[str, Any]) -> dict[str, Any]:
         """Return what conda keeps about a package in one of the caches that its configuration adds to ours."""
-        information = _answer(self._run(["info"], dict(os.environ)).stdout) or {}
+        information = _answer(self._run(["info"], dict(os.environ)).output) or {}
         for folder in information.get("pkgs_dirs", []):
             path = Path(folder, entry["dist_name"], "info", "repodata_record.json")
             if path.is_file():
@@ -167,7 +168,7 @@ class CliBackend:
 
     def _refused(
         self,
-        done: Done,
+        done: Outcome,
         answer: Mapping[str, Any] | None,
         specs: Sequence[str],
         target: Target,
@@ -200,7 +201,7 @@ class CliBackend:
             "credentials and its own configuration",
         )
 
-    def _garbage(self, done: Done) -> AirgapError:
+    def _garbage(self, done: Outcome) -> AirgapError:
         return AirgapError(
             f"{self.name} gave an answer that cannot be understood",
             wanted="JSON that names each package and its address, as conda 24.9, mamba and micromamba 2.1 give it",
@@ -238,7 +239,7 @@ def _answer(text: str) -> dict[str, Any] | None:
     return found
 
 
-def _reason(done: Done, answer: Mapping[str, Any] | None) -> str:
+def _reason(done: Outcome, answer: Mapping[str, Any] | None) -> str:
     """Return what the program says of its failure: in its answer, else in its last lines."""
     answer = answer or {}
     texts = [str(inner["error"]) for inner in answer.get("errors", []) if isinstance(inner, dict) and "error" in inner]
@@ -251,8 +252,8 @@ def _reason(done: Done, answer: Mapping[str, Any] | None) -> str:
     return _tail(done) or f"exit status {done.returncode} without a word"
 
 
-def _tail(done: Done) -> str:
-    lines = [line.strip() for line in (done.stderr.strip() or done.stdout.strip()).splitlines() if line.strip()]
+def _tail(done: Outcome) -> str:
+    lines = [line.strip() for line in (done.error.strip() or done.output.strip()).splitlines() if line.strip()]
     return _shown("; ".join(lines[-6:]))
 
 

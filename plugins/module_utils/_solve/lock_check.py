@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._contract.site import normal_name
 from ansible_collections.airgap.conda.plugins.module_utils._solve.channels import Channels, pinned_channel
 from ansible_collections.airgap.conda.plugins.module_utils._solve.locks import CONDA_LOCK, PIP_LOCK, Lock
 from ansible_collections.airgap.conda.plugins.module_utils._solve.rattler import load_rattler
@@ -127,7 +128,7 @@ def _pip_fault(
     requirement = packaging.requirements.Requirement(line)
     if requirement.marker and not requirement.marker.evaluate(dict(known)):
         return ""
-    name = packaging.utils.canonicalize_name(requirement.name)
+    name = normal_name(requirement.name)
     package = by_name.get(name)
     if package is None:
         # pip leaves alone what conda has installed already.

@@ -15,29 +15,26 @@ from ansible_collections.airgap.conda.plugins.module_utils._activation.shells im
 from ansible_collections.airgap.conda.plugins.module_utils._base.disk import os_errors
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Manifest
-from ansible_collections.airgap.conda.plugins.module_utils._run import probe
-from ansible_collections.airgap.conda.plugins.module_utils._run.probe import ENVIRONMENT
+from ansible_collections.airgap.conda.plugins.module_utils._run import process
+from ansible_collections.airgap.conda.plugins.module_utils._run.process import ENVIRONMENT
 from ansible_collections.airgap.conda.plugins.module_utils._run.shield import Shield
 
 
 def failed_check(
     prefix: Path, manifest: Manifest, activate: Path | None = None, concerns: list[str] | None = None
-) -> tuple[str, probe.Outcome] | None:
+) -> tuple[str, process.Outcome] | None:
     """Run every check of a release; return the first that fails, as its author wrote it, and how it ended.
 
     ``activate`` is the script that activates it for users, once it is current. ``concerns`` gets what checks added to
     the release and what was removed again; raises AirgapError for what they changed, see ``Shield``.
     """
-    shield = Shield.over(prefix)
+    shield = Shield(prefix)
     start = f". {shlex.quote(str(activate))} || exit 1" if activate else activate_script(manifest.env, prefix)
     imports = [(f"import {name}", _import(name)) for name in manifest.checks.imports]
     # Libraries write caches and settings below HOME at their first import.
     with os_errors("Running the checks", Path(tempfile.gettempdir())):
         home = tempfile.mkdtemp(prefix="airgap-conda-")
     try:
-        if not shield.folders:
-            _run(start, manifest, ":", home, shield)
-            shield.look("")
         # All in one process first: mostly they all work, and numpy need not be loaded for each of them again.
         together = _import(", ".join(manifest.checks.imports))
         if imports and _run(start, manifest, together, home, shield).ok:
@@ -59,9 +56,10 @@ def _import(names: str) -> str:
     return f'exec "$CONDA_PREFIX/bin/python" -c "import {names}"'
 
 
-def _run(start: str, manifest: Manifest, command: str, home: str, shield: Shield) -> probe.Outcome:
-    script, env = [*shell(), "-c", f"{start}\n{command}"], {**ENVIRONMENT, "HOME": home}
-    return probe.run(script, deadline=manifest.checks.timeout, env=env, shielded=shield.folders)
+def _run(start: str, manifest: Manifest, command: str, home: str, shield: Shield) -> process.Outcome:
+    script, activation = ([*shell(), "-c", f"{start}\n{what}"] for what in (command, ":"))
+    env = {**ENVIRONMENT, "HOME": home}
+    return shield.run(script, deadline=manifest.checks.timeout, env=env, activation=activation)
 
 
 def require_checks(prefix: Path, manifest: Manifest, consequence: str, activate: Path | None = None) -> list[str]:

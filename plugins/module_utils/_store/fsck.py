@@ -16,7 +16,7 @@ from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Manifest
-from ansible_collections.airgap.conda.plugins.module_utils._contract.site import site_folders
+from ansible_collections.airgap.conda.plugins.module_utils._contract.site import normal_name, site_folders
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 
 # How many faults a message names; a module's result has them all.
@@ -135,13 +135,9 @@ def _guess(path: str, manifest: Manifest) -> str:
     for package in manifest.packages:
         name, version = str(package.get("name", "")), str(package.get("version", ""))
         record = f"conda-meta/{name}-{version}-{package.get('build', '')}.json"
-        if path == record or (top and _normal(top[1]) == _normal(name)):
+        if path == record or (top and normal_name(top[1]) == normal_name(name)):
             return f"{name} {version}"
     return ""
-
-
-def _normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def printable(text: str) -> str:

@@ -133,8 +133,8 @@ def test_the_glibc_of_the_image_is_asked_for(tmp_path: Path) -> None:
             "docker: Error: no such image",
         ),
         ("echo 'exec failed' >&2; exit 127", "exec failed"),
-        ("exit 3", "status 3: ''"),
-        ("echo musl libc", "status 0: 'musl libc\\n'"),
+        ("exit 3", "exit status 3: ''"),
+        ("echo musl libc", "exit status 0: 'musl libc\\n'"),
     ],
 )
 def test_an_image_that_cannot_be_used_is_named(tmp_path: Path, script: str, found: str) -> None:

@@ -101,7 +101,7 @@ def test_in_a_container_it_is_activated_too(tmp_path: Path) -> None:
     program = write_tree(tmp_path, {"bin/podman": ENGINE.format(log=str(log), python=sys.executable)}) / "bin/podman"
     inside = Inside(prefix, Container("old:1", str(program)))
     done = inside.run(["/bin/sh", "-c", 'echo "$CC"; echo "$PATH"; echo "${SECRET-none}"'], tmp_path)
-    compiler, path, secret = done.stdout.splitlines()
+    compiler, path, secret = done.output.splitlines()
     assert (compiler, secret) == (f"{prefix}/bin/cc -O2", "none")
     assert path.startswith(f"/extra:{prefix}/bin:")
     assert len(log.read_text().splitlines()) == 2

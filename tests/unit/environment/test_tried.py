@@ -15,15 +15,15 @@ import pytest
 from ansible_collections.airgap.conda.plugins.module_utils._activation.shells import SH, shell
 from ansible_collections.airgap.conda.plugins.module_utils._environment.tried import do_harmless, tried
 from ansible_collections.airgap.conda.plugins.module_utils._pack.tree import make_tree
-from ansible_collections.airgap.conda.plugins.module_utils._run import probe
-from ansible_collections.airgap.conda.plugins.module_utils._run.shield import can_shield
+from ansible_collections.airgap.conda.plugins.module_utils._run import process
 from ansible_collections.airgap.conda.tests.unit.tiny_doctor import Patient, only
+from ansible_collections.airgap.conda.tests.unit.tiny_processes import can_shield
 from ansible_collections.airgap.conda.tests.unit.tiny_release import snapshot, write_tree
 
 both = pytest.mark.skipif(
     shell() == [SH] or "dash" not in os.path.realpath(SH), reason="needs bash, and an sh that is no bash"
 )
-shielding = pytest.mark.skipif(not can_shield(Path(__file__).parent), reason="no mounts of one's own here")
+shielding = pytest.mark.skipif(not can_shield(), reason="no mounts of one's own here")
 
 GDB = """\
 target="$CONDA_PREFIX/lib/gdb.py"
@@ -140,15 +140,15 @@ def test_what_comes_out_as_it_is_already_is_no_wish(prefix: Path) -> None:
 @pytest.fixture
 def _no_mounts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stand for a container without CAP_SYS_ADMIN, or an ordinary user whose system has no user namespaces."""
-    real = probe.run
+    real = process.run
 
-    def run(command: list[str], **options: object) -> probe.Outcome:
+    def run(command: list[str], **options: object) -> process.Outcome:
         if options.pop("shielded", ()):
-            return probe.Outcome(125, "its folders cannot be shielded: no", 0.0)
+            return process.Outcome(125, "its folders cannot be shielded: no", 0.0)
         options.pop("catch", "")
         return real(command, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(probe, "run", run)
+    monkeypatch.setattr(process, "run", run)
 
 
 @pytest.mark.usefixtures("_no_mounts")
@@ -237,7 +237,7 @@ def test_what_names_the_prefix_in_its_path_names_that_of_the_hosts(patient: Pati
 
 
 def test_an_environment_without_scripts_starts_nothing(prefix: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probe, "run", lambda *_words, **_options: pytest.fail("it started something"))
+    monkeypatch.setattr(process, "run", lambda *_words, **_options: pytest.fail("it started something"))
     shutil.rmtree(prefix / "etc", ignore_errors=True)
     with tried(prefix) as found:
         assert (found.failures, found.wishes) == ((), ())

@@ -17,7 +17,7 @@ import pytest
 from ansible_collections.airgap.conda.plugins.module_utils._contract.gpu_verdict import Finding
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import look
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.smi import Answer, Clock, ask, find_smi, parse
-from ansible_collections.airgap.conda.plugins.module_utils._run import keeper, kept
+from ansible_collections.airgap.conda.plugins.module_utils._run import keeper, process
 from ansible_collections.airgap.conda.tests.unit.tiny_gpu import DATA, Host, by_check
 
 FIXTURES = sorted(path.name for path in DATA.glob("*.xml"))
@@ -27,7 +27,7 @@ def ask_host(host: Host) -> Answer:
     """Ask a stand-in; whatever it does, the answer is there by the deadline and a little."""
     start = time.monotonic()
     answer = ask(find_smi(host.tools.nvidia_smi), Clock(host.deadline))
-    assert time.monotonic() - start < host.deadline + kept.GRACE
+    assert time.monotonic() - start < host.deadline + process.GRACE
     return answer
 
 
@@ -290,7 +290,7 @@ def test_one_that_cannot_be_killed_is_left_behind(tmp_path: Path, monkeypatch: p
         patch.setattr(os, "killpg", lambda pid, _signal: killed.append(pid))
         patch.setattr(subprocess.Popen, "terminate", lambda _process: None)
         patch.setattr(keeper, "below", lambda _process: [])
-        patch.setattr(kept, "GRACE", 0.2)
+        patch.setattr(process, "GRACE", 0.2)
         program = find_smi(Host(tmp_path).with_smi("exec sleep 30").tools.nvidia_smi)
         assert only(ask(program, Clock(0.1)))[0] == "unknown"
     os.kill(killed[0], signal.SIGKILL)

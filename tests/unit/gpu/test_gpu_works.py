@@ -19,7 +19,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._gpu import child
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.gpu import Gpu
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.smi import Clock
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.works import Trial, frameworks_of, judge, try_all
-from ansible_collections.airgap.conda.plugins.module_utils._run import kept, probe
+from ansible_collections.airgap.conda.plugins.module_utils._run import process
 from ansible_collections.airgap.conda.tests.unit.tiny_gpu import environment
 from ansible_collections.airgap.conda.tests.unit.tiny_release import write_tree
 
@@ -30,7 +30,7 @@ SECONDS = 20.0
 def compute(prefix: Path, gpus: int = 1, deadline: float = SECONDS) -> tuple[list[Trial], list[Finding]]:
     start = time.monotonic()
     trials = try_all(prefix, GPUS[:gpus], Clock(deadline))
-    assert time.monotonic() - start < deadline + kept.GRACE
+    assert time.monotonic() - start < deadline + process.GRACE
     return trials, judge(trials, prefix)
 
 
@@ -100,7 +100,7 @@ def test_tensorflow_with_wrong_results(tmp_path: Path) -> None:
 )
 def test_what_cuda_says(tmp_path: Path, error: str, verdict: str, remedy: str) -> None:
     learnt = {"version": "2.1.0", "cuda": "11.8", "error": f"RuntimeError: {error}"}
-    (finding,) = judge([Trial("torch", GPUS[0], 9, probe.Outcome(1, "", 2), learnt)], tmp_path)
+    (finding,) = judge([Trial("torch", GPUS[0], 9, process.Outcome(1, "", 2), learnt)], tmp_path)
     assert finding.verdict == verdict
     assert finding.found == f"RuntimeError: {error} (while starting CUDA)"
     assert remedy in finding.remedy

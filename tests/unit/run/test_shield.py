@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,14 +16,13 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest im
 from ansible_collections.airgap.conda.plugins.module_utils._gpu import works
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.gpu import Gpu
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.smi import Clock
-from ansible_collections.airgap.conda.plugins.module_utils._run import probe
-from ansible_collections.airgap.conda.plugins.module_utils._run import shield as _shield
-from ansible_collections.airgap.conda.plugins.module_utils._run.shield import Shield, can_shield
-from ansible_collections.airgap.conda.plugins.module_utils._store import checks as _checks
+from ansible_collections.airgap.conda.plugins.module_utils._run import keeper, process
+from ansible_collections.airgap.conda.plugins.module_utils._run.shield import Shield
 from ansible_collections.airgap.conda.plugins.module_utils._store.checks import require_checks
 from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.plugins.module_utils._store.verify import verify
+from ansible_collections.airgap.conda.tests.unit.tiny_processes import can_shield
 from ansible_collections.airgap.conda.tests.unit.tiny_release import (
     TREE,
     Made,
@@ -37,7 +38,7 @@ REWRITE = 'echo "$CONDA_PREFIX" >"$CONDA_PREFIX/lib/data.txt"\n'
 REMOVE = 'rm -f "$CONDA_PREFIX/lib/empty"\n'
 WAYS = {"link": LINK, "rewrite": REWRITE, "remove": REMOVE, "mode": 'chmod 600 "$CONDA_PREFIX/lib/data.txt"\n'}
 
-shielding = pytest.mark.skipif(not can_shield(Path(__file__).parent), reason="no mounts of one's own here")
+shielding = pytest.mark.skipif(not can_shield(), reason="no mounts of one's own here")
 
 
 @pytest.fixture
@@ -86,9 +87,14 @@ def test_what_computes_on_a_gpu_cannot_write_either(tmp_path: Path) -> None:
 @pytest.fixture
 def _no_mounts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stand for a container without CAP_SYS_ADMIN, or an ordinary user whose system has no user namespaces."""
-    for module in (_shield, _checks, works):
-        if hasattr(module, "can_shield"):
-            monkeypatch.setattr(module, "can_shield", lambda _prefix: False)
+    run = process.run
+
+    def run_unshielded(command: Sequence[str], shielded: Sequence[str] = (), **options: Any) -> process.Outcome:
+        if shielded:
+            return process.Outcome(keeper.UNSHIELDED, f"{keeper.NOT_SHIELDED}Operation not permitted", 0.0)
+        return run(command, **options)
+
+    monkeypatch.setattr(process, "run", run_unshielded)
 
 
 @pytest.mark.usefixtures("_no_mounts")
@@ -124,9 +130,8 @@ def test_without_mounts_a_check_that_writes_is_named(store: Store) -> None:
     assert caught.value.found == f"the check {command} changed lib/data.txt"
 
 
-@pytest.mark.usefixtures("_no_mounts")
 def test_byte_code_is_no_change(tmp_path: Path) -> None:
-    shield = Shield.over(write_tree(tmp_path / "x", TREE))
+    shield = Shield.of_looks(write_tree(tmp_path / "x", TREE))
     write_tree(tmp_path / "x", {"lib/__pycache__/a.pyc": b"x"})
     shield.look("")
     assert shield.concerns == []
@@ -134,10 +139,17 @@ def test_byte_code_is_no_change(tmp_path: Path) -> None:
 
 @shielding
 def test_a_program_whose_folders_cannot_be_shielded_does_not_run(tmp_path: Path) -> None:
-    outcome = probe.run(["/bin/sh", "-c", "echo ran"], deadline=20, shielded=[str(tmp_path / "nowhere")])
+    outcome = process.run(["/bin/sh", "-c", "echo ran"], deadline=20, shielded=[str(tmp_path / "nowhere")])
     assert outcome.returncode == 125
     assert "cannot be shielded" in outcome.output
     assert "ran" not in outcome.output.split()
+
+
+def test_a_mount_that_took_no_effect_is_no_shield(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeper, "own_mounts", lambda _libc: False)
+    monkeypatch.setattr(keeper, "mount", lambda *_words: None)
+    with pytest.raises(OSError, match="can still be written"):
+        keeper.shield([str(tmp_path)], "")
 
 
 @shielding
@@ -146,7 +158,7 @@ def test_what_is_written_lands_in_another_folder(tmp_path: Path) -> None:
     catch = write_tree(tmp_path / "catch", {"upper": None, "work": None})
     before = snapshot(prefix)
     script = f"cd '{prefix}' && echo new >lib/data.txt && echo more >lib/more && rm lib/empty && cat lib/more"
-    outcome = probe.run(["/bin/sh", "-c", script], deadline=20, shielded=[str(prefix)], catch=str(catch))
+    outcome = process.run(["/bin/sh", "-c", script], deadline=20, shielded=[str(prefix)], catch=str(catch))
     assert (outcome.returncode, outcome.output) == (0, "more\n")
     assert snapshot(prefix) == before
     assert (catch / "upper/lib/data.txt").read_text(encoding="ascii") == "new\n"

@@ -16,19 +16,19 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils._run import command, keeper, kept, probe
+from ansible_collections.airgap.conda.plugins.module_utils._run import keeper, process
 from ansible_collections.airgap.conda.tests.unit.conftest import COLLECTIONS
 from ansible_collections.airgap.conda.tests.unit.tiny_processes import alive, left
 
 PACKAGE = "ansible_collections.airgap.conda.plugins.module_utils"
 # Each is a module that runs $0 of sh without end. Seconds are for the case that a test fails.
 MODULES = {
-    "probe": f"from {PACKAGE}._run import probe; probe.run(command, deadline=60)",
-    "command": f"import os; from {PACKAGE}._run import command as _command; _command.run(command, os.environ, 60)",
-    "kept": f"from {PACKAGE}._run import kept; kept.run_kept(command, capture_output=True)",
+    "merged": f"from {PACKAGE}._run import process; process.run(command, deadline=60)",
+    "apart": f"from {PACKAGE}._run import process; process.run(command, deadline=60, apart=True)",
+    "client": f"from {PACKAGE}._run import process; process.run(command, deadline=60, whole=False)",
     "threads": "from concurrent.futures import ThreadPoolExecutor as Pool\n"
-    f"from {PACKAGE}._run import probe\n"
-    "with Pool(2) as pool: list(pool.map(lambda _: probe.run(command, deadline=60), range(2)))",
+    f"from {PACKAGE}._run import process\n"
+    "with Pool(2) as pool: list(pool.map(lambda _: process.run(command, deadline=60), range(2)))",
 }
 # What writes its number into a file of the folder $1, and sleeps.
 SLEEPER = "echo $$ >$1/.$$; mv $1/.$$ $1/$$; exec sleep 60"
@@ -78,7 +78,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("number", SIGNALS)
 def test_nothing_outlives_a_module_that_is_killed(folder: Path, way: str, number: signal.Signals) -> None:
-    with start("probe", way, folder) as module:
+    with start("merged", way, folder) as module:
         programs = started(folder, 2 if "nobody" in way else 1)
         module.send_signal(number)
         assert module.wait(20) != 0
@@ -87,31 +87,32 @@ def test_nothing_outlives_a_module_that_is_killed(folder: Path, way: str, number
 
 @pytest.mark.parametrize("module", MODULES)
 def test_no_way_of_starting_is_left_out(folder: Path, module: str) -> None:
-    with start(module, "a daemon", folder) as process:
+    with start(module, "a daemon", folder) as running:
         programs = started(folder, 2 if module == "threads" else 1)
-        process.kill()
+        running.kill()
     assert left(programs) == []
 
 
 def test_what_a_program_left_behind_ends_with_it(folder: Path) -> None:
     # It ends when what it started has written its number, and not before: $2 numbers are there then.
     script = f"setsid sh -c '{SLEEPER}' sh $1 & until [ $(ls $1 | wc -l) = $2 ]; do sleep 0.01; done"
-    assert probe.run(["/bin/sh", "-c", script, "sh", str(folder), "1"], deadline=20).ok
+    assert process.run(["/bin/sh", "-c", script, "sh", str(folder), "1"], deadline=20).ok
     assert left(started(folder), 0) == []
-    assert command.run(["/bin/sh", "-c", script, "sh", str(folder), "2"], os.environ, 20).returncode == 0
+    assert process.run(["/bin/sh", "-c", script, "sh", str(folder), "2"], deadline=20, apart=True).ok
     assert left(started(folder, 2), 0) == []
 
 
 def test_what_the_client_of_a_container_leaves_behind_stays(folder: Path) -> None:
     script = f"setsid sh -c '{SLEEPER}' sh $1 >/dev/null 2>&1 & until ls $1 | grep -q .; do sleep 0.01; done"
-    done = kept.run_kept(["/bin/sh", "-c", script, "sh", str(folder)], capture_output=True)
+    done = process.run(["/bin/sh", "-c", script, "sh", str(folder)], deadline=20, whole=False)
     assert done.returncode == 0
     assert all(map(alive, started(folder)))
 
 
 def test_the_client_of_a_container_may_say_goodbye(folder: Path) -> None:
-    script = "trap 'echo bye >$1/bye; exit' TERM; echo >$1/1; while :; do sleep 0.01; done"
-    program = f"import sys; from {PACKAGE}._run import kept; kept.run_kept(['sh', '-c', {script!r}, 'sh', sys.argv[1]])"
+    script = "trap 'echo bye >&2; echo bye >$1/bye; exit' TERM; echo >$1/1; while :; do sleep 0.01; done"
+    program = f"import sys; from {PACKAGE}._run.process import run\n"
+    program += f"run(['sh', '-c', {script!r}, 'sh', sys.argv[1]], deadline=60, whole=False)"
     with run_python(program, folder) as module:
         started(folder)
         (folder / "1").unlink()
@@ -125,17 +126,17 @@ def test_the_client_of_a_container_may_say_goodbye(folder: Path) -> None:
 def test_a_program_ends_with_its_keeper(folder: Path) -> None:
     wait = "until ls $2 | grep -q .; do sleep 0.01; done"
     script = f"sh -c '{wait}; kill -9 $1' sh $PPID $1 & exec setsid sh -c '{SLEEPER}' sh $1"
-    assert not probe.run(["/bin/sh", "-c", script, "sh", str(folder)], deadline=20).ok
+    assert not process.run(["/bin/sh", "-c", script, "sh", str(folder)], deadline=20).ok
     assert left(started(folder)) == []
 
 
 @pytest.mark.parametrize("way", ["itself", "in a session of its own"])
 def test_a_keeper_that_is_stopped_is_not_waited_for(folder: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
-    monkeypatch.setattr(kept, "GRACE", 0.2)
+    monkeypatch.setattr(process, "GRACE", 0.2)
     sleeper = SLEEPER if way == "itself" else f"setsid sh -c '{SLEEPER}' sh $1; exec sleep 60"
     clock = time.monotonic()
     script = f"echo $PPID >$1/keeper; kill -STOP $PPID; {sleeper}"
-    outcome = probe.run(["/bin/sh", "-c", script, "sh", str(folder)], deadline=1)
+    outcome = process.run(["/bin/sh", "-c", script, "sh", str(folder)], deadline=1)
     assert (outcome.returncode, time.monotonic() - clock < 5) == (None, True)
     assert left([int((folder / "keeper").read_text(encoding="ascii"))]) == []
     assert left(started(folder)) == []
@@ -143,20 +144,28 @@ def test_a_keeper_that_is_stopped_is_not_waited_for(folder: Path, monkeypatch: p
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV, signal.SIGPIPE])
 def test_a_signal_is_passed_on(number: signal.Signals) -> None:
-    assert probe.run(["/bin/sh", "-c", f"kill -{int(number)} $$"], deadline=20).returncode == -number
-    assert kept.run_kept(["/bin/sh", "-c", f"kill -{int(number)} $$"]).returncode == -number
+    assert process.run(["/bin/sh", "-c", f"kill -{int(number)} $$"], deadline=20).returncode == -number
+    assert process.run(["/bin/sh", "-c", f"kill -{int(number)} $$"], deadline=20, whole=False).returncode == -number
 
 
 def test_input_and_output_are_those_of_the_program() -> None:
-    done = kept.run_kept(["/bin/sh", "-c", "cat; echo error >&2; exit 3"], input=b"text", capture_output=True)
-    assert (done.returncode, done.stdout, done.stderr) == (3, b"text", b"error\n")
-    done = kept.run_kept(["/no/such/program"], capture_output=True)
-    assert (done.returncode, done.stderr) == (127, b"/no/such/program: No such file or directory")
+    done = process.run(["/bin/sh", "-c", "cat; echo error >&2; exit 3"], deadline=20, data=b"text", apart=True)
+    assert (done.returncode, done.output, done.error) == (3, "text", "error\n")
+    assert done.explain() == "exit status 3: error"
+    done = process.run(["/no/such/program"], deadline=20, apart=True)
+    assert (done.returncode, done.error) == (127, "/no/such/program: No such file or directory")
+
+
+def test_an_answer_is_kept_whole_up_to_its_limit() -> None:
+    done = process.run(["seq", "300000"], deadline=20, apart=True, limit=process.ANSWER_LIMIT)
+    assert len(done.output.split()) == 300_000
+    done = process.run(["sh", "-c", "seq 300000 >&2"], deadline=20, apart=True, limit=7)
+    assert (done.output, done.error) == ("", "300000\n")
 
 
 def test_a_program_gets_no_descriptor_but_its_own() -> None:
-    done = kept.run_kept(["/bin/ls", "/proc/self/fd"], capture_output=True)
-    assert done.stdout.split() == [b"0", b"1", b"2", b"3"]
+    done = process.run(["/bin/ls", "/proc/self/fd"], deadline=20)
+    assert done.output.split() == ["0", "1", "2", "3"]
 
 
 def test_a_keeper_imports_no_more_than_it_needs() -> None:

@@ -12,17 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils._run import keeper, kept, probe
+from ansible_collections.airgap.conda.plugins.module_utils._run import keeper, process
 
 DEADLINE = 0.5
 
 
-def sh(script: str, deadline: float = DEADLINE) -> probe.Outcome:
+def sh(script: str, deadline: float = DEADLINE) -> process.Outcome:
     """Run a shell script; whatever it does, it has to be over by the deadline and a little."""
     start = time.monotonic()
-    outcome = probe.run(["/bin/sh", "-c", script], deadline=deadline)
-    assert time.monotonic() - start < deadline + kept.GRACE
-    assert len(outcome.output) <= probe.OUTPUT_LIMIT
+    outcome = process.run(["/bin/sh", "-c", script], deadline=deadline)
+    assert time.monotonic() - start < deadline + process.GRACE
+    assert len(outcome.output) <= process.OUTPUT_LIMIT
     return outcome
 
 
@@ -54,7 +54,7 @@ def test_a_failing_program(script: str, code: int, says: str) -> None:
 
 
 def test_a_missing_program() -> None:
-    outcome = probe.run(["/no/such/program"], deadline=1)
+    outcome = process.run(["/no/such/program"], deadline=1)
     assert (outcome.returncode, outcome.output) == (127, "/no/such/program: No such file or directory")
 
 
@@ -82,7 +82,7 @@ def test_a_flood_is_cut_to_its_end() -> None:
     assert outcome.output.endswith("y\n")
     outcome = sh("yes | head -c 3000000; echo the end; exit 4", 20)
     assert outcome.returncode == 4
-    assert len(outcome.output) == probe.OUTPUT_LIMIT
+    assert len(outcome.output) == process.OUTPUT_LIMIT
     assert outcome.explain().endswith("the end")
 
 
@@ -107,9 +107,9 @@ def test_a_process_that_cannot_be_killed_is_left_behind(monkeypatch: pytest.Monk
         patch.setattr(os, "killpg", lambda pid, _signal: killed.append(pid))
         patch.setattr(keeper, "below", lambda _process: [])
         patch.setattr(subprocess.Popen, "terminate", lambda _process: None)
-        patch.setattr(kept, "GRACE", 0.2)
+        patch.setattr(process, "GRACE", 0.2)
         start = time.monotonic()
-        outcome = probe.run(["sleep", "30"], deadline=0.1)
+        outcome = process.run(["sleep", "30"], deadline=0.1)
         assert time.monotonic() - start < 20
     assert outcome.returncode is None
     os.kill(killed[0], 9)
@@ -118,7 +118,9 @@ def test_a_process_that_cannot_be_killed_is_left_behind(monkeypatch: pytest.Monk
 
 def test_the_environment_is_the_given_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LEAK", "x")
-    outcome = probe.run(["/bin/sh", "-c", "echo ${LEAK-no} $A; pwd; cat"], deadline=10, env={"A": "b", "PATH": "/bin"})
+    outcome = process.run(
+        ["/bin/sh", "-c", "echo ${LEAK-no} $A; pwd; cat"], deadline=10, env={"A": "b", "PATH": "/bin"}
+    )
     assert outcome.output == "no b\n/\n"
 
 
@@ -126,13 +128,13 @@ def test_no_descriptor_is_left_open() -> None:
     before = len(os.listdir("/proc/self/fd"))
     sh("sleep 9")
     sh("true")
-    probe.run(["/no/such/program"], deadline=1)
+    process.run(["/no/such/program"], deadline=1)
     assert len(os.listdir("/proc/self/fd")) == before
 
 
 def test_a_lock_of_the_caller_is_not_passed_on(tmp_path: Path) -> None:
     with open(tmp_path / "lock", "w", encoding="ascii"):
-        outcome = probe.run(["/bin/sh", "-c", "ls -l /proc/self/fd"], deadline=10)
+        outcome = process.run(["/bin/sh", "-c", "ls -l /proc/self/fd"], deadline=10)
     assert "lock" not in outcome.output
 
 
