@@ -32,23 +32,19 @@ class ActionModule(ControllerAction):
         "time": {"type": "str"},
     }
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Do it in the name of this host."""
-        self.host = host_of(task_vars)
-        return super().run(tmp, task_vars)
-
     def step(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Make a report of each answer, and write them; not every strategy heeds run_once, so the first host does it."""
+        """Make a report of each answer and write them: the first host does, since not every strategy heeds run_once."""
+        host = host_of(self.known)
         wanted = {"task": self._task._uuid, "path": of_caller(options["path"])}
-        result = once(Path(constants.DEFAULT_LOCAL_TMP), wanted, lambda: self._written(options))
-        return {**result, "changed": result["changed"] and result["writer"] == self.host}
+        result = once(Path(constants.DEFAULT_LOCAL_TMP), wanted, lambda: self._written(options, host))
+        return {**result, "changed": result["changed"] and result["writer"] == host}
 
-    def _written(self, options: Mapping[str, Any]) -> dict[str, Any]:
+    def _written(self, options: Mapping[str, Any], host: str) -> dict[str, Any]:
         time = require_time(options["time"] or now())
         reports = {
-            host: with_failure(host_report(host, seen, verified, time), options["failures"].get(host))
-            for host, seen, verified in zip(options["hosts"], options["seen"], options["verified"], strict=False)
+            name: with_failure(host_report(name, seen, verified, time), options["failures"].get(name))
+            for name, seen, verified in zip(options["hosts"], options["seen"], options["verified"], strict=False)
         }
         path = Path(of_caller(options["path"]))
         result = write_report(path, options["hosts"], reports, time, self._task.check_mode)
-        return {**result, "writer": self.host}
+        return {**result, "writer": host}

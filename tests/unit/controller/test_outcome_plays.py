@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from ansible_collections.airgap.conda.plugins.action import report
-from ansible_collections.airgap.conda.plugins.filter.told import NOBODY, told
+from ansible_collections.airgap.conda.plugins.filter.told import told
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.tests.unit.conftest import COLLECTIONS
 from ansible_collections.airgap.conda.tests.unit.tiny_host import PLAYBOOK, RUNTIME, Done, Host
@@ -159,11 +159,15 @@ def test_what_editors_and_checks_ask_for(site: Site, option: str) -> None:
 
 
 def test_a_run_that_said_something_of_a_host_has_looked() -> None:
-    assert told({"localhost": {}, "ws1": {"_airgap_outcome": {"changed": False}}}) == NOBODY
+    assert told({"localhost": {}, "ws1": {"_airgap_outcome": {"changed": False}}}) == []
+    assert told({"localhost": {"_refresh_plan": {"side": "bastion"}}}, "refresh") == []
     unsaid: list[dict[str, Any]] = [{}, {"_airgap_outcome": {}}]
     for known in unsaid:
         with pytest.raises(AirgapError, match="This run has looked at no host"):
             told({"ws1": known})
+    for side, work in (("controller", "refresh"), ("bastion", "deploy")):
+        with pytest.raises(AirgapError, match="This run has looked at no host"):
+            told({"localhost": {"_refresh_plan": {"side": side}}}, work)
 
 
 def test_two_hosts_do_not_write_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,7 +177,7 @@ def test_two_hosts_do_not_write_the_page(tmp_path: Path, monkeypatch: pytest.Mon
     # Whoever comes second has the same result, so that it does not matter whose is registered last.
     for host, task, path, writer in (("a", 1, "x", "a"), ("b", 1, "x", "a"), ("b", 1, "y", "b"), ("b", 2, "x", "b")):
         action.__dict__["_task"] = SimpleNamespace(_uuid=str(task), check_mode=False)
-        action.host = host
+        action.known = {"inventory_hostname": host}
         result = action.step({**options, "path": str(tmp_path / path)})
         assert (result["writer"], result["page"]) == (writer, str(tmp_path / path / "index.html"))
         assert result["changed"] == (host == writer and (task, path) != (2, "x"))

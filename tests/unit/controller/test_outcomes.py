@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.airgap.conda.plugins.filter.outcomes import FilterModule
 from ansible_collections.airgap.conda.plugins.filter.outcomes import outcomes as by_filter
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.plugin_utils._notes import note
 from ansible_collections.airgap.conda.plugins.plugin_utils._outcomes import WORKS, outcomes
 from ansible_collections.airgap.conda.plugins.plugin_utils._run_options import RunOptions
 
@@ -37,10 +38,10 @@ DONE = {
 DEPLOY: dict[str, dict[str, Any]] = {
     "right": DONE,
     "nothing-to-do": NO_WORK,
-    "failed": {**DONE, "_deploy_failure": {"failed": True, **ERROR.as_result()}},
-    "broken": {"_deploy_runtime": BAD, "_deploy_failure": BAD},
+    "failed": {**DONE, "_deploy_failure": note({"failed": True, **ERROR.as_result()})},
+    "broken": {"_deploy_runtime": BAD, "_deploy_failure": note(BAD)},
     "not-noted": {**DONE, "_deploy_release": BAD},
-    "refused": {"_deploy_depot": BAD, "_deploy_failure": BAD},
+    "refused": {"_deploy_depot": BAD, "_deploy_failure": note(BAD)},
     "off": {"_deploy_runtime": LOST},
     "lost": {**DONE, "_deploy_preflight": LOST},
     "lost-at-last": {**DONE, "_deploy_release": LOST},

@@ -243,7 +243,12 @@ def test_what_all_hosts_did_is_not_worked_out_for_each_of_them() -> None:
         worked_out.append(value)
         return value
 
-    known = {"report_path": "/r", "report_root": "/opt/conda-envs", "report_failures": "{{ of all hosts }}"}
+    known: dict[str, Any] = {
+        "report_path": "/r",
+        "report_root": "/opt/conda-envs",
+        "report_failures": "{{ of all hosts }}",
+    }
+    known["report_gpu_probe"] = {}
     action.__dict__.update(
         known={"inventory_hostname": "ws1", "hostvars": {"ws1": {}}, **known},
         extra={},
@@ -253,7 +258,7 @@ def test_what_all_hosts_did_is_not_worked_out_for_each_of_them() -> None:
     )
     found = action._of_host("report_", role_options("report"))["settings"]  # noqa: SLF001 - run() wants a play
     assert found["path"] == "/r"
-    assert worked_out == ["/r", "/opt/conda-envs"]
+    assert worked_out == ["/r", "/opt/conda-envs", {}]
 
 
 def test_a_run_without_hosts_is_refused() -> None:
@@ -297,9 +302,9 @@ def test_a_site_sets_the_root_and_the_look_at_a_gpu_once(host: Host, role: str) 
     defaults = {"ansible.builtin.include_vars": {"file": str(ROLES / role / "defaults/main.yml")}}
     shown = {"ansible.builtin.debug": {"msg": "{{ x.settings.gpu_probe.deadline }} in {{ x.settings.root }}"}}
     done = host.play([defaults, look, shown], deploy_gpu_probe={"deadline": 7}, report_path="/r")
-    assert f"7 in {host.store.root}\"" in done.output
+    assert f'7 in {host.store.root}"' in done.output
     done = host.play([defaults, look, shown], report_path="/r", **{f"{role}_gpu_probe": {"deadline": 8}})
-    assert f"8 in {host.store.root}\"" in done.output
+    assert f'8 in {host.store.root}"' in done.output
 
 
 def test_a_rollback_believes_neither_the_sites_env_nor_another_python(host: Host) -> None:
