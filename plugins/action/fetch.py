@@ -19,7 +19,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.errors import A
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES, MANIFEST, SIGNATURE
 from ansible_collections.airgap.conda.plugins.plugin_utils._answer_action import host_of
 from ansible_collections.airgap.conda.plugins.plugin_utils._asked import Asked, asked
-from ansible_collections.airgap.conda.plugins.plugin_utils._host_action import HostAction, unheard
+from ansible_collections.airgap.conda.plugins.plugin_utils._host_action import ROOT, HostAction, unheard
 from ansible_collections.airgap.conda.plugins.plugin_utils._take import take_script
 
 # What each part is called in the remote user's temporary folder, one after another: it needs room for one.
@@ -35,7 +35,7 @@ class ActionModule(HostAction):
             {
                 "releases": {"type": "list", "elements": "dict", "required": True},
                 "steps": {"type": "list", "elements": "dict", "required": True},
-                "root": {"type": "path", "default": "/opt/conda-envs"},
+                "root": {"type": "path", "default": ROOT},
             }
         )
         host = host_of(task_vars)

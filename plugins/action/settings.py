@@ -14,7 +14,7 @@ from ansible.utils.vars import load_extra_vars
 from ansible_collections.airgap.conda.plugins.module_utils._base.answer import LINE, clean
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.plugin_utils import _setting_faults as of
-from ansible_collections.airgap.conda.plugins.plugin_utils._answer_action import host_of
+from ansible_collections.airgap.conda.plugins.plugin_utils._answer_action import PYTHON, host_of
 from ansible_collections.airgap.conda.plugins.plugin_utils._places import PATTERNS, REFRESH, WORKSTATIONS, Places
 from ansible_collections.airgap.conda.plugins.plugin_utils._setting_specs import (
     NAMES,
@@ -65,9 +65,10 @@ class ActionModule(ActionBase):
         values = of.settled(each, self._own, local, faults)
         shown = {name: value for name, value in values.items() if name not in SECRET}
         own = {name.removeprefix(prefix).removeprefix("deploy_"): value for name, value in shown.items()}
-        if of.PYTHON in self._task.vars:
-            ours = [self._templar.template(self._task.vars[of.PYTHON]), own.get("python")]
-            used = self.known.get(of.PYTHON)
+        wanted = self._task.get_vars().get(PYTHON)
+        if wanted is not None:
+            ours = [self._templar.template(wanted), own.get("python")]
+            used = self.known.get(PYTHON)
             faults += of.interpreter_fault(self._templar.template(used), ours, own.get("root") or "", self.extra)
         faults += of.connection_fault(type(self._connection))
         if faults:

@@ -202,7 +202,7 @@ def _reported(at: Known, verdicts: tuple[str, ...]) -> AirgapError | str:
 DEPLOY = Work(
     "deploy", ("_deploy_depot", "_deploy_runtime", "_deploy_preflight", "_deploy_fetch", "_deploy_release"), _deploy
 )
-VERIFY = Work("verify", ("_verify_runtime", "_verify_result"), _verify)
+VERIFY = Work("verify", ("_verify_result",), _verify)
 REPORT = ("_report_seen", "_report_verified", "_report_page")
 # What is to be shown for each playbook, one after another.
 WORKS = {
@@ -210,9 +210,9 @@ WORKS = {
     "site": (DEPLOY, VERIFY),
     "refresh": (DEPLOY, Work("refresh", REPORT, _fleet, decide=False)),
     "verify": (VERIFY,),
-    "rollback": (Work("rollback", ("_rollback_runtime", "_rollback_result"), _rollback),),
-    "remove": (Work("remove", ("_remove_runtime", "_remove_result"), _remove),),
-    "repair": (Work("repair", ("_repair_runtime", "_repair_local", "_repair_depot", "_repair_sent"), _repair),),
+    "rollback": (Work("rollback", ("_rollback_result",), _rollback),),
+    "remove": (Work("remove", ("_remove_result",), _remove),),
+    "repair": (Work("repair", ("_repair_local", "_repair_depot", "_repair_sent"), _repair),),
     "report": (Work("report", REPORT, _report, decide=False),),
 }
 

@@ -13,6 +13,7 @@ from typing import Any
 from ansible.inventory.manager import split_host_pattern
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.plugin_utils._answer_action import PYTHON
 from ansible_collections.airgap.conda.plugins.plugin_utils._places import PATTERNS
 from ansible_collections.airgap.conda.plugins.plugin_utils._setting_specs import (
     ENVS,
@@ -29,7 +30,6 @@ PREFIXES = (*(f"{role}_" for role in NAMES), "airgap_", "refresh_", "remove_", "
 # How alike a name must be to one of ours to be a slip of the pen: one letter of twelve more, less, other or elsewhere.
 ALIKE = 0.9
 LOCAL = ("localhost", "127.0.0.1", "::1")
-PYTHON = "ansible_python_interpreter"
 
 
 @dataclass(frozen=True)

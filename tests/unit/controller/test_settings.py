@@ -252,7 +252,7 @@ def test_what_all_hosts_did_is_not_worked_out_for_each_of_them() -> None:
     action.__dict__.update(
         known={"inventory_hostname": "ws1", "hostvars": {"ws1": {}}, **known},
         extra={},
-        _task=SimpleNamespace(vars={}),
+        _task=SimpleNamespace(get_vars=dict),
         _connection=SimpleNamespace(transport="local"),
         _templar=SimpleNamespace(template=template, is_template=lambda value: "{{" in str(value)),
     )
