@@ -9,7 +9,8 @@ from typing import Any
 
 from ansible_collections.airgap.conda.plugins.plugin_utils import _links
 from ansible_collections.airgap.conda.plugins.plugin_utils._answer_action import host_of
-from ansible_collections.airgap.conda.plugins.plugin_utils._host_action import HostAction
+from ansible_collections.airgap.conda.plugins.plugin_utils._bootstrap import python_of
+from ansible_collections.airgap.conda.plugins.plugin_utils._host_action import ROOT, HostAction
 
 
 class ActionModule(HostAction):
@@ -17,9 +18,11 @@ class ActionModule(HostAction):
 
     def work(self, task_vars: dict[str, Any] | None) -> dict[str, Any]:
         """Return the current releases."""
-        _result, args = self.validate_argument_spec({"root": {"type": "path", "default": "/opt/conda-envs"}})
+        _result, args = self.validate_argument_spec({"root": {"type": "path", "default": ROOT}})
         root = args["root"]
         heard = self.sh(
             "look at the host", host_of(task_vars), _links.links_script(root), names=_links.SAID, limit=_links.LIMIT
         )
-        return {"changed": False, "root": root, **_links.parse_links(heard)}
+        links = _links.parse_links(heard)
+        python = python_of(root, "current") if "runtime" in links["envs"] else ""
+        return {"changed": False, "root": root, "interpreter": python, **links}

@@ -16,7 +16,7 @@ from typing import Any
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES, MANIFEST, SIGNATURE
 from ansible_collections.airgap.conda.plugins.plugin_utils._answer_action import host_of
 from ansible_collections.airgap.conda.plugins.plugin_utils._asked import Asked, asked
-from ansible_collections.airgap.conda.plugins.plugin_utils._host_action import HostAction
+from ansible_collections.airgap.conda.plugins.plugin_utils._host_action import ROOT, HostAction
 from ansible_collections.airgap.conda.plugins.plugin_utils._transport import File, Missing, not_sent
 from ansible_collections.airgap.conda.plugins.plugin_utils._transports import TRANSPORTS
 
@@ -30,7 +30,7 @@ class ActionModule(HostAction):
             {
                 "releases": {"type": "list", "elements": "dict", "required": True},
                 "steps": {"type": "list", "elements": "dict", "required": True},
-                "root": {"type": "path", "default": "/opt/conda-envs"},
+                "root": {"type": "path", "default": ROOT},
                 "transport": {"type": "str", "default": "push", "choices": [*TRANSPORTS]},
             }
         )

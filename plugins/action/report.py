@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,9 @@ from ansible import constants
 from ansible_collections.airgap.conda.plugins.module_utils._report.answer import host_report, with_failure
 from ansible_collections.airgap.conda.plugins.module_utils._report.files import require_time, write_report
 from ansible_collections.airgap.conda.plugins.module_utils._report.fleet import now
+from ansible_collections.airgap.conda.plugins.plugin_utils._answer_action import host_of
 from ansible_collections.airgap.conda.plugins.plugin_utils._controller_action import ControllerAction
+from ansible_collections.airgap.conda.plugins.plugin_utils._once import once
 from ansible_collections.airgap.conda.plugins.plugin_utils._paths import of_caller
 
 
@@ -33,22 +33,18 @@ class ActionModule(ControllerAction):
     }
 
     def step(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Make a report of each answer, and write them."""
-        if not self._first(options["path"]):
-            return {"changed": False, "skipped": True, "msg": "written by this task already"}
+        """Make a report of each answer and write them: the first host does, since not every strategy heeds run_once."""
+        host = host_of(self.known)
+        wanted = {"task": self._task._uuid, "path": of_caller(options["path"])}
+        result = once(Path(constants.DEFAULT_LOCAL_TMP), wanted, lambda: self._written(options, host))
+        return {**result, "changed": result["changed"] and result["writer"] == host}
+
+    def _written(self, options: Mapping[str, Any], host: str) -> dict[str, Any]:
         time = require_time(options["time"] or now())
         reports = {
-            host: with_failure(host_report(host, seen, verified, time), options["failures"].get(host))
-            for host, seen, verified in zip(options["hosts"], options["seen"], options["verified"], strict=False)
+            name: with_failure(host_report(name, seen, verified, time), options["failures"].get(name))
+            for name, seen, verified in zip(options["hosts"], options["seen"], options["verified"], strict=False)
         }
-        return write_report(Path(of_caller(options["path"])), options["hosts"], reports, time, self._task.check_mode)
-
-    def _first(self, path: str) -> bool:
-        """Tell whether this task of this run is here for the first time; not every strategy heeds run_once."""
-        name = hashlib.sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:16]
-        done = Path(constants.DEFAULT_LOCAL_TMP, f"report-{self._task._uuid}-{name}")
-        try:
-            os.close(os.open(done, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        except FileExistsError:
-            return False
-        return True
+        path = Path(of_caller(options["path"]))
+        result = write_report(path, options["hosts"], reports, time, self._task.check_mode)
+        return {**result, "writer": host}

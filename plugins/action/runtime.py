@@ -12,7 +12,7 @@ from typing import Any
 from ansible_collections.airgap.conda.plugins.module_utils._contract.receipt import Receipt
 from ansible_collections.airgap.conda.plugins.plugin_utils import _bootstrap
 from ansible_collections.airgap.conda.plugins.plugin_utils._answer_action import host_of
-from ansible_collections.airgap.conda.plugins.plugin_utils._host_action import HostAction
+from ansible_collections.airgap.conda.plugins.plugin_utils._host_action import ROOT, HostAction
 
 
 class ActionModule(HostAction):
@@ -23,14 +23,12 @@ class ActionModule(HostAction):
         _result, args = self.validate_argument_spec(
             {
                 "release": {"type": "dict"},
-                "root": {"type": "path", "default": "/opt/conda-envs"},
+                "root": {"type": "path", "default": ROOT},
                 "allow_downgrade": {"type": "bool", "default": False},
             }
         )
-        host, look = host_of(task_vars), _bootstrap.look_script(args["root"])
-        heard = self.sh("look at the host", host, look, _bootstrap.LOOKED, _bootstrap.LOOK_LIMIT)
-        # What the controller knows is not asked back.
-        seen = {**_bootstrap.parse_look(heard), "root": args["root"]}
+        host = host_of(task_vars)
+        seen = self.look(args["root"], host)
         if args["release"] is None:
             return {"changed": False, **_bootstrap.require_runtime(seen, host)}
         return self._bring(args["release"], args["root"], args["allow_downgrade"], host, seen)

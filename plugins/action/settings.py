@@ -14,7 +14,8 @@ from ansible.utils.vars import load_extra_vars
 from ansible_collections.airgap.conda.plugins.module_utils._base.answer import LINE, clean
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.plugin_utils import _setting_faults as of
-from ansible_collections.airgap.conda.plugins.plugin_utils._answer_action import host_of
+from ansible_collections.airgap.conda.plugins.plugin_utils._answer_action import PYTHON, host_of
+from ansible_collections.airgap.conda.plugins.plugin_utils._places import PATTERNS, REFRESH, WORKSTATIONS, Places
 from ansible_collections.airgap.conda.plugins.plugin_utils._setting_specs import (
     NAMES,
     ONCE,
@@ -39,14 +40,14 @@ class ActionModule(ActionBase):
             argument_spec={
                 "role": {"type": "str", "choices": list(NAMES)},
                 "playbook": {"type": "str", "choices": list(PLAYBOOKS)},
-                "hosts": {"type": "list", "elements": "str"},
+                "whole_run": {"type": "bool", "default": False},
             },
             required_one_of=[["role", "playbook"]],
-            mutually_exclusive=[["role", "playbook"], ["role", "hosts"]],
+            mutually_exclusive=[["role", "playbook"], ["role", "whole_run"]],
         )
         try:
-            if args["hosts"] is not None:
-                return self._whole_run(args["playbook"], args["hosts"])
+            if args["whole_run"]:
+                return self._whole_run(args["playbook"])
             options = role_options(args["role"]) if args["role"] else PLAYBOOKS[args["playbook"]].own
             return self._of_host(f"{args['role'] or args['playbook']}_", options)
         except AirgapError as error:
@@ -64,9 +65,10 @@ class ActionModule(ActionBase):
         values = of.settled(each, self._own, local, faults)
         shown = {name: value for name, value in values.items() if name not in SECRET}
         own = {name.removeprefix(prefix).removeprefix("deploy_"): value for name, value in shown.items()}
-        if of.PYTHON in self._task.vars:
-            ours = [self._templar.template(self._task.vars[of.PYTHON]), own.get("python")]
-            used = self.known.get(of.PYTHON)
+        wanted = self._task.get_vars().get(PYTHON)
+        if wanted is not None:
+            ours = [self._templar.template(wanted), own.get("python")]
+            used = self.known.get(PYTHON)
             faults += of.interpreter_fault(self._templar.template(used), ours, own.get("root") or "", self.extra)
         faults += of.connection_fault(type(self._connection))
         if faults:
@@ -75,16 +77,19 @@ class ActionModule(ActionBase):
         warnings = [f"{name} is a variable that nothing reads; there is {alike}" for name, alike in slips.items()]
         return {"changed": False, "warnings": warnings, "settings": own}
 
-    def _whole_run(self, playbook: str, fleet: list[str]) -> dict[str, Any]:
+    def _whole_run(self, playbook: str) -> dict[str, Any]:
         """Look at what can be seen before any host is: what was given with -e, groups and --limit."""
+        places, limit = Places(self.known, self._templar.template), self.known.get("ansible_limit")
+        if playbook == REFRESH and limit:
+            raise of.limited(str(limit))
         hostvars, faults = self.known["hostvars"], of.run_faults(playbook, self.extra, self._early)
         groups, side = self.known["groups"], str(self._value("refresh_side") or "")
         known = hostvars[host_of(self.known)]
-        inventory = {name: known[name] for name in of.PATTERNS.keys() - self.extra.keys() if name in known}
+        inventory = {name: known[name] for name in PATTERNS.keys() - self.extra.keys() if name in known}
         faults += of.pattern_faults(playbook, self._own, inventory, groups, groups["all"])
         if PLAYBOOKS[playbook].fleet and side != "bastion" and not faults:
-            limit = str(self.known.get("ansible_limit"))
-            faults += of.reach_fault(fleet, self.known["ansible_play_hosts_all"], limit)
+            fleet = places.names(WORKSTATIONS)
+            faults += of.reach_fault(fleet, self.known["ansible_play_hosts_all"], str(limit))
         every = [host for host in ("localhost", *groups["all"]) if host in hostvars]
         faults += of.missing(
             playbook,

@@ -15,4 +15,7 @@ options:
     description: Root of the store on the host.
     type: path
     default: /opt/conda-envs
+notes:
+  - Where C(ansible_python_interpreter) is C(that of this collection), a module that runs on the host runs with the
+    Python of the runtime in O(root), and fails where none is there that works.
 """

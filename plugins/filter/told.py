@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.plugin_utils._places import BASTION, LOCAL, REFRESH
 from ansible_collections.airgap.conda.plugins.plugin_utils._run_options import RunOptions
 
 DOCUMENTATION = r"""
@@ -25,6 +26,10 @@ options:
     description: Ansible's C(hostvars).
     type: dict
     required: true
+  work:
+    description: What the run was for, as in M(airgap.conda.outcome). A refresh of a bastion has no host to look at.
+    type: str
+    default: ""
 """
 
 EXAMPLES = r"""
@@ -34,24 +39,29 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: A pattern that no host matches.
-  type: str
-  sample: all:!all
+  description: No pattern, so that Ansible skips the play.
+  type: list
+  elements: str
+  sample: []
 """
 
 # What the playbooks register of airgap.conda.outcome.
 TOLD = "_airgap_outcome"
-NOBODY = "all:!all"
+# What a refresh registers of airgap.conda.refresh_plan for localhost.
+PLAN = "_refresh_plan"
 
 
-def told(hostvars: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return the pattern as RETURN says."""
+def told(hostvars: Mapping[str, Mapping[str, Any]], work: str = "") -> list[str]:
+    """Return no pattern, or fail as the description says."""
+    plan = hostvars[LOCAL].get(PLAN) if work == REFRESH and LOCAL in hostvars else None
+    if isinstance(plan, Mapping) and plan.get("side") == BASTION:
+        return []
     if any(hostvars[host].get(TOLD) for host in hostvars):
-        return NOBODY
+        return []
     options = RunOptions.of_this_run()
     if options.listing or (options.partial and not options.direct):
         # Who imports the playbook may have asked for another part of all that he has.
-        return NOBODY
+        return []
     raise AirgapError(
         "This run has looked at no host",
         wanted="at least one host of the playbook, and all of its steps",

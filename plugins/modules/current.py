@@ -41,6 +41,11 @@ root:
   returned: success
   type: str
   sample: /opt/conda-envs
+interpreter:
+  description: Path of the Python that the host has from this collection, empty where it has no runtime.
+  returned: success
+  type: str
+  sample: /opt/conda-envs/runtime/current/bin/python
 envs:
   description:
     - Names of the environments that have a link to a current release, 100 at most, with a question mark for each

@@ -83,6 +83,10 @@ counts:
   description: Number of hosts by verdict.
   returned: success
   type: dict
+writer:
+  description: The host of the play whose task wrote it. The same result is given to others that come to the same task.
+  returned: success
+  type: str
 wrong:
   description: For each host that is not right, a line with its name, its verdict and what is wrong.
   returned: success

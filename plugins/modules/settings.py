@@ -26,12 +26,12 @@ options:
     description: The playbook whose own settings on this host are wanted.
     type: str
     choices: [build, deploy, export, import, refresh, remove, repair, report, rollback, schedule, site, verify]
-  hosts:
+  whole_run:
     description:
-      - The workstations of the inventory. With them, the whole run of O(playbook) is looked at, before any host is,
-        with what was given by C(-e), the groups, and C(--limit).
-    type: list
-    elements: str
+      - Whether the whole run of O(playbook) is looked at, before any host is, with what was given by C(-e), the groups,
+        and C(--limit).
+    type: bool
+    default: false
 attributes:
   check_mode:
     support: full
@@ -52,7 +52,7 @@ EXAMPLES = r"""
 RETURN = r"""
 settings:
   description: The settings, by their names without the name of the role before it.
-  returned: success, without O(hosts)
+  returned: success, without O(whole_run)
   type: dict
   sample: {depot: /srv/depot, envs: [demo], root: /opt/conda-envs}
 """

@@ -8,18 +8,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.airgap.conda.plugins.plugin_utils import _bootstrap
 from ansible_collections.airgap.conda.plugins.plugin_utils._accept import accept, documented
-from ansible_collections.airgap.conda.plugins.plugin_utils._host_action import HostAction
+from ansible_collections.airgap.conda.plugins.plugin_utils._host_action import ROOT, HostAction
 from ansible_collections.airgap.conda.plugins.plugin_utils._paths import of_caller
+
+PYTHON = "ansible_python_interpreter"
+# Value of that variable with which a module runs with the Python that the host has from us.
+OURS = "that of this collection"
 
 
 class AnswerAction(HostAction):
-    """Controller side of a module whose work is all on the host."""
+    """Controller side of a module whose work is all on the host.
+
+    This is the one place that finds out which Python a host has from us.
+    """
 
     def work(self, task_vars: dict[str, Any] | None) -> dict[str, Any]:
         """Return what the module answered, as far as it is documented and within the bounds."""
         name = _name(self)
-        return accept(self.answer(task_vars), documented(name), name, host_of(task_vars))
+        return accept(self.answer(self._with_python(task_vars or {})), documented(name), name, host_of(task_vars))
+
+    def _with_python(self, task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Return the variables with the path of our Python in the place of ``OURS``; raises AirgapError."""
+        if task_vars.get(PYTHON) != OURS:
+            return task_vars
+        host, root = host_of(task_vars), str(self._task.args.get("root") or ROOT)
+        return {**task_vars, PYTHON: _bootstrap.require_runtime(self.look(root, host), host)["interpreter"]}
 
     def answer(self, task_vars: dict[str, Any] | None) -> Mapping[str, Any]:
         """Run the module; returns what came back."""

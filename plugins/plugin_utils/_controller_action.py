@@ -20,7 +20,10 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.errors import A
 
 
 class ControllerAction(ActionBase):
-    """Does ``step`` with the options that ``ARGUMENTS`` describes; a module of its name has the documentation."""
+    """Does ``step`` with the options that ``ARGUMENTS`` describes; a module of its name has the documentation.
+
+    ``known`` are the variables of the task.
+    """
 
     ARGUMENTS: Mapping[str, Any] = {}
     _requires_connection = False
@@ -28,6 +31,7 @@ class ControllerAction(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return what ``step`` returns, or a failure that says that it was on the controller."""
         super().run(tmp, task_vars)
+        self.known = task_vars or {}
         _result, options = self.validate_argument_spec(self.ARGUMENTS)
         try:
             with os_errors("A step of this task", Path.cwd()):

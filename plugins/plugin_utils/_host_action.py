@@ -17,6 +17,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.answer import MESSAGE, VALUE, clean
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.plugin_utils import _bootstrap
 from ansible_collections.airgap.conda.plugins.plugin_utils._contact import Heard, command, listen, new_mark
 from ansible_collections.airgap.conda.plugins.plugin_utils._stoppable import Stopped, stoppable
 
@@ -25,6 +26,8 @@ OURS = "airgap-tmp-"
 # Seconds that a host has to make such a folder.
 PLACE_LIMIT = 60
 NAME = r"[\w.-]+"
+# Default of the option root, as doc_fragments/store.py has it.
+ROOT = "/opt/conda-envs"
 # ``need`` is the room wanted, in KiB. What nothing was written to for a day is of a run that was killed.
 PLACES = """\
 home() { case $1 in /*) echo "$1" ;; *) echo "$HOME" ;; esac; }
@@ -99,6 +102,13 @@ class HostAction(ActionBase):
         if heard.status != 0:
             raise unheard(what, host, heard, limit)
         return heard
+
+    def look(self, root: str, host: str) -> dict[str, str]:
+        """Return what is on the host, and its runtime in the store at ``root``; see ``_bootstrap.parse_look``."""
+        script = _bootstrap.look_script(root)
+        heard = self.sh("look at the host", host, script, _bootstrap.LOOKED, _bootstrap.LOOK_LIMIT)
+        # What the controller knows is not asked back.
+        return {**_bootstrap.parse_look(heard), "root": root}
 
     # --- the temporary folder -------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.errors import A
 from ansible_collections.airgap.conda.plugins.module_utils._report.answer import host_report
 from ansible_collections.airgap.conda.plugins.module_utils._report.fleet import now
 from ansible_collections.airgap.conda.plugins.module_utils._report.host import OK, UNKNOWN
+from ansible_collections.airgap.conda.plugins.plugin_utils._notes import noted
 from ansible_collections.airgap.conda.plugins.plugin_utils._run_options import RunOptions
 
 Result = Mapping[str, Any]
@@ -95,7 +96,7 @@ def _outcome(
     if forged:
         return _forged(host, forged[0]), True
     steps = {name: _mapping(known.get(name)) for name in of.steps}
-    note = _mapping(known.get(of.note))
+    note = noted(known.get(of.note))
     lost = [name for name, step in steps.items() if step.get("unreachable")]
     if lost and of.decide:
         if lost[0] in HERE:
@@ -104,7 +105,7 @@ def _outcome(
         first = lost[0] == next(name for name in of.steps if name not in HERE)
         problem = "The host cannot be reached" if first else f"The host stopped answering during the {of.name}"
         return _unreachable(problem, steps[lost[0]], host, of.name), not first
-    failed = [step for step in (note, *steps.values()) if step.get("failed") or (step is note and note)]
+    failed = [step for step in (note, *steps.values()) if step.get("failed")]
     if failed and of.decide:
         # What the controller refuses for one host, by its settings or its depot, says nothing about the others.
         return _failure(failed[0], host, of.name, options), any(steps[name] for name in of.steps if name not in HERE)
@@ -121,27 +122,27 @@ def _mapping(value: Any) -> Result:
     return value if isinstance(value, Mapping) else {}
 
 
-def _well(result: Result) -> bool:
+def shows(result: Any) -> bool:
     """Tell whether a task ran and ended well: what it registered when it was skipped shows nothing."""
-    return bool(result) and not any(result.get(name) for name in ("failed", "unreachable", "skipped"))
+    return bool(_mapping(result)) and not any(result.get(name) for name in ("failed", "unreachable", "skipped"))
 
 
 def _deploy(at: Known) -> AirgapError | str:
     depot, runtime, look = (at.steps[name] for name in ("_deploy_depot", "_deploy_runtime", "_deploy_preflight"))
     release = at.steps["_deploy_release"]
-    if at.options.check and _well(runtime) and runtime.get("changed") and runtime.get("interpreter") == "":
+    if at.options.check and shows(runtime) and runtime.get("changed") and runtime.get("interpreter") == "":
         return ""  # the runtime would be installed, and nothing can be looked at without it
-    if not _well(look) or not isinstance(look.get("work"), bool) or not isinstance(look.get("steps"), list):
+    if not shows(look) or not isinstance(look.get("work"), bool) or not isinstance(look.get("steps"), list):
         return "it was not looked what is to be done"
     found = {str(step.get("env")): step.get("id") for step in map(_mapping, look["steps"])}
-    if not _well(depot) or not isinstance(depot.get("releases"), list):
+    if not shows(depot) or not isinstance(depot.get("releases"), list):
         return "it is not known which releases are wanted"
     wanted = {item["env"]: item["id"] for item in depot["releases"]}
     left = [env for env, name in wanted.items() if found.get(env) != name]
     if left or not look["work"]:
         return f"{left[0]} was not looked at" if left else ""
     current = release.get("current")
-    if not _well(release) or not isinstance(current, Mapping):
+    if not shows(release) or not isinstance(current, Mapping):
         return "the releases were not installed and switched"
     left = [env for env, name in wanted.items() if current.get(env) != name]
     return f"of {left[0]} it is not said that it is current" if left else ""
@@ -149,7 +150,7 @@ def _deploy(at: Known) -> AirgapError | str:
 
 def _verify(at: Known) -> AirgapError | str:
     found = at.steps["_verify_result"].get("envs")
-    if not _well(at.steps["_verify_result"]) or not isinstance(found, list) or not found:
+    if not shows(at.steps["_verify_result"]) or not isinstance(found, list) or not found:
         return "no current release was verified"
     verified = {str(item.get("env")) for item in map(_mapping, found) if item.get("release")}
     wanted = at.variables.get("verify_envs") or at.variables.get("deploy_envs") or []
@@ -160,19 +161,19 @@ def _verify(at: Known) -> AirgapError | str:
 
 def _rollback(at: Known) -> AirgapError | str:
     result = at.steps["_rollback_result"]
-    return "" if _well(result) and result.get("current") else "no older release is said to be current"
+    return "" if shows(result) and result.get("current") else "no older release is said to be current"
 
 
 def _remove(at: Known) -> AirgapError | str:
     result = at.steps["_remove_result"]
-    return "" if _well(result) and isinstance(result.get("removed"), list) else "nothing is said to be removed"
+    return "" if shows(result) and isinstance(result.get("removed"), list) else "nothing is said to be removed"
 
 
 def _repair(at: Known) -> AirgapError | str:
     first, last = at.steps["_repair_local"], at.steps["_repair_sent"]
-    if not _well(first) or not isinstance(first.get("steps"), list):
+    if not shows(first) or not isinstance(first.get("steps"), list):
         return "it was not looked what is damaged"
-    return "" if not first["steps"] or _well(last) else "what is damaged was not sent again"
+    return "" if not first["steps"] or shows(last) else "what is damaged was not sent again"
 
 
 def _report(at: Known) -> AirgapError | str:
@@ -202,7 +203,7 @@ def _reported(at: Known, verdicts: tuple[str, ...]) -> AirgapError | str:
 DEPLOY = Work(
     "deploy", ("_deploy_depot", "_deploy_runtime", "_deploy_preflight", "_deploy_fetch", "_deploy_release"), _deploy
 )
-VERIFY = Work("verify", ("_verify_runtime", "_verify_result"), _verify)
+VERIFY = Work("verify", ("_verify_result",), _verify)
 REPORT = ("_report_seen", "_report_verified", "_report_page")
 # What is to be shown for each playbook, one after another.
 WORKS = {
@@ -210,9 +211,9 @@ WORKS = {
     "site": (DEPLOY, VERIFY),
     "refresh": (DEPLOY, Work("refresh", REPORT, _fleet, decide=False)),
     "verify": (VERIFY,),
-    "rollback": (Work("rollback", ("_rollback_runtime", "_rollback_result"), _rollback),),
-    "remove": (Work("remove", ("_remove_runtime", "_remove_result"), _remove),),
-    "repair": (Work("repair", ("_repair_runtime", "_repair_local", "_repair_depot", "_repair_sent"), _repair),),
+    "rollback": (Work("rollback", ("_rollback_result",), _rollback),),
+    "remove": (Work("remove", ("_remove_result",), _remove),),
+    "repair": (Work("repair", ("_repair_local", "_repair_depot", "_repair_sent"), _repair),),
     "report": (Work("report", REPORT, _report, decide=False),),
 }
 

@@ -13,6 +13,8 @@ from typing import Any
 from ansible.inventory.manager import split_host_pattern
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.plugin_utils._answer_action import PYTHON
+from ansible_collections.airgap.conda.plugins.plugin_utils._places import PATTERNS
 from ansible_collections.airgap.conda.plugins.plugin_utils._setting_specs import (
     ENVS,
     NAMES,
@@ -27,10 +29,7 @@ from ansible_collections.airgap.conda.plugins.plugin_utils._setting_values impor
 PREFIXES = (*(f"{role}_" for role in NAMES), "airgap_", "refresh_", "remove_", "repair_", "rollback_")
 # How alike a name must be to one of ours to be a slip of the pen: one letter of twelve more, less, other or elsewhere.
 ALIKE = 0.9
-# The patterns of a playbook, with what they are when they are not given.
-PATTERNS = {"airgap_workstations": "workstations", "airgap_bastion": "localhost", "airgap_controller": "localhost"}
 LOCAL = ("localhost", "127.0.0.1", "::1")
-PYTHON = "ansible_python_interpreter"
 
 
 @dataclass(frozen=True)
@@ -155,6 +154,17 @@ def reach_fault(fleet: Collection[str], reached: Collection[str], limit: str) ->
     if not set(fleet) & set(reached):
         return [Fault("--limit", "some of the workstations", f"{limit}, which has none of them")]
     return []
+
+
+def limited(limit: str) -> AirgapError:
+    """Return what to say to a refresh of some hosts: the page and the depots are of all of them."""
+    return AirgapError(
+        "A refresh cannot be limited to some hosts",
+        wanted="all of them",
+        found=f"--limit {limit}",
+        where="the command line",
+        remedy="run airgap.conda.deploy for these hosts",
+    )
 
 
 def interpreter_fault(used: Any, own: Collection[str], root: str, extra: Mapping[str, Any]) -> list[Fault]:

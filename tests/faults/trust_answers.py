@@ -27,6 +27,7 @@ from ansible_collections.airgap.conda.plugins.plugin_utils import _links
 from ansible_collections.airgap.conda.plugins.plugin_utils._accept import accept, documented
 from ansible_collections.airgap.conda.plugins.plugin_utils._asked import asked
 from ansible_collections.airgap.conda.plugins.plugin_utils._contact import listen
+from ansible_collections.airgap.conda.plugins.plugin_utils._notes import note
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_release
 
 HOST, TIME = "ws-001", "2026-01-01T00:00:00Z"
@@ -69,7 +70,7 @@ def _module(forgery: Forgery, place: Path, made: Any) -> list[str]:
     faults = [f"{name} was taken in" for name in result.keys() - returns.keys() - OWN]
     if not result.get("failed") and forgery.kind in ("preflight", "repair"):
         faults += _asks(forgery, result, made)
-    wrong = outcomes([HOST], {HOST: {"_deploy_failure": result}})["wrong"]
+    wrong = outcomes([HOST], {HOST: {"_deploy_failure": note(result)}})["wrong"]
     outcome = wrong.get(HOST) if isinstance(wrong, dict) and result.get("failed") else None
     current = {"runtime": made[0].manifest.id, "demo": made[1].manifest.id}
     links = [{"env": env, "release": release, "since": 1} for env, release in current.items()]

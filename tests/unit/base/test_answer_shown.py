@@ -15,7 +15,6 @@ from ansible_collections.airgap.conda.plugins.filter.build_summary import build_
 from ansible_collections.airgap.conda.plugins.filter.outcomes import outcomes
 from ansible_collections.airgap.conda.plugins.filter.readable import readable
 from ansible_collections.airgap.conda.plugins.filter.setting import setting
-from ansible_collections.airgap.conda.plugins.filter.short import short
 from ansible_collections.airgap.conda.plugins.module_utils._base.answer import MESSAGE, NAMED, VALUE
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
@@ -25,6 +24,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._report.files import 
 from ansible_collections.airgap.conda.plugins.module_utils._report.host import UNKNOWN, HostReport
 from ansible_collections.airgap.conda.plugins.plugin_utils import _bootstrap, _links
 from ansible_collections.airgap.conda.plugins.plugin_utils._contact import Heard, listen
+from ansible_collections.airgap.conda.plugins.plugin_utils._notes import short
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_release
 
 TIME = "2026-11-23T12:00:00Z"

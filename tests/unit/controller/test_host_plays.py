@@ -46,12 +46,30 @@ def test_a_host_without_a_deploy_gets_a_message_of_ours(host: Host, playbook: st
     assert not host.store.root.exists()
 
 
+def test_one_place_says_which_python_a_host_has_from_us(host: Host) -> None:
+    checkout = Path(__file__).parents[3]
+    files = [path for folder in ("playbooks", "roles") for path in (checkout / folder).rglob("*.yml")]
+    texts = [(path.relative_to(checkout).parts[1], path.read_text(encoding="utf-8")) for path in files]
+    assert {name for name, text in texts if "airgap.conda.runtime:" in text} == {"deploy", "runtime"}  # they bring it
+    assert not [name for name, text in texts if "current/bin" in text]
+    # A task of a site's own may ask for it as well.
+    host.bring(1, env="runtime", tree=RUNTIME)
+    host.bring(1)
+    ours = {"vars": {"ansible_python_interpreter": "that of this collection"}}
+    look = {"airgap.conda.verify": {"root": str(host.store.root), "envs": ["demo"]}, "register": "x", **ours}
+    shown = {"ansible.builtin.debug": {"msg": "has {{ x.envs[0].release }}"}}
+    assert f"has {release_id(1)}" in host.play([look, shown]).output
+    there = {"airgap.conda.current": {"root": str(host.store.root)}, "register": "x"}
+    shown = {"ansible.builtin.debug": {"msg": "has {{ x.interpreter }}"}}
+    assert f'has {host.store.root}/runtime/current/bin/python"' in host.play([there, shown]).output
+
+
 def test_a_rollback_by_playbook(host: Host) -> None:
     host.bring(1, env="runtime", tree=RUNTIME)
     host.bring(1)
     host.bring(2)
     done = host.play("airgap.conda.rollback", "--check", "--diff", rollback_env="demo")
-    assert (done.count("changed"), done.count("ok")) == (1, 5)
+    assert (done.count("changed"), done.count("ok")) == (1, 4)
     assert f"-demo {release_id(2)}\n+demo {release_id(1)}\n" in done.output
     assert host.store.current("demo") == release_id(2)
     assert host.play("airgap.conda.rollback", rollback_env="demo").count("changed") == 1

@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from ansible_collections.airgap.conda.plugins.action import report
-from ansible_collections.airgap.conda.plugins.filter.told import NOBODY, told
+from ansible_collections.airgap.conda.plugins.filter.told import told
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.tests.unit.conftest import COLLECTIONS
 from ansible_collections.airgap.conda.tests.unit.tiny_host import PLAYBOOK, RUNTIME, Done, Host
@@ -159,21 +159,28 @@ def test_what_editors_and_checks_ask_for(site: Site, option: str) -> None:
 
 
 def test_a_run_that_said_something_of_a_host_has_looked() -> None:
-    assert told({"localhost": {}, "ws1": {"_airgap_outcome": {"changed": False}}}) == NOBODY
+    assert told({"localhost": {}, "ws1": {"_airgap_outcome": {"changed": False}}}) == []
+    assert told({"localhost": {"_refresh_plan": {"side": "bastion"}}}, "refresh") == []
     unsaid: list[dict[str, Any]] = [{}, {"_airgap_outcome": {}}]
     for known in unsaid:
         with pytest.raises(AirgapError, match="This run has looked at no host"):
             told({"ws1": known})
+    for side, work in (("controller", "refresh"), ("bastion", "deploy")):
+        with pytest.raises(AirgapError, match="This run has looked at no host"):
+            told({"localhost": {"_refresh_plan": {"side": side}}}, work)
 
 
 def test_two_hosts_do_not_write_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ansible.constants.DEFAULT_LOCAL_TMP", str(tmp_path))
     action = report.ActionModule.__new__(report.ActionModule)
     options: dict[str, Any] = {"hosts": ["ws1"], "seen": [{}], "verified": [{}], "failures": {}, "time": None}
-    for task, path, written in (("1", "a", True), ("1", "a", False), ("1", "b", True), ("2", "a", True)):
-        action.__dict__["_task"] = SimpleNamespace(_uuid=task, check_mode=False)
+    # Whoever comes second has the same result, so that it does not matter whose is registered last.
+    for host, task, path, writer in (("a", 1, "x", "a"), ("b", 1, "x", "a"), ("b", 1, "y", "b"), ("b", 2, "x", "b")):
+        action.__dict__["_task"] = SimpleNamespace(_uuid=str(task), check_mode=False)
+        action.known = {"inventory_hostname": host}
         result = action.step({**options, "path": str(tmp_path / path)})
-        assert ("page" in result, result.get("skipped", False)) == (written, not written)
+        assert (result["writer"], result["page"]) == (writer, str(tmp_path / path / "index.html"))
+        assert result["changed"] == (host == writer and (task, path) != (2, "x"))
 
 
 def test_a_failure_on_the_controller_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,7 +189,7 @@ def test_a_failure_on_the_controller_says_so(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(
         action, "validate_argument_spec", lambda _spec: (None, {"path": "/proc/no/such", "time": "now"})
     )
-    monkeypatch.setattr(action, "_first", lambda _path: True)
+    action.__dict__["_task"] = SimpleNamespace(_uuid="1", check_mode=False)
     result = action.run()
     assert result["failed"]
     assert result["where"].endswith(" on the controller")

@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.airgap.conda.plugins.filter.outcomes import FilterModule
 from ansible_collections.airgap.conda.plugins.filter.outcomes import outcomes as by_filter
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.plugin_utils._notes import note
 from ansible_collections.airgap.conda.plugins.plugin_utils._outcomes import WORKS, outcomes
 from ansible_collections.airgap.conda.plugins.plugin_utils._run_options import RunOptions
 
@@ -37,10 +38,10 @@ DONE = {
 DEPLOY: dict[str, dict[str, Any]] = {
     "right": DONE,
     "nothing-to-do": NO_WORK,
-    "failed": {**DONE, "_deploy_failure": {"failed": True, **ERROR.as_result()}},
-    "broken": {"_deploy_runtime": BAD, "_deploy_failure": BAD},
+    "failed": {**DONE, "_deploy_failure": note({"failed": True, **ERROR.as_result()})},
+    "broken": {"_deploy_runtime": BAD, "_deploy_failure": note(BAD)},
     "not-noted": {**DONE, "_deploy_release": BAD},
-    "refused": {"_deploy_depot": BAD, "_deploy_failure": BAD},
+    "refused": {"_deploy_depot": BAD, "_deploy_failure": note(BAD)},
     "off": {"_deploy_runtime": LOST},
     "lost": {**DONE, "_deploy_preflight": LOST},
     "lost-at-last": {**DONE, "_deploy_release": LOST},
@@ -160,18 +161,18 @@ def test_only_what_is_known_is_said() -> None:
     [
         ("verify", {"_verify_result": {"envs": [VERIFIED]}, "deploy_envs": ["demo"]}, ""),
         ("verify", {"_verify_result": {"envs": []}}, "no current release was verified"),
-        ("verify", {"_verify_result": SKIPPED, "_verify_runtime": RUNTIME}, "no current release was verified"),
+        ("verify", {"_verify_result": SKIPPED}, "no current release was verified"),
         ("verify", {"_verify_result": {"envs": [VERIFIED]}, "deploy_envs": ["demo", "x"]}, "x was not verified"),
         ("verify", {"_verify_result": {"envs": [VERIFIED]}, "deploy_envs": ["x"], "verify_envs": ["demo"]}, ""),
         ("rollback", {"_rollback_result": {"current": "1-1c0ffee5"}}, ""),
         ("rollback", {"_rollback_result": {"current": "", "before": ""}}, "no older release"),
         ("rollback", {"_rollback_result": {**SKIPPED, "current": "1-1c0ffee5"}}, "no older release"),
         ("remove", {"_remove_result": {"removed": []}}, ""),
-        ("remove", {"_remove_runtime": RUNTIME}, "nothing is said to be removed"),
+        ("remove", {"_remove_result": SKIPPED}, "nothing is said to be removed"),
         ("repair", {"_repair_local": {"steps": []}}, ""),
         ("repair", {"_repair_local": {"steps": [{}]}, "_repair_sent": {"steps": []}}, ""),
         ("repair", {"_repair_local": {"steps": [{}]}, "_repair_sent": SKIPPED}, "not sent again"),
-        ("repair", {"_repair_runtime": RUNTIME}, "it was not looked"),
+        ("repair", {"_repair_local": SKIPPED}, "it was not looked"),
         ("report", REPORTED, ""),
         ("report", {**REPORTED, "_report_page": SKIPPED}, "the page was not written"),
         ("report", {**REPORTED, "_report_page": BAD}, "A step of the report failed: a traceback"),

@@ -155,6 +155,13 @@ def test_one_default_of_the_root() -> None:
         assert places[role][f"{role}_root"] == f"{{{{ deploy_root | default('{default}') }}}}"
 
 
+def test_one_default_of_the_way_to_look_at_a_gpu() -> None:
+    for role in NAMES:
+        for name, option in role_options(role).items():
+            if name.endswith("_gpu_probe") and role != "deploy":
+                assert option["default"] == "{{ deploy_gpu_probe | default({}) }}", name
+
+
 def test_the_module_documents_each_role_and_playbook() -> None:
     options = documented("settings", "DOCUMENTATION")["options"]
     assert options["role"]["choices"] == list(NAMES)
@@ -236,17 +243,22 @@ def test_what_all_hosts_did_is_not_worked_out_for_each_of_them() -> None:
         worked_out.append(value)
         return value
 
-    known = {"report_path": "/r", "report_root": "/opt/conda-envs", "report_failures": "{{ of all hosts }}"}
+    known: dict[str, Any] = {
+        "report_path": "/r",
+        "report_root": "/opt/conda-envs",
+        "report_failures": "{{ of all hosts }}",
+    }
+    known["report_gpu_probe"] = {}
     action.__dict__.update(
         known={"inventory_hostname": "ws1", "hostvars": {"ws1": {}}, **known},
         extra={},
-        _task=SimpleNamespace(vars={}),
+        _task=SimpleNamespace(get_vars=dict),
         _connection=SimpleNamespace(transport="local"),
         _templar=SimpleNamespace(template=template, is_template=lambda value: "{{" in str(value)),
     )
     found = action._of_host("report_", role_options("report"))["settings"]  # noqa: SLF001 - run() wants a play
     assert found["path"] == "/r"
-    assert worked_out == ["/r", "/opt/conda-envs"]
+    assert worked_out == ["/r", "/opt/conda-envs", {}]
 
 
 def test_a_run_without_hosts_is_refused() -> None:
@@ -282,6 +294,17 @@ def test_a_string_of_environments_and_a_relative_root_in_a_play(host: Host) -> N
     refused = host.play(play, verify_root="opt", verify_envs={"demo": 1}, verify_gpu_probe={})
     assert refused.returncode != 0
     assert "Found: verify_envs: {'demo': 1}; verify_root: 'opt'. Where: -e and the variables of ws1" in refused.output
+
+
+@pytest.mark.parametrize("role", ["verify", "report"])
+def test_a_site_sets_the_root_and_the_look_at_a_gpu_once(host: Host, role: str) -> None:
+    look: dict[str, Any] = {"airgap.conda.settings": {"role": role}, "register": "x"}
+    defaults = {"ansible.builtin.include_vars": {"file": str(ROLES / role / "defaults/main.yml")}}
+    shown = {"ansible.builtin.debug": {"msg": "{{ x.settings.gpu_probe.deadline }} in {{ x.settings.root }}"}}
+    done = host.play([defaults, look, shown], deploy_gpu_probe={"deadline": 7}, report_path="/r")
+    assert f'7 in {host.store.root}"' in done.output
+    done = host.play([defaults, look, shown], report_path="/r", **{f"{role}_gpu_probe": {"deadline": 8}})
+    assert f'8 in {host.store.root}"' in done.output
 
 
 def test_a_rollback_believes_neither_the_sites_env_nor_another_python(host: Host) -> None:

@@ -1,0 +1,56 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Which hosts a play is for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.plugins.lookup import LookupBase
+
+from ansible_collections.airgap.conda.plugins.plugin_utils._places import Places
+
+DOCUMENTATION = r"""
+name: hosts
+short_description: Tell which hosts a play of this collection is for
+version_added: 0.1.0
+description:
+  - Gives the pattern of a place, for C(hosts) of a play. It is what C(airgap_bastion), C(airgap_controller) or
+    C(airgap_workstations) says by C(-e), else V(localhost) for the first two and V(workstations) for the last.
+  - In a refresh, a place that is not on the side of O(refresh_side) has no pattern, and Ansible skips the play.
+author: airgap.conda contributors (@airgap-conda)
+options:
+  _terms:
+    description: The place. V(scheduled) is the bastion or the controller, as C(schedule_side) says.
+    type: str
+    choices: [bastion, controller, workstations, scheduled]
+    required: true
+  work:
+    description: What the play is a part of. Only V(refresh) makes a difference.
+    type: str
+    default: ""
+  refresh_side:
+    description: The side of a refresh, as the variable of this name says.
+    type: str
+"""
+
+EXAMPLES = r"""
+- name: Work on the workstations
+  hosts: "{{ query('airgap.conda.hosts', 'workstations') }}"
+"""
+
+RETURN = r"""
+_list:
+  description: One pattern, or none.
+  type: list
+  elements: str
+"""
+
+
+class LookupModule(LookupBase):
+    """What Ansible loads."""
+
+    def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
+        """Return the pattern as RETURN says."""
+        return Places(variables or {}, self._templar.template).patterns(terms[0], kwargs.get("work", ""))
