@@ -4,15 +4,15 @@
 #
 # machine.sh WORK MACHINE NETWORK DRIVE COMMAND: run a command on one of two machines that share nothing but a drive.
 # MACHINE, bastion or controller, has its own /srv, /media and home below WORK and none of the caller's settings. NETWORK
-# is yes or no. DRIVE is what is mounted at /media/usb: an image, "image,ro", or tmpfs:SIZE. Every mount lives in a
-# namespace of this process: when it ends, however it ends, mounts and loop devices are gone.
+# is yes or no. DRIVE is mounted at /media/usb: an image, "image,ro", or tmpfs:SIZE. Every mount is in a namespace of this
+# process, so mounts and loop devices always disappear with it.
 
 set -euo pipefail
 
 if [[ ${1:-} != --inside ]]; then
   network=--net
   if [[ $3 == yes ]]; then network=; fi
-  # shellcheck disable=SC2086 # no option or one
+  # shellcheck disable=SC2086 # zero or one option
   exec unshare --mount $network "${BASH_SOURCE[0]}" --inside "$@"
 fi
 
@@ -29,7 +29,7 @@ esac
 
 settings=("HOME=$work/$machine/home" "PATH=$PATH" LANG=C.UTF-8 NO_COLOR=1 ANSIBLE_SSH_ARGS=-oControlMaster=no)
 if [[ $machine == bastion ]]; then
-  # Here the collection is the checkout; the controller gets what the drive brought.
+  # The bastion uses the checkout as its collection; the controller uses the one from the drive.
   settings+=("ANSIBLE_COLLECTIONS_PATH=$ANSIBLE_COLLECTIONS_PATH")
   for name in $(compgen -e); do
     case $name in PIP_* | *_proxy | *_PROXY | SSL_*) settings+=("$name=${!name}") ;; esac

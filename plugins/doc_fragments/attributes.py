@@ -1,7 +1,7 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What every module says of itself; each says how far it holds (``support``), and tests show it."""
+"""Attributes that every module documents; each module states its level of support, and tests prove it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 attributes:
   check_mode:
-    description: In check mode the task changes nothing, and returns whether it would change something.
+    description: In check mode, the task changes nothing, and returns whether it would change something.
   diff_mode:
-    description: In diff mode the task shows what it changes.
+    description: In diff mode, the task shows its changes.
   idempotent:
-    description: A second run with the same options changes nothing and says so, if nothing else has changed meanwhile.
+    description: A second run with the same options changes nothing and reports no change.
 """

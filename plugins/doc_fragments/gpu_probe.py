@@ -1,7 +1,7 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The option of every module that looks at GPUs on the way; ``_gpu.PROBE_SPEC`` is its other half."""
+"""The option of every module that also checks GPUs; ``_gpu.PROBE_SPEC`` is the matching argument spec."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   gpu_probe:
-    description: How the GPU is looked at, for releases that want one. See M(airgap.conda.gpu).
+    description: How to check the GPU, for releases that require one. See M(airgap.conda.gpu).
     type: dict
     default: {}
     suboptions:
       deadline:
-        description: Seconds for each probe.
+        description: Timeout of each probe in seconds.
         type: float
         default: 60.0
       nvidia_smi:
@@ -25,7 +25,7 @@ options:
         type: str
         default: nvidia-smi
       proc:
-        description: Where the kernel's proc file system is mounted.
+        description: Mount point of the kernel's proc file system.
         type: path
         default: /proc
 """

@@ -1,7 +1,7 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The options of both ways over a drive; ``_media.SPEC`` is their other half."""
+"""The options of export and import; ``_media.SPEC`` is the matching argument spec."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   depot:
-    description: Folder of the depot. An import makes it if it is not there.
+    description: Folder of the depot. An import creates it if it is missing.
     type: path
     required: true
   drive:
-    description: Folder at which the drive is mounted. Anything that can be mounted will do.
+    description: Mount point of the drive. Any file system is accepted.
     type: path
     required: true
   folder:
-    description: Folder on the drive for the releases, a path relative to O(drive). The top of the drive when empty.
+    description: Folder on the drive for the releases, relative to O(drive). Empty for the top of the drive.
     type: str
     default: depot
   envs:
-    description: Environments to copy. All that are there when empty.
+    description: Environments to copy. An empty list means all.
     type: list
     elements: str
     default: []
   releases:
     description:
-      - For an environment, by its name, the id of a release, a list of ids, or how many of the newest.
-      - The newest one where none is given.
+      - For each environment, by name, the id of a release, a list of ids, or the number of newest releases.
+      - The default is the newest one.
     type: dict
     default: {}
   require_mount:
     description:
-      - Whether O(drive) must be a mount point, so that a drive that is not there does not fill the disk below it.
+      - Whether O(drive) must be a mount point, so that the export cannot fill the disk below a missing drive.
       - Set it to V(false) for a folder of a network share.
     type: bool
     default: true

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: current
-short_description: Tell which releases are current on a host that may have no Python
+short_description: Return the current releases of a host that may have no Python
 version_added: 0.1.0
 description:
-  - Reads the links of the store with nothing but a shell, whatever the login shell of the user is, and whatever that
-    prints.
-  - The role P(airgap.conda.report#role) asks this first, since the runtime of a host may be what is wrong with it.
+  - Reads the links of the store with shell commands only, whatever the user's login shell is, and whatever it prints.
+  - The role P(airgap.conda.report#role) starts with this module, because the runtime of a host may be broken.
 author: airgap.conda contributors (@airgap-conda)
 extends_documentation_fragment: [airgap.conda.attributes, airgap.conda.store]
 attributes:
@@ -22,7 +21,7 @@ attributes:
     support: N/A
   idempotent:
     support: N/A
-    details: It only reads.
+    details: It never changes anything.
 """
 
 EXAMPLES = r"""
@@ -37,7 +36,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 root:
-  description: Root of the store, as it was given.
+  description: Root of the store, as given.
   returned: success
   type: str
   sample: /opt/conda-envs
@@ -48,14 +47,14 @@ interpreter:
   sample: /opt/conda-envs/runtime/current/bin/python
 envs:
   description:
-    - Names of the environments that have a link to a current release, 100 at most, with a question mark for each
-      character that no name has.
+    - Names of the environments that have a link to a current release, 100 at most. A question mark replaces each
+      character that is invalid in a name.
   returned: success
   type: list
   elements: str
   sample: [demo, runtime]
 links:
-  description: The links to releases. C(since) is when the link was made, in seconds since 1970.
+  description: The links to releases. C(since) is the time when the link was created, in seconds since 1970.
   returned: success
   type: list
   elements: dict
@@ -68,6 +67,6 @@ links:
       description: Id of its current release.
       type: str
     since:
-      description: When the link was made, in seconds since 1970.
+      description: Time when the link was created, in seconds since 1970.
       type: int
 """

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: depot_info
-short_description: Verify releases in a depot and tell what a host needs to know of them
+short_description: Verify releases in a depot and return what hosts need to know about them
 version_added: 0.1.0
 description:
-  - Verifies the signature of each release and the hash of each of its files. Runs on the controller, and reads only.
-  - Hosts that want the same release from the same depot with the same trusted keys share one verification in a run.
-    Each host has its own answer, so the task needs no C(run_once).
+  - Verifies the signature of each release and the hash of each of its files. Runs on the controller, and changes
+    nothing.
+  - Hosts that want the same release from the same depot with the same trusted keys share one verification per run.
+    Each host gets its own result, so the task needs no C(run_once).
 requirements:
   - ssh-keygen of OpenSSH 8.1 or newer
 author: airgap.conda contributors (@airgap-conda)
@@ -20,7 +21,8 @@ extends_documentation_fragment: [airgap.conda.attributes]
 options:
   depot:
     description:
-      - Folder of the depot on the controller. A relative path is one from where C(ansible-playbook) was called.
+      - Folder of the depot on the controller. A relative path starts in the folder in which C(ansible-playbook) was
+        called.
     type: path
     required: true
   envs:
@@ -29,13 +31,13 @@ options:
     elements: str
     required: true
   releases:
-    description: Release to use for an environment, by name of the environment. The newest one where none is given.
+    description: Release to use for an environment, by name of the environment. The default is the newest one.
     type: dict
     default: {}
   allowed_signers:
     description:
-      - File of trusted keys on the controller, in the format that C(ssh-keygen) calls allowed signers.
-      - A relative path is one from where C(ansible-playbook) was called.
+      - File of trusted keys on the controller, in the allowed signers format of C(ssh-keygen).
+      - A relative path starts in the folder in which C(ansible-playbook) was called.
     type: path
     required: true
 attributes:
@@ -45,7 +47,7 @@ attributes:
     support: N/A
   idempotent:
     support: N/A
-    details: It only reads.
+    details: It never changes anything.
 """
 
 EXAMPLES = r"""
@@ -59,7 +61,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 releases:
-  description: What M(airgap.conda.preflight), M(airgap.conda.fetch) and M(airgap.conda.release) need of each release.
+  description: What M(airgap.conda.preflight), M(airgap.conda.fetch) and M(airgap.conda.release) need about each
+    release.
   returned: success
   type: list
   elements: dict
@@ -77,7 +80,7 @@ releases:
       type: str
       returned: success
     signer:
-      description: Who signed it.
+      description: Principal of the key that signed it.
       type: str
       returned: success
     manifest_sha256:
@@ -85,7 +88,7 @@ releases:
       type: str
       returned: success
     signature_sha256:
-      description: Hash of the signature by which it was verified.
+      description: Hash of the verified signature.
       type: str
       returned: success
 """

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: doctor
-short_description: Tell what will break when a conda environment is packed
+short_description: Find what will break when a conda environment is packed
 version_added: 0.1.0
 author:
   - airgap.conda contributors (@airgap-conda)
 description:
-  - Looks at an environment and the spec it was made from, and finds what makes packing fail or the environment break
-    on another machine. Among it are files of conda packages that pip replaced, packages that came twice, editable
-    installs, channels that do not go together and paths that cannot be rewritten.
-  - Every activation script is sourced once, in bash and in sh. What it writes lands elsewhere.
-  - Errors fail the task, all of them in one message, each with the line of C(environment.yml) to change. Warnings are
-    shown and returned.
-  - Any environment will do, no matter which program made it. It stays as it is.
+  - Inspects an environment and its spec, and finds problems that make packing fail or break the environment on another
+    machine. Examples are files of conda packages that pip replaced, duplicate packages, editable installs, incompatible
+    channels and paths that cannot be rewritten.
+  - Sources every activation script once, in bash and in sh, and redirects the files that it writes.
+  - Errors fail the task with one message that lists all of them, each with the line of C(environment.yml) to change.
+    Warnings are shown and returned.
+  - Works with any environment, no matter which program created it, and does not change it.
 extends_documentation_fragment: [airgap.conda.attributes]
 attributes:
   check_mode:
@@ -28,7 +28,7 @@ attributes:
     support: N/A
   idempotent:
     support: N/A
-    details: It only reads.
+    details: It never changes anything.
 requirements:
   - python >= 3.9
   - packaging
@@ -39,22 +39,22 @@ options:
     type: path
     required: true
   spec:
-    description: Directory with the C(environment.yml), and the C(release.yml) if there is one, that it was made from.
+    description: Directory with the C(environment.yml) of the environment, and an optional C(release.yml).
     type: path
     required: true
   dest_prefix:
     description:
-      - Absolute path of the environment on the hosts. Without it, whether that path fits into binary files is not
-        looked at.
+      - Absolute path of the environment on the hosts. Without it, the module does not check whether that path fits into
+        binary files.
     type: path
   work:
     description:
-      - Folder in which this and other environments are built. No path below it but that of O(prefix) may stand in a
-        file. Without it, the folder that O(prefix) is in.
+      - Folder in which this and other environments are built. Files may contain no path below it except O(prefix). The
+        default is the parent of O(prefix).
     type: path
   allow:
     description:
-      - Findings to let pass, in addition to those under C(allow) in the spec's C(release.yml). Each key is the name of
+      - Findings to allow, in addition to those under C(allow) in the spec's C(release.yml). Each key is the name of
         a finding, each value the reason, which is kept with the release.
     type: dict
     default: {}
@@ -80,13 +80,13 @@ EXAMPLES = r"""
 
 RETURN = r"""
 findings:
-  description: Everything that was found, errors first. Also returned when the module fails because of them.
+  description: All findings, errors first. Also returned if the module fails because of them.
   type: list
   elements: dict
   returned: when the environment could be read
   contains:
     name:
-      description: Name of the finding, as O(allow) takes it.
+      description: Name of the finding, as in O(allow).
       type: str
     level:
       description: V(error) or V(warning).
@@ -112,7 +112,7 @@ findings:
           description: Name of the channel, V(pypi) for pip.
           type: str
     allowed:
-      description: The reason given for letting it pass, empty without one.
+      description: The reason for allowing it, empty if there is none.
       type: str
   sample:
     - name: defaults-terms

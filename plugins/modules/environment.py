@@ -8,43 +8,41 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: environment
-short_description: Make a conda environment from a spec
+short_description: Create a conda environment from a spec
 version_added: 0.1.0
 author:
   - airgap.conda contributors (@airgap-conda)
 description:
-  - Solves and installs the conda packages of a spec, runs its C(pip) section with the environment's own pip, does the
-    C(copies), writes the activation variables and compiles what has no byte code yet.
-  - Nothing else has to be installed on the bastion, no conda either. Solver and installer are those of py-rattler,
-    unless O(backend) names a program that the bastion has.
-  - With a C(conda.lock) beside the spec, and a C(pip.lock) for its C(pip) section, the environment is made of what
-    these name, without solving. The folder of a release in a depot has both. A lock that does not satisfy the spec is
+  - Solves and installs the conda packages of a spec, runs its C(pip) section with the environment's own pip, makes the
+    C(copies), writes the activation variables and compiles missing byte code.
+  - The bastion needs no other programs, not even conda. Solver and installer are those of py-rattler, unless O(backend)
+    names a program of the bastion.
+  - With a C(conda.lock) next to the spec, and a C(pip.lock) for its C(pip) section, it installs exactly what these
+    name, without solving. The folder of a release in a depot has both. A lock that does not satisfy the spec is
     refused.
-  - Scripts that conda packages want run after the install (C(bin/.NAME-post-link.sh)) are run, whatever the O(backend),
-    when C(link_scripts) in C(release.yml) is V(run). Otherwise nothing of what they make stays, and
-    M(airgap.conda.doctor) names them.
-  - What the hosts have (glibc, CUDA driver, CPU) comes from the C(target) in the spec's C(release.yml), never from the
-    bastion. A bastion without GPU builds environments for hosts with one.
-  - When anything fails, the environment that was there before is put back, and without one nothing stays.
-  - A run that was interrupted is put right by the next one.
-  - Passwords and tokens of channels do not belong into the parameters, which are shown in logs. A URL with one is
-    refused. They come from O(credentials), from a C(.netrc), or from the configuration of the program that O(backend)
-    names.
+  - If C(link_scripts) in C(release.yml) is V(run), post-link scripts of conda packages (C(bin/.NAME-post-link.sh)) run
+    with every O(backend). Otherwise their files are removed, and M(airgap.conda.doctor) names them.
+  - The C(target) in the spec's C(release.yml) describes the hosts (glibc, CUDA driver, CPU); the bastion does not
+    matter. A bastion without GPU builds environments for hosts with one.
+  - If anything fails, the previous environment is restored; without one, nothing is left behind.
+  - The next run recovers an interrupted one.
+  - Do not put passwords and tokens of channels into parameters, because logs show these. A URL with one is refused. Use
+    O(credentials), a C(.netrc), or the configuration of the program that O(backend) names.
 extends_documentation_fragment: [airgap.conda.attributes]
 attributes:
   check_mode:
     support: full
     details: >-
-      Solves. Writes nothing but the cache. A spec with a C(pip) section gets its conda packages linked into the cache
-      for a moment, so that their pip can tell what it would install.
+      Solves, and writes only to the cache. For a spec with a C(pip) section, it temporarily links the conda packages
+      into the cache, so that their pip can report what it would install.
   diff_mode:
     support: full
     details: >-
-      One line for each package that comes, goes or changes, with its version, and with its size where the channel
-      tells it.
+      One line for each package that is added, removed or changed, with its version, and with its size if the channel
+      provides it.
   idempotent:
     support: full
-    details: A prefix that was made from this spec is only looked at, without network.
+    details: If the prefix was created from this spec, it is only checked, without network.
 requirements:
   - python >= 3.9
   - py-rattler
@@ -53,71 +51,70 @@ requirements:
 options:
   prefix:
     description:
-      - Directory of the environment, absent, empty, or made by this module before. Its parents are made.
-      - Its lock is a file in the folder C(.locks) beside it.
+      - Directory of the environment, absent, empty, or created by this module. Its parents are created.
+      - Its lock is a file in the folder C(.locks) next to it.
     type: path
     required: true
   spec:
     description:
-      - Directory with the C(environment.yml), and the C(release.yml) if there is one. Its name is the environment's.
+      - Directory with the C(environment.yml) and an optional C(release.yml). Its name is the environment's.
     type: path
     required: true
   channels:
     description:
       - Channels to use instead of those in the spec, in order of priority. Names, URLs or absolute paths.
-      - A package that the spec pins with C(channel::package) then comes from the one whose address ends in that
-        channel.
+      - A package that the spec pins with C(channel::package) then comes from the one whose URL ends in that channel.
     type: list
     elements: str
   channel_alias:
     description:
-      - Where channels given by name are, such as the address of a mirror of all of them.
-      - Without it, V(https://conda.anaconda.org) for rattler, and what its own configuration says for another
+      - Base URL of channels given by name, such as a mirror of all of them.
+      - The default is V(https://conda.anaconda.org) for rattler, and the program's own configuration for another
         O(backend).
     type: str
   channel_priority:
     description:
-      - With V(strict) a package comes from the first channel that has it; with V(disabled) the newest version of all
-        channels is taken.
+      - With V(strict), a package comes from the first channel that has it; with V(disabled), from the channel with the
+        newest version.
     type: str
     choices: [strict, disabled]
     default: strict
   backend:
     description:
-      - What solves and installs. V(conda), V(mamba) and V(micromamba) are run by their command line with the
-        configuration that they have on the bastion (C(.condarc), mirrors, tokens). V(auto) is the first of micromamba,
-        mamba and conda that is on PATH, else V(rattler).
-      - conda has to be 24.9 or newer, mamba and micromamba 2.1 or newer.
-      - Another backend makes nothing anew that is there.
+      - The program that solves and installs. V(conda), V(mamba) and V(micromamba) run with their configuration on the
+        bastion (C(.condarc), mirrors, tokens). V(auto) selects the first of micromamba, mamba and conda on PATH,
+        otherwise V(rattler).
+      - Requires conda 24.9 or newer, mamba and micromamba 2.1 or newer.
+      - A change of the backend does not rebuild an existing environment.
     type: str
     choices: [rattler, conda, mamba, micromamba, auto]
     default: rattler
   executable:
-    description: Path of the program that O(backend) names, when it is not on PATH.
+    description: Path of the program that O(backend) names, if it is not on PATH.
     type: path
   timeout:
-    description: Seconds that one call of the program may take. After that it is killed.
+    description: Timeout of one call of the program in seconds.
     type: int
     default: 3600
   credentials:
     description:
-      - File on the bastion with users, passwords and tokens of channels, for the O(backend) V(rattler). It is JSON, a
-        host (V(*.example.org) for several) and what it wants, in the format of C(pixi auth login).
-      - A value C(${NAME}) is taken from the environment of the module.
-      - Nobody but its owner may be able to read it.
-      - Without it, rattler looks into the file that the variable E(RATTLER_AUTH_FILE) names,
-        C(~/.rattler/credentials.json) and C(.netrc) (E(NETRC)).
+      - File on the bastion with users, passwords and tokens of channels, for the O(backend) V(rattler). A JSON object
+        with hosts (V(*.example.org) for several) and their credentials, in the format of C(pixi auth login).
+      - A value C(${NAME}) is an environment variable of the module.
+      - Only its owner may be able to read it.
+      - Without it, rattler reads the file in E(RATTLER_AUTH_FILE), C(~/.rattler/credentials.json) and C(.netrc)
+        (E(NETRC)).
     type: path
   target:
     description:
-      - Keys of C(target) in C(release.yml) that are to be others here.
+      - Keys that override those of C(target) in C(release.yml).
     type: dict
     suboptions:
       platform:
         description: Conda's name of the platform, such as V(linux-64).
         type: str
       glibc:
-        description: Oldest glibc among the hosts. Without it in either place the bastion's own is taken.
+        description: Oldest glibc among the hosts. If it is in neither place, the default is the bastion's own.
         type: str
       cuda:
         description: Newest CUDA that the driver of every host supports.
@@ -130,28 +127,27 @@ options:
         type: str
   cache:
     description:
-      - Directory for downloaded packages and the channels' indexes. On the file system of O(prefix), files are linked
-        and take no space twice.
+      - Directory for downloaded packages and indexes of channels. On the file system of O(prefix), files are hard links
+        and take no extra space.
     type: path
     default: ~/.cache/airgap.conda
   update:
     description:
-      - Ask channels and package index again even when the prefix was made from this very spec, and make the environment
-        anew when they have something else to offer.
-      - Locks beside the spec are not used then, but written anew.
+      - Query channels and package index again even if the prefix was created from this spec, and rebuild the
+        environment if the result differs.
+      - Locks next to the spec are then rewritten instead of used.
     type: bool
     default: false
   container:
     description:
-      - Image of the hosts' system, such as V(ubuntu:20.04), in which the environment's own programs run. pip takes the
-        wheels that fit its C library and compiles against it. The image needs no Python; to compile C, it needs a
-        compiler.
-      - Without a C(target) for glibc, that of the image is taken.
-      - pip's configuration and the certificates of this machine hold in the container, as does its network.
+      - Image of the hosts' system, such as V(ubuntu:20.04), in which the environment's own programs run. pip selects
+        wheels for its C library and compiles against it. The image needs no Python; to compile C, it needs a compiler.
+      - Without a C(target) for glibc, the image's glibc is the target.
+      - The container uses the pip configuration, the certificates and the network of this machine.
     type: str
     default: ""
   container_engine:
-    description: Name or path of podman or docker. When empty, podman if it is there, else docker.
+    description: Name or path of podman or docker. The default is podman if available, otherwise docker.
     type: str
     default: ""
   container_options:
@@ -160,7 +156,7 @@ options:
     elements: str
     default: []
   progress:
-    description: File in which one line says how far the work is. A task of Ansible shows it every five seconds.
+    description: File for one line about the progress, which the task shows every five seconds.
     type: path
 seealso:
   - module: airgap.conda.pack
@@ -215,15 +211,15 @@ spec_sha256:
   type: str
   returned: success
 inputs_sha256:
-  description: Hash of all that determines the environment. That is the spec, the target and each package's hash.
+  description: Hash of everything that determines the environment (the spec, the target and each package's hash).
   type: str
   returned: success
 conda_lock:
-  description: The conda packages in conda's explicit format, addresses without credentials.
+  description: The conda packages in conda's explicit format, with URLs without credentials.
   type: str
   returned: success
 pip_lock:
-  description: What pip installed, as requirements with hashes. Empty without a C(pip) section.
+  description: The packages that pip installed, as requirements with hashes. Empty without a C(pip) section.
   type: str
   returned: success
 packages:
@@ -251,17 +247,16 @@ packages:
       description: Hash of the package's archive, empty if its source has none.
       type: str
     size:
-      description: Bytes of the package's archive, 0 where the source does not tell.
+      description: Size of the package's archive in bytes, 0 if unknown.
       type: int
 messages:
-  description: What packages have to say to the user, left by the scripts that were run for them.
+  description: Messages for the user from the packages' scripts.
   type: list
   elements: str
   returned: success
 durations:
   description: >-
-    Seconds that the steps V(solve), V(install), V(link), V(pip) and V(compile) took. Steps that were not needed are
-    left out.
+    Durations of the steps V(solve), V(install), V(link), V(pip) and V(compile) in seconds. Skipped steps are left out.
   type: dict
   returned: success
   sample: {solve: 0.02, install: 0.9, pip: 3.1, compile: 2.2}

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: fetch
-short_description: Bring the parts of releases that a host is missing
+short_description: Bring the parts of releases that a host lacks
 version_added: 0.1.0
 description:
-  - Brings parts into the host's store, in the way that O(transport) names. Parts that arrived before are not brought
-    again. Nothing is unpacked.
-  - A host that asks for anything but parts of O(releases) is refused, and gets nothing.
+  - Brings parts to the host's store by the given O(transport). Does not send parts again that arrived before. Does not
+    unpack anything.
+  - If a host requests anything except parts of O(releases), it gets nothing and the task fails.
 author: airgap.conda contributors (@airgap-conda)
 extends_documentation_fragment: [airgap.conda.attributes, airgap.conda.store]
 options:
@@ -22,7 +22,7 @@ options:
     elements: dict
     required: true
   steps:
-    description: What M(airgap.conda.preflight) found to do.
+    description: The steps that M(airgap.conda.preflight) returned.
     type: list
     elements: dict
     required: true
@@ -53,11 +53,11 @@ parts:
   type: list
   elements: str
 bytes:
-  description: How many bytes were brought.
-  returned: when something was brought
+  description: Number of bytes that were sent.
+  returned: when something was sent
   type: int
 seconds:
-  description: How long that took, in seconds.
-  returned: when something was brought
+  description: Duration in seconds.
+  returned: when something was sent
   type: float
 """

@@ -10,35 +10,36 @@ module: gpu
 short_description: Verify the NVIDIA GPUs of a host, alone or for one conda environment
 version_added: 0.1.0
 description:
-  - Looks whether the GPUs are seen by a driver that answers and whether they report faults (memory errors, throttling,
-    a narrow PCIe link). With O(prefix) also whether driver and GPUs fit the environment's CUDA and frameworks, and
-    whether each GPU multiplies matrices as the CPU does, by PyTorch or TensorFlow in the environment's own Python.
-  - Each probe has a deadline. One that does not end is killed and left behind, so that a hung driver does not hang the
-    task. The task ends after three deadlines and 5 seconds at the latest, after one deadline and 5 seconds when one
-    probe hangs.
-  - Each finding has a verdict. V(ok) and V(degraded) mean that it works, V(degraded) with a fault or a limit. V(absent)
-    means that there is nothing to use, V(broken) that it does not work, V(unknown) that it could not be found out.
-  - A host with a GPU that works beside one that does not is V(degraded).
-  - Reads only. Matrices of 1 MB are put on each GPU for the time of the test.
+  - Checks whether the driver responds and sees the GPUs, and whether they report faults (memory errors, throttling, a
+    narrow PCIe link). With O(prefix), also checks whether driver and GPUs are compatible with the environment's CUDA
+    and frameworks, and whether each GPU multiplies matrices as the CPU does, with PyTorch or TensorFlow in the
+    environment's own Python.
+  - Each probe has a deadline. A probe that does not end is killed and abandoned, so that a hanging driver does not
+    block the task. The task ends within three deadlines plus 5 seconds; if one probe hangs, within one deadline plus 5
+    seconds.
+  - Each finding has a verdict. V(ok) means that it works, V(degraded) that it works with a fault or a limit, V(absent)
+    that there is no usable GPU, V(broken) that it does not work, V(unknown) that the check gave no result.
+  - A host with one working and one broken GPU is V(degraded).
+  - Changes nothing. Each GPU holds matrices of 1 MB during the test.
 author: airgap.conda contributors (@airgap-conda)
 extends_documentation_fragment: [airgap.conda.attributes]
 options:
   require:
     description:
-      - Verdicts that let the task pass.
-      - V(required) passes with V(ok) and V(degraded) only, V(optional) fails with V(broken) only, V(none) never fails.
+      - Which verdicts are accepted.
+      - V(required) accepts only V(ok) and V(degraded), V(optional) fails only with V(broken), V(none) never fails.
     type: str
     choices: [none, optional, required]
     default: optional
   prefix:
-    description: An environment to test the GPUs with. It is activated first. Without it nothing is computed.
+    description: An environment with which to test the GPUs. It is activated first. Without it, nothing is computed.
     type: path
   cuda:
-    description: CUDA version that the driver must support. By default the newest that O(prefix) brings code for.
+    description: CUDA version that the driver must support. The default is the newest for which O(prefix) has code.
     type: str
     default: ""
   deadline:
-    description: Seconds for each probe.
+    description: Timeout of each probe in seconds.
     type: float
     default: 60.0
   nvidia_smi:
@@ -46,7 +47,7 @@ options:
     type: str
     default: nvidia-smi
   proc:
-    description: Where the kernel's proc file system is mounted.
+    description: Mount point of the kernel's proc file system.
     type: path
     default: /proc
 attributes:
@@ -56,7 +57,7 @@ attributes:
     support: N/A
   idempotent:
     support: N/A
-    details: It only reads.
+    details: It never changes anything.
 """
 
 EXAMPLES = r"""
@@ -73,7 +74,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 gpu:
-  description: What was found. A failed task returns it too.
+  description: The results. A failed task returns them too.
   returned: always, unless the parameters are wrong
   type: dict
   contains:
@@ -81,13 +82,13 @@ gpu:
       description: V(ok), V(degraded), V(absent), V(unknown) or V(broken).
       type: str
     driver:
-      description: Version of the loaded driver, empty without one.
+      description: Version of the loaded driver, empty if there is none.
       type: str
     cuda:
-      description: Newest CUDA that the driver supports in full.
+      description: Newest CUDA that the driver fully supports.
       type: str
     gpus:
-      description: The GPUs. A value that is not told is null.
+      description: The GPUs. Unknown values are null.
       type: list
       elements: dict
       contains:
@@ -122,17 +123,17 @@ gpu:
           description: ECC mode.
           type: str
         ecc_uncorrected:
-          description: Uncorrected errors, C(volatile) since the last start and C(aggregate) in all.
+          description: Uncorrected errors, C(volatile) since the last start and C(aggregate) in total.
           type: dict
         clocks_event_reasons:
-          description: Reasons for clocks below the highest.
+          description: Reasons for reduced clocks.
           type: list
           elements: str
         pcie:
-          description: The PCIe link, C(gen) and C(width), each a list of what it is now and what it can be.
+          description: The PCIe link, C(gen) and C(width), each a list of the current and the maximum value.
           type: dict
     findings:
-      description: What was looked at.
+      description: The checks.
       type: list
       elements: dict
       contains:
@@ -143,7 +144,7 @@ gpu:
           description: As above.
           type: str
         wanted:
-          description: What a well host would show.
+          description: What a healthy host would show.
           type: str
         found:
           description: What this one shows.
@@ -152,7 +153,7 @@ gpu:
           description: The GPU, file or program.
           type: str
         remedy:
-          description: What to do, empty when nothing is to be done.
+          description: What to do, empty if there is nothing to do.
           type: str
         gpu:
           description: Index of the GPU, null for the host.

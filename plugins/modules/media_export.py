@@ -10,21 +10,20 @@ module: media_export
 short_description: Copy releases from a depot to a mounted drive
 version_added: 0.1.0
 description:
-  - Verifies the chosen releases in the depot, compares them with what the drive gives back when it is read, and copies
-    the files that are missing there or differ. A run that changes nothing reads both sides once.
-  - Each file is written under another name, brought to the medium, read back from it and only then renamed. The
-    manifest comes after the files that it names, its signature last. A release on the drive without a signature is
-    unfinished; the next run completes it.
-  - The drive has the layout of a depot, in one folder. Nothing in it but the chosen releases is touched, and nothing
-    outside of it but the two files that the next paragraph tells of. Files stay below the limit of FAT32 and have names
-    that it keeps.
-  - What is on the drive beside its depot is the kit, with which a controller is set up. It gets C(SHA256SUMS) and a
-    signature over that, C(SHA256SUMS.sig), in the namespace C(kit@airgap.conda) of C(ssh-keygen -Y). C(.kit) in
-    O(depot) keeps both. A kit that differs from what was signed before, on this drive or on another, is not signed
-    again but refused, after the releases were exported. To have a new one signed, remove C(.kit).
-  - C(environment.yml), C(release.yml), C(conda.lock), C(pip.lock) and C(sbom.cdx.json) travel too. The
-    manifest has their hashes, so the signature covers them. They are for people and the next build, no host uses them.
-  - Unmount the drive before you pull it.
+  - Verifies the chosen releases in the depot, compares them with the files read back from the drive, and copies files
+    that are missing there or differ. A run that changes nothing reads both sides once.
+  - Each file is written under a temporary name, flushed to the medium, read back and only then renamed. The manifest
+    follows the files that it names, and its signature is last. A release on the drive without a signature is
+    incomplete; the next run completes it.
+  - The drive has the layout of a depot, in one folder. Only the chosen releases in it change, and outside of it only
+    the two files of the next paragraph. Sizes and names of files are valid on FAT32.
+  - The files on the drive outside its depot are the kit for setting up a controller. The export writes C(SHA256SUMS)
+    and a signature over it, C(SHA256SUMS.sig), in the namespace C(kit@airgap.conda) of C(ssh-keygen -Y), and keeps both
+    in C(.kit) in O(depot). If a kit differs from the signed one, on this drive or another, the export fails after it
+    has copied the releases. To sign a new kit, remove C(.kit).
+  - C(environment.yml), C(release.yml), C(conda.lock), C(pip.lock) and C(sbom.cdx.json) are copied too. The manifest has
+    their hashes, so the signature covers them. They are for people and the next build; hosts do not use them.
+  - Unmount the drive before you unplug it.
 requirements:
   - ssh-keygen of OpenSSH 8.1 or newer, for O(allowed_signers)
 author: airgap.conda contributors (@airgap-conda)
@@ -32,13 +31,13 @@ extends_documentation_fragment: [airgap.conda.attributes, airgap.conda.media]
 options:
   allowed_signers:
     description:
-      - File of trusted keys in the format that C(ssh-keygen) calls allowed signers.
-      - Without it the releases are compared with their manifests only.
+      - File of trusted keys in the allowed signers format of C(ssh-keygen).
+      - Without it, the releases are only compared with their manifests.
     type: path
   signing_key:
     description:
       - Private key that signs the kit, or a public one whose private half is in an ssh-agent or on a hardware key.
-      - It is used only where there is a kit that is not signed yet. Without it such a kit is warned of, and not read.
+      - It is used only for a kit that is not signed yet. Without it, such a kit causes a warning, and is not read.
     type: path
 attributes:
   check_mode:
@@ -69,7 +68,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 releases:
-  description: What was done with each chosen release; in check mode what would be done.
+  description: The action for each chosen release; in check mode the planned one.
   returned: success
   type: list
   elements: dict
@@ -83,11 +82,11 @@ releases:
       type: str
       returned: success
     signer:
-      description: Who signed it. Empty without O(allowed_signers).
+      description: Principal of the key that signed it. Empty without O(allowed_signers).
       type: str
       returned: success
     action:
-      description: V(copied), V(completed) when the drive had some of it, or V(unchanged).
+      description: V(copied), V(completed) if the drive had some of it, or V(unchanged).
       type: str
       returned: success
     files:
@@ -99,12 +98,12 @@ releases:
       type: int
       returned: success
 kit:
-  description: What is on the drive beside its depot.
+  description: The files on the drive outside its depot.
   returned: success
   type: dict
   contains:
     action:
-      description: V(none) when there is nothing, V(unchanged), V(signed), or V(unsigned) when there was no key.
+      description: V(none) if there are no files, V(unchanged), V(signed), or V(unsigned) without a key.
       type: str
       returned: success
     files:
@@ -124,7 +123,7 @@ bytes:
   returned: success
   type: int
 seconds:
-  description: How long it took.
+  description: Duration in seconds.
   returned: success
   type: float
 """

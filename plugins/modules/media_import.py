@@ -11,14 +11,14 @@ short_description: Copy releases from a mounted drive to a depot
 version_added: 0.1.0
 description:
   - Verifies the signature and every part of each chosen release on the drive, reading the medium itself, and names all
-    that is missing or damaged. Only when everything is whole it writes to the depot.
-  - Each release becomes visible by one rename, after it was read back and its signature was verified once more. An
-    error leaves nothing of it.
-  - A release that the depot has already is verified there and left alone. One of the same name with another manifest,
-    or with a serial that is not newer than what the depot has, is refused.
-  - Writes nothing to the drive, which may be mounted read-only.
-  - C(environment.yml), C(release.yml), C(conda.lock), C(pip.lock) and C(sbom.cdx.json) travel too. The
-    manifest has their hashes, so the signature covers them. They are for people and the next build, no host uses them.
+    missing or damaged files. Writes to the depot only if everything is complete.
+  - Each release becomes visible by one rename, after it was read back and its signature was verified again. An error
+    leaves nothing behind.
+  - A release that is already in the depot is verified there and not copied. A release of the same name with another
+    manifest, or with a serial that is not newer than the depot's, is refused.
+  - Writes nothing to the drive, which can be mounted read-only.
+  - C(environment.yml), C(release.yml), C(conda.lock), C(pip.lock) and C(sbom.cdx.json) are copied too. The manifest has
+    their hashes, so the signature covers them. They are for people and the next build; hosts do not use them.
 requirements:
   - ssh-keygen of OpenSSH 8.1 or newer
 author: airgap.conda contributors (@airgap-conda)
@@ -26,24 +26,24 @@ extends_documentation_fragment: [airgap.conda.attributes, airgap.conda.media]
 options:
   allowed_signers:
     description:
-      - File of trusted keys in the format that C(ssh-keygen) calls allowed signers.
-      - It must not come from the drive, which is what it is there to judge.
+      - File of trusted keys in the allowed signers format of C(ssh-keygen).
+      - It must not come from the drive, because it decides whether to trust the drive.
     type: path
     required: true
   allow_downgrade:
-    description: Whether a release may be older than the newest that the depot has.
+    description: Whether a release may be older than the newest one in the depot.
     type: bool
     default: false
   newer_only:
     description:
-      - Whether environments that the drive does not have, or has older than the depot, are left out instead of refused.
-      - For runs without a person. A drive that has none of O(envs) is still refused.
+      - Whether to skip environments that are missing or outdated on the drive instead of refusing them.
+      - For unattended runs. A drive that has none of O(envs) is still refused.
     type: bool
     default: false
 attributes:
   check_mode:
     support: full
-    details: It verifies as much as it does otherwise.
+    details: It verifies everything as usual.
   diff_mode:
     support: full
   idempotent:
@@ -60,7 +60,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 releases:
-  description: What was done with each chosen release; in check mode what would be done.
+  description: The action for each chosen release; in check mode the planned one.
   returned: success
   type: list
   elements: dict
@@ -74,11 +74,11 @@ releases:
       type: str
       returned: success
     signer:
-      description: Who signed it.
+      description: Principal of the key that signed it.
       type: str
       returned: success
     action:
-      description: V(copied), V(unchanged), or V(older) when it was left out.
+      description: V(copied), V(unchanged), or V(older) if it was skipped.
       type: str
       returned: success
     files:
@@ -98,7 +98,7 @@ bytes:
   returned: success
   type: int
 seconds:
-  description: How long it took.
+  description: Duration in seconds.
   returned: success
   type: float
 """

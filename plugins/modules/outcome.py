@@ -7,29 +7,29 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: outcome
-short_description: Fail for a host of which this run does not show that it is right
+short_description: Fail for a host unless this run proves that it is right
 version_added: 0.1.0
 description:
-  - The last task of the playbooks of this collection. It looks at what their tasks registered for the host in this run.
-    A host without such a result fails, with what is known of the reason, however the run came not to have it.
+  - The last task of the playbooks of this collection. It reads what their tasks registered for the host in this run. A
+    host without such a result fails, with the known reason, no matter why the result is missing.
   - Runs on the controller.
 author: airgap.conda contributors (@airgap-conda)
 extends_documentation_fragment: [airgap.conda.attributes]
 options:
   work:
-    description: What the run was for.
+    description: Purpose of the run.
     type: str
     choices: [deploy, site, refresh, verify, rollback, remove, repair, report]
     required: true
 attributes:
   check_mode:
     support: full
-    details: Looks at what would be done.
+    details: Reads the planned changes.
   diff_mode:
     support: N/A
   idempotent:
     support: N/A
-    details: It only reads.
+    details: It never changes anything.
 seealso:
   - plugin: airgap.conda.outcomes
     plugin_type: filter

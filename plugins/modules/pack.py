@@ -7,15 +7,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: pack
-short_description: Pack a conda environment with conda-pack for one place on other machines
+short_description: Pack a conda environment with conda-pack for one path on other machines
 version_added: 0.1.0
 description:
-  - Lets conda-pack rewrite the environment's prefix to O(dest_prefix), so that nothing has to be run after unpacking,
-    and writes archives that are equal byte for byte when the environment is.
-  - Writes C(env.tar.zst) or C(env.tar.gz), cut into parts when they are large, C(files.json.zst) with the hash of every
+  - Lets conda-pack rewrite the environment's prefix to O(dest_prefix), so that nothing has to run after unpacking, and
+    writes archives that are identical for identical environments.
+  - Writes C(env.tar.zst) or C(env.tar.gz), split into parts if they are large, C(files.json.zst) with the hash of every
     file, C(sbom.cdx.json) with every package, and C(pack.json), which is also the result of this module.
-  - Takes users, passwords and tokens out of the addresses that conda and pip left in their records and configurations,
-    and tells which files still hold a secret. M(airgap.conda.publish) does not sign those.
+  - Removes users, passwords and tokens from URLs in the records and configurations of conda and pip, and reports files
+    that still contain a secret. M(airgap.conda.publish) does not sign those.
 requirements:
   - conda-pack
   - zstandard
@@ -29,7 +29,7 @@ options:
     type: path
     required: true
   dest:
-    description: Folder for the archives. It is replaced whole.
+    description: Folder for the archives. Its contents are replaced.
     type: path
     required: true
   dest_prefix:
@@ -48,15 +48,15 @@ options:
     type: int
     default: 67108864
   credentials:
-    description: The file of credentials that M(airgap.conda.environment) got. Every file is searched for them.
+    description: The credentials file of M(airgap.conda.environment). Every packed file is searched for its secrets.
     type: path
   allow:
-    description: Names of findings of M(airgap.conda.doctor) that are let pass. conda-pack would refuse some again.
+    description: Names of findings of M(airgap.conda.doctor) to allow. conda-pack would otherwise refuse some of them.
     type: list
     elements: str
     default: []
   progress:
-    description: File in which one line says how far the work is. A task of Ansible shows it every five seconds.
+    description: File for one line about the progress, which the task shows every five seconds.
     type: path
 attributes:
   check_mode:
@@ -78,7 +78,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 fingerprint:
-  description: Hash of the request and of the state of the environment; the same one is not packed again.
+  description: Hash of the request and of the state of the environment. An unchanged environment is not packed again.
   returned: success
   type: str
 payloads:
@@ -91,10 +91,10 @@ payloads:
       description: One of O(formats).
       type: str
     size:
-      description: Bytes of all parts.
+      description: Size of all parts in bytes.
       type: int
     sha256:
-      description: Hash of all parts, one after the other.
+      description: Hash of the concatenated parts.
       type: str
     parts:
       description: The files, each with C(name), C(size) in bytes and C(sha256).
@@ -113,28 +113,28 @@ files_sha256:
   returned: when packed
   type: str
 requirements:
-  description: What the tree needs of a host. The newest glibc with the file and the symbol that need it, the CPU level,
-    the CUDA runtime with the oldest driver for it, what the frameworks were compiled for.
+  description: Requirements of the tree on a host. The newest glibc with the file and the symbol that need it, the CPU
+    level, the CUDA runtime with the oldest driver for it, and the GPU architectures of frameworks.
   returned: when packed
   type: dict
   contains:
     glibc:
-      description: Oldest glibc, empty where none is needed.
+      description: Oldest usable glibc, empty if none is needed.
       type: str
     glibc_file:
       description: A file that needs it.
       type: str
     glibc_symbol:
-      description: What that file wants of it.
+      description: The symbol that this file needs.
       type: str
     glibcxx:
-      description: Newest version of libstdc++'s symbols that is needed.
+      description: Newest required symbol version of libstdc++.
       type: str
     glibcxx_file:
       description: A file that needs it.
       type: str
     glibcxx_own:
-      description: The newest one that the release brings itself.
+      description: Newest symbol version of the release's own libstdc++.
       type: str
     cpu:
       description: Level of the processor, such as V(x86-64-v3).
@@ -152,13 +152,13 @@ requirements:
       description: Oldest NVIDIA driver that runs it at all.
       type: str
     driver_full:
-      description: Oldest NVIDIA driver that supports all of it.
+      description: Oldest NVIDIA driver that fully supports it.
       type: str
     gpu_architectures:
-      description: For a framework, what it was compiled for.
+      description: The architectures that each framework was compiled for.
       type: dict
 leaks:
-  description: The files that hold a secret, and its kind.
+  description: The files that contain a secret, and its kind.
   returned: when packed
   type: list
   elements: dict
@@ -167,7 +167,7 @@ leaks:
       description: The file, relative to the tree.
       type: str
     kind:
-      description: What kind of secret it is. The secret itself is nowhere.
+      description: Kind of the secret. The secret itself is not returned.
       type: str
 """
 

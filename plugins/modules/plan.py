@@ -7,21 +7,21 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: plan
-short_description: Tell whether an environment needs a new release
+short_description: Find out whether an environment needs a new release
 version_added: 0.1.0
 description:
   - Checks C(environment.yml) and C(release.yml) of an environment and compares them with its newest release.
-  - Compares C(conda.lock) and C(pip.lock) with those of the release, when they stand beside C(environment.yml).
-  - Reads only; needs no network.
+  - Compares C(conda.lock) and C(pip.lock) with those of the release, if they exist next to C(environment.yml).
+  - Changes nothing and needs no network.
 author: airgap.conda contributors (@airgap-conda)
 extends_documentation_fragment: [airgap.conda.attributes]
 options:
   spec:
-    description: Folder that holds C(environment.yml) and, optionally, C(release.yml). Its name is the environment's.
+    description: Folder with C(environment.yml) and an optional C(release.yml). Its name is the environment's.
     type: path
     required: true
   depot:
-    description: Folder of the depot. It need not exist yet.
+    description: Folder of the depot. It may be missing.
     type: path
     required: true
   root:
@@ -34,7 +34,7 @@ options:
     elements: str
     default: []
   target:
-    description: Keys that replace those of C(target) in C(release.yml).
+    description: Keys that override those of C(target) in C(release.yml).
     type: dict
     default: {}
   channel_priority:
@@ -53,7 +53,7 @@ attributes:
     support: N/A
   idempotent:
     support: N/A
-    details: It only reads.
+    details: It never changes anything.
 """
 
 EXAMPLES = r"""
@@ -71,7 +71,7 @@ env:
   type: str
   sample: demo
 target:
-  description: The target, with what takes the place of keys in C(release.yml). Only keys that have a value.
+  description: The target, including overridden keys of C(release.yml). Only keys that have a value.
   returned: success
   type: dict
   sample: {platform: linux-64, glibc: "2.31"}
@@ -80,11 +80,11 @@ serial:
   returned: success
   type: int
 up_to_date:
-  description: Whether the newest release was made from this very spec, target, root and list of channels.
+  description: Whether the newest release was built from the same spec, target, root and list of channels.
   returned: success
   type: bool
 latest:
-  description: Id of the newest release, empty when there is none.
+  description: Id of the newest release, empty if there is none.
   returned: success
   type: str
   sample: 3-1c0ffee5
@@ -93,11 +93,11 @@ latest_inputs_sha256:
   returned: success
   type: str
 request_sha256:
-  description: Hash of what is asked for.
+  description: Hash of the request.
   returned: success
   type: str
 formats:
-  description: Payload formats that C(release.yml) asks for.
+  description: Payload formats that C(release.yml) requests.
   returned: success
   type: list
   elements: str

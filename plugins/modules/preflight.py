@@ -7,13 +7,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: preflight
-short_description: Look at a host and tell what a deploy would have to do there
+short_description: Inspect a host and return what a deploy has to do there
 version_added: 0.1.0
 description:
-  - Compares each release with the host and tells what is missing. All checks are made, and one message says what speaks
-    against a release here. Nothing is written and nothing of a release is sent.
-  - Looked at are serial, place, platform, glibc, level of the processor, NVIDIA driver, payload format, kernel,
-    permissions, mount options, owners and modes of the folders above the store, free space, free inodes and the clock.
+  - Compares each release with the host and returns what is missing. Runs all checks, and lists in one message
+    everything that prevents a release here. Writes nothing and sends no part of a release.
+  - Checks serial, path, platform, glibc, level of the processor, NVIDIA driver, payload format, kernel, permissions,
+    mount options, owners and modes of the folders above the store, free space, free inodes and the clock.
 author: airgap.conda contributors (@airgap-conda)
 extends_documentation_fragment: [airgap.conda.attributes, airgap.conda.store, airgap.conda.gpu_probe]
 options:
@@ -23,7 +23,7 @@ options:
     elements: dict
     required: true
   keep:
-    description: How many releases of an environment stay on the host.
+    description: How many releases of an environment to keep on the host.
     type: int
     default: 2
   allow_downgrade:
@@ -31,11 +31,11 @@ options:
     type: bool
     default: false
   jupyter_kernels:
-    description: Folder on the host where Jupyter looks for kernels. Empty for none.
+    description: Folder on the host where Jupyter looks for kernels. Empty for no kernels.
     type: path
     default: ""
   facts:
-    description: Whether the host has a program in C(/etc/ansible/facts.d) that gives it C(ansible_local.conda_envs).
+    description: Whether to install a program in C(/etc/ansible/facts.d) that provides C(ansible_local.conda_envs).
     type: bool
     default: false
 attributes:
@@ -45,7 +45,7 @@ attributes:
     support: N/A
   idempotent:
     support: N/A
-    details: It only reads.
+    details: It never changes anything.
 """
 
 EXAMPLES = r"""
@@ -61,7 +61,7 @@ work:
   returned: success
   type: bool
 steps:
-  description: What is to be done for each release, with the names of the parts that are missing on this host.
+  description: The step for each release, with the names of the parts that this host lacks.
   returned: success
   type: list
   elements: dict
@@ -76,30 +76,30 @@ steps:
       description: V(none), V(install), V(switch), V(prune) or V(kernel).
       type: str
     current:
-      description: Id of the release that is current now, empty without one.
+      description: Id of the current release, empty if there is none.
       type: str
     format:
       description: Format of the payload that the host can unpack.
       type: str
     missing:
-      description: Names of the parts that the host does not have.
+      description: Names of the parts that the host lacks.
       type: list
       elements: str
     prune:
-      description: Ids of the releases that are removed afterwards.
+      description: Ids of the releases to remove afterwards.
       type: list
       elements: str
     kernels:
-      description: Folder of Jupyter's kernels, empty without one.
+      description: Folder of Jupyter's kernels, empty if there is none.
       type: str
     kernel:
-      description: The C(kernel.json) that is there afterwards, empty without one.
+      description: The final C(kernel.json), empty if there is none.
       type: str
 verdicts:
   description:
-    - One entry a check, with C(check), C(env) (empty for the whole host), C(verdict) (ok, warning or refused),
+    - One entry per check, with C(check), C(env) (empty for the whole host), C(verdict) (ok, warning or refused),
       C(wanted) and C(found), and for those that are not ok C(problem), C(where) and C(remedy).
-    - Empty where nothing is to be installed or switched.
+    - Empty if there is nothing to install or switch.
   returned: always
   type: list
   elements: dict
@@ -120,7 +120,7 @@ verdicts:
       description: What the host has.
       type: str
     problem:
-      description: What is wrong, empty where the verdict is ok.
+      description: What is wrong, empty if the verdict is ok.
       type: str
     where:
       description: Where it was found.

@@ -12,8 +12,8 @@ version_added: 0.1.0
 description:
   - Writes the manifest, signs it with C(ssh-keygen -Y sign) and moves everything into the depot by one rename.
   - A release that exists is never changed.
-  - Refuses to sign what the target of C(release.yml) cannot run, and what holds a secret. A file that only has the
-    shape of one, such as a key for tests, is let pass with C(allow) in C(release.yml).
+  - Refuses to sign a release that the target of C(release.yml) cannot run, or that contains a secret. A file that only
+    resembles one, such as a key for tests, can be allowed with C(allow) in C(release.yml).
 requirements:
   - ssh-keygen of OpenSSH 8.1 or newer
 author: airgap.conda contributors (@airgap-conda)
@@ -44,26 +44,26 @@ options:
     type: str
     required: true
   target:
-    description: Keys that replace those of C(target) in C(release.yml).
+    description: Keys that override those of C(target) in C(release.yml).
     type: dict
     default: {}
   signing_key:
     description:
       - SSH private key to sign with, without a passphrase; or a public key (C(.pub)), whose private half is in the
-        ssh-agent at E(SSH_AUTH_SOCK) or on a hardware key. A hardware key has to be touched while the task waits.
+        ssh-agent at E(SSH_AUTH_SOCK) or on a hardware key. Touch a hardware key while the task waits.
     type: path
     required: true
   allowed_signers:
     description:
-      - The list of keys that the hosts' side trusts. When it is given, a key that is not in it is refused here.
+      - The list of keys that the controller trusts. If it is given, a key that is not in it is refused here.
     type: path
   findings:
-    description: What M(airgap.conda.doctor) found. It is kept in the manifest.
+    description: The findings of M(airgap.conda.doctor), which are kept in the manifest.
     type: list
     elements: dict
     default: []
   credentials:
-    description: The file of credentials that M(airgap.conda.environment) got. None of them may be in a document.
+    description: The credentials file of M(airgap.conda.environment). No document may contain its secrets.
     type: path
 attributes:
   check_mode:
@@ -97,7 +97,7 @@ path:
   returned: success
   type: str
 findings:
-  description: What is in the manifest as worth knowing, with what publishing found itself. Warnings are also shown.
+  description: The findings in the manifest, including those of this module. Warnings are also shown.
   returned: when published
   type: list
   elements: dict
@@ -116,7 +116,7 @@ findings:
       type: list
       elements: dict
     allowed:
-      description: The reason given for letting it pass, empty without one.
+      description: The reason for allowing it, empty if there is none.
       type: str
 """
 

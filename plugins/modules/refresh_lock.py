@@ -7,25 +7,25 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: refresh_lock
-short_description: Keep a second refresh out while this one runs
+short_description: Prevent a second refresh while this one runs
 version_added: 0.1.0
 description:
-  - Writes the running process of C(ansible-playbook) down in each depot, in the file C(.refresh), and fails when
-    another that is written down there still runs on this machine. Waits for nobody.
-  - Nothing has to be released. When the process is gone, however it ended, what it wrote counts no more.
+  - Records the running process of C(ansible-playbook) in each depot, in the file C(.refresh), and fails if another
+    recorded process still runs on this machine. Does not wait.
+  - The lock needs no release. When the process ends, for whatever reason, its record becomes invalid.
   - Runs on the controller.
 author: airgap.conda contributors (@airgap-conda)
 extends_documentation_fragment: [airgap.conda.attributes]
 options:
   depots:
-    description: Folders of the depots that this run uses, on the controller. They are made if they are not there.
+    description: Folders of the depots that this run uses, on the controller. Missing folders are created.
     type: list
     elements: path
     required: true
 attributes:
   check_mode:
     support: full
-    details: Fails as it does otherwise, and writes nothing.
+    details: Fails as usual, but writes nothing.
   diff_mode:
     support: N/A
   idempotent:
@@ -43,7 +43,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 pid:
-  description: Id of the process that the lock counts for.
+  description: Id of the process that holds the lock.
   returned: success
   type: int
 """

@@ -10,11 +10,11 @@ module: release
 short_description: Install, check and switch to releases on a host
 version_added: 0.1.0
 description:
-  - Unpacks each release beside the others, runs its checks and makes it current by one rename. A release whose checks
-    fail is removed, and the current one stays. For a release that wants a GPU, that is checked as well.
-  - The Jupyter kernel of each environment is written or removed, as M(airgap.conda.preflight) was told.
-  - Old releases are removed, but never the current one, the one before it, or one that a process still uses.
-  - Brings the command C(bin/airgap-envs) below O(root), with which people list, verify and roll back at the host.
+  - Unpacks each release next to the others, runs its checks and makes it current by one rename. A release whose checks
+    fail is removed, and the current one stays. For a release that requires a GPU, the GPU is checked as well.
+  - Writes or removes the Jupyter kernel of each environment, as M(airgap.conda.preflight) decided.
+  - Removes old releases, but never the current one, the previous one, or one that a process still uses.
+  - Installs the command C(bin/airgap-envs) below O(root), with which people list, verify and roll back at the host.
 author: airgap.conda contributors (@airgap-conda)
 extends_documentation_fragment: [airgap.conda.attributes, airgap.conda.store, airgap.conda.gpu_probe]
 options:
@@ -24,16 +24,16 @@ options:
     elements: dict
     required: true
   steps:
-    description: What M(airgap.conda.preflight) found to do.
+    description: The steps that M(airgap.conda.preflight) returned.
     type: list
     elements: dict
     required: true
   keep:
-    description: How many releases of an environment stay on the host.
+    description: How many releases of an environment to keep on the host.
     type: int
     default: 2
   facts:
-    description: Whether the host has a program in C(/etc/ansible/facts.d) that gives it C(ansible_local.conda_envs).
+    description: Whether to install a program in C(/etc/ansible/facts.d) that provides C(ansible_local.conda_envs).
     type: bool
     default: false
 attributes:
@@ -59,12 +59,12 @@ current:
   type: dict
   sample: {demo: 2-1c0ffee5}
 pruned:
-  description: The releases that were removed, each with its environment before it.
+  description: The removed releases, each prefixed with its environment.
   returned: success
   type: list
   elements: str
 seconds:
-  description: How long each step took, in seconds, by environment.
+  description: Duration of each step in seconds, by environment.
   returned: success
   type: dict
 """

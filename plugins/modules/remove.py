@@ -11,18 +11,18 @@ short_description: Remove a release or a whole environment from a host
 version_added: 0.1.0
 description:
   - Removes one release that is not current, or an environment with all its releases, its activate scripts and its
-    Jupyter kernel. What is removed disappears from view by one rename.
-  - Refuses while a process uses what would go.
-  - The highest serial that the environment had here stays known, so that an old release is still refused later.
+    Jupyter kernel. One rename hides everything that is removed.
+  - Refuses to remove a release that a process uses.
+  - Keeps the highest serial that the environment had here, so that an old release is still refused later.
 author: airgap.conda contributors (@airgap-conda)
 extends_documentation_fragment: [airgap.conda.attributes, airgap.conda.store]
 options:
   env:
-    description: Environment to remove, or to remove a release of. The runtime as a whole is refused.
+    description: Environment to remove, or whose release to remove. Removing the whole runtime is refused.
     type: str
     required: true
   release:
-    description: Release to remove. Without it, the whole environment.
+    description: Release to remove. The default is the whole environment.
     type: str
     default: ""
 attributes:
@@ -42,7 +42,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 removed:
-  description: The releases that were removed.
+  description: The removed releases.
   returned: success
   type: list
   elements: str

@@ -7,26 +7,26 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: repair
-short_description: Put damaged releases on a host right again, path by path
+short_description: Repair damaged releases on a host, path by path
 version_added: 0.1.0
 description:
-  - Compares every file of each current release with what the bastion signed, and puts right what differs. A file comes
-    from where another release on the host has the same content, else from the payload, once M(airgap.conda.fetch) has
-    sent it again.
-  - Each file is hashed beside the release and takes its place by one rename. What is right already is not touched, and
-    programs that run keep what they have open. What does not belong to the release is removed.
+  - Compares every file of each current release with what the bastion signed, and restores those that differ. The
+    content comes from another release on the host that has it, otherwise from the payload, once M(airgap.conda.fetch)
+    has sent it again.
+  - Each file is hashed outside the release and then put in place by one rename. Correct files are not touched, and
+    running programs keep their open files. Files that do not belong to the release are removed.
 author: airgap.conda contributors (@airgap-conda)
 extends_documentation_fragment: [airgap.conda.attributes, airgap.conda.store]
 options:
   envs:
-    description: Environments to repair. All that are on the host when empty.
+    description: Environments to repair. An empty list means all environments on the host.
     type: list
     elements: str
     default: []
   releases:
     description:
-      - The damaged releases, as M(airgap.conda.depot_info) verified them, when M(airgap.conda.fetch) has sent what
-        RV(steps) asked for. Then it is a failure if anything is left to repair.
+      - The damaged releases, as M(airgap.conda.depot_info) verified them, after M(airgap.conda.fetch) has sent the
+        parts of RV(steps). The task then fails if anything is left to repair.
     type: list
     elements: dict
     default: []
@@ -48,7 +48,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 faults:
-  description: What was found, with environment, release, path, the package that it belongs to, and what was wrong.
+  description: The damaged paths, with environment, release, package, and what is wrong.
   returned: success
   type: list
   elements: dict
@@ -63,16 +63,16 @@ faults:
       description: The path in the release.
       type: str
     wanted:
-      description: What was signed.
+      description: The signed state.
       type: str
     found:
-      description: What is there.
+      description: The actual state.
       type: str
     package:
       description: Name and version of the package that it belongs to, empty when unknown.
       type: str
 steps:
-  description: What M(airgap.conda.fetch) has to send for the rest, if the host itself does not have it.
+  description: What M(airgap.conda.fetch) has to send, if the host itself does not have the content.
   returned: success
   type: list
   elements: dict
@@ -87,14 +87,14 @@ steps:
       description: Format of the payload that the host can unpack.
       type: str
     missing:
-      description: Names of the parts that the host does not have.
+      description: Names of the parts that the host lacks.
       type: list
       elements: str
     action:
       description: V(install).
       type: str
 damaged:
-  description: The releases that need it, by the name of their environment.
+  description: The damaged releases, by name of their environment.
   returned: success
   type: dict
   sample: {demo: 2-1c0ffee5}

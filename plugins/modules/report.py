@@ -7,13 +7,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: report
-short_description: Write the fleet page from what the hosts answered
+short_description: Write the fleet page from the answers of hosts
 version_added: 0.1.0
 description:
-  - Writes one JSON file a host, and of all of them C(index.html), which needs no network, C(report.json) and
-    C(report.csv). Role report collects the answers.
-  - Runs on the controller, in whatever way the inventory reaches hosts, and once however many hosts a task is for.
-  - A host that did not answer, or answered nonsense, becomes one row with the verdict unknown and its reason.
+  - Writes one JSON file per host, and for all of them C(index.html), which needs no network, C(report.json) and
+    C(report.csv). The role report collects the answers.
+  - Runs on the controller, whatever the inventory says about connections, and once for all hosts of a task.
+  - A host with no answer or an invalid one becomes one row with the verdict unknown and the reason.
 author: airgap.conda contributors (@airgap-conda)
 extends_documentation_fragment: [airgap.conda.attributes]
 options:
@@ -22,32 +22,32 @@ options:
     type: path
     required: true
   hosts:
-    description: Names of the hosts that the page shows.
+    description: Names of the hosts on the page.
     type: list
     elements: str
     required: true
   seen:
     description:
-      - What was registered of each of O(hosts), in their order, when its current links were listed; an empty one for a
-        host that was not asked.
-      - Without it, the page is made of the files of an earlier run.
+      - The registered list of current links of each of O(hosts), in the same order; empty for a host that was not
+        asked.
+      - Without it, the page is made from the files of an earlier run.
     type: list
     elements: raw
     default: []
   verified:
-    description: What was registered of each of O(hosts), in their order, when M(airgap.conda.verify) ran in a loop.
+    description: The registered results of M(airgap.conda.verify) in a loop, for each of O(hosts), in the same order.
     type: list
     elements: raw
     default: []
   failures:
     description:
-      - What failed on hosts earlier in this run, by their name, a dictionary with C(problem), C(wanted), C(found),
-        C(where) and C(remedy) each, as the filter P(airgap.conda.outcomes#filter) gives it.
-      - Such a host has at best the verdict degraded.
+      - Earlier failures of hosts in this run, by host name, each a dictionary with C(problem), C(wanted), C(found),
+        C(where) and C(remedy), as the filter P(airgap.conda.outcomes#filter) returns them.
+      - The best verdict of such a host is degraded.
     type: dict
     default: {}
   time:
-    description: UTC time of the report, like C(2026-01-31T12:00:00Z). The present when missing.
+    description: UTC time of the report, such as C(2026-01-31T12:00:00Z). The default is the current time.
     type: str
 attributes:
   check_mode:
@@ -68,7 +68,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changed:
-  description: Whether anything but a time is other than in the report that was there.
+  description: Whether anything except times differs from the previous report.
   returned: always
   type: bool
 page:
@@ -88,7 +88,7 @@ writer:
   returned: success
   type: str
 wrong:
-  description: For each host that is not right, a line with its name, its verdict and what is wrong.
+  description: For each host that is not right, a line with its name, verdict and problem.
   returned: success
   type: list
   elements: str

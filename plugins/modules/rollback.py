@@ -7,12 +7,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: rollback
-short_description: Make an older release that is still on the host the current one
+short_description: Switch to an older release that is still on the host
 version_added: 0.1.0
 description:
   - Switches C(current) by one rename. Copies nothing and needs neither depot nor network.
-  - The Jupyter kernel of the environment is written or removed as the release wants it, in the folder that the last
-    deploy was given.
+  - Writes or removes the environment's Jupyter kernel to match the release, in the folder of the last deploy.
 author: airgap.conda contributors (@airgap-conda)
 extends_documentation_fragment: [airgap.conda.attributes, airgap.conda.store]
 options:
@@ -21,8 +20,8 @@ options:
     type: str
     required: true
   release:
-    description: Release to go to. Without it, the newest one that is older than the current release; then each run goes
-      one release further back.
+    description: Target release. The default is the newest one that is older than the current release, so that each run
+      goes back one more release.
     type: str
     default: ""
 attributes:
@@ -32,7 +31,7 @@ attributes:
     support: full
   idempotent:
     support: partial
-    details: With O(release). Without it, each run goes back by one more release.
+    details: With O(release). Without it, each run goes back one more release.
 """
 
 EXAMPLES = r"""
@@ -43,11 +42,11 @@ EXAMPLES = r"""
 
 RETURN = r"""
 before:
-  description: The release that was current.
+  description: The previously current release.
   returned: success
   type: str
 current:
-  description: The release that is current now.
+  description: The now current release.
   returned: success
   type: str
 """

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: runtime
-short_description: Bring a Python of known version to a host that may have none
+short_description: Install a Python of known version on a host that may have none
 version_added: 0.1.0
 description:
-  - Installs the C(runtime) environment with nothing but sh, coreutils, tar and gzip on the host, and makes it current.
+  - Installs the C(runtime) environment using only sh, coreutils, tar and gzip of the host, and makes it current.
     Every other module of this collection then runs on its interpreter.
-  - A host that has it already is looked at with one command.
-  - Without O(release) it only looks, and fails on a host that has no runtime that works.
+  - If it is installed already, the module runs only one command on the host.
+  - Without O(release), the module changes nothing, and fails on a host without a working runtime.
 author: airgap.conda contributors (@airgap-conda)
 extends_documentation_fragment: [airgap.conda.attributes, airgap.conda.store]
 options:
@@ -52,7 +52,7 @@ EXAMPLES = r"""
 RETURN = r"""
 interpreter:
   description:
-    - Path of the runtime's Python. Empty in check mode on a host that has no working runtime yet.
+    - Path of the runtime's Python. Empty in check mode on a host without a working runtime.
   returned: success
   type: str
   sample: /opt/conda-envs/runtime/1-1c0ffee5/bin/python

@@ -7,19 +7,19 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: settings
-short_description: Look at the settings of a role or a playbook of this collection before anything is done
+short_description: Check the settings of a role or a playbook of this collection before any change
 version_added: 0.1.0
 description:
-  - Takes each variable of a role in the type that its option has, as the command line gives them too, as texts.
-  - Makes paths on the controller absolute. A relative one is one from where C(ansible-playbook) was called, C(~) is the
-    home of who called it. Paths on hosts have to be absolute.
-  - Fails with all that is wrong in one message. What a host says of itself, in its facts, is no setting.
-  - The roles and playbooks begin with it. Runs on the controller.
+  - Converts each variable of a role to the type of its option. The command line passes variables as strings.
+  - Makes paths on the controller absolute. A relative path starts in the folder in which C(ansible-playbook) was
+    called, C(~) is the caller's home. Paths on hosts must be absolute.
+  - Fails with one message that lists all errors. Facts of a host are not accepted as settings.
+  - Every role and playbook begins with this module. Runs on the controller.
 author: airgap.conda contributors (@airgap-conda)
 extends_documentation_fragment: [airgap.conda.attributes]
 options:
   role:
-    description: The role whose settings on this host are wanted.
+    description: The role whose settings for this host to return.
     type: str
     choices: [build, deploy, media, report, runtime, schedule, verify]
   playbook:
@@ -28,7 +28,7 @@ options:
     choices: [build, deploy, export, import, refresh, remove, repair, report, rollback, schedule, site, verify]
   whole_run:
     description:
-      - Whether the whole run of O(playbook) is looked at, before any host is, with what was given by C(-e), the groups,
+      - Whether to check the whole run of O(playbook) before any host, including variables passed with C(-e), the groups,
         and C(--limit).
     type: bool
     default: false
@@ -39,7 +39,7 @@ attributes:
     support: N/A
   idempotent:
     support: N/A
-    details: It only reads.
+    details: It never changes anything.
 """
 
 EXAMPLES = r"""
@@ -51,7 +51,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 settings:
-  description: The settings, by their names without the name of the role before it.
+  description: The settings, by name without the prefix of the role.
   returned: success, without O(whole_run)
   type: dict
   sample: {depot: /srv/depot, envs: [demo], root: /opt/conda-envs}

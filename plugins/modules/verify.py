@@ -7,17 +7,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: verify
-short_description: Check that the current releases of a host are whole and work
+short_description: Check that the current releases of a host are complete and work
 version_added: 0.1.0
 description:
-  - Compares every file of each current release with what the bastion signed, and runs the release's checks, that of
-    the GPU included for a release that wants one.
-  - Reads only.
+  - Compares every file of each current release with what the bastion signed, and runs the release's checks, including
+    the GPU check for a release that requires a GPU.
+  - Changes nothing.
 author: airgap.conda contributors (@airgap-conda)
 extends_documentation_fragment: [airgap.conda.attributes, airgap.conda.store, airgap.conda.gpu_probe]
 options:
   envs:
-    description: Environments to look at. All that are on the host when empty.
+    description: Environments to verify. An empty list means all environments on the host.
     type: list
     elements: str
     default: []
@@ -28,7 +28,7 @@ attributes:
     support: N/A
   idempotent:
     support: N/A
-    details: It only reads.
+    details: It never changes anything.
 """
 
 EXAMPLES = r"""
@@ -39,8 +39,8 @@ EXAMPLES = r"""
 RETURN = r"""
 envs:
   description:
-    - One entry for each environment, with its current release, the releases installed beside it, and what was found of
-      the GPU if the release wants one.
+    - One entry for each environment, with its current release, the other installed releases, and the result of the GPU
+      check if the release requires a GPU.
   returned: success
   type: list
   elements: dict
@@ -56,10 +56,10 @@ envs:
       type: list
       elements: str
     previous:
-      description: Id of the release before, empty without one.
+      description: Id of the previous release, empty if there is none.
       type: str
     gpu:
-      description: What was found of the GPU, as M(airgap.conda.gpu) returns it; null where the release wants none.
+      description: Result of the GPU check, as M(airgap.conda.gpu) returns it; null if the release requires no GPU.
       type: dict
 """
 

@@ -242,9 +242,9 @@ OTHERS = (
 )  # fmt: skip
 
 REFUSED = (
-    Animal("link-absolute", {"share/abs": ("->", "/etc/passwd")}, refused="symbolic link leads out"),
-    Animal("link-escapes", {"share/esc": ("->", "../../../x")}, refused="symbolic link leads out"),
-    Animal("clash", {"share/clash": b"1\n"}, refused="bring the same file", lines=("clash-2",),
+    Animal("link-absolute", {"share/abs": ("->", "/etc/passwd")}, refused="link-leads-out"),
+    Animal("link-escapes", {"share/esc": ("->", "../../../x")}, refused="link-leads-out"),
+    Animal("clash", {"share/clash": b"1\n"}, refused="conda-files-owned-twice", lines=("clash-2",),
            allow="conda-files-owned-twice"),
     Animal("script-not-run", {"bin/.script-not-run-post-link.sh": b'touch "$PREFIX/x"\n'},
            refused="`link_scripts: run`", allow="link-script-not-run"),
@@ -252,7 +252,7 @@ REFUSED = (
            release="link_scripts: run", refused="exit status 7: no data"),
     Animal("pre-link", {"bin/.pre-link-pre-link.sh": b"true\n"}, refused=".pre-link-pre-link.sh",
            allow="link-script-not-run"),
-    Animal("short-room", {"bin/short-room": b"\0\xff" + SHORT.encode() + b"\0"}, refused="too long for a binary",
+    Animal("short-room", {"bin/short-room": b"\0\xff" + SHORT.encode() + b"\0"}, refused="prefix-too-long",
            options={"placeholder": SHORT}),
     Animal("no-room", {"bin/no-room": b"\0\xff/p_h\0"}, refused="build in a folder with a shorter path",
            options={"placeholder": "/p_h"}),
@@ -264,7 +264,7 @@ REFUSED = (
     Animal("private-key", {"bin/.private-key-post-link.sh": b'ssh-keygen -q -N "" -f "$PREFIX/share/id_rsa"\n',
                            "share/x": b""}, release="link_scripts: run", refused="secret-in-release",
            allow="secret-in-release"),
-    Animal("path-of-build", pip="wheel-path", refused="path of the build", allow="build-path-left"),
+    Animal("path-of-build", pip="wheel-path", refused="build-path-left", allow="build-path-left"),
     Animal("twice-conda-pip", dist("wheel_pure"), pip="wheel-pure==2.0", refused="wheel_pure", depends=("python",)),
     Animal("act-exits", activate("act-exits", "exit 3\n"), pip="wheel-pure", refused="cannot be activated"),
 )  # fmt: skip

@@ -40,7 +40,7 @@ from ansible_collections.airgap.conda.tests.unit.tiny_pack import RELEASE, make_
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_key, write_tree
 from ansible_collections.airgap.conda.tests.unit.tiny_server import PASSWORD, TOKEN, USER, served
 
-PROMISE = "canaries for the bastion's secrets: none in a release, in what a build writes, says at -vvvv, or starts"
+PROMISE = "canaries for the bastion's secrets: none in a release, in files, -vvvv output or processes of a build"
 # How many canaries are put at random places of random files.
 RANDOM, RANDOM_LONG = 100, 3_000
 PAIR = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()

@@ -31,7 +31,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._store.store import S
 from ansible_collections.airgap.conda.plugins.module_utils._store.verify import verify  # noqa: E402
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_key, make_release, release_id  # noqa: E402
 
-PROMISE = "clocks ten years wrong, also changing between two steps: the same verdicts, step by step"
+PROMISE = "clocks ten years wrong, even changing between two steps: the same verdicts, step by step"
 LIBRARIES = "/usr/lib/*/faketime/libfaketime.so.1"
 YEAR = 365 * 24 * 3600
 # The clock of each step in turn, in years.

@@ -17,7 +17,7 @@ import yaml
 from scenes import Share, World
 from tally import Tally
 
-PROMISE = "every defence has a test: taken away in a copy of the checkout, that test turns red"
+PROMISE = "every defence has a test that fails without the defence, in a copy of the checkout"
 CHECKOUT = Path(__file__).resolve().parents[2]
 LISTS = sorted(Path(__file__).parent.glob("defences_*.yml"))
 CODE, TESTS = Path("plugins/module_utils"), Path("tests/unit")

@@ -16,7 +16,7 @@ from kill import calls_of
 from scenes import SCENES, Scene, Share, World, converges, is_whole
 from tally import Tally
 
-PROMISE = "ENOSPC, EIO, EROFS at every mutating call, once and for ever: no broken host, one message, space given back"
+PROMISE = "ENOSPC, EIO, EROFS at every mutating call, once and permanently: no broken host, one message, space freed"
 ERRORS = ("ENOSPC", "EIO", "EROFS")
 # The short form lets each call fail with one of these in turn, every fourth one for ever, and tries every tenth size of
 # a disk; the long form lets each call fail with each of them.

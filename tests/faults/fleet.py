@@ -17,7 +17,7 @@ from fleet_hosts import FAULTS, ONE, TWO, Fleet
 from scenes import Share, World
 from tally import Tally
 
-PROMISE = "a fleet with bad hosts: every good one at the target, every bad one keeps its release and says why"
+PROMISE = "a fleet with bad hosts: every good one gets the target, every bad one keeps its release and says why"
 CHECKOUT = Path(__file__).resolve().parents[2]
 # Hosts: one in five of many is bad, of few as many as there are faults, and two are good.
 SHORT, LONG, EVERY = 12, 500, 5

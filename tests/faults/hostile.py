@@ -36,7 +36,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._pack.payload import 
 from ansible_collections.airgap.conda.plugins.module_utils._store.extract import extract
 from ansible_collections.airgap.conda.tests.unit.store.test_extract import plain
 
-PROMISE = "hostile archives and lists: no effect outside, nothing special inside, an end in seconds, real trees pass"
+PROMISE = "hostile archives and lists: no effect outside, no special files inside, ends in seconds, real trees pass"
 FUZZED, FUZZED_LONG = 20_000, 1_000_000
 # Cases that one child tries one after another.
 BATCH = 100

@@ -26,9 +26,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import 
 from ansible_collections.airgap.conda.plugins.module_utils._store.in_use import in_use
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_release, release_id
 
-PROMISE = (
-    "checks that hang: back by the deadline + 5 s, or gone with a deploy that is killed; the old release stays current"
-)
+PROMISE = "hanging checks: end within the deadline + 5 s, or with a killed deploy; the old release stays current"
 # Seconds: what a check may take, and what may pass beyond it.
 DEADLINE, BEYOND = 1, 5
 FREEZER = Path("/sys/fs/cgroup/freezer")
@@ -82,9 +80,7 @@ def run(world: World, share: Share) -> Tally:
                 )
             else:
                 tally.notes.append("a check that cannot be killed: that needs root and the freezer of cgroups v1")
-    tally.notes.append(
-        "a check in uninterruptible sleep, which takes a driver that hangs; one that is frozen stands for it"
-    )
+    tally.notes.append("a check in uninterruptible sleep, which needs a hanging driver; a frozen process simulates it")
     return tally
 
 

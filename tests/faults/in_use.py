@@ -20,7 +20,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import 
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_release, release_id
 
-PROMISE = "a process keeps loading from its own release after every switch and prune; then prune removes it"
+PROMISE = "a process keeps loading from its own release after every switch and prune; afterwards prune removes it"
 # It loads a module after each line that it reads, and prints what that module says.
 PROGRAM = """\
 import importlib, sys

@@ -20,7 +20,7 @@ from vm_image import CHECKOUT, empty_disk, make_system
 
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import serial_of
 
-PROMISE = "power cuts of a virtual machine, unflushed writes lost or torn: the store is whole, what was done stays done"
+PROMISE = "power cuts of a virtual machine, unflushed writes lost or torn: the store is whole, completed steps persist"
 CUTS = 5
 CACHE = CHECKOUT / ".cache/faults"
 # Faults of one cut that are told.
@@ -37,8 +37,8 @@ MOMENTS = (AT_REQUEST, AT_REQUEST, AT_TIME, WHEN_DONE)
 # Requests to the disk and seconds of each step when it is not disturbed.
 Took = dict[str, tuple[int, float]]
 NOT_TRIED = (
-    "real drives, and those that report a flush before it is done: the disk of the virtual machine keeps all that was "
-    "flushed, and of the rest keeps each write, loses it, or tears it between two sectors, at random"
+    "real drives, and drives that acknowledge a flush too early: the virtual machine's disk keeps flushed writes, and "
+    "keeps, loses or tears (between two sectors) each other write at random"
 )
 
 

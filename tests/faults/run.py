@@ -143,7 +143,7 @@ def read_result() -> dict[str, Any]:
 def table(result: dict[str, Any]) -> str:
     """Return the figures as a table of Markdown."""
     rows = [(name, part["promise"], f"{part['tried']:,}", str(part["broken"])) for name, part in result.items()]
-    lines = [("part", "what was tried", "cases", "broken"), ("---", "---", "---:", "---:"), *rows]
+    lines = [("part", "what was tested", "cases", "broken"), ("---", "---", "---:", "---:"), *rows]
     return "".join(f"| {' | '.join(row)} |\n" for row in lines)
 
 
@@ -160,7 +160,7 @@ def write_page() -> None:
         + ("; ".join(f"{what} {count:,}" for what, count in part["counts"].items()) or f"{part['tried']:,} cases")
         for name, part in result.items()
     ]
-    figures = [table(result), "", *details, "", *[f"- Not tried: {note}" for note in notes], ""]
+    figures = [table(result), "", *details, "", *[f"- Not tested: {note}" for note in notes], ""]
     PAGE.write_text(text[:start] + "\n" + "\n".join(figures) + text[end:], encoding="utf-8")
 
 

@@ -22,7 +22,7 @@ from settings_site import Site, faults, installed
 from settings_table import Case, every, load, some
 from tally import Tally
 
-PROMISE = "Ansible as people set it: exit status, state of every host and what is said of each, as they should be"
+PROMISE = "configurations of Ansible: exit status, state of every host and its message are as expected"
 CHECKOUT = Path(__file__).resolve().parents[2]
 VERDICTS = CHECKOUT / ".cache/faults/settings.jsonl"
 # Runs of the short form beside those that tell most.
@@ -46,7 +46,7 @@ def run(_world: World, share: Share) -> Tally:
         cases = [case for case in cases if str(case) not in right]
     missing = {row.needs for row in rows if row.needs and not installed(row.needs)}
     cases = [case for case in cases if not {row.needs for row in case.rows} & missing]
-    tally.notes += [f"{name}, which is not installed beside Ansible" for name in sorted(missing)]
+    tally.notes += [f"{name}, which is not installed with Ansible" for name in sorted(missing)]
     site = Site(CHECKOUT / f".cache/faults/settings{'-only' if only else ''}-{share.number}")
     for case in share.of(cases):
         _try(tally, site, case)

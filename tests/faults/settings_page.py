@@ -21,7 +21,7 @@ def shown(rows: list[Row]) -> str:
             "",
             f"### {kind[0].upper()}{kind[1:]}",
             "",
-            "| set | tried with | what comes of it |",
+            "| setting | tested with | outcome |",
             "| --- | --- | --- |",
         ]
         lines += [f"| {row.text} | {_playbooks(row)} | {row.then} |" for row in rows if row.kind == kind]

@@ -72,7 +72,7 @@ class Row:
     # For the page: the setting as a reader writes it, and what comes of it.
     text: str
     results: Mapping[str, Result]
-    then: str = "as without it"
+    then: str = "no difference"
     # Alone in the short form, with these playbooks; the others are tried by turns.
     short: tuple[str, ...] = ()
     # It changes nothing that is to be seen, and is tried together with others of its kind in the short form.

@@ -18,7 +18,7 @@ import trust_user
 from scenes import Share, World
 from tally import Tally
 
-PROMISE = "hostile hosts, drives and users of a host: nothing read, written, run or kept waiting for them"
+PROMISE = "hostile hosts, drives and users of a host: they cannot read, write, run or block anything"
 
 
 def run(world: World, share: Share) -> Tally:

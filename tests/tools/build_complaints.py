@@ -1,7 +1,7 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Write docs/guide/build-complaints.md out of the doctor's catalogue; with ``--check`` only tell if it is stale."""
+"""Write docs/guide/build-complaints.md from the doctor's catalogue; with ``--check`` only report if it is stale."""
 
 from __future__ import annotations
 
@@ -22,12 +22,11 @@ HEAD = """\
 <!-- Written by tests/tools/build_complaints.py out of plugins/module_utils/_contract/complaints.py. Edit that. -->
 # When the build complains
 
-Before it packs an environment, a build looks at it (module `airgap.conda.doctor`), and once more before it signs the
-release. An **error** stops the build: what comes next would fail, or hosts would get something else than what was
-built. A **warning** is shown and kept in the release's manifest. Either says what was found, in which packages, and
-which line to write in place of which.
+A build inspects an environment before it packs it (module `airgap.conda.doctor`), and the release before it signs it. An
+**error** stops the build: otherwise a later step would fail, or hosts would not get what was built. A **warning** is shown
+and recorded in the release's manifest. Both say what was found, in which packages, and which line to change.
 
-Each but two can be let pass in `release.yml` by its name, with a reason that is kept in the manifest:
+All but two can be allowed by name in `release.yml`, with a reason that is recorded in the manifest:
 
 ```yaml
 allow:
@@ -57,7 +56,7 @@ def section(complaint: Complaint) -> str:
 
 def page() -> str:
     """Return the whole page."""
-    rows = ["| name | level | what it means |", "| --- | --- | --- |"]
+    rows = ["| name | level | meaning |", "| --- | --- | --- |"]
     rows += [f"| [{item.name}](#{item.name}) | {item.level} | {item.title} |" for item in CATALOGUE]
     ordered = sorted(CATALOGUE, key=lambda item: item.level != ERROR)
     return HEAD + "\n".join([*rows, "", *map(section, ordered)])

@@ -58,7 +58,7 @@ class Case:
     proxy: bool = False
 
 
-LOCAL = rf"no container hosts here, so a local prefix takes their place: .*\n(.*\n)*.*{DEMO_ENDED}"
+LOCAL = rf"containers do not work here, so the demo uses a local prefix: .*\n(.*\n)*.*{DEMO_ENDED}"
 APT = "apt-get -q update >/dev/null && apt-get -q install -y --no-install-recommends"
 # timeout tells the whole process group, as a terminal does. What has ended, nobody collects in such a container.
 INTERRUPTED = (

@@ -2,7 +2,7 @@
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 #
-# Makes host $1 of scenario contact what inventory/hosts.yml says of it. Runs there as root.
+# Sets up host $1 of scenario contact as inventory/hosts.yml describes it. Runs there as root.
 set -eu
 
 person() {
