@@ -18,7 +18,7 @@ version_added: 0.1.0
 description:
   - Gives the pattern of a place, for C(hosts) of a play. It is what C(airgap_bastion), C(airgap_controller) or
     C(airgap_workstations) says by C(-e), else V(localhost) for the first two and V(workstations) for the last.
-  - In a refresh, a place that is not on the side of O(refresh_side) has no pattern, and Ansible skips the play.
+  - In a refresh, a place that is not on the side that C(refresh_side) says has no pattern, and Ansible skips the play.
 author: airgap.conda contributors (@airgap-conda)
 options:
   _terms:
@@ -30,9 +30,6 @@ options:
     description: What the play is a part of. Only V(refresh) makes a difference.
     type: str
     default: ""
-  refresh_side:
-    description: The side of a refresh, as the variable of this name says.
-    type: str
 """
 
 EXAMPLES = r"""

@@ -27,7 +27,8 @@ class AnswerAction(HostAction):
     def work(self, task_vars: dict[str, Any] | None) -> dict[str, Any]:
         """Return what the module answered, as far as it is documented and within the bounds."""
         name = _name(self)
-        return accept(self.answer(self._with_python(task_vars or {})), documented(name), name, host_of(task_vars))
+        known = self._with_python(task_vars or {})
+        return accept(self.answer(known), documented(name), name, host_of(known))
 
     def _with_python(self, task_vars: dict[str, Any]) -> dict[str, Any]:
         """Return the variables with the path of our Python in the place of ``OURS``; raises AirgapError."""

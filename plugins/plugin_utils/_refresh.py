@@ -109,9 +109,9 @@ def lines(step: Step, host: str, hostvars: Hostvars) -> list[str]:
     if failure:
         builds = _builds(known) if step is BUILD else []
         return [f"{step.name}: {told}" for told in builds or [short(failure)]]
-    return (
-        [] if shows(known.get(step.result)) else [f"{step.name}: nothing in this run shows that it went well on {host}"]
-    )
+    if shows(known.get(step.result)):
+        return []
+    return [f"{step.name}: nothing in this run shows that it went well on {host}"]
 
 
 def _builds(known: Mapping[str, Any]) -> list[str]:

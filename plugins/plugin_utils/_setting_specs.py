@@ -24,6 +24,8 @@ ON_HOSTS = {"build_root", "deploy_jupyter_kernels", "deploy_root", "report_root"
 ENVS = {"deploy_envs", "deploy_releases", "media_envs", "media_releases", "report_envs", "verify_envs"}
 ENVS |= {"remove_env", "repair_env", "rollback_env"}
 RELEASES = {"deploy_releases", "remove_release", "rollback_release"}
+# What is the rest of a line in a unit of systemd, which drops a space and reads on after a backslash at its end.
+LINE_OF_UNIT = {"schedule_directory"}
 # What nobody needs to see in a result.
 SECRET = {"schedule_environment"}
 # What a playbook works out from what all hosts did: the one task that wants it does that, and not once for each host.

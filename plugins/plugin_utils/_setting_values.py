@@ -18,10 +18,12 @@ from ansible_collections.airgap.conda.plugins.plugin_utils._paths import host_pa
 from ansible_collections.airgap.conda.plugins.plugin_utils._setting_specs import (
     ENVS,
     LEAST,
+    LINE_OF_UNIT,
     MOST,
     ON_CONTROLLER,
     ON_HOSTS,
     RELEASES,
+    SECRET,
 )
 
 FORMS = {
@@ -33,6 +35,8 @@ FORMS = {
     "str": "a text",
 }
 
+# The name of a variable of the environment.
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # One element of deploy_batches.
 BATCH = re.compile(r"[1-9][0-9]*|([1-9][0-9]?|100)%")
 
@@ -48,6 +52,8 @@ def settle(name: str, value: Any, option: Mapping[str, Any], local: bool) -> Any
     controller; on another one, a module takes ``~`` as that machine's.
     """
     kind = option.get("type", "str")
+    if name in SECRET:
+        _secret(value)
     settled = TYPES[kind](value)
     if settled == "" and option.get("required"):
         raise Unfit(FORMS[kind])
@@ -131,11 +137,24 @@ def _path(name: str, path: str, option: Mapping[str, Any], local: bool) -> str:
         return of_host(path)
     if path_fault(path):
         raise Unfit("a path")
+    if name in LINE_OF_UNIT and path.endswith((" ", "\\")):
+        raise Unfit("a path with neither a space nor a \\ at its end")
     if name in ON_CONTROLLER or local:
         return of_caller(path)
     if not path.startswith(("/", "~")):
         raise Unfit("an absolute path, since it is on another machine than the controller")
     return path
+
+
+def _secret(value: Any) -> None:
+    """Look at variables of an environment; they are used as they are given, so that no result has them."""
+    if not isinstance(value, Mapping):
+        raise Unfit(f"{FORMS['dict']}, not as a text")
+    for name, text in value.items():
+        if not isinstance(name, str) or not VARIABLE.fullmatch(name):
+            raise Unfit(f"names of variables, of letters, digits and _, which {shown(name)} is not")
+        if isinstance(text, (Mapping, list, tuple)):
+            raise Unfit(f"a text in each variable, also in {name}")
 
 
 def _names(name: str, value: Any) -> None:

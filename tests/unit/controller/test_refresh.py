@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
 
 from ansible_collections.airgap.conda.plugins.filter.release_names import release_names
+from ansible_collections.airgap.conda.plugins.lookup import batches as batches_lookup
+from ansible_collections.airgap.conda.plugins.lookup import connection as connection_lookup
+from ansible_collections.airgap.conda.plugins.lookup import hosts as hosts_lookup
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.plugin_utils._batches import batches, gate
 from ansible_collections.airgap.conda.plugins.plugin_utils._notes import note, noted, short
@@ -70,6 +74,21 @@ def test_patterns_are_given_by_e() -> None:
     assert places({"schedule_side": "controller"}, airgap_bastion="bastions").patterns("scheduled") == ["localhost"]
     assert of.names("bastion") == ["b"]
     assert (of.is_here("bastion"), of.is_here("controller")) == (False, True)
+
+
+def test_ansible_finds_the_lookups(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ansible.context.CLIARGS", {"connection": "ssh"})
+
+    def look(of: Any, *terms: str, **options: Any) -> list[str]:
+        given = {"airgap_bastion": "bastions", "refresh_side": "bastion"}
+        plugin = of.LookupModule(templar=SimpleNamespace(template=lambda value: value))
+        return [*plugin.run([*terms], given, **options)]
+
+    assert look(hosts_lookup, "controller") == ["localhost"]
+    assert look(hosts_lookup, "controller", work="refresh") == []
+    assert look(connection_lookup, "controller") == ["local"]
+    assert look(connection_lookup, "bastion") == ["ssh"]
+    assert look(batches_lookup, "deploy") == ["100%"]
 
 
 # --- the plan --------------------------------------------------------------------------------------------------------

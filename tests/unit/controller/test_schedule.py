@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -26,13 +27,17 @@ VALUES = {
 
 def render(name: str, **variables: Any) -> str:
     """Return what the module ``template`` makes of a template of the role."""
-    values = {
+    given = {
         **yaml.safe_load((ROLE / "defaults/main.yml").read_text(encoding="utf-8")),
         "schedule_side": "bastion",
         "schedule_directory": "/srv/a b%c",
         "schedule_ansible_playbook": "/usr/bin/true",
-        "schedule_environment": VALUES,
         "schedule_failure_command": "true",
+        **variables,
+    }
+    values = {
+        "_schedule": {of.removeprefix("schedule_"): value for of, value in given.items()},
+        "schedule_environment": VALUES,
         "_schedule_unit": "airgap-conda-bastion",
         "_schedule_folder": "/etc/systemd/system",
         **variables,
@@ -78,3 +83,14 @@ def test_systemd_takes_the_units(tmp_path: Path) -> None:
         unit.write_text(render(f"refresh{name}.service.j2", **variables), encoding="utf-8")
         done = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False)
         assert str(unit) not in done.stderr
+
+
+def test_one_check_looks_at_the_settings_first() -> None:
+    first, *rest = yaml.safe_load((ROLE / "tasks/main.yml").read_text(encoding="utf-8"))
+    assert first["airgap.conda.settings"] == {"role": "schedule"}
+    raw = {name: (ROLE / name).read_text(encoding="utf-8") for name in ("tasks/present.yml", "tasks/absent.yml")}
+    raw |= {path.name: path.read_text(encoding="utf-8") for path in (ROLE / "templates").iterdir()}
+    raw["rest"] = str(rest)
+    for name, text in raw.items():
+        used = set(re.findall(r"(?<![\w])schedule_\w+", text))
+        assert used <= {"schedule_environment"}, name  # which may be a secret, and is in no result

@@ -63,6 +63,10 @@ def _settled(name: str, value: Any, local: bool = True) -> Any:
         ("build_credentials", "", ""),
         ("refresh_side", "both", "both"),
         ("report_envs", [], []),
+        ("schedule_arguments", ["-e", "@x y"], ["-e", "@x y"]),
+        ("schedule_arguments", "--forks,20", ["--forks", "20"]),
+        ("schedule_environment", {"A_1": "x", "b": 5}, {"A_1": "x", "b": 5}),
+        ("schedule_directory", "", ""),
     ],
 )
 def test_a_value_in_the_type_of_its_option(name: str, value: Any, wanted: Any) -> None:
@@ -112,6 +116,15 @@ def test_a_value_in_the_type_of_its_option(name: str, value: Any, wanted: Any) -
         ("refresh_side", "left", "one of bastion, controller, both"),
         ("build_backend", "pip", "one of rattler"),
         ("rollback_release", "newest", "ids of releases"),
+        ("schedule_environment", "A=1", "a dictionary, names with values, not as a text"),
+        ("schedule_environment", {"A": "1", "B C": "2"}, "'B C' is not"),
+        ("schedule_environment", {1: "1"}, "names of variables"),
+        ("schedule_environment", {"A": ["1"]}, "a text in each variable, also in A"),
+        ("schedule_arguments", {"-e": "x"}, "a list"),
+        ("schedule_arguments", [["-e"]], "a text"),
+        ("schedule_directory", "/srv/conda ", "at its end"),
+        ("schedule_directory", "/srv/conda\\", "at its end"),
+        ("schedule_directory", "/srv/\x1bconda", "a path"),
     ],
 )
 def test_a_value_that_is_refused(name: str, value: Any, says: str) -> None:
