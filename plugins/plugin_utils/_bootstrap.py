@@ -216,10 +216,10 @@ def install_script(root: str, tmp: str, release: Mapping[str, Any]) -> str:
     refused, and no more.
     """
     receipt, folder = Receipt.of(release), Path(release["path"])
-    parts = payload_of(receipt, folder).parts
-    hashes = receipt.sums(payload_of(receipt, folder))
-    sizes = {part.name: part.size for part in parts}
-    for name in hashes.keys() - sizes.keys():
+    payload = payload_of(receipt, folder)
+    hashes = receipt.sums(payload)
+    sizes = {part.name: part.size for part in payload.parts}
+    for name in (MANIFEST, SIGNATURE, FILES):
         sizes[name] = (folder / name).stat().st_size
     for name, content in programs(root).items():
         hashes[name], sizes[name] = hashlib.sha256(content).hexdigest(), len(content)
@@ -231,7 +231,7 @@ def install_script(root: str, tmp: str, release: Mapping[str, Any]) -> str:
         "serial": str(release["serial"]),
         "sizes": " ".join(f"{name} {size}" for name, size in sizes.items()),
         "hashes": "".join(f"{sha256}  {name}\n" for name, sha256 in hashes.items()),
-        "parts": " ".join(part.name for part in parts),
+        "parts": " ".join(part.name for part in payload.parts),
         "manifest": MANIFEST,
         "signature": SIGNATURE,
         "files": FILES,
