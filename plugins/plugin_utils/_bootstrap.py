@@ -221,7 +221,7 @@ def install_script(root: str, tmp: str, release: Mapping[str, Any]) -> str:
     payload = payload_of(receipt, folder)
     hashes = receipt.sums(payload)
     sizes = {part.name: part.size for part in payload.parts}
-    for name in hashes.keys() - sizes.keys():
+    for name in (MANIFEST, SIGNATURE, FILES):
         sizes[name] = (folder / name).stat().st_size
     for name, content in programs(root).items():
         hashes[name], sizes[name] = hashlib.sha256(content).hexdigest(), len(content)

@@ -8,18 +8,21 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Checks
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES, Checks
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import MARGIN, PER_FILE
 from ansible_collections.airgap.conda.plugins.plugin_utils import _bootstrap
 from ansible_collections.airgap.conda.tests.unit.tiny_bare_host import SHELLS, Host
 from ansible_collections.airgap.conda.tests.unit.tiny_release import (
     PYTHON,
+    TREE,
     make_release,
     release_id,
     skip_flushes,
@@ -104,6 +107,24 @@ def test_what_is_damaged_leaves_nothing(host: Host, name: str) -> None:
     path.unlink()
     assert host.install(made, send=False).returncode == 1
     assert host.rest() == before
+
+
+def test_a_tree_is_compared_with_the_list_that_its_manifest_names(tmp_path: Path) -> None:
+    one, two = (make_release(tmp_path / "depot", tmp_path, serial, formats=("tar.gz",)) for serial in (1, 2))
+    (tmp_path / "compare").write_bytes(_bootstrap.programs(str(tmp_path))["compare"])
+    prefix = write_tree(tmp_path / "prefix", {**TREE, "serial": "1"})
+
+    def compare() -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-IB", *map(str, (tmp_path / "compare", prefix, one.folder))]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    done = compare()
+    assert (done.returncode, done.stderr) == (0, "")
+    shutil.copy(two.folder / FILES, one.folder)
+    done = compare()
+    assert done.returncode == 1
+    assert "A file is not as it was signed" in done.stderr
+    assert FILES in done.stderr
 
 
 def test_a_damaged_first_one_leaves_the_lock_only(host: Host) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -155,6 +156,14 @@ def test_parts_of_two_releases_cannot_be_mixed(depot: Depot) -> None:
     for part in one.glob("env.*"):
         shutil.copy(part, two)
     assert "damaged or missing" in refused(depot).problem
+
+
+def test_a_host_is_told_the_hash_of_the_signature_that_was_verified(depot: Depot) -> None:
+    verified = depot.verify("demo", release_id(2), signers(depot))
+    path = depot.folder("demo", release_id(2)) / SIGNATURE
+    wanted = hashlib.sha256(path.read_bytes()).hexdigest()
+    path.write_text("of somebody else", encoding="ascii")
+    assert verified.as_result()["signature_sha256"] == wanted
 
 
 def test_a_release_in_the_folder_of_another_is_refused(depot: Depot) -> None:

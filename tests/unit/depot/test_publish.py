@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -164,6 +165,16 @@ def test_a_pack_that_was_damaged_since_is_not_signed(tmp_path: Path, request_: P
     with pytest.raises(AirgapError, match="damaged or missing") as caught:
         do_publish(request_, spec, key)
     assert caught.value.where.endswith("/env.tar.gz")
+    assert [p.name for p in (tmp_path / "depot").iterdir()] == [".locks"]
+
+
+def test_what_every_reader_would_refuse_is_not_signed(tmp_path: Path, request_: PackRequest, spec: Spec) -> None:
+    key, _signers = make_key(tmp_path)
+    pack(request_)
+    path = request_.dest / "pack.json"
+    path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), "bytes": -1}), encoding="utf-8")
+    with pytest.raises(AirgapError, match="manifest cannot be used"):
+        do_publish(request_, spec, key)
     assert [p.name for p in (tmp_path / "depot").iterdir()] == [".locks"]
 
 
