@@ -21,8 +21,8 @@ from ansible.errors import AnsibleError
 
 from ansible_collections.airgap.conda.plugins.action import fetch
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._base.finding import BROKEN, OK, Finding
 from ansible_collections.airgap.conda.plugins.module_utils._contract.files import FILE, read_files
-from ansible_collections.airgap.conda.plugins.module_utils._contract.gpu_verdict import BROKEN, OK, Finding
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES, MANIFEST, SIGNATURE
 from ansible_collections.airgap.conda.plugins.module_utils._formats import formats
 from ansible_collections.airgap.conda.plugins.module_utils._formats.format import (
@@ -106,7 +106,8 @@ def cold(seen: Seen) -> Iterator[Finding]:
     """What would be the one new file of a check."""
     for gpu in seen.gpus:
         hot = (gpu.temperature or 0) > 35
-        yield Finding("cold", BROKEN if hot else OK, "35 C", f"{gpu.temperature} C", gpu.where, "cool it", gpu.index)
+        verdict, problem = (BROKEN, "This GPU is hot") if hot else (OK, "")
+        yield Finding("cold", gpu.subject, verdict, problem, "35 C", f"{gpu.temperature} C", gpu.where, "cool it")
 
 
 def test_a_check_is_in_the_result_and_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
