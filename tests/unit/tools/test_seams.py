@@ -9,6 +9,7 @@ import csv
 import hashlib
 import io
 import itertools
+import re
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -57,6 +58,7 @@ from ansible_collections.airgap.conda.tests.unit import tiny_gpu
 from ansible_collections.airgap.conda.tests.unit.tiny_bare_host import Host
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_release, skip_flushes, snapshot
 
+ROOT = Path(__file__).resolve().parents[3]
 TIME = "2026-03-31T12:00:00Z"
 
 # What would be the one new file.
@@ -308,6 +310,15 @@ def test_a_transport_brings_what_is_missing_and_the_controller_sends_nothing(
     assert caught.value.found == f"1 of {len(parts) + 3} files did not arrive: demo {made.manifest.id} {parts[0]}"
     with pytest.raises(AnsibleError, match="pigeon"):
         Fetch(host, **{**args, "transport": "pigeon"}).work({})
+
+
+def test_the_guide_names_lists_that_there_are() -> None:
+    text = (ROOT / "docs/guide/development.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([\w ]+) \|.*\| `([A-Z]+)` in `([\w/]+\.py)`", text, re.MULTILINE)
+    assert [name for _kind, name, _file in rows] == ["COLUMNS", "CHECKS", "FORMATS", "TRANSPORTS", "FINDERS"]
+    for kind, name, file in rows:
+        (path,) = (ROOT / "plugins").glob(f"*/{file.removeprefix('plugin_utils/')}")
+        assert f"\n{name}: " in path.read_text(encoding="utf-8"), kind
 
 
 def test_the_setting_knows_all_transports() -> None:
