@@ -140,8 +140,14 @@ gpu:
         check:
           description: V(driver), V(health), V(cuda), V(architecture) or V(matmul).
           type: str
+        subject:
+          description: The GPU, as V(GPU 0); empty for the host.
+          type: str
         verdict:
           description: As above.
+          type: str
+        problem:
+          description: What is wrong, empty where the verdict is ok.
           type: str
         wanted:
           description: What a healthy host would show.
@@ -155,9 +161,6 @@ gpu:
         remedy:
           description: What to do, empty if there is nothing to do.
           type: str
-        gpu:
-          description: Index of the GPU, null for the host.
-          type: int
 """
 
 from pathlib import Path

@@ -15,9 +15,9 @@ from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.answer import MESSAGE, clean, fields_of, plain
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._base.finding import OK, UNKNOWN
 from ansible_collections.airgap.conda.plugins.module_utils._report.answer import host_report
 from ansible_collections.airgap.conda.plugins.module_utils._report.fleet import now
-from ansible_collections.airgap.conda.plugins.module_utils._report.host import OK, UNKNOWN
 from ansible_collections.airgap.conda.plugins.plugin_utils._notes import noted
 from ansible_collections.airgap.conda.plugins.plugin_utils._run_options import RunOptions
 
@@ -196,8 +196,7 @@ def _reported(at: Known, verdicts: tuple[str, ...]) -> AirgapError | str:
     verdict = report.verdict()
     if verdict == OK or (verdicts and verdict not in verdicts):
         return ""
-    worst = next(finding for finding in report.findings if finding.verdict == verdict)
-    return AirgapError(worst.problem, wanted=worst.wanted, found=worst.found, where=worst.where, remedy=worst.remedy)
+    return next(finding for finding in report.findings if finding.verdict == verdict).as_error()
 
 
 DEPLOY = Work(

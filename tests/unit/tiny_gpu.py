@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.airgap.conda.plugins.module_utils._contract.gpu_verdict import Finding
+from ansible_collections.airgap.conda.plugins.module_utils._base.finding import Finding
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import Tools
 from ansible_collections.airgap.conda.tests.unit.tiny_release import write_tree
 

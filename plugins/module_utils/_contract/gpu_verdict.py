@@ -6,14 +6,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
 
-from ansible_collections.airgap.conda.plugins.module_utils._base.answer import clean
+from ansible_collections.airgap.conda.plugins.module_utils._base.finding import (
+    ABSENT,
+    DEGRADED,
+    OK,
+    ORDER,
+    UNKNOWN,
+    Finding,
+    worst,
+)
 
-OK, DEGRADED, ABSENT, UNKNOWN, BROKEN = "ok", "degraded", "absent", "unknown", "broken"
-# From the best to the worst; where several meet, the worst counts.
-ORDER = (OK, DEGRADED, ABSENT, UNKNOWN, BROKEN)
 USABLE = (OK, DEGRADED)
 # What release.yml says of the GPU -> verdicts that pass. Optional: without a GPU the release runs on the CPU, and what
 # could not be found out does not hold a release back; a GPU on which it is shown to fail does, since its users would
@@ -21,31 +24,14 @@ USABLE = (OK, DEGRADED)
 PASSES = {"required": USABLE, "optional": (*USABLE, ABSENT, UNKNOWN), "none": ORDER}
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at. ``gpu`` is the index of the GPU it concerns; None is the whole host."""
-
-    check: str
-    verdict: str
-    wanted: str
-    found: str
-    where: str
-    remedy: str = ""
-    gpu: int | None = None
-
-    def as_result(self) -> dict[str, Any]:
-        """Return it for JSON, its texts on one line and of bounded length."""
-        return {name: clean(value) if isinstance(value, str) else value for name, value in asdict(self).items()}
-
-
-def worst(verdicts: Iterable[str]) -> str:
-    """Return the worst verdict; ok when there is none."""
-    return max(verdicts, key=ORDER.index, default=OK)
+def subject_of(gpu: int) -> str:
+    """Return what a finding on one GPU has as its subject; that on the whole host has none."""
+    return f"GPU {gpu}"
 
 
 def verdict_of_gpu(findings: Iterable[Finding], gpu: int) -> str:
     """Return the verdict on one GPU."""
-    return worst(finding.verdict for finding in findings if finding.gpu == gpu)
+    return worst(finding.verdict for finding in findings if finding.subject == subject_of(gpu))
 
 
 def overall(findings: Sequence[Finding]) -> str:
@@ -54,11 +40,12 @@ def overall(findings: Sequence[Finding]) -> str:
     A release runs when one GPU can run it: a host with a usable GPU beside an unusable one (an old card for the
     display, say) is degraded, not broken.
     """
-    gpus = [verdict_of_gpu(findings, gpu) for gpu in {f.gpu for f in findings if f.gpu is not None}]
+    subjects = {finding.subject for finding in findings if finding.subject}
+    gpus = [worst(finding.verdict for finding in findings if finding.subject == subject) for subject in subjects]
     devices = worst(gpus)
     if devices not in USABLE and any(verdict in USABLE for verdict in gpus):
         devices = DEGRADED
-    return worst([devices, *(finding.verdict for finding in findings if finding.gpu is None)])
+    return worst([devices, *(finding.verdict for finding in findings if not finding.subject)])
 
 
 def culprit(findings: Sequence[Finding]) -> Finding:

@@ -15,17 +15,20 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest im
 
 
 class Parts:
-    """What a format writes: a stream cut into files of at most ``part_size`` bytes: name.000, name.001, …"""
+    """What a format writes: a stream cut into files of at most ``part_size`` bytes: name.000, name.001, …
+
+    ``folder`` is where they are made: what a format has to make as a whole first goes there too, and is removed.
+    """
 
     def __init__(self, folder: Path, name: str, part_size: int) -> None:
-        self._folder, self._name, self._part_size = folder, name, part_size
+        self.folder, self._name, self._part_size = folder, name, part_size
         self._parts: list[Part] = []
         self._whole: Any = None  # the hash of all parts; as long as there is one, its hash is that
         self._size = 0
         self._open()
 
     def _open(self) -> None:
-        self._part = io.BufferedWriter(io.FileIO(self._folder / f"{self._name}.{len(self._parts):03d}", "w"))
+        self._part = io.BufferedWriter(io.FileIO(self.folder / f"{self._name}.{len(self._parts):03d}", "w"))
         self._part_hash, self._part_bytes = hashlib.sha256(), 0
 
     def _close(self) -> None:
@@ -65,7 +68,7 @@ class Parts:
         """Close the last part; a payload that fits in one part loses the number."""
         self._close()
         if len(self._parts) == 1:
-            os.rename(self._folder / self._parts[0].name, self._folder / self._name)
+            os.rename(self.folder / self._parts[0].name, self.folder / self._name)
             only = self._parts[0]
             self._parts = [Part(self._name, only.size, only.sha256)]
         return Payload(format_name, self._size, self._whole.hexdigest(), tuple(self._parts))

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from ansible_collections.airgap.conda.plugins.module_utils._contract.gpu_verdict import Finding
+from ansible_collections.airgap.conda.plugins.module_utils._base.finding import Finding
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.fit import architecture, cuda
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.health import health
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.matmul import matmul

@@ -11,12 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.airgap.conda.plugins.module_utils._contract.gpu_verdict import (
-    ABSENT,
-    BROKEN,
-    UNKNOWN,
-    Finding,
-)
+from ansible_collections.airgap.conda.plugins.module_utils._base.finding import ABSENT, BROKEN, UNKNOWN, Finding
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.smi import PATH, Answer, Clock, ask, find_smi
 from ansible_collections.airgap.conda.plugins.module_utils._requirements import cuda as _cuda
 
@@ -67,14 +62,16 @@ def see(module: str, tools: Tools, cuda: str, clock: Clock) -> Answer:
     if not program:
         found = f"driver {module} is loaded, and no {tools.nvidia_smi} in {PATH}"
         remedy = "install nvidia-smi of the same version (Debian: nvidia-smi, Ubuntu: nvidia-utils-<version>)"
-        return Answer(findings=(Finding("driver", UNKNOWN, "an nvidia-smi to ask", found, str(version), remedy),))
+        return Answer(
+            findings=(_driver(UNKNOWN, "There is no nvidia-smi", "an nvidia-smi to ask", found, str(version), remedy),)
+        )
     answer = ask(program, clock)
     if answer.code == _NOT_LOADED and not module and not card:
         return Answer(findings=(_absent(card, cuda, str(version)),))
     if module and answer.driver and answer.driver != module:
-        mismatch = Finding(
-            "driver",
+        mismatch = _driver(
             BROKEN,
+            "The NVIDIA driver is of two versions",
             f"libraries of the loaded driver {module}",
             f"nvidia-smi speaks of driver {answer.driver}",
             str(version),
@@ -92,7 +89,11 @@ def _absent(card: str, cuda: str, where: str) -> Finding:
     else:
         found = "none, and no NVIDIA card"
         remedy = "give the release to hosts with an NVIDIA GPU, or build one for the CPU"
-    return Finding("driver", ABSENT, "a loaded NVIDIA driver", found, where, remedy)
+    return _driver(ABSENT, "No NVIDIA driver is loaded", "a loaded NVIDIA driver", found, where, remedy)
+
+
+def _driver(verdict: str, problem: str, wanted: str, found: str, where: str, remedy: str) -> Finding:
+    return Finding("driver", "", verdict, problem, wanted, found, where, remedy)
 
 
 def _nvidia_card(proc: Path) -> str:

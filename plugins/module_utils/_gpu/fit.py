@@ -7,13 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ansible_collections.airgap.conda.plugins.module_utils._contract.gpu_verdict import (
-    BROKEN,
-    DEGRADED,
-    OK,
-    UNKNOWN,
-    Finding,
-)
+from ansible_collections.airgap.conda.plugins.module_utils._base.finding import BROKEN, DEGRADED, OK, UNKNOWN, Finding
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.gpu import Gpu
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.seen import Seen
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.works import Trial
@@ -36,27 +30,30 @@ def architecture(seen: Seen) -> Iterator[Finding]:
 def _fit_driver(driver: str, cuda: str, newest: str, source: str) -> Finding:
     fit = _cuda.driver_fit(driver, cuda, newest)
     build = f"build the release for CUDA {newest or _cuda.newest_cuda(driver) or 'of this driver'} or older"
-    verdict, says, remedy = {
-        _cuda.FULL: (OK, "which supports it", ""),
+    verdict, problem, says, remedy = {
+        _cuda.FULL: (OK, "", "which supports it", ""),
         _cuda.MINOR: (
             DEGRADED,
+            "The NVIDIA driver does not support all of the release",
             "which runs it by minor-version compatibility; code that is compiled on the host (PTX) may not run",
             f"update the driver to {fit.floor or 'a newer one'}, or {build}",
         ),
         _cuda.UNSUPPORTED: (
             BROKEN,
+            "The NVIDIA driver does not run the release",
             "which does not run it",
             f"update the driver to {fit.floor or fit.minor_floor} or newer, or {build}",
         ),
         _cuda.UNKNOWN: (
             UNKNOWN,
+            "Nobody knows whether the NVIDIA driver runs the release",
             "which this version of airgap.conda has no entry for",
             "update airgap.conda, or set cuda to the version that counts",
         ),
     }[fit.level]
     floor = fit.minor_floor if fit.level == _cuda.UNSUPPORTED else fit.floor
     wanted = f"a driver for CUDA {cuda}" + (f": {floor} or newer" if floor else "")
-    return Finding("cuda", verdict, wanted, f"driver {driver}, {says}", source, remedy)
+    return Finding("cuda", "", verdict, problem, wanted, f"driver {driver}, {says}", source, remedy)
 
 
 def _fit_architecture(gpu: Gpu, trials: Sequence[Trial], cuda: str) -> list[Finding]:
@@ -86,4 +83,7 @@ def _fit_architecture(gpu: Gpu, trials: Sequence[Trial], cuda: str) -> list[Find
 
 def _architecture(gpu: Gpu, verdict: str, wanted: str, found: str) -> Finding:
     remedy = f"build the release with a framework compiled for compute capability {gpu.capability}, or an older CUDA"
-    return Finding("architecture", verdict, wanted, found, gpu.where, "" if verdict == OK else remedy, gpu.index)
+    problem = "The release has no code made for this GPU"
+    if verdict == OK:
+        problem = remedy = ""
+    return Finding("architecture", gpu.subject, verdict, problem, wanted, found, gpu.where, remedy)

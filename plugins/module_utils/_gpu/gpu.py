@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.answer import clean
+from ansible_collections.airgap.conda.plugins.module_utils._contract.gpu_verdict import subject_of
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,11 @@ class Gpu:
     def where(self) -> str:
         """Name it in a message."""
         return f"GPU {self.index}, {self.name} ({self.uuid})"
+
+    @property
+    def subject(self) -> str:
+        """Name it in a finding."""
+        return subject_of(self.index)
 
     def as_result(self, verdict: str) -> dict[str, Any]:
         """Return it for JSON; of the pairs of the PCIe link the first value is now, the second the highest."""

@@ -9,10 +9,11 @@ import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 
-from ansible_collections.airgap.conda.plugins.module_utils._contract.gpu_verdict import BROKEN, DEGRADED, OK, Finding
+from ansible_collections.airgap.conda.plugins.module_utils._base.finding import BROKEN, DEGRADED, OK, Finding
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.gpu import Gpu, text_of
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.seen import Seen
 
+_WANTED = "a GPU that reports no fault"
 _RESET = "stop what runs on the GPU, then 'nvidia-smi --gpu-reset' or reboot"
 _REPLACE = "have the GPU replaced"
 # Element below <gpu> -> what it says when it is "Yes". NVIDIA, "GPU Memory Error Management" and nvidia-smi(1).
@@ -44,10 +45,10 @@ def health(seen: Seen) -> Iterator[Finding]:
     """Yield a finding for each reading that says a GPU is not well, or one that says it is."""
     for gpu, element in zip(seen.answer.gpus, seen.answer.elements):
         faults = [
-            Finding("health", verdict, "a GPU that reports no fault", found, gpu.where, remedy, gpu.index)
+            Finding("health", gpu.subject, verdict, "This GPU reports a fault", _WANTED, found, gpu.where, remedy)
             for verdict, found, remedy in _faults(element, gpu)
         ]
-        well = Finding("health", OK, "a GPU that reports no fault", "none reported", gpu.where, gpu=gpu.index)
+        well = Finding("health", gpu.subject, OK, "", _WANTED, "none reported", gpu.where)
         yield from faults or [well]
 
 

@@ -15,11 +15,9 @@ from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.answer import clean
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._base.finding import ABSENT, OK, Finding
 from ansible_collections.airgap.conda.plugins.module_utils._contract.gpu_verdict import (
-    ABSENT,
-    OK,
     PASSES,
-    Finding,
     culprit,
     overall,
     verdict_of_gpu,
@@ -68,10 +66,7 @@ class GpuError(AirgapError):
     """The GPUs are not what a release requires; the module's failure carries the whole report as ``gpu``."""
 
     def __init__(self, problem: str, report: Report) -> None:
-        finding = culprit(report.findings)
-        super().__init__(
-            problem, wanted=finding.wanted, found=finding.found, where=finding.where, remedy=finding.remedy
-        )
+        super().__init__(**culprit(report.findings).as_error(problem).fields())
         self.report = report
 
     def as_result(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ansible_collections.airgap.conda.plugins.module_utils._contract.gpu_verdict import UNKNOWN, Finding
+from ansible_collections.airgap.conda.plugins.module_utils._base.finding import UNKNOWN, Finding
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.seen import Seen
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.works import FRAMEWORKS, judge
 
@@ -24,7 +24,9 @@ def matmul(seen: Seen) -> Iterator[Finding]:
 def _no_framework(prefix: Path) -> Finding:
     return Finding(
         "matmul",
+        "",
         UNKNOWN,
+        "Nothing in the release shows whether the GPU computes",
         f"one of {', '.join(FRAMEWORKS)}, to compute with on the GPU",
         "neither of them in this environment",
         str(prefix),

@@ -14,13 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.answer import clean
-from ansible_collections.airgap.conda.plugins.module_utils._contract.gpu_verdict import (
-    BROKEN,
-    DEGRADED,
-    OK,
-    UNKNOWN,
-    Finding,
-)
+from ansible_collections.airgap.conda.plugins.module_utils._base.finding import BROKEN, DEGRADED, OK, UNKNOWN, Finding
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.gpu import Gpu, read_gpu
 from ansible_collections.airgap.conda.plugins.module_utils._requirements.cuda import capability_of
 from ansible_collections.airgap.conda.plugins.module_utils._run import process
@@ -190,4 +184,5 @@ def _with_capabilities(program: str, gpus: tuple[Gpu, ...], clock: Clock) -> tup
 
 
 def _finding(program: str, verdict: str, found: str, remedy: str) -> Finding:
-    return Finding("driver", verdict, _WANTED, found, program, remedy)
+    problem = "" if verdict == OK else "nvidia-smi does not show GPUs that are well"
+    return Finding("driver", "", verdict, problem, _WANTED, found, program, remedy)

@@ -20,13 +20,7 @@ from typing import Any
 from ansible_collections.airgap.conda.plugins.module_utils._activation.script import activate_script
 from ansible_collections.airgap.conda.plugins.module_utils._activation.shells import shell
 from ansible_collections.airgap.conda.plugins.module_utils._base.answer import clean
-from ansible_collections.airgap.conda.plugins.module_utils._contract.gpu_verdict import (
-    ABSENT,
-    BROKEN,
-    OK,
-    UNKNOWN,
-    Finding,
-)
+from ansible_collections.airgap.conda.plugins.module_utils._base.finding import ABSENT, BROKEN, OK, UNKNOWN, Finding
 from ansible_collections.airgap.conda.plugins.module_utils._contract.site import site_folders
 from ansible_collections.airgap.conda.plugins.module_utils._gpu import child
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.gpu import Gpu
@@ -58,6 +52,11 @@ ERRORS = [
     (r"cannot open shared object|ImportError|ModuleNotFoundError", BROKEN,
      "build the release again with the missing library, or set LD_LIBRARY_PATH in activation.variables"),
 ]  # fmt: skip
+_PROBLEMS = {
+    OK: "",
+    UNKNOWN: "Nobody knows whether this GPU computes",
+    BROKEN: "This GPU does not compute as it should",
+}
 _OTHERWISE = "run the same by hand in the environment; look for Xid messages in the kernel log"
 
 
@@ -148,7 +147,9 @@ def judge(trials: Sequence[Trial], prefix: Path) -> list[Finding]:
         return [
             Finding(
                 "matmul",
+                "",
                 ABSENT,
+                "The release does not compute on a GPU",
                 "a framework that computes on the GPU",
                 f"{' and '.join(names)}, built without CUDA",
                 str(prefix),
@@ -164,12 +165,13 @@ def _judge(trial: Trial) -> Finding:
     verdict, found, remedy = _meaning(trial)
     return Finding(
         "matmul",
+        trial.gpu.subject,
         verdict,
+        _PROBLEMS[verdict],
         f"{name} multiplies {child.N} x {child.N} float32 matrices on the GPU as the CPU does",
         found,
         trial.gpu.where,
         remedy,
-        trial.gpu.index,
     )
 
 

@@ -13,14 +13,11 @@ from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.answer import NAMED, clean, fields_of
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import FIELDS
+from ansible_collections.airgap.conda.plugins.module_utils._base.finding import BROKEN, DEGRADED, UNKNOWN, Finding
 from ansible_collections.airgap.conda.plugins.module_utils._report.columns import read_values
 from ansible_collections.airgap.conda.plugins.module_utils._report.host import (
-    BROKEN,
-    DEGRADED,
-    UNKNOWN,
     HostReport,
     Installed,
-    Trouble,
 )
 
 _NAME_OF = re.compile(r"[\w.+-]{1,64}")
@@ -64,7 +61,7 @@ def with_failure(report: HostReport, failure: Mapping[str, Any] | None) -> HostR
     if not failure or not report.reachable:
         return report
     texts = [clean(str(failure.get(name, ""))) for name in FIELDS]
-    return replace(report, findings=(*report.findings, Trouble("", DEGRADED, *texts)))
+    return replace(report, findings=(*report.findings, Finding("run", "", DEGRADED, *texts)))
 
 
 def _env_of(result: Mapping[str, Any]) -> str:
@@ -90,31 +87,33 @@ def _linked(link: Mapping[str, Any]) -> Installed:
     return Installed(str(link["env"]), str(link["release"]), values=read_values(link, {}))
 
 
-def _whole_host(host: str, seen: Mapping[str, Any], links: Mapping[str, Any]) -> Trouble | None:
+def _whole_host(host: str, seen: Mapping[str, Any], links: Mapping[str, Any]) -> Finding | None:
     """Return what keeps the host from saying what it has."""
     if not seen:
         problem, found = "The host was not asked in this run", "a step before the report failed for it"
-        return Trouble("", UNKNOWN, problem, "an answer", found, host, "look at the run's output, then run it again")
+        return Finding(
+            "asked", "", UNKNOWN, problem, "an answer", found, host, "look at the run's output, then run it again"
+        )
     if seen.get("unreachable"):
         found = clean(str(seen.get("msg", "")))
         remedy = "switch it on, look at its network and SSH, or take it out of the inventory"
-        return Trouble("", UNKNOWN, "The host cannot be reached", "a host that answers", found, host, remedy)
+        return Finding("reached", "", UNKNOWN, "The host cannot be reached", "a host that answers", found, host, remedy)
     if links:
         return None
     if not _root(seen) or seen.get("failed"):
         return _garbage("", _text_of(seen), host)
     problem, where = "No environment is deployed on this host", clean(f"{host}:{_root(seen)}")
-    return Trouble("", BROKEN, problem, "environments with a current release", "none", where, _DEPLOY)
+    return Finding("deployed", "", BROKEN, problem, "environments with a current release", "none", where, _DEPLOY)
 
 
-def _without_runtime(host: str, seen: Mapping[str, Any], envs: Iterable[str]) -> Iterator[Trouble]:
+def _without_runtime(host: str, seen: Mapping[str, Any], envs: Iterable[str]) -> Iterator[Finding]:
     """Yield what is wrong on a host whose environments nothing can verify."""
     where = clean(f"{host}:{_root(seen)}")
     problem = "The runtime is not on this host"
-    yield Trouble("runtime", BROKEN, problem, "a current release of runtime", "none", where, _DEPLOY)
+    yield Finding("runtime", "runtime", BROKEN, problem, "a current release of runtime", "none", where, _DEPLOY)
     for env in sorted(envs):
         problem = f"Nothing is known of {env} on this host"
-        yield Trouble(env, UNKNOWN, problem, "a runtime to verify it with", "none", where, _DEPLOY)
+        yield Finding("runtime", env, UNKNOWN, problem, "a runtime to verify it with", "none", where, _DEPLOY)
 
 
 def _root(seen: Mapping[str, Any]) -> str:
@@ -128,17 +127,17 @@ def _results(verified: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def _one_env(
     env: str, result: Mapping[str, Any], host: str, link: Mapping[str, Any]
-) -> tuple[Installed | None, list[Trouble]]:
+) -> tuple[Installed | None, list[Finding]]:
     """Return what the answer about one environment says, and what is wrong there."""
     if result.get("unreachable"):
         found = clean(str(result.get("msg", "")))
         problem, remedy = "The host stopped answering", "look at the host and its network, then run this again"
-        return None, [Trouble(env, UNKNOWN, problem, "an answer from verify", found, host, remedy)]
+        return None, [Finding("verify", env, UNKNOWN, problem, "an answer from verify", found, host, remedy)]
     if result.get("refused"):
         return None, [_garbage(env, clean(str(result.get("found", ""))), host)]
     fields = fields_of(result)
     if result.get("failed") and fields:
-        return None, [Trouble(env, BROKEN, *map(clean, fields.values()))]
+        return None, [Finding("verify", env, BROKEN, *map(clean, fields.values()))]
     try:
         (answer,) = result["envs"]
         installed = tuple(_name(release) for release in answer["installed"][:NAMED])
@@ -150,10 +149,14 @@ def _one_env(
             for item in (answer["gpu"] or {"findings": []})["findings"][:NAMED]
             if item["verdict"] not in ("ok", "absent")
         ]
-        texts = [[clean(str(item[name])) for name in FIELDS[1:]] for item in worrying]
-        return known, [Trouble(env, DEGRADED, "The GPU is not as it should be", *text) for text in texts]
+        return known, [_of_gpu(env, item) for item in worrying]
     except (KeyError, TypeError, ValueError):
         return None, [_garbage(env, _text_of(result), host)]
+
+
+def _of_gpu(env: str, item: Mapping[str, Any]) -> Finding:
+    texts = [clean(str(item[name])) for name in FIELDS]
+    return Finding(clean(str(item["check"]), _NAME), env, DEGRADED, *texts)
 
 
 def _name(value: Any) -> str:
@@ -163,9 +166,9 @@ def _name(value: Any) -> str:
     return value
 
 
-def _garbage(env: str, found: str, host: str) -> Trouble:
+def _garbage(env: str, found: str, host: str) -> Finding:
     problem = "The host answered with something that is no report"
-    return Trouble(env, UNKNOWN, problem, "the answer of airgap.conda.verify", found, host, _LOOK)
+    return Finding("answer", env, UNKNOWN, problem, "the answer of airgap.conda.verify", found, host, _LOOK)
 
 
 def _text_of(result: Mapping[str, Any]) -> str:

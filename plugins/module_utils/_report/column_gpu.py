@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.airgap.conda.plugins.module_utils._contract import gpu_verdict
+from ansible_collections.airgap.conda.plugins.module_utils._base.finding import ORDER
 from ansible_collections.airgap.conda.plugins.module_utils._report.column import Column, Row
 
 
 def _read(_link: Mapping[str, Any], answer: Mapping[str, Any]) -> str:
     verdict = answer["gpu"]["verdict"] if answer and answer["gpu"] else ""
-    if verdict not in ("", *gpu_verdict.ORDER):
+    if verdict not in ("", *ORDER):
         raise ValueError("no verdict")
     return str(verdict)
 

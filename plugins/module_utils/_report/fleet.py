@@ -13,16 +13,14 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.answer import MESSAGE, clean
+from ansible_collections.airgap.conda.plugins.module_utils._base.finding import OK, UNKNOWN, Finding
 from ansible_collections.airgap.conda.plugins.module_utils._report.columns import check_values, to_csv
 from ansible_collections.airgap.conda.plugins.module_utils._report.host import (
-    OK,
     ORDER,
     SCHEMA,
     TIME_FORMAT,
-    UNKNOWN,
     HostReport,
     Installed,
-    Trouble,
 )
 
 
@@ -36,7 +34,7 @@ def parse_host(text: str, host: str, where: str, time: str) -> HostReport:
         if schema != SCHEMA:
             raise ValueError(f"schema {schema!r}")
         envs = tuple(_installed(item) for item in data.pop("envs"))
-        findings = tuple(Trouble(**item) for item in data.pop("findings"))
+        findings = tuple(_finding(item) for item in data.pop("findings"))
         report = HostReport(**data, envs=envs, findings=findings)
         _require_types(report, host)
     # RecursionError: lists in lists without an end are JSON too.
@@ -50,8 +48,17 @@ def _installed(item: dict[str, Any]) -> Installed:
     return Installed(item["env"], release, previous, installed, check_values(item))
 
 
-def _unusable(found: str, where: str) -> Trouble:
-    return Trouble(
+def _finding(item: dict[str, Any]) -> Finding:
+    """Read a finding; earlier versions named its environment so, and no check."""
+    kept = {"check": "", **item}
+    if "env" in kept:
+        kept["subject"] = kept.pop("env")
+    return Finding(**kept)
+
+
+def _unusable(found: str, where: str) -> Finding:
+    return Finding(
+        "report",
         "",
         UNKNOWN,
         "The report of this host cannot be used",
@@ -86,7 +93,7 @@ class Fleet:
     def envs(self) -> list[str]:
         """The names of all environments that are on a host or missed on one; the runtime is the last."""
         names = {item.env for host in self.hosts for item in host.envs}
-        names |= {finding.env for host in self.hosts for finding in host.findings if finding.env}
+        names |= {finding.subject for host in self.hosts for finding in host.findings if finding.subject}
         return sorted(names, key=lambda name: (name == "runtime", name))
 
     def counts(self) -> dict[str, int]:

@@ -10,9 +10,17 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ansible_collections.airgap.conda.plugins.module_utils._base.finding import (
+    BROKEN,
+    DEGRADED,
+    OK,
+    UNKNOWN,
+    Finding,
+    worst,
+)
+
 SCHEMA = 1
-OK, DEGRADED, UNKNOWN, BROKEN = "ok", "degraded", "unknown", "broken"
-# From the best to the worst; where several meet, the worst counts.
+# The verdicts that a host, or an environment of it, can have, from the best to the worst.
 ORDER = (OK, DEGRADED, UNKNOWN, BROKEN)
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
@@ -29,32 +37,19 @@ class Installed:
 
 
 @dataclass(frozen=True)
-class Trouble:
-    """Something that is not right on a host; an empty ``env`` concerns the whole host."""
-
-    env: str
-    verdict: str
-    problem: str
-    wanted: str
-    found: str
-    where: str
-    remedy: str
-
-
-@dataclass(frozen=True)
 class HostReport:
-    """What one host answered at ``time`` (UTC)."""
+    """What one host answered at ``time`` (UTC); the subject of a finding is an environment, or the whole host."""
 
     host: str
     time: str
     reachable: bool
     envs: tuple[Installed, ...] = ()
-    findings: tuple[Trouble, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     def verdict(self, env: str | None = None) -> str:
         """Return the worst verdict on one environment; without ``env``, on the host with all that it has."""
-        found = [finding.verdict for finding in self.findings if env in (None, finding.env)]
-        return max(found, key=ORDER.index, default=OK)
+        found = [finding.verdict for finding in self.findings if env in (None, finding.subject)]
+        return worst(found)
 
     def to_json(self) -> str:
         """Return the text of its file; ``parse_host`` is the inverse."""
@@ -73,10 +68,10 @@ def rows(host: HostReport) -> list[Installed]:
     """
     known = {item.env: item for item in host.envs}
     for finding in host.findings:
-        known.setdefault(finding.env, Installed(finding.env))
+        known.setdefault(finding.subject, Installed(finding.subject))
     return [known[env] for env in sorted(known)] or [Installed("")]
 
 
-def findings_of(host: HostReport, env: str) -> list[Trouble]:
+def findings_of(host: HostReport, env: str) -> list[Finding]:
     """Return the findings on one environment; those on the whole host when ``env`` is empty."""
-    return [finding for finding in host.findings if finding.env == env]
+    return [finding for finding in host.findings if finding.subject == env]

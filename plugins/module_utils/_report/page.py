@@ -9,6 +9,7 @@ import base64
 import hashlib
 from html import escape
 
+from ansible_collections.airgap.conda.plugins.module_utils._base.finding import Finding
 from ansible_collections.airgap.conda.plugins.module_utils._report import columns
 from ansible_collections.airgap.conda.plugins.module_utils._report.column import Column, Row
 from ansible_collections.airgap.conda.plugins.module_utils._report.fleet import Fleet
@@ -16,7 +17,6 @@ from ansible_collections.airgap.conda.plugins.module_utils._report.host import (
     ORDER,
     HostReport,
     Installed,
-    Trouble,
     findings_of,
     rows,
 )
@@ -186,7 +186,7 @@ def _findings(host: HostReport, env: str) -> str:
     return "".join(_finding(finding) for finding in findings_of(host, env))
 
 
-def _finding(finding: Trouble) -> str:
+def _finding(finding: Finding) -> str:
     return (
         f'<div class="finding"><p><b>{escape(finding.problem)}.</b></p>'
         f"<p>Wanted: {escape(finding.wanted)}. Found: {escape(finding.found)}.</p>"

@@ -17,11 +17,12 @@ from ansible_collections.airgap.conda.plugins.filter.readable import readable
 from ansible_collections.airgap.conda.plugins.filter.setting import setting
 from ansible_collections.airgap.conda.plugins.module_utils._base.answer import MESSAGE, NAMED, VALUE
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._base.finding import UNKNOWN
 from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
 from ansible_collections.airgap.conda.plugins.module_utils._report import files
 from ansible_collections.airgap.conda.plugins.module_utils._report.answer import host_report, with_failure
 from ansible_collections.airgap.conda.plugins.module_utils._report.files import write_report
-from ansible_collections.airgap.conda.plugins.module_utils._report.host import UNKNOWN, HostReport
+from ansible_collections.airgap.conda.plugins.module_utils._report.host import HostReport
 from ansible_collections.airgap.conda.plugins.plugin_utils import _bootstrap, _links
 from ansible_collections.airgap.conda.plugins.plugin_utils._contact import Heard, listen
 from ansible_collections.airgap.conda.plugins.plugin_utils._notes import short
@@ -36,7 +37,8 @@ RUNTIME, DEMO = (
 SEEN = {"root": "/opt", "links": [RUNTIME, DEMO]}
 GPU = {"verdict": "degraded", "findings": []}
 ANSWER = {"release": "2-00000002", "previous": "1-00000001", "installed": ["1-00000001", "2-00000002"], "gpu": GPU}
-FINDING = {"verdict": "degraded", "wanted": LONG, "found": LONG, "where": LONG, "remedy": LONG}
+TEXTS = ("check", "subject", "problem", "wanted", "found", "where", "remedy")
+FINDING = {"verdict": "degraded", **dict.fromkeys(TEXTS, LONG)}
 
 
 def report_of(seen: Any, result: Any) -> HostReport:

@@ -18,12 +18,8 @@ import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.answer import clean
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._contract.gpu_verdict import (
-    ORDER,
-    Finding,
-    culprit,
-    overall,
-)
+from ansible_collections.airgap.conda.plugins.module_utils._base.finding import ORDER, Finding
+from ansible_collections.airgap.conda.plugins.module_utils._contract.gpu_verdict import culprit, overall, subject_of
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import (
     GpuError,
     Report,
@@ -146,7 +142,7 @@ def test_the_cuda_is_read_from_the_environment(tmp_path: Path) -> None:
 def test_cuda_13_leaves_pascal_behind(tmp_path: Path) -> None:
     host = Host(tmp_path).with_module("580.65.06").with_answer(P2200, ("470.256.02", "580.65.06"), ("11.4", "13.0"))
     (finding,) = by_check(look(cuda="13.0", tools=host.tools).findings, "architecture")
-    assert (finding.verdict, finding.gpu) == ("broken", 0)
+    assert (finding.verdict, finding.subject) == ("broken", "GPU 0")
     assert finding.wanted == "compute capability 7.5 or newer, which CUDA 13.0 compiles for"
     assert finding.found == "compute capability 6.1"
 
@@ -158,7 +154,7 @@ def test_cuda_13_leaves_pascal_behind(tmp_path: Path) -> None:
 def test_what_a_framework_was_compiled_for(tmp_path: Path, architectures: tuple[str, ...], verdict: str) -> None:
     prefix = environment(tmp_path / "env", architectures=architectures, capability="6.1")
     (finding,) = by_check(look(prefix, tools=seeds_workstation(tmp_path).tools).findings, "architecture")
-    assert (finding.verdict, finding.gpu) == (verdict, 0)
+    assert (finding.verdict, finding.subject) == (verdict, "GPU 0")
     assert finding.wanted == "torch 2.1.0 compiled for 6.1"
     assert finding.found.startswith(f"compiled for {', '.join(architectures)}: ")
 
@@ -240,7 +236,8 @@ def test_many_hung_probes_do_not_add_up(tmp_path: Path) -> None:
 
 
 def finding(verdict: str, gpu: int | None = None, check: str = "x") -> Finding:
-    return Finding(check, verdict, f"wanted {verdict}", "found", "where", "remedy", gpu)
+    subject = "" if gpu is None else subject_of(gpu)
+    return Finding(check, subject, verdict, "problem", f"wanted {verdict}", "found", "where", "remedy")
 
 
 @pytest.mark.parametrize(
@@ -286,8 +283,8 @@ def test_many_findings_become_one_verdict(host: str, gpus: list[str], verdict: s
 def test_texts_are_short_and_clean() -> None:
     assert clean(" a\n\tb\x00\x1b[31mc\ufffd ") == "a b [31mc?"
     assert len(clean("x" * 10**6)) <= 300
-    dirty = Finding("x", "ok", "a\nb", "c" * 999, "d\ud800", "", 0).as_result()
-    assert (dirty["wanted"], len(dirty["found"]), dirty["where"], dirty["gpu"]) == ("a b", 299, "d", 0)
+    dirty = Finding("x", "GPU 0", "ok", "", "a\nb", "c" * 999, "d\ud800").as_result()
+    assert (dirty["wanted"], len(dirty["found"]), dirty["where"], dirty["subject"]) == ("a b", 299, "d", "GPU 0")
 
 
 def test_for_a_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

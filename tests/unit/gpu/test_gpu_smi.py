@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils._contract.gpu_verdict import Finding
+from ansible_collections.airgap.conda.plugins.module_utils._base.finding import Finding
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import look
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.smi import Answer, Clock, ask, find_smi, parse
 from ansible_collections.airgap.conda.plugins.module_utils._run import keeper, process
@@ -57,9 +57,9 @@ def test_well_gpus(tmp_path: Path, fixture: str, seen: str, gpus: list[str]) -> 
     answer = ask_host(Host(tmp_path).with_answer(fixture))
     assert [f"{gpu.name} {gpu.capability}" for gpu in answer.gpus] == gpus
     assert [gpu.index for gpu in answer.gpus] == list(range(len(gpus)))
-    assert [(finding.check, finding.verdict, finding.gpu) for finding in answer.findings] == [("driver", "ok", None)]
-    well = [(finding.verdict, finding.gpu) for finding in health_of(Host(tmp_path))]
-    assert well == [("ok", index) for index in range(len(gpus))]
+    assert [(finding.check, finding.verdict, finding.subject) for finding in answer.findings] == [("driver", "ok", "")]
+    well = [(finding.verdict, finding.subject) for finding in health_of(Host(tmp_path))]
+    assert well == [("ok", f"GPU {index}") for index in range(len(gpus))]
     assert answer.findings[0].found == seen
 
 
@@ -159,11 +159,11 @@ def test_gpus_that_are_not_well(
 
 def test_faults_are_those_of_one_gpu(tmp_path: Path) -> None:
     found = health_of(Host(tmp_path).with_answer("a100-two-remap-pending-550.xml"))
-    health = [(f.gpu, f.verdict, f.found) for f in found]
+    health = [(f.subject, f.verdict, f.found) for f in found]
     assert health == [
-        (0, "ok", "none reported"),
-        (1, "degraded", "faulty rows of its memory wait to be replaced"),
-        (1, "degraded", "2 uncorrected memory errors since the driver was loaded"),
+        ("GPU 0", "ok", "none reported"),
+        ("GPU 1", "degraded", "faulty rows of its memory wait to be replaced"),
+        ("GPU 1", "degraded", "2 uncorrected memory errors since the driver was loaded"),
     ]
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils._contract.gpu_verdict import Finding
+from ansible_collections.airgap.conda.plugins.module_utils._base.finding import Finding
 from ansible_collections.airgap.conda.plugins.module_utils._gpu import child
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.gpu import Gpu
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.smi import Clock
@@ -37,7 +37,7 @@ def compute(prefix: Path, gpus: int = 1, deadline: float = SECONDS) -> tuple[lis
 @pytest.mark.parametrize("framework", ["torch", "tensorflow"])
 def test_a_gpu_that_computes(tmp_path: Path, framework: str) -> None:
     (trial,), (finding,) = compute(environment(tmp_path, framework, capability="8.9"))
-    assert (finding.check, finding.verdict, finding.gpu, finding.remedy) == ("matmul", "ok", 0, "")
+    assert (finding.check, finding.verdict, finding.subject, finding.remedy) == ("matmul", "ok", "GPU 0", "")
     assert finding.wanted.startswith(f"{framework} 2.1.0 multiplies 512 x 512 float32 matrices on the GPU")
     assert finding.found.startswith("the largest difference is 0.0")
     assert finding.where == "GPU 0, a card (GPU-0)"
@@ -75,7 +75,7 @@ def test_a_gpu_that_does_not(tmp_path: Path, like: dict[str, object], verdict: s
 def test_the_sum_is_computed_by_the_frameworks_own_kernel(tmp_path: Path, framework: str) -> None:
     """The product comes from NVIDIA's library and may succeed where the framework has no code for the GPU."""
     _trials, (finding,) = compute(environment(tmp_path, framework, like={"add": NO_KERNEL}))
-    assert (finding.verdict, finding.gpu) == ("broken", 0)
+    assert (finding.verdict, finding.subject) == ("broken", "GPU 0")
     assert finding.found.endswith("no kernel image is available for execution on the device (while computing)")
     assert "compiled for this GPU" in finding.remedy
 
@@ -125,7 +125,8 @@ def test_a_hung_gpu_costs_its_neighbours_nothing(tmp_path: Path) -> None:
     start = time.monotonic()
     _trials, findings = compute(prefix, 3, deadline=6)
     assert time.monotonic() - start < 2 * 6
-    assert [(finding.gpu, finding.verdict) for finding in findings] == [(0, "unknown"), (1, "unknown"), (2, "ok")]
+    assert [finding.verdict for finding in findings] == ["unknown", "unknown", "ok"]
+    assert [finding.subject for finding in findings] == ["GPU 0", "GPU 1", "GPU 2"]
     assert findings[1].found == "no end within 6 s, while starting CUDA; it was left behind"
 
 
@@ -144,7 +145,7 @@ def test_a_flood_hides_nothing(tmp_path: Path) -> None:
 def test_without_cuda_there_is_one_finding(tmp_path: Path) -> None:
     trials, (finding,) = compute(environment(tmp_path, cuda=None, version="2.13.0+cpu"), 2)
     assert [trial.is_without_cuda for trial in trials] == [True, True]
-    assert (finding.verdict, finding.gpu) == ("absent", None)
+    assert (finding.verdict, finding.subject) == ("absent", "")
     assert finding.found == "torch 2.13.0+cpu, built without CUDA"
     assert "target.cuda" in finding.remedy
 
@@ -152,7 +153,7 @@ def test_without_cuda_there_is_one_finding(tmp_path: Path) -> None:
 def test_a_framework_for_the_cpu_beside_one_for_the_gpu_is_no_fault(tmp_path: Path) -> None:
     environment(tmp_path, "tensorflow", cuda=None)
     _trials, (finding,) = compute(environment(tmp_path))
-    assert (finding.verdict, finding.gpu) == ("ok", 0)
+    assert (finding.verdict, finding.subject) == ("ok", "GPU 0")
 
 
 def test_each_framework_is_tried(tmp_path: Path) -> None:

@@ -93,17 +93,20 @@ def test_a_host_that_is_right() -> None:
 def test_a_fault_keeps_its_four_fields_and_the_release() -> None:
     found = broken("ws")
     (finding,) = found.findings
-    assert (finding.env, finding.verdict, finding.problem) == ("demo", "broken", "demo is not as it was signed")
+    assert (finding.subject, finding.verdict, finding.problem) == ("demo", "broken", "demo is not as it was signed")
     assert (finding.wanted, finding.found, finding.where, finding.remedy) == ("w", "other content", "/f", "roll back")
     assert (found.verdict("demo"), found.verdict("runtime"), found.verdict()) == ("broken", "ok", "broken")
     assert found.envs[0].release == "12-1c0ffee5"
 
 
 def test_a_gpu_that_passed_with_a_warning_is_degraded() -> None:
-    finding = {"verdict": "unknown", "wanted": "w", "found": "too hot", "where": "GPU 0", "remedy": "cool it"}
+    about = {"check": "health", "subject": "GPU 0", "problem": "This GPU reports a fault"}
+    finding = {**about, "verdict": "unknown", "wanted": "w", "found": "too hot", "where": "GPU 0", "remedy": "cool it"}
     fine = {**finding, "verdict": "absent"}
     found = report(right("demo", "12-1c0ffee5", {"verdict": "degraded", "findings": [finding, fine]}))
-    assert [(item.verdict, item.found) for item in found.findings] == [("degraded", "too hot")]
+    assert [(item.check, item.subject, item.verdict, item.problem, item.found) for item in found.findings] == [
+        ("health", "demo", "degraded", "This GPU reports a fault", "too hot")
+    ]
     assert found.envs[0].values["gpu"] == "degraded"
 
 
@@ -145,7 +148,7 @@ def test_a_host_that_cannot_be_verified_is_one_finding(
 def test_an_answer_that_is_none_is_one_finding_and_hides_no_other(answer: dict[str, Any]) -> None:
     found = report(right("runtime", "1-00000001"), {"item": "demo", **answer})
     (finding,) = found.findings
-    assert (finding.env, finding.verdict, found.verdict("runtime")) == ("demo", "unknown", "ok")
+    assert (finding.subject, finding.verdict, found.verdict("runtime")) == ("demo", "unknown", "ok")
     assert len(finding.found) <= 300
 
 
@@ -157,6 +160,16 @@ def test_results_that_are_no_list_are_a_finding() -> None:
 def test_a_report_reads_back() -> None:
     for each in (good("ws"), broken("ws", EVIL)):
         assert parse_host(each.to_json(), "ws", "x.json", "") == each
+
+
+def test_a_report_of_before_findings_had_a_check_reads_too() -> None:
+    now = broken("ws")
+    data = json.loads(now.to_json())
+    for item in data["findings"]:
+        item["env"] = item.pop("subject")
+        del item["check"]
+    (found,) = parse_host(json.dumps(data), "ws", "x.json", "").findings
+    assert (found.check, found.subject, found.problem) == ("", "demo", "demo is not as it was signed")
 
 
 @pytest.mark.parametrize(
@@ -226,7 +239,7 @@ def test_what_concerns_the_whole_host_is_said_once() -> None:
 
 def test_without_a_runtime_nothing_is_called_right() -> None:
     host = report(listing=seen({**LINKS[1], "since": 1}))
-    assert [(item.env, item.verdict, item.where, item.remedy) for item in host.findings] == [
+    assert [(item.subject, item.verdict, item.where, item.remedy) for item in host.findings] == [
         ("runtime", "broken", "ws:/opt/conda-envs", "run airgap.conda.deploy for this host"),
         ("demo", "unknown", "ws:/opt/conda-envs", "run airgap.conda.deploy for this host"),
     ]

@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.airgap.conda.plugins.module_utils._base.finding import Finding
 from ansible_collections.airgap.conda.plugins.module_utils._report.fleet import fleet
-from ansible_collections.airgap.conda.plugins.module_utils._report.host import HostReport, Installed, Trouble
+from ansible_collections.airgap.conda.plugins.module_utils._report.host import HostReport, Installed
 from ansible_collections.airgap.conda.plugins.module_utils._report.page import page
 
 CHROMIUM = shutil.which("chromium") or ""
@@ -53,7 +54,7 @@ def report(number: int) -> HostReport:
     host = f"ws-{number}"
     envs = tuple(Installed(env, f"{1 + number % 12}-1c0ffee5", values={"since": TIME}) for env in ("demo", "runtime"))
     text = "<script>document.title = 'x'</script>"
-    broken = (Trouble("demo", "broken", "It is not as it was signed", text, text, text, "roll back"),)
+    broken = (Finding("verify", "demo", "broken", "It is not as it was signed", text, text, text, "roll back"),)
     return HostReport(host, TIME, True, envs, broken if number % 100 == 7 else ())
 
 

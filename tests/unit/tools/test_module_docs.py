@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils._contract.gpu_verdict import Finding as GpuFinding
+from ansible_collections.airgap.conda.plugins.module_utils._base.finding import Finding as GpuFinding
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Finding, Payload, Requirements
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.gpu import Gpu
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import Step

@@ -9,6 +9,7 @@ import csv
 import hashlib
 import io
 import itertools
+import re
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,8 +22,8 @@ from ansible.errors import AnsibleError
 
 from ansible_collections.airgap.conda.plugins.action import fetch
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._base.finding import BROKEN, OK, Finding
 from ansible_collections.airgap.conda.plugins.module_utils._contract.files import FILE
-from ansible_collections.airgap.conda.plugins.module_utils._contract.gpu_verdict import BROKEN, OK, Finding
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES, MANIFEST, SIGNATURE
 from ansible_collections.airgap.conda.plugins.module_utils._contract.rules import read_files
 from ansible_collections.airgap.conda.plugins.module_utils._formats import formats
@@ -58,6 +59,7 @@ from ansible_collections.airgap.conda.tests.unit import tiny_gpu
 from ansible_collections.airgap.conda.tests.unit.tiny_bare_host import Host
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_release, skip_flushes, snapshot
 
+ROOT = Path(__file__).resolve().parents[3]
 TIME = "2026-03-31T12:00:00Z"
 
 # What would be the one new file.
@@ -107,7 +109,8 @@ def cold(seen: Seen) -> Iterator[Finding]:
     """What would be the one new file of a check."""
     for gpu in seen.gpus:
         hot = (gpu.temperature or 0) > 35
-        yield Finding("cold", BROKEN if hot else OK, "35 C", f"{gpu.temperature} C", gpu.where, "cool it", gpu.index)
+        verdict, problem = (BROKEN, "This GPU is hot") if hot else (OK, "")
+        yield Finding("cold", gpu.subject, verdict, problem, "35 C", f"{gpu.temperature} C", gpu.where, "cool it")
 
 
 def test_a_check_is_in_the_result_and_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -308,6 +311,15 @@ def test_a_transport_brings_what_is_missing_and_the_controller_sends_nothing(
     assert caught.value.found == f"1 of {len(parts) + 3} files did not arrive: demo {made.manifest.id} {parts[0]}"
     with pytest.raises(AnsibleError, match="pigeon"):
         Fetch(host, **{**args, "transport": "pigeon"}).work({})
+
+
+def test_the_guide_names_lists_that_there_are() -> None:
+    text = (ROOT / "docs/guide/development.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([\w ]+) \|.*\| `([A-Z]+)` in `([\w/]+\.py)`", text, re.MULTILINE)
+    assert [name for _kind, name, _file in rows] == ["COLUMNS", "CHECKS", "FORMATS", "TRANSPORTS", "FINDERS"]
+    for kind, name, file in rows:
+        (path,) = (ROOT / "plugins").glob(f"*/{file.removeprefix('plugin_utils/')}")
+        assert f"\n{name}: " in path.read_text(encoding="utf-8"), kind
 
 
 def test_the_setting_knows_all_transports() -> None:
