@@ -42,7 +42,7 @@ class Inside:
     def run(
         self, words: Sequence[str], folder: Path, variables: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run ``words`` in ``folder`` with these ``variables`` beside those of the activated environment.
+        """Run ``words`` in ``folder`` with these ``variables`` and those of the activated environment.
 
         Its output is in stdout, errors too. Raises OSError when it cannot be started, AirgapError when the environment
         cannot be activated.
@@ -72,7 +72,7 @@ class Inside:
             if not before.is_file():
                 return {}  # nothing runs here; whoever wants to run something is told so
             if done.returncode != 0 or not after.is_file():
-                raise self._not_activated("; ".join(done.stdout.strip().splitlines()[-3:]) or "no word about it")
+                raise self._not_activated("; ".join(done.stdout.strip().splitlines()[-3:]) or "no output")
             old, new = _variables(before), _variables(after)
         return {name: value for name, value in new.items() if old.get(name) != value}
 
@@ -96,10 +96,10 @@ class Inside:
     def _not_activated(self, found: str) -> AirgapError:
         return AirgapError(
             "The environment cannot be activated to run pip or the scripts of its packages",
-            wanted="scripts in etc/conda/activate.d that leave the shell alive",
+            wanted="scripts in etc/conda/activate.d that do not end the shell",
             found=found,
             where=str(self.prefix / "etc/conda/activate.d"),
-            remedy="take another version of the package whose script ends the shell (exit, set -e), or leave it out",
+            remedy="use another version of the package whose script ends the shell (exit, set -e), or remove it",
         )
 
 

@@ -155,7 +155,7 @@ def _zstd_errors() -> Iterator[None]:
     try:
         yield
     except zstandard.ZstdError as error:
-        raise OSError(errno.EAGAIN, f"{error} (zstd wants a thread for each core)") from error
+        raise OSError(errno.EAGAIN, f"{error} (zstd needs a thread per core)") from error
 
 
 def _compressor(threads: int = -1) -> Any:
@@ -277,7 +277,7 @@ _FILE_HEADER = _file_header()
 
 
 def _release_pyc(code: bytes, path: str) -> bytes | None:
-    """Return byte code as it is valid beside its source in a release, or None when it is stale.
+    """Return byte code that is valid for its source in a release, or None if it is stale.
 
     Byte code bound to a time of this machine would be compiled again at every start by users who cannot write it
     back, and written by root, who can. PEP 552's "unchecked hash" header is right for it: the tree never changes.
@@ -309,8 +309,8 @@ def _release_pyc(code: bytes, path: str) -> bytes | None:
 
 def _cannot_pack(path: Path, found: str, remedy: str) -> AirgapError:
     return AirgapError(
-        "The environment holds something that cannot be released",
-        wanted="files, directories and links that stay inside the environment",
+        "The environment contains something that cannot be released",
+        wanted="files, directories and links inside the environment",
         found=found,
         where=str(path),
         remedy=remedy,

@@ -47,7 +47,7 @@ class Outcome:
         return self.returncode == 0
 
     def explain(self) -> str:
-        """Say in a few words how it ended, with the last lines of its own output."""
+        """Describe briefly how it ended, with the last lines of its output."""
         if self.returncode is None:
             how = f"no end after {self.seconds:.0f} s"
         elif self.returncode < 0:
