@@ -112,7 +112,7 @@ findings:
           description: Name of the channel, V(pypi) for pip.
           type: str
     allowed:
-      description: The reason for allowing it, empty if there is none.
+      description: The reason for allowing it, or empty.
       type: str
   sample:
     - name: defaults-terms

@@ -82,7 +82,7 @@ gpu:
       description: V(ok), V(degraded), V(absent), V(unknown) or V(broken).
       type: str
     driver:
-      description: Version of the loaded driver, empty if there is none.
+      description: Version of the loaded driver, or empty.
       type: str
     cuda:
       description: Newest CUDA that the driver fully supports.

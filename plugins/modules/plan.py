@@ -84,7 +84,7 @@ up_to_date:
   returned: success
   type: bool
 latest:
-  description: Id of the newest release, empty if there is none.
+  description: Id of the newest release, or empty.
   returned: success
   type: str
   sample: 3-1c0ffee5

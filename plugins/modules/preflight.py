@@ -76,7 +76,7 @@ steps:
       description: V(none), V(install), V(switch), V(prune) or V(kernel).
       type: str
     current:
-      description: Id of the current release, empty if there is none.
+      description: Id of the current release, or empty.
       type: str
     format:
       description: Format of the payload that the host can unpack.
@@ -90,10 +90,10 @@ steps:
       type: list
       elements: str
     kernels:
-      description: Folder of Jupyter's kernels, empty if there is none.
+      description: Folder of Jupyter's kernels, or empty.
       type: str
     kernel:
-      description: The final C(kernel.json), empty if there is none.
+      description: The final C(kernel.json), or empty.
       type: str
 verdicts:
   description:

@@ -116,7 +116,7 @@ findings:
       type: list
       elements: dict
     allowed:
-      description: The reason for allowing it, empty if there is none.
+      description: The reason for allowing it, or empty.
       type: str
 """
 

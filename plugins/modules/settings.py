@@ -28,8 +28,8 @@ options:
     choices: [build, deploy, export, import, refresh, remove, repair, report, rollback, schedule, site, verify]
   whole_run:
     description:
-      - Whether to check the whole run of O(playbook) before any host, including variables passed with C(-e), the groups,
-        and C(--limit).
+      - Whether to check the whole run of O(playbook) before any host, including variables passed with C(-e), the
+        groups, and C(--limit).
     type: bool
     default: false
 attributes:

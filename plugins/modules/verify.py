@@ -56,7 +56,7 @@ envs:
       type: list
       elements: str
     previous:
-      description: Id of the previous release, empty if there is none.
+      description: Id of the previous release, or empty.
       type: str
     gpu:
       description: Result of the GPU check, as M(airgap.conda.gpu) returns it; null if the release requires no GPU.

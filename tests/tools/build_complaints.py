@@ -22,9 +22,9 @@ HEAD = """\
 <!-- Written by tests/tools/build_complaints.py out of plugins/module_utils/_contract/complaints.py. Edit that. -->
 # When the build complains
 
-A build inspects an environment before it packs it (module `airgap.conda.doctor`), and the release before it signs it. An
-**error** stops the build: otherwise a later step would fail, or hosts would not get what was built. A **warning** is shown
-and recorded in the release's manifest. Both say what was found, in which packages, and which line to change.
+A build inspects an environment before it packs it (module `airgap.conda.doctor`), and the release before it signs it.
+An **error** stops the build: otherwise a later step would fail, or hosts would not get what was built. A **warning** is
+shown and recorded in the release's manifest. Both say what was found, in which packages, and which line to change.
 
 All but two can be allowed by name in `release.yml`, with a reason that is recorded in the manifest:
 

@@ -36,7 +36,7 @@ RESERVED = frozenset((*_CONDA, *_SHELL, "BASH_VERSINFO"))
 
 @dataclass(frozen=True)
 class Fault:
-    """What in a file of ``FOLDER`` is no variable: ``path`` is relative to the prefix."""
+    """An invalid variable in a file of ``FOLDER``: ``path`` is relative to the prefix."""
 
     path: str
     what: str
@@ -82,12 +82,12 @@ def _content(path: Path) -> tuple[Mapping[str, Any], str]:
     except FileFault as fault:
         return {}, str(fault)
     except ValueError as error:
-        return {}, f"no JSON: {error}"
-    return (content, "") if isinstance(content, dict) else ({}, "no object of names and values")
+        return {}, f"invalid JSON: {error}"
+    return (content, "") if isinstance(content, dict) else ({}, "not an object of names and values")
 
 
 def _wrong(name: str, value: object) -> str:
-    """Say why this is no variable; empty when it is one. Numbers and booleans become the text that conda writes."""
+    """Return why this is not a variable; empty if it is. Numbers and booleans become the text that conda writes."""
     if not NAME.fullmatch(name):
         return f"{name!r} is not the name of a variable"
     if name in RESERVED:
@@ -95,7 +95,7 @@ def _wrong(name: str, value: object) -> str:
     if not isinstance(value, (str, int, float)):
         return f"the value of {name} is {json.dumps(value)[:80]}, not text"
     if isinstance(value, str) and "\0" in value:
-        return f"the value of {name} has a NUL"
+        return f"the value of {name} contains a NUL"
     return ""
 
 

@@ -1,7 +1,7 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The scripts that stand beside ``current``, one for each family of shells.
+"""The scripts next to ``current``, one for each family of shells.
 
 fish and csh are no POSIX shells: theirs have bash or sh activate the release, and take over what that does to the
 variables. So the scripts that packages bring for sh count there too, and there is one way in which a value is computed.
@@ -240,7 +240,7 @@ printf '%s\\n' "$folder"
 
 
 def activate_files(env: str, folder: Path) -> dict[str, str]:
-    """Return name -> text of the scripts that stand beside ``current`` in the folder of an environment."""
+    """Return name -> text of the scripts next to ``current`` in the folder of an environment."""
     fish = FISH.format(
         folder=_fish_quote(str(folder)),
         current=_fish_quote(str(folder / "current")),

@@ -24,7 +24,7 @@ _FORGET_OWN = f"{_OWN} unset _airgap_conda_own\n"
 
 
 def activation_scripts(variables: Mapping[str, str], user_site: bool = False) -> dict[str, str]:
-    """Return path in the environment -> POSIX shell script; none when there are no variables.
+    """Return path in the environment -> POSIX shell script; empty without variables.
 
     In a value ``$NAME`` and ``${NAME}`` are expanded on activation, in the order of the variables; all else is literal.
     In a list such as ``$CONDA_PREFIX/lib:$LD_LIBRARY_PATH`` a variable that is unset or empty leaves no empty item

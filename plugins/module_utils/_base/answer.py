@@ -1,10 +1,10 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The one way in for what a host says, and its bounds: types, lengths, depth and characters.
+"""Validation of answers from hosts: types, lengths, depth and characters.
 
-Whatever a host answers is data of somebody who may be hostile. What has passed here can be shown, written to a file and
-handed on. It still decides nothing: a name is looked up in what the controller knows.
+A host may be hostile, so its answer is untrusted data. Validated data can be shown, written to a file and passed on,
+but does not decide anything: the controller looks up each name in what it knows.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import FIELDS
 
-# Characters of a text in a report or a summary, which is on one line there.
+# Characters of a text in a report or a summary, on one line.
 LINE = 300
-# Characters of each text in the message of a failure.
+# Characters of each text in an error message.
 MESSAGE = 4_000
 # Characters of any other text: the locks of an environment of a thousand packages have an eighth of it.
 TEXT = 8 << 20
@@ -33,14 +33,14 @@ DEPTH = 16
 SHOWN_VALUES = 100_000
 SHOWN_CHARACTERS = 4 << 20
 
-# What takes no place on a screen although Unicode does not call it a control: joiners, fillers, selectors of variants.
+# Invisible characters that are not in Unicode's control category: joiners, fillers, variation selectors.
 _UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
-# Half characters, which stand for bytes that are no text.
+# Surrogates, which represent undecodable bytes.
 _HALVES = re.compile("[\ud800-\udfff]")
 
 
 class _Shown(dict[int, str]):
-    """What each character is shown as. A class, so that a character is looked at once and only if it occurs."""
+    """The replacement of each character. A class, so that only occurring characters are examined, and only once."""
 
     def __missing__(self, code: int) -> str:
         char = chr(code)
@@ -56,7 +56,7 @@ _SHOWN = _Shown()
 
 
 def plain(text: str, limit: int = TEXT) -> str:
-    """Return ``text`` without anything that acts on a screen: controls, marks of direction, what cannot be seen.
+    """Return ``text`` without control characters, bidirectional marks and invisible characters.
 
     Ends of lines and tabs stay, those of a terminal (ssh has one for a raw task) as ends of lines. Of a long text the
     beginning and the end are kept.
@@ -65,7 +65,7 @@ def plain(text: str, limit: int = TEXT) -> str:
 
 
 def clean(text: str, limit: int = LINE) -> str:
-    """Return ``text`` on one line and without anything that acts on a screen; of a long one beginning and end."""
+    """Return ``text`` cleaned and on one line; a long text is cut in the middle."""
     shown = _HALVES.sub(" ", _shortened(text, 4 * limit)).translate(_SHOWN)
     return _shortened(re.sub(r"\s+", " ", shown).strip(), limit)
 
@@ -83,9 +83,9 @@ def fields_of(failure: Any) -> dict[str, str] | None:
 
 
 def take_in(value: Any, values: int = VALUES, characters: int = CHARACTERS) -> Any:
-    """Return a copy of any answer that keeps within the bounds; what is beyond them is left out.
+    """Return a copy of an answer within the limits; the rest is left out.
 
-    Each text is ``plain``, each key a text, and what is no value of JSON becomes the text of it.
+    Each text is ``plain``, each key a text, and a value that is not JSON becomes its text.
     """
     return _Copy(values, characters).of(value, 0)
 
@@ -115,7 +115,7 @@ class _Copy:
 
 
 def excess(value: Any) -> str:
-    """Tell what of an answer is beyond the bounds; empty when nothing is."""
+    """Return which limit an answer exceeds; empty if none."""
     values = characters = 0
     waiting = [(value, 0)]
     while waiting:
@@ -130,7 +130,7 @@ def excess(value: Any) -> str:
         elif isinstance(item, (list, tuple)):
             waiting += [(part, depth + 1) for part in item]
         if depth > DEPTH:
-            return f"lists and dictionaries in each other, {depth} deep"
+            return f"lists and dictionaries nested {depth} deep"
         if values > VALUES or characters > CHARACTERS or len(waiting) > VALUES:
-            return "more than a host can have to say"
+            return "more than a host can report"
     return ""

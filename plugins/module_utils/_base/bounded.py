@@ -1,10 +1,10 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Read what nobody vouches for yet: regular files of a bounded size, folders of a bounded length.
+"""Read untrusted files: regular files of limited size, folders of limited length.
 
-A drive or a depot may hold anything under the name of a part: a pipe that never answers, a device, a link to somewhere
-else, a sparse file without end. So kind and size are looked at first, without opening.
+On a drive or in a depot, the name of a part can refer to anything: a pipe that blocks, a device, a link, a huge sparse
+file. So type and size are checked first, without opening.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def blocks(path: Path, limit: int, cached: bool = True) -> Iterator[bytes]:
     try:
         _require_regular(path.lstat(), limit)
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        _require_regular(os.fstat(handle), limit)  # it may be another one by now
+        _require_regular(os.fstat(handle), limit)  # another file may be there by now
         if not cached:
             os.fsync(handle)  # dirty pages cannot be dropped
             os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
@@ -89,7 +89,7 @@ def _fault(error: OSError) -> FileFault:
 
 
 def list_names(folder: Path, limit: int = limits.NAMES) -> list[str]:
-    """Return the names in ``folder`` in their order, none when it is no folder; raises AirgapError above ``limit``."""
+    """Return the sorted names in ``folder``, empty if it is not a folder; raises AirgapError above ``limit``."""
     names: list[str] = []
     if not folder.is_dir():
         return names
@@ -102,6 +102,6 @@ def list_names(folder: Path, limit: int = limits.NAMES) -> list[str]:
                     wanted=f"at most {limit} names",
                     found="more",
                     where=str(folder),
-                    remedy="remove what does not belong there, or name another folder",
+                    remedy="remove files that do not belong there, or choose another folder",
                 )
     return sorted(names)

@@ -1,7 +1,7 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Write to disk so that it lasts, and one message for what the operating system refuses."""
+"""Durable writes to disk, and one message for each error of the operating system."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ def os_errors(what: str, where: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno == errno.EAGAIN:
             raise _no_process(what, where, str(error.strerror or error)) from error
-        remedy = "look at the file system and its mount options, then run again"
+        remedy = "check the file system and its mount options, then run again"
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             remedy = "free space on this file system, then run again; nothing was left behind"
         elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            remedy = "let the user of this task read and write there (become: true), or choose another place"
+            remedy = "let the user of this task read and write there (become: true), or choose another folder"
         raise AirgapError(
             f"{what} failed",
             wanted="files that can be read and written, and enough space",
@@ -56,7 +56,7 @@ def _no_process(what: str, where: Path, found: str) -> AirgapError:
 
 
 def make_folder(path: Path, mode: int = 0o755) -> None:
-    """Make a folder and its missing parents, all with ``mode`` whatever the umask; what exists stays as it is."""
+    """Create a folder and its missing parents, all with ``mode`` whatever the umask; existing folders do not change."""
     if path.is_dir():
         return
     make_folder(path.parent, mode)
@@ -65,7 +65,7 @@ def make_folder(path: Path, mode: int = 0o755) -> None:
     except FileExistsError:
         if not stat.S_ISDIR(path.lstat().st_mode):
             raise
-        return  # another run was faster
+        return  # another run created it first
     handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         if stat.S_IMODE(os.fstat(handle).st_mode) != mode:
@@ -75,7 +75,7 @@ def make_folder(path: Path, mode: int = 0o755) -> None:
 
 
 def replace_file(path: Path, content: bytes, mode: int = 0o644) -> None:
-    """Replace a file by one rename; what was there stays until the new content is on disk."""
+    """Replace a file with one rename; the old content stays until the new content is on disk."""
     new = _new(path)
     try:
         # Whoever else may write in this folder has no name to plant a link at, and nothing is done by name but rename.
@@ -92,7 +92,7 @@ def replace_file(path: Path, content: bytes, mode: int = 0o644) -> None:
 
 
 def replace_link(path: Path, target: str) -> None:
-    """Let ``path`` be a link to ``target``, by one rename; what was there stays until then."""
+    """Make ``path`` a link to ``target`` with one rename; the old link stays until then."""
     new = _new(path)
     try:
         new.symlink_to(target)
@@ -124,7 +124,7 @@ def flush_file_system(folder: Path) -> None:
 
 
 def remove_unfinished(path: Path) -> None:
-    """Remove what a run that was killed while it replaced ``path`` has left beside it; no other is at work there."""
+    """Remove the leftovers of a run that was killed while it replaced ``path``; no other run may be active there."""
     for left in path.parent.glob(f".{glob.escape(path.name)}-*new"):
         left.unlink(missing_ok=True)
 
@@ -150,5 +150,5 @@ def cannot_write(prefix: Path, error: OSError) -> AirgapError:
         wanted="a directory that this user may create, rename and fill",
         found=error.strerror or str(error),
         where=str(error.filename or prefix),
-        remedy="choose another prefix, give the rights to its parent directory or free space",
+        remedy="choose another prefix, grant permissions on its parent directory, or free space",
     )

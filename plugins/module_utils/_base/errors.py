@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base import limits
 
-# The parts of an error, as they stand in a result.
+# The parts of an error, as in a result.
 FIELDS = ("problem", "wanted", "found", "where", "remedy")
 
 
@@ -57,7 +57,7 @@ class AirgapError(Exception):
 class Several(AirgapError):
     """All that is wrong in one error; its text has one paragraph for each.
 
-    In the four fields each has its number, and equal texts stand once.
+    In the four fields, each is numbered, and equal texts appear once.
     """
 
     def __init__(self, problem: str, errors: Sequence[AirgapError]) -> None:
@@ -92,7 +92,7 @@ class Faults:
 
     @contextmanager
     def gathered(self) -> Iterator[None]:
-        """Keep an AirgapError that the block raises, and go on after the block."""
+        """Keep an AirgapError that the block raises, and continue after the block."""
         try:
             yield
         except AirgapError as error:
@@ -105,14 +105,14 @@ class Faults:
             raise error
 
     def error(self, what: str) -> AirgapError | None:
-        """Return the one fault as it is, or one error for all; None without a fault.
+        """Return the only fault unchanged, or one error for all; None without a fault.
 
         ``what`` is what has them, for the first words: "the spec".
         """
         found = [one for error in self.found for one in (error.errors if isinstance(error, Several) else [error])]
         if len(found) < 2:
             return found[0] if found else None
-        return Several(f"There are {len(found)} faults in {what}", found)
+        return Several(f"There are {len(found)} errors in {what}", found)
 
 
 def _numbered(texts: Sequence[str]) -> str:
@@ -126,11 +126,11 @@ def _numbered(texts: Sequence[str]) -> str:
 
 
 def _without_stop(text: str) -> str:
-    """Texts of other programs end in a full stop as often as not; a path that ends in ``..`` stays as it is."""
+    """Remove a full stop at the end of other programs' texts, but keep a path that ends in ``..``."""
     return text[:-1] if text.endswith(".") and not text.endswith("..") else text
 
 
 def _short(text: str) -> str:
-    """What was found may be as long as whoever made it likes, and a message is for a person."""
+    """Cut a text, because what was found can have any length, and a message is for a person."""
     more = len(text) - limits.MESSAGE
     return text if more <= 0 else f"{text[: limits.MESSAGE]} … and {more} characters more"

@@ -18,4 +18,4 @@ class Item:
 
 
 class FileFault(Exception):
-    """A file that is not what it should be; the text says in what."""
+    """A file that differs from what is expected; the text says how."""

@@ -1,9 +1,9 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""How large anything may be that is read before, or beyond, what a signature says of it.
+"""Maximum sizes of everything that is read before, or without, a verified signature.
 
-docs/guide/limits.md lists the same figures for people. What a bastion signs is held to them too, before it is signed.
+docs/guide/limits.md lists the same figures for people. A bastion also enforces them before it signs.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ DIGITS = 20
 NAMES = 4_000
 # Releases in a depot or on a drive, of all environments: a diff lists them.
 RELEASES = 20_000
-# Files on a drive beside its depot, and bytes of each: ansible-core and its wheels are 10 files with 10 MB.
+# Files on a drive outside its depot, and bytes of each: ansible-core and its wheels are 10 files with 10 MB.
 KIT_FILES = 10_000
 KIT_FILE = 1 << 30
 # Characters of each of the four fields of an error: some 100 lines.
 MESSAGE = 8_000
-# Errors that are told in one: a file with more is not what it is taken for.
+# Errors in one message: a file with more is probably of another type.
 ERRORS = 100

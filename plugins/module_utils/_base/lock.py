@@ -1,9 +1,9 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The one kind of lock here: a file that nobody else can open, waited for up to a deadline, and then its holder named.
+"""Locks: files that nobody else can open. A wait ends at a deadline with an error that names the holder.
 
-``flock`` needs no more than a file that can be opened for reading. So a lock is a file with mode 0600 in a folder with
+``flock`` works on any file that can be opened for reading. So a lock is a file with mode 0600 in a folder with
 mode 0700, both made by the one who locks.
 """
 
@@ -20,7 +20,7 @@ from pathlib import Path
 from ansible_collections.airgap.conda.plugins.module_utils._base.disk import make_folder, os_errors
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 
-# The name of the folder of locks, beside what they are for.
+# The name of the folder of locks, next to what they protect.
 LOCKS = ".locks"
 # Seconds after which a lock is refused although nobody is seen to hold it: a process of another container does.
 HOLDER_UNSEEN = 1.0
@@ -45,7 +45,7 @@ def locked(folder: Path, name: str, what: str, wait: float = 0.0, shared: bool =
     try:
         _take(handle, path, what, wait, shared)
         if not shared:
-            with suppress(OSError):  # a full disk keeps nobody from a rollback
+            with suppress(OSError):  # a full disk must not prevent a rollback
                 os.ftruncate(handle, 0)
                 os.pwrite(handle, str(os.getpid()).encode(), 0)  # for whoever looks into the file
         yield
@@ -92,7 +92,7 @@ def _take(handle: int, path: Path, what: str, wait: float, shared: bool) -> None
                 where=str(path),
                 remedy="wait for it to end, then run again",
             )
-        time.sleep(_PAUSE if holder else 0.01)  # without a holder, it ended between the two looks
+        time.sleep(_PAUSE if holder else 0.01)  # without a holder, it ended between the two checks
 
 
 def _described(pid: str) -> str:

@@ -18,7 +18,7 @@ Type = TypeVar("Type")
 
 
 def parse_json(text: str) -> Any:
-    """Parse JSON that no two readers understand differently, with an end to depth and digits; raises ValueError."""
+    """Parse unambiguous JSON of limited depth and digits; raises ValueError."""
     try:
         return json.loads(
             text, object_pairs_hook=_once, parse_int=_integer, parse_float=_finite, parse_constant=_no_number
@@ -30,7 +30,7 @@ def parse_json(text: str) -> Any:
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise ValueError("a name twice in one object")
+        raise ValueError("a duplicate name in an object")
     return found
 
 

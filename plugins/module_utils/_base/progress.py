@@ -1,7 +1,7 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Where long work says how far it is: one line in a file, which an action plugin shows to the user."""
+"""The progress of long work: one line in a file, which an action plugin shows to the user."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pathlib import Path
 
 
 class Progress:
-    """Keeps one line in the file ``path``; without a path it says nothing."""
+    """Keeps one line in the file ``path``; without a path it does nothing."""
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
         self._said = ""
 
     def say(self, text: str) -> None:
-        """Replace the line. Work goes on when that fails: nobody reads it then."""
+        """Replace the line. Errors are ignored, because the line is only informative."""
         if self._path is None or text == self._said:
             return
         self._said = text
@@ -31,5 +31,5 @@ class Progress:
             os.replace(new, self._path)
 
     def part(self, what: str, done: int, whole: int) -> None:
-        """Say ``what`` with the part of it that is done, in whole per cent."""
+        """Write ``what`` with the completed part in whole per cent."""
         self.say(f"{what} {min(100, 100 * done // max(whole, 1))} %")

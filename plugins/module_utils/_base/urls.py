@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 # scheme://user:password@host and conda's own https://host/t/<TOKEN>/channel.
-# A password may have a / that nobody wrote as %2F; what looks like a port and a path is none.
+# A password may contain a / that was not written as %2F; text that looks like a port and a path is not a password.
 _USER = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)[^/@:\s'\"]+(?::(?:[^/\s'\"]*|(?!\d{1,5}/)[^@\s'\"]*))?@")
 _TOKEN = re.compile(r"(?<=/t/)[^/\s'\"]+(?=/)")
 
@@ -31,7 +31,7 @@ def is_local(url: str) -> bool:
 
 
 def secrets_in(url: str) -> set[str]:
-    """Return the user, password and channel token that are in ``url``, each as it stands there."""
+    """Return the user, password and channel token in ``url``, each verbatim."""
     if is_local(url):
         return set()
     users = {match.group()[len(match["scheme"]) : -1] for match in _USER.finditer(url)}

@@ -52,16 +52,16 @@ def apply_facts(store: Store, wanted: bool, folder: Path = FOLDER) -> None:
 
 
 def require_ours(folder: Path = FOLDER) -> None:
-    """Raise AirgapError when a file that this collection did not write stands where the facts belong."""
+    """Raise AirgapError if the path of the facts has a file that this collection did not write."""
     path = folder / NAME
     require_own(folder, "the local facts of this host", "set deploy_facts: false")
     if path.is_symlink() or (path.exists() and MARK not in _read(path)):
         raise AirgapError(
-            f"Local facts named {NAME} are there already",
-            wanted="no such file, or the one that an earlier deploy wrote",
-            found="one of somebody else",
+            f"Local facts named {NAME} already exist",
+            wanted="no such file, or one written by an earlier deploy",
+            found="another file",
             where=str(path),
-            remedy="remove it when nobody needs it, or set deploy_facts: false",
+            remedy="remove it if nobody needs it, or set deploy_facts: false",
         )
 
 

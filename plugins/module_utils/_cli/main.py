@@ -55,13 +55,13 @@ def _parser(root: Path) -> argparse.ArgumentParser:
     path.set_defaults(run=_activate_path)
 
     # The file itself is sh, which takes this command before any Python starts (_cli_run); here for the help.
-    start = commands.add_parser("run", help="become a command in an activated environment: run ENV -- COMMAND ...")
+    start = commands.add_parser("run", help="execute a command in an activated environment: run ENV -- COMMAND ...")
     start.add_argument("command", nargs=argparse.REMAINDER, metavar="ENV -- COMMAND ...")
     start.set_defaults(run=_run)
 
-    back = commands.add_parser("rollback", help="make an older release that is still here the current one")
+    back = commands.add_parser("rollback", help="switch to an older release that is still on this host")
     back.add_argument("env", metavar="ENV")
-    back.add_argument("release", nargs="?", default="", metavar="RELEASE", help="default: the one before the current")
+    back.add_argument("release", nargs="?", default="", metavar="RELEASE", help="default: the previous release")
     back.set_defaults(run=_rollback)
     return parser
 
@@ -132,7 +132,7 @@ def _rollback(store: Store, options: argparse.Namespace) -> int:
     back = rollback(store, env, options.release, check_mode=False)
     for text in back.warnings:
         _say(f"{NAME}: {text}", sys.stderr)
-    _say(f"{env}: {before} -> {back.release}" if back.release != before else f"{env}: {before} is current already")
+    _say(f"{env}: {before} -> {back.release}" if back.release != before else f"{env}: {before} is already current")
     return 0
 
 
@@ -143,7 +143,7 @@ def _require_env(store: Store, env: str) -> None:
             wanted=f"an environment {env} with a current release",
             found=f"environments {', '.join(store.envs()) or 'none'}",
             where=str(store.root),
-            remedy=f"look at the names with {NAME} list, or have it deployed to this host",
+            remedy=f"list the names with {NAME} list, or deploy it to this host",
         )
 
 
@@ -152,7 +152,7 @@ def _require_writable(store: Store, env: str) -> None:
         if not os.access(folder, os.W_OK | os.X_OK):
             raise AirgapError(
                 f"User {os.geteuid()} may not switch {env}",
-                wanted="a user who may write the store",
+                wanted="a user who can write to the store",
                 found=f"no permission to write {folder}",
                 where=str(folder),
                 remedy=f"run it as root: sudo {store.root / 'bin' / NAME} rollback {env}",

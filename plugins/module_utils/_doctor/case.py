@@ -47,15 +47,15 @@ class Finding:
         return complaint(self.name).level == ERROR and not self.allowed
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what stands in the manifest."""
+        """Return the entry for the manifest."""
         packages = [package.as_dict() for package in self.packages]
         level = complaint(self.name).level
         return {"name": self.name, "level": level, "what": self.what, "packages": packages, "allowed": self.allowed}
 
     def as_error(self) -> AirgapError:
-        """Return the whole complaint, as it is shown."""
+        """Return the whole complaint for the user."""
         known = complaint(self.name)
-        allow = f'. To build with it all the same, write into {RELEASE}: allow: {{{self.name}: "the reason"}}'
+        allow = f'. To build anyway, write in {RELEASE}: allow: {{{self.name}: "the reason"}}'
         return AirgapError(
             f"{known.title} ({self.name}). {known.why}",
             wanted=known.wanted,
@@ -118,7 +118,7 @@ class Case:
                 yield from (Line(item.text.strip(), item.where) for item in entry.mapping()["pip"].items())
 
     def conda_change(self, name: str, new: str) -> tuple[str, str]:
-        """Return where the conda dependency ``name`` stands and how to write it as ``new``.
+        """Return the place of the conda dependency ``name`` and how to write it as ``new``.
 
         The channel of the present line is kept.
         """
@@ -128,7 +128,7 @@ class Case:
         channel, colons, _rest = line.text.rpartition("::")
         if "::" not in new:
             new = channel + colons + new
-        return line.where, f"write `- {new}` in place of `- {line.text}`"
+        return line.where, f"write `- {new}` instead of `- {line.text}`"
 
     def move_to_conda(self, key: str, name: str, new: str) -> tuple[str, str]:
         """Return where and how to let conda bring ``new`` in place of pip's distribution ``key``."""

@@ -75,7 +75,7 @@ def cuda_from_conda_and_pip(case: Case) -> Iterator[Finding]:
     conda = sorted({by_conda[library] for library in libraries}, key=str)
     pip = sorted({by_pip[library] for library in libraries}, key=str)
     lines = [case.conda_lines[package.name] for package in conda if package.name in case.conda_lines]
-    change = f"leave out the conda package that asks for CUDA, or the pip package that brings {pip[0].name}"
+    change = f"remove the conda package that requires CUDA, or the pip package that requires {pip[0].name}"
     yield Finding(
         "cuda-from-conda-and-pip",
         f"{some(libraries)} from {named(conda)} and from {named(pip)}",

@@ -90,7 +90,7 @@ def _checked(allow: Mapping[str, str]) -> Mapping[str, str]:
     for name, reason in allow.items():
         if name not in ALLOWABLE or not str(reason or "").strip():
             raise AirgapError(
-                "A finding cannot be allowed like this",
+                "An entry of allow is invalid",
                 wanted=f"the reason for one of {', '.join(ALLOWABLE)}",
                 found=f"no reason for {name}" if name in ALLOWABLE else repr(name),
                 where="allow",

@@ -61,8 +61,8 @@ def _take_it_from_conda(case: Case, damage: _Damage) -> tuple[str, str, str]:
     new = pin(package.name, culprit.package.version, [bounds for _who, bounds in requirers])
     where, change = case.move_to_conda(culprit.key, package.name, new)
     if culprit.key not in case.pip_lines and unmet:
-        change += f", or use another version of what asks for it, one that accepts {package.version}"
-    because = "".join(f", which {who} asks for ({culprit.key}{bounds})" for who, bounds in unmet[:1])
+        change += f", or use another version of the requiring package that accepts {package.version}"
+    because = "".join(f", which {who} requires ({culprit.key}{bounds})" for who, bounds in unmet[:1])
     return where, change, because
 
 
@@ -82,7 +82,7 @@ def conda_files_changed(case: Case) -> Iterator[Finding]:
         copies = [to for to in targets if any(_is_below(path, to) for path in changed)]
         states = sorted({case.tree.damage[path] for path in changed})
         where = str(case.tree.prefix)
-        change = "leave the files of conda packages alone, and remove the prefix so that it is built again"
+        change = "do not change files of conda packages, and remove the prefix to build it again"
         by = ""
         if copies:
             where, by = str(case.spec.directory / RELEASE), f" by the copies to {some(copies)}"
@@ -137,10 +137,10 @@ def conda_files_owned_twice(case: Case) -> Iterator[Finding]:
     for key, paths in clashes.items():
         packages = tuple(owner.package for owner in owners[key])
         lines = [case.conda_lines[name] for name in key if name in case.conda_lines]
-        change = f"take both from one channel, as in `- {packages[0].channel}::{packages[-1].name}`"
+        change = f"use one channel for both, as in `- {packages[0].channel}::{packages[-1].name}`"
         yield Finding(
             "conda-files-owned-twice",
-            f"{named(packages)} bring {some(paths)}",
+            f"{named(packages)} contain {some(paths)}",
             packages,
             f"keep one of them: {case.removal(lines[-1])}" if lines else change,
             lines[-1].where if lines else str(case.file),
@@ -159,9 +159,9 @@ def pip_files_owned_twice(case: Case) -> Iterator[Finding]:
         lines = [case.pip_lines[key] for key in keys if key in case.pip_lines]
         yield Finding(
             "pip-files-owned-twice",
-            f"{named(items[key] for key in keys)} bring {some(paths)}",
+            f"{named(items[key] for key in keys)} contain {some(paths)}",
             tuple(items[key].package for key in keys),
-            f"keep one of them: {case.removal(lines[-1])}" if lines else "change what asks for one of the two",
+            f"keep one of them: {case.removal(lines[-1])}" if lines else "change the package that requires one of them",
             lines[-1].where if lines else str(case.file),
         )
 
@@ -172,7 +172,7 @@ def package_cache_missing(case: Case) -> Iterator[Finding]:
     if missing:
         folders = {os.path.dirname(package.cache) for package in missing if package.cache}
         packages = tuple(package.package for package in missing)
-        place = f"not in {some(folders)}" if folders else "in no cache that conda-meta names"
+        place = f"not in {some(folders)}" if folders else "in none of the caches in conda-meta"
         yield Finding(
             "package-cache-missing",
             f"{some(map(str, packages))} {place}",
@@ -199,9 +199,9 @@ def link_script_not_run(case: Case) -> Iterator[Finding]:
             if script in run or not any(file.path == script for file in package.files):
                 continue
             lines = case.conda_lines
-            change = f"write `link_scripts: {RUN}` into {RELEASE}, if you let the script run on this machine"
+            change = f"write `link_scripts: {RUN}` in {RELEASE}, if the script may run on this machine"
             if action == "pre-link":
-                change = "take a version without it: only old versions of conda run such scripts"
+                change = "use a version without it: only old versions of conda run such scripts"
                 change = f"{case.removal(lines[name])}, or {change}" if name in lines else change
             yield Finding(
                 "link-script-not-run",

@@ -28,7 +28,7 @@ def link_leads_out(case: Case) -> Iterator[Finding]:
             "link-leads-out",
             f"{named(packages) or 'no package'}: {some(f'{path} -> {links[path]}' for path in paths)}",
             packages,
-            f"{case.removal(lines[0])}, or take another version" if lines else "leave out what makes the link",
+            f"{case.removal(lines[0])}, or use another version" if lines else "remove its package",
             lines[0].where if lines else str(case.tree.prefix),
         )
 
@@ -47,7 +47,7 @@ def prefix_too_long(case: Case) -> Iterator[Finding]:
     room, path = min(entry for entries in short.values() for entry in entries)
     yield Finding(
         "prefix-too-long",
-        f"{case.dest_prefix} has {length} bytes, {path} room for {room}; packages: {named(short)}",
+        f"{case.dest_prefix} has {length} bytes, {path} has space for {room}; packages: {named(short)}",
         tuple(short),
         f"write a build_root that is at least {length - room} characters shorter",
         "build_root in the inventory",
@@ -88,7 +88,7 @@ def build_path_left(case: Case) -> Iterator[Finding]:
 
 def _instead(case: Case, packages: tuple[Package, ...]) -> tuple[str, str]:
     if not packages:
-        return str(case.file), "leave out what writes them"
+        return str(case.file), "remove the package that writes them"
     name = packages[0].name
     return case.move_to_conda(name, name, f"{name}={packages[0].version}")
 

@@ -23,7 +23,7 @@ _EDITABLE = re.compile(r"__editable__[._-](?P<name>.+?)-(?P<version>[^-]+)\.pth"
 
 
 def distribution_from_conda_and_pip(case: Case) -> Iterator[Finding]:
-    """Find Python packages that both conda and pip brought, beside each other."""
+    """Find Python packages that both conda and pip installed."""
     tree = case.tree
     by_conda = {item.key: item for item in tree.installed if item.owner}
     for item in tree.pip:
@@ -141,7 +141,7 @@ def _leaves(prefix: Path, path: Path) -> bool:
 def pip_built_from_source(case: Case) -> Iterator[Finding]:
     """Find pip's packages that were built here.
 
-    Only pip knows all of them: what it reported at the install stands in the environment's marker. In an environment
+    Only pip knows all of them: the environment's marker has its report of the installation. In an environment
     that others made, those are found that leave evidence.
     """
     reported = _reported(case.tree.prefix)

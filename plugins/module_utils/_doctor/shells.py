@@ -21,9 +21,9 @@ def activation_script_fails(case: Case) -> Iterator[Finding]:
         packages = _owners(case, path)
         works = next((f"works in {name}; " for name in ("bash", "sh") if name not in messages), "")
         said = "; ".join(f"in {name}: {message}" for name, message in messages.items())
-        change = "take a version of the package whose script works, or see to it that its users have bash"
+        change = "use a version of the package whose script works, or make sure that its users have bash"
         if "bash" in messages:
-            change = "take another version of the package, or set what its script sets under activation in release.yml"
+            change = "use another version of the package, or set its variables under activation in release.yml"
         yield Finding(
             "activation-script-fails",
             f"{path} of {named(packages) or 'no package'}: {works}{said}",
@@ -44,9 +44,9 @@ def activation_writes(case: Case) -> Iterator[Finding]:
         packages = _owners(case, path)
         yield Finding(
             "activation-writes",
-            f"{path} of {named(packages) or 'no package'} wants to write {some(wishes)}",
+            f"{path} of {named(packages) or 'no package'} tries to write {some(wishes)}",
             packages,
-            "bring what it writes with copies in release.yml, or take a version that writes outside the environment",
+            "add its files with copies in release.yml, or use a version that writes outside the environment",
             _where(case, packages),
         )
 
@@ -59,7 +59,7 @@ def env_vars_unusable(case: Case) -> Iterator[Finding]:
             "env-vars-unusable",
             f"{fault.path} of {named(packages) or 'no package'}: {fault.what}",
             packages,
-            "set the variable under activation in release.yml, or take another version of the package",
+            "set the variable under activation in release.yml, or use another version of the package",
             _where(case, packages),
         )
 

@@ -89,11 +89,11 @@ class Container:
         found = self.glibc()
         if glibc and version_key(found) > version_key(glibc):
             raise AirgapError(
-                "The image to build in is newer than the hosts",
+                "The build image is newer than the hosts",
                 wanted=f"glibc {glibc} or older, the target",
                 found=f"glibc {found}",
                 where=self.image,
-                remedy="name an image of the oldest host's system in build_container, or raise target.glibc",
+                remedy="set build_container to an image of the oldest host's system, or raise target.glibc",
             )
 
     def glibc(self) -> str:
@@ -106,11 +106,11 @@ class Container:
             # docker ends with a line on its help, podman begins with its attempts.
             said = [line for line in lines if "error" in line.lower()] or lines
             raise AirgapError(
-                "The image to build in cannot be used",
-                wanted="an image of the hosts' system, with its glibc, here or to be fetched",
+                "The build image cannot be used",
+                wanted="an image of the hosts' system, with its glibc, local or downloadable",
                 found=said[-1] if said else f"{done.how}: {done.output!r}",
                 where=self.image,
-                remedy=f"correct build_container; to see more, run: {' '.join(command)}",
+                remedy=f"correct build_container; for details, run: {' '.join(command)}",
             )
         return version[1]
 
@@ -122,7 +122,7 @@ def container(image: str, engine: str = "", options: Sequence[str] = ()) -> Cont
         if found:
             return Container(image, found, tuple(options))
     raise AirgapError(
-        "There is nothing to run containers with",
+        "There is no program to run containers",
         wanted=engine or " or ".join(ENGINES),
         found="no such program",
         where=f"PATH ({os.environ.get('PATH', os.defpath)})",

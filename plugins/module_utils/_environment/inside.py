@@ -42,10 +42,9 @@ class Inside:
     container: Container | None = None
 
     def run(self, words: Sequence[str], folder: Path, variables: Mapping[str, str] | None = None) -> process.Outcome:
-        """Run ``words`` in ``folder`` with these ``variables`` beside those of the activated environment.
+        """Run ``words`` in ``folder`` with these ``variables`` and those of the activated environment.
 
-        Its output has errors too. Raises AirgapError when the environment
-        cannot be activated.
+        Both streams are in its output. Raises AirgapError when the environment cannot be activated.
         """
         return self._run(words, folder, {**self.activated, **(variables or {})})
 
@@ -85,10 +84,10 @@ class Inside:
     def _not_activated(self, found: str) -> AirgapError:
         return AirgapError(
             "The environment cannot be activated to run pip or the scripts of its packages",
-            wanted="scripts in etc/conda/activate.d that leave the shell alive",
+            wanted="scripts in etc/conda/activate.d that do not end the shell",
             found=found,
             where=str(self.prefix / "etc/conda/activate.d"),
-            remedy="take another version of the package whose script ends the shell (exit, set -e), or leave it out",
+            remedy="use another version of the package whose script ends the shell (exit, set -e), or remove it",
         )
 
 

@@ -23,7 +23,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._environment.containe
 from ansible_collections.airgap.conda.plugins.module_utils._environment.inside import SHELL, Inside, remove_others
 from ansible_collections.airgap.conda.plugins.module_utils._environment.records import conda_files, records_of
 
-# A text that stands in a script, and the line that begins it without the word for that.
+# A here-document in a script, and the line that begins it without its operator.
 _HERE = re.compile(
     r"<<-?[ \t]*(?P<quote>['\"]?)(?P<end>\w+)(?P=quote)([^\n]*)\n.*?^\t*(?P=end)[ \t]*$", re.MULTILINE | re.DOTALL
 )
@@ -41,7 +41,7 @@ class LinkScript:
     record: Mapping[str, Any]
 
     def text(self, prefix: Path) -> str:
-        """Return what stands in it."""
+        """Return its contents."""
         return (prefix / self.path).read_text(encoding="utf-8", errors="replace")
 
 
@@ -136,10 +136,10 @@ def run_link_scripts(prefix: Path, scripts: Sequence[LinkScript], container: Con
             raise AirgapError(
                 f"The post-link script of {record['name']} {record['version']} failed",
                 wanted="exit status 0",
-                found=f"{done.how}: {said[-_LONGEST:] or 'not a word'}"
+                found=f"{done.how}: {said[-_LONGEST:] or 'no output'}"
                 + "".join(f"; message: {message}" for message in messages[-1:]),
                 where=str(prefix / script.path),
-                remedy="take another version of the package, or build where the script finds what it looks for",
+                remedy="use another version of the package, or build where the script finds its requirements",
             )
     return messages
 

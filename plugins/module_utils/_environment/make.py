@@ -65,7 +65,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._spec.packages import
 from ansible_collections.airgap.conda.plugins.module_utils._spec.release_yml import RUN, Target
 from ansible_collections.airgap.conda.plugins.module_utils._spec.spec import ENVIRONMENT, RELEASE, Spec
 
-# Raised when the same inputs give another environment than before, so that old ones are made anew.
+# Increased when the same inputs give a different environment than before, so that old ones are rebuilt.
 SCHEMA = 3
 # What a user sees of a step that takes long.
 STEPS = {
@@ -73,7 +73,7 @@ STEPS = {
     "install": "installing the conda packages",
     "link": "running the scripts of conda packages",
     "pip": "running pip",
-    "activation": "trying the activation",
+    "activation": "testing the activation",
     "compile": "compiling",
 }
 
@@ -98,7 +98,7 @@ class Request:
     def sha256(self) -> str:
         """Name the question; an environment made for the same one is not looked at again.
 
-        The backend is no part of it: another one makes nothing anew that is there.
+        The backend is not part of it: another backend does not rebuild an existing environment.
         """
         names = [without_credentials(name) for name in self.channels.names]
         alias = without_credentials(self.channels.alias or "")
@@ -113,7 +113,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Environment:
-    """The answer, as it stands in the environment's marker: no times, the same for the same packages."""
+    """The answer, as in the environment's marker: without times, the same for the same packages."""
 
     request_sha256: str
     spec_sha256: str
@@ -149,8 +149,8 @@ class Outcome:
 def make(request: Request, update: bool = False, check: bool = False) -> Outcome:
     """Make the environment, unless the prefix has it already.
 
-    With locks beside the spec it is made of what they name. ``update`` asks channels and index again instead, and
-    writes such locks anew. With ``check`` nothing outside the cache is written and the answer is the one a real run
+    With locks next to the spec, exactly what they name is installed. ``update`` queries channels and index instead, and
+    rewrites such locks. With ``check``, nothing outside the cache is written and the answer is the one a real run
     would give. A failure leaves the environment that was there, or nothing.
     """
     check_prefix(request.prefix)
@@ -341,7 +341,7 @@ def _lock_of(environment: Environment) -> Lock:
 
 
 def _read(prefix: Path) -> Environment | None:
-    """Return what the prefix was made from; an unreadable marker counts as an unknown environment, made anew."""
+    """Return the inputs of the prefix; an unreadable marker means an unknown environment, which is rebuilt."""
     text = read_marker(prefix)
     if text is None:
         return None

@@ -40,7 +40,7 @@ def pip_install(
 ) -> list[PipPackage]:
     """Install the requirements and return what came in with them, sorted by name.
 
-    ``where`` is the file that the requirements stand in, for messages. The machine's own pip settings (index, proxy,
+    ``where`` is the file with the requirements, for messages. The machine's own pip settings (index, proxy,
     certificates) hold, in the ``container`` too. ``dry_run`` only finds out what would be installed.
     """
     output, found = _pip(prefix, requirements, ["--dry-run"] if dry_run else [], container, constraints)
@@ -106,7 +106,7 @@ def _pip(
 
 
 def _cache(inside: Inside, python: Path, scratch: Path) -> dict[str, str]:
-    """Return the setting that gives pip a cache of its own, which has the machine's downloads and no wheel.
+    """Return the setting for a separate pip cache, which has the machine's downloads but no wheels.
 
     A wheel that was built here may hold the prefix that it was built in; pip would install it in every other one.
     """
@@ -178,26 +178,26 @@ def decisive_lines(output: str) -> str:
 
 
 def _not_as_locked(output: str, lines: Sequence[str], where: str) -> AirgapError:
-    """Return the one message for a package that is not to be had as the lock names it."""
+    """Return the one message for a package that is not available as the lock names it."""
     text = " ".join(output.split())
     wrong = re.search(r"(\S+==\S+) from .*?: Expected sha256 (\w+) Got (\w+)", text)
     absent = re.search(r"No matching distribution found for (\S+)", text)
     name = wrong[1] if wrong else absent[1] if absent else ""
-    wanted = next((line for line in lines if name and line.startswith(name)), "the packages in the lock, as they are")
+    wanted = next((line for line in lines if name and line.startswith(name)), "exactly the packages in the lock")
     found = f"sha256 {wrong[3]}" if wrong else decisive_lines(output)
     return AirgapError(
-        f"The pip package {name} is not to be had as the lock names it" if name else "pip cannot install the lock",
+        f"The pip package {name} is not available as the lock names it" if name else "pip cannot install the lock",
         wanted=mask_credentials(wanted),
         found=found,
         where=where,
-        remedy="give pip the index or the folder that has this very file, or make the lock anew with "
+        remedy="configure an index or folder for pip that has exactly this file, or recreate the lock with "
         "build_update: true",
     )
 
 
 def _failed(requirements: Sequence[str], where: str, found: str) -> AirgapError:
     return AirgapError(
-        "The pip section cannot be installed",
+        "The pip list cannot be installed",
         wanted=mask_credentials(", ".join(requirements)),
         found=found,
         where=where,

@@ -40,16 +40,14 @@ def require_new_pip(conda: Iterable[CondaPackage], specs: Sequence[str], where: 
     if not pip or version_key(pip) >= version_key(OLDEST_PIP):
         return
     lines = [line for line in specs if re.match(r"(?:\S+::)?pip(?![\w.-])", line)]
-    remedy = f"write pip>={OLDEST_PIP} in place of " + " and ".join(f"'{line}'" for line in lines)
+    remedy = f"write pip>={OLDEST_PIP} instead of " + " and ".join(f"'{line}'" for line in lines)
     if not lines or lines == ["pip"]:
-        remedy = f"write pip>={OLDEST_PIP} among the dependencies"
+        remedy = f"add pip>={OLDEST_PIP} to the dependencies"
     if python and version_key(python) < version_key(ITS_PYTHON):
-        remedy += (
-            f" and a Python that it runs on, {ITS_PYTHON} or newer; or take the packages of the pip list from conda"
-        )
+        remedy += f" and a Python for it, {ITS_PYTHON} or newer; or install the packages of the pip list with conda"
     raise AirgapError(
         "The environment's pip is too old for its pip list",
-        wanted=f"pip {OLDEST_PIP} or newer, which says what it installs",
+        wanted=f"pip {OLDEST_PIP} or newer, which reports what it installs",
         found=f"pip {pip}" + (f" with Python {python}" if python else ""),
         where=place_of(where, *lines),
         remedy=remedy,
@@ -77,11 +75,11 @@ def require_all(
         lacking = [text for text in lacking if not _is_there(text, names, addresses, output)]
     if lacking:
         raise AirgapError(
-            "pip did not install all that the pip list asks for",
+            "pip did not install everything on the pip list",
             wanted=mask_credentials(", ".join(lacking)),
-            found="pip ended well, and neither its report nor the environment has them",
+            found="pip succeeded, but neither its report nor the environment has them",
             where=where,
-            remedy="write each of them on a line of its own, without options before it",
+            remedy="write each of them on a separate line, without options before it",
         )
 
 

@@ -27,7 +27,7 @@ def require_plain(what: str, path: str, where: str, remedy: str) -> None:
     """Raise AirgapError for a path that not every script and list of paths can hold; ``what`` and ``where`` name it."""
     if not re.fullmatch(r"/[^\s:\"'$`\\]+", path):
         raise AirgapError(
-            f"{what} cannot be written into scripts",
+            f"{what} is invalid in scripts",
             wanted="an absolute path without spaces, quotes, colons, $ and backslashes",
             found=repr(path),
             where=where,
@@ -41,7 +41,7 @@ def check_prefix(prefix: Path) -> None:
     if len(str(prefix)) > LONGEST:
         raise AirgapError(
             "The prefix is too long",
-            wanted=f"a path of at most {LONGEST} characters: installers write other scripts where #! does not reach it",
+            wanted=f"a path of at most {LONGEST} characters: otherwise installers write scripts without #!",
             found=f"{len(str(prefix))} characters",
             where=str(prefix),
             remedy="build in a folder with a shorter path (role build: build_work)",
@@ -54,9 +54,9 @@ def check_prefix(prefix: Path) -> None:
     if names == ["conda-meta"] and not os.listdir(prefix / "conda-meta"):
         return
     if "conda-meta" in names:
-        raise _taken(prefix, "a conda environment that something else made")
+        raise _taken(prefix, "a conda environment that another program created")
     if names:
-        raise _taken(prefix, f"a directory that is no conda environment, with {', '.join(names[:3])}")
+        raise _taken(prefix, f"a directory that is not a conda environment, with {', '.join(names[:3])}")
 
 
 @contextlib.contextmanager
@@ -113,7 +113,7 @@ def finish(prefix: Path, marker: str) -> None:
 
 
 def read_marker(prefix: Path) -> str | None:
-    """Return what the last whole environment says of itself, also where it still stands aside; None without one."""
+    """Return the marker of the last complete environment, even if it was moved aside; None without one."""
     for place in (prefix, _aside(prefix)):
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             return (place / MARKER).read_text(encoding="utf-8")
@@ -131,15 +131,15 @@ def _aside(prefix: Path) -> Path:
 
 
 def _unfinished(prefix: Path) -> Path:
-    """Stands beside a prefix from the first moment on, until the marker is in it."""
+    """Exists next to a prefix from the start until the prefix contains the marker."""
     return prefix.with_name(f".{prefix.name}.unfinished")
 
 
 def _taken(prefix: Path, found: str) -> AirgapError:
     return AirgapError(
-        "The prefix holds something else",
-        wanted="an absent or empty directory, or an environment made by airgap.conda.environment",
+        "The prefix contains something else",
+        wanted="an absent or empty directory, or an environment created by airgap.conda.environment",
         found=found,
         where=str(prefix),
-        remedy="choose another prefix, or remove what is there if nobody needs it",
+        remedy="choose another prefix, or remove its contents if nobody needs them",
     )

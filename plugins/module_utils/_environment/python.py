@@ -57,7 +57,7 @@ def clean_variables(prefix: Path, machine: Mapping[str, str]) -> dict[str, str]:
 def compile_missing(prefix: Path, container: Container | None = None) -> None:
     """Compile the Python files that have no byte code yet: the users of a host cannot write it there.
 
-    Files that are no valid Python (templates, tests of old syntax) are passed over, as compileall does.
+    Files that are not valid Python (templates, tests of old syntax) are skipped, as compileall does.
     """
     _run(prefix, container, ["-c", _COMPILE, str(prefix)])
 
@@ -79,8 +79,8 @@ def _run(prefix: Path, container: Container | None, arguments: Sequence[str]) ->
 def _cannot_run(prefix: Path, found: str) -> AirgapError:
     return AirgapError(
         "The environment's own Python does not run on the bastion",
-        wanted="a bastion that can run what the target can run",
+        wanted="a bastion that can run programs for the target",
         found=found or "no output",
         where=str(python_of(prefix)),
-        remedy="build on a machine or in a container of the target's platform with its glibc or a newer one",
+        remedy="build on a machine or in a container of the target's platform with the same or a newer glibc",
     )

@@ -32,7 +32,7 @@ def records_of(tree: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
 
 
 def adopt(prefix: Path, packages: Sequence[CondaPackage]) -> None:
-    """Write the record of each package anew from the package itself, its address and hash as the lock has them.
+    """Rewrite the record of each package from the package itself, with URL and hash from the lock.
 
     An index adds to a package's own description, another one every day, and tools add how they were called.
     """
@@ -41,11 +41,11 @@ def adopt(prefix: Path, packages: Sequence[CondaPackage]) -> None:
     if set(records) != set(by_stem):
         odd = sorted(set(records) ^ set(by_stem))
         raise AirgapError(
-            "The environment has other packages than those chosen",
+            "The environment has other packages than the solution",
             wanted=f"{len(by_stem)} packages",
             found=f"{len(records)}, different in {', '.join(odd[:4])}",
             where=str(prefix / "conda-meta"),
-            remedy="look for packages that the tool's own configuration adds to every environment",
+            remedy="check whether the tool's own configuration adds packages to every environment",
         )
     for stem, path in records.items():
         record = json.loads(path.read_text(encoding="utf-8"))
@@ -89,7 +89,7 @@ def conda_files(prefix: Path) -> set[str]:
 
 
 def disown(prefix: Path, paths: Collection[str]) -> None:
-    """Take paths out of the records: what is there is no package's any more, and is packed as it is."""
+    """Remove paths from the records: these files no longer belong to a package, and are packed unchanged."""
     for record_path, record in records_of(prefix) if paths else ():
         if not set(paths).isdisjoint(record["files"]):
             record["files"] = [name for name in record["files"] if name not in paths]
@@ -113,7 +113,7 @@ def _byte_code(prefix: Path, files: Sequence[str]) -> Iterator[str]:
     for name in files:
         if name.endswith(".py"):
             source = prefix / name
-            # Python 2 has it beside the source.
+            # Python 2 has it next to the source.
             for path in (source.with_suffix(".pyc"), *(source.parent / "__pycache__").glob(f"{source.stem}.*.pyc")):
                 if path.is_file():
                     yield str(path.relative_to(prefix))

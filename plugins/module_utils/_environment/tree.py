@@ -1,7 +1,7 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What stands in an environment and who brought it: conda's records, pip's metadata, the state of each file."""
+"""The contents of an environment and their owners: conda's records, pip's metadata, the state of each file."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Package:
         return f"{self.name} {self.version} ({source})"
 
     def as_dict(self) -> dict[str, str]:
-        """Return the fields as they stand in a manifest."""
+        """Return the fields as in a manifest."""
         return asdict(self)
 
 
@@ -113,7 +113,7 @@ class Tree:
         """Return the conda paths that are not as any package brought them: ``GONE`` or ``CHANGED``.
 
         Every file is hashed: times and inodes do not tell of a file that was written in place, and 400 MB take half a
-        second. The content of byte code does not count, it is made anew wherever its source was rewritten.
+        second. The content of byte code does not count, because it is recompiled wherever its source was rewritten.
         """
         paths = sorted(self.claims)
         with ThreadPoolExecutor(WORKERS) as pool:
@@ -126,7 +126,7 @@ class Tree:
         try:
             status = os.lstat(where)
         except OSError:
-            # A noarch package's byte code is made at the install, and left out where a file is no valid Python.
+            # A noarch package's byte code is compiled during installation, and missing if a file is not valid Python.
             return "" if all(file.kind == "pyc_file" for file in files) else GONE
         if stat.S_ISDIR(status.st_mode) or path.endswith(".pyc"):
             return ""
@@ -224,7 +224,7 @@ def _split_info(info: str) -> tuple[str, str]:
 
 
 def channel_name(address: str) -> str:
-    """Return what people call a channel: the end of its address, ``defaults`` for what that name stands for."""
+    """Return the usual name of a channel: the end of its URL, ``defaults`` for the channels of that name."""
     path = urlsplit(address).path.strip("/") or address
     path = re.sub(r"/label/.*", "", path)  # labels are views of one channel
     return "defaults" if re.search(r"(?:^|/)pkgs/[a-z0-9]+$", path) else path.rpartition("/")[2]
@@ -250,7 +250,7 @@ def _conda_packages(prefix: Path) -> tuple[CondaPackage, ...]:
     folder = prefix / "conda-meta"
     if not folder.is_dir():
         raise AirgapError(
-            "There is no conda environment to look at",
+            "There is no conda environment to inspect",
             wanted="a conda environment (a folder with conda-meta)",
             found="a folder without conda-meta" if prefix.is_dir() else "no such folder",
             where=str(prefix),

@@ -3,7 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Source every activation script of a built environment once, in bash and in sh, and see what works and what it writes.
 
-What they write lands in a folder of its own and not in the environment (``_keeper.shield``), so it is known which
+What they write goes to a separate folder and not to the environment (``_keeper.shield``), so it is known which
 script writes what. Where the system allows no such view, what was added is moved there afterwards, and belongs to the
 script that speaks of it; what was changed is only told.
 """
@@ -36,7 +36,7 @@ DEADLINE = 120.0
 HARMLESS = 1 << 20
 # Characters of what a script says that are kept.
 SAID = 300
-# Numbers the scripts from 0; beside each number lie its status, what it said and what is written by then.
+# Numbers the scripts from 0; for each number there are files with its status, its output and the paths written so far.
 DRIVER = """\
 catch=$1; shift
 find=$(command -v find)
@@ -86,7 +86,7 @@ class Tried:
 
 @contextmanager
 def tried(prefix: Path, in_sh: bool = True) -> Iterator[Tried]:
-    """Try the scripts of the environment at ``prefix``, which stays as it is.
+    """Test the scripts of the environment at ``prefix``, which does not change.
 
     What they write is known from bash, where there is one; ``in_sh`` tells whether what works in sh is of interest too.
     """
@@ -165,11 +165,11 @@ def _folder(prefix: Path) -> Iterator[tuple[Path, bool]]:
             finally:
                 _remove(folder)
     raise AirgapError(
-        "The activation of the environment cannot be tried",
+        "The activation of the environment cannot be tested",
         wanted="a folder for temporary files",
-        found="none that can be written",
+        found="no writable folder",
         where=tempfile.gettempdir(),
-        remedy="give this user the right to write there, or set TMPDIR",
+        remedy="give this user write permission there, or set TMPDIR",
     )
 
 
@@ -221,7 +221,7 @@ def _run(
         ended = next((n for n, script in enumerate(left) if script and not (catch / f"status-{n}").is_file()), None)
         if ended is None:
             break
-        how = "it did not end" if outcome.returncode is None else "it ends the shell"
+        how = "it did not finish" if outcome.returncode is None else "it ends the shell"
         failures.append(Failure(scripts[ended], name, f"{how}: {_said(prefix, catch, ended)}".rstrip(": ")))
         left[ended] = ""
     for number, script in enumerate(scripts):
@@ -256,7 +256,7 @@ def _said(prefix: Path, catch: Path, number: int) -> str:
 
 
 def _wishes(prefix: Path, scripts: Sequence[str], catch: Path) -> Iterator[Wish]:
-    """Yield what is written and not there already; a folder is not told of beside what is in it."""
+    """Yield newly written paths; a folder is left out if its contents are listed."""
     seen: set[str] = set()
     upper = catch / "upper"
     for number, script in enumerate(scripts):

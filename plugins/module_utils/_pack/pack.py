@@ -4,7 +4,7 @@
 """From an environment to payloads: conda-pack rewrites the prefix, we write the archives.
 
 conda-pack's own archives differ at every run and ignore level and threads for tar.zst, so it only makes the tree
-(hard links, rewritten copies where the prefix stands in a file) and ``_payload`` packs that.
+(hard links, and rewritten copies of files that contain the prefix) and ``_payload`` packs that.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def check_request(request: PackRequest) -> None:
     unknown = sorted(set(request.formats) - set(FORMATS))
     if unknown or not request.formats:
         raise AirgapError(
-            "A payload format is not known",
+            "A payload format is unknown",
             wanted=f"one or more of {', '.join(FORMATS)}",
             found=", ".join(unknown) or "none",
             where="formats",
@@ -110,7 +110,7 @@ def check_request(request: PackRequest) -> None:
     is_ours = not dest.exists() or (dest.is_dir() and ((dest / PACK).is_file() or not any(dest.iterdir())))
     if not is_ours or request.prefix == dest or request.prefix in dest.parents:
         raise AirgapError(
-            "The folder for the pack would be replaced, and holds something else",
+            "The folder for the pack contains other files and would be replaced",
             wanted="a folder outside the environment that is missing, empty or written by an earlier pack",
             found=f"no {PACK} in it" if not is_ours else "a folder in the environment",
             where=str(dest),
@@ -138,7 +138,7 @@ def pack(request: PackRequest, fingerprint: str = "", progress: Progress | None 
     check_request(request)
     dest = request.dest
     with os_errors(f"Packing {request.prefix}", dest), ExitStack() as stack:
-        # The tree lies beside the prefix, since hard links do not cross file systems.
+        # The tree is next to the prefix, because hard links do not cross file systems.
         tree_parent = stack.enter_context(_temporary_folder(request.prefix.parent))
         dest.parent.mkdir(parents=True, exist_ok=True)
         folder = stack.enter_context(_temporary_folder(dest.parent))
@@ -167,7 +167,7 @@ def _pack_into(
     with aside(lambda: _look(request, tree)) as looked:
         entries, payloads = write_payloads(tree, folder, request.formats, request.part_size, progress)
         if progress:
-            progress.say("looking for what the hosts need, and for secrets")
+            progress.say("looking for host requirements and secrets")
         sbom, found = looked()
     (folder / _sbom.SBOM).write_text(sbom, encoding="utf-8")
     (folder / FILES).write_bytes(write_files(entries))

@@ -143,7 +143,7 @@ class _Source:
 
 
 def _release_pyc(code: bytes, path: str) -> bytes | None:
-    """Return byte code as it is valid beside its source in a release, or None when it is stale.
+    """Return byte code that is valid for its source in a release, or None if it is stale.
 
     Byte code bound to a time of this machine would be compiled again at every start by users who cannot write it
     back, and written by root, who can. PEP 552's "unchecked hash" header is right for it: the tree never changes.
@@ -175,8 +175,8 @@ def _release_pyc(code: bytes, path: str) -> bytes | None:
 
 def _cannot_pack(path: Path, found: str, remedy: str) -> AirgapError:
     return AirgapError(
-        "The environment holds something that cannot be released",
-        wanted="files, directories and links that stay inside the environment",
+        "The environment contains something that cannot be released",
+        wanted="files, directories and links inside the environment",
         found=found,
         where=str(path),
         remedy=remedy,

@@ -49,7 +49,7 @@ class Package:
 def read_records(tree: Path) -> dict[str, dict[str, Any]]:
     """Return the record of each conda package by its path in the tree (``conda-meta/six-1.16.0-0.json``), sorted.
 
-    What is no record of a package, or cannot be read, is left out.
+    Files that are not records of packages, or unreadable, are left out.
     """
     records = {}
     for path in sorted((tree / "conda-meta").glob("*.json")):

@@ -16,7 +16,7 @@ _ENV = re.compile(rb"(?:-S[ \t]*)?(/[^ \t]+)[ \t]*(.*)", re.DOTALL)
 _COMMENTS = re.compile(rb"(?:[ \t]*(?:#[^\n]*)?\r?\n)*")
 # A docstring before these imports must be the only one: it is joined to the string that pip's form is.
 _FUTURE = re.compile(rb"[rRuU]?[\"'].*?^from[ \t]+__future__[ \t]+import", re.MULTILINE | re.DOTALL)
-# The second run of a script by the shell that it asks for; a child of it with another $0 begins anew.
+# The second run of a script by its requested shell; a child with another $0 starts over.
 _ONCE = (
     'case ${{_AIRGAP_SCRIPT-}} in "$0") unset _AIRGAP_SCRIPT ;; '
     '*) _AIRGAP_SCRIPT=$0; export _AIRGAP_SCRIPT; exec {exec} "$0" "$@" ;; esac\n'

@@ -34,7 +34,7 @@ RECORD = re.compile(r"conda-meta/[^/]+\.json")
 class LinkTree:
     """What conda-pack takes for an archive: hard links to files that stay as they are, new files for the others.
 
-    In these the place on the hosts, ``dest_prefix``, stands already; it may be too long for a script's first line.
+    These already contain the path on the hosts, ``dest_prefix``; it may be too long for a shebang.
     Nothing takes the place of what is ``final``.
     """
 
@@ -45,7 +45,7 @@ class LinkTree:
         self._folders: set[str] = set()
 
     def add(self, source: str, target: str) -> None:
-        """Take the file, link or empty folder ``source`` as it is."""
+        """Take the file, link or empty folder ``source`` unchanged."""
         if target in self.final:
             return
         place = self._place(target)
@@ -113,10 +113,10 @@ def make_tree(prefix: Path, tree: Path, dest_prefix: str, allow: Collection[str]
     except (conda_pack.CondaPackException, UserWarning) as error:
         raise AirgapError(
             "conda-pack could not pack the environment",
-            wanted="an environment whose files belong to one package each, and the cache it was installed from",
+            wanted="an environment whose files belong to one package each, and its package cache",
             found=mask_credentials(" ".join(str(error).split())),
             where=str(prefix),
-            remedy="let conda alone, or pip alone, install the packages named here; if the cache is gone, remove the "
+            remedy="let either conda or pip install the packages named here; if the cache is missing, remove the "
             "environment, so that it is made again",
         ) from error
     owned = conda_files(prefix)
@@ -124,7 +124,7 @@ def make_tree(prefix: Path, tree: Path, dest_prefix: str, allow: Collection[str]
     packer = Packer(str(prefix), links, dest_prefix)
     for file in files.values():
         if file.is_conda and file.target not in owned and not file.target.startswith("conda-meta/"):
-            # A script of the package wrote it anew; conda-pack would take what the package has.
+            # A script of the package rewrote it; conda-pack would use the package's original.
             file.source, file.file_mode = f"{prefix}/{file.target}", "unknown"
         place = _moved(file.target, prefix, dest_prefix)
         if place != file.target and os.path.islink(file.source):
@@ -137,7 +137,7 @@ def make_tree(prefix: Path, tree: Path, dest_prefix: str, allow: Collection[str]
         if file.file_mode is None:
             file.source = f"{prefix}/{file.target}"  # what was built and tried; conda-pack would take the cache's
         if RECORD.fullmatch(file.target):
-            # Whoever packs the tree writes it anew, so conda-pack need not; it wants to know whether conda is there.
+            # The packer rewrites it, so conda-pack need not; conda-pack only checks whether conda is installed.
             packer.packages.append(json.loads(Path(file.source).read_text(encoding="utf-8")))
             links.add(file.source, file.target)
             continue
@@ -145,13 +145,13 @@ def make_tree(prefix: Path, tree: Path, dest_prefix: str, allow: Collection[str]
             packer.add(file)
         except ValueError as error:
             raise AirgapError(
-                "A file cannot be rewritten for its place on the hosts",
+                "A file cannot be rewritten for its path on the hosts",
                 wanted=f"a path in it that can be replaced by {dest_prefix}",
                 found=str(error),
                 where=str(prefix / file.target),
                 remedy="choose a shorter root on the hosts",
             ) from error
-    links.final = files  # conda-pack has a bin/activate of its own, and packages may too
+    links.final = files  # conda-pack has its own bin/activate, and packages may too
     packer.finish()
 
 
@@ -195,12 +195,12 @@ def _moved_link(path: str, leads_to: str, prefix: Path, dest_prefix: str) -> str
 
 
 def _is_text_with(prefix: bytes, path: str) -> bool:
-    """Tell whether ``prefix`` stands in the file and could be replaced there.
+    """Return whether the file contains ``prefix`` and it can be replaced there.
 
     conda-pack looks itself, by reading whole files into memory. It leaves what is not UTF-8 as it is, and nearly all
     of an environment's bytes are known for that from their first block.
     """
-    # Byte code is no text, and there is as much of it as of everything else.
+    # Byte code is not text, and there is as much of it as of everything else.
     if path.endswith(".pyc") or not stat.S_ISREG(os.lstat(path).st_mode):
         return False
     decoder = codecs.getincrementaldecoder("utf-8")()

@@ -1,7 +1,7 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Do something beside something else, both in Python: threads would take turns."""
+"""Run Python code in parallel, in a second process, because threads would share one interpreter lock."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def aside(work: Callable[[], T]) -> Iterator[Callable[[], T]]:
         try:
             value, error = receiver.recv()
         except EOFError:
-            raise OSError(errno.ECHILD, "a process ended early, perhaps for lack of memory") from None
+            raise OSError(errno.ECHILD, "a process ended early, perhaps because of too little memory") from None
         if error:
             raise error
         return value

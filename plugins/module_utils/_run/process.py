@@ -70,7 +70,7 @@ class Outcome:
         return f"exit status {self.returncode}"
 
     def explain(self) -> str:
-        """Say how it ended, with the last lines of its own output."""
+        """Describe briefly how it ended, with the last lines of its output."""
         tail = "\n".join((self.error or self.output).strip().splitlines()[-12:])
         return f"{self.how}: {tail}" if tail else self.how
 

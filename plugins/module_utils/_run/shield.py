@@ -1,11 +1,11 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Keep what runs for a check from changing the release that is checked.
+"""Prevent checks from changing the release that they check.
 
-Scripts of packages make links and rewrite files when they are sourced, and a check runs as root. So it gets a view of
-the file systems in which the release is read-only. Where the system allows none (a container without CAP_SYS_ADMIN, an
-ordinary user without user namespaces), what a check changed is found afterwards, and said with the script that did it.
+Scripts of packages create links and rewrite files when they are sourced, and a check runs as root. So a check gets a
+mount namespace in which the release is read-only. If the system does not allow this (a container without CAP_SYS_ADMIN,
+an ordinary user without user namespaces), changes by a check are detected afterwards, and reported with their script.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class Shield:
             )
         if others:
             raise AirgapError(
-                "A check has changed the release that it checks",
+                "A check changed the release that it checks",
                 wanted="activation scripts and checks that leave the release as it was signed",
                 found=f"{self._blame(cause, others)} changed {_some(others)}",
                 where=str(self.prefix),

@@ -19,8 +19,8 @@ from urllib.parse import quote
 
 CREDENTIAL = "a credential that this build used"
 # A short password or a plain word, where chance may have put it. May be allowed, other than the one above.
-WORD = "what may be a short password that this build used"
-# What tools write as it is: addresses, JSON, HTML and shells leave these alone. In base64, two alphabets have these.
+WORD = "possibly a short password that this build used"
+# Characters that URLs, JSON, HTML and shells never escape. Two base64 alphabets contain these.
 _SAFE, _SAFE_BASE64 = re.compile(rb"[A-Za-z0-9._~-]+"), re.compile(rb"[A-Za-z0-9]+")
 # Characters of an anchor that is rare enough; a secret without one is looked for in each of its forms.
 _ANCHOR = 4
@@ -35,7 +35,7 @@ _BASE64 = {"+": r"(?:[+-]|%2[bB])", "/": r"(?:\\?[/]|_|%2[fF])"}
 
 @dataclass(frozen=True)
 class _Needle:
-    """``anchor`` leads to where ``pattern`` may match; ``wide`` means that each byte has a NUL beside it."""
+    """``anchor`` leads to where ``pattern`` may match; ``wide`` means that each byte is paired with a NUL."""
 
     anchor: bytes
     pattern: re.Pattern[bytes]
@@ -106,13 +106,13 @@ class Known:
 
 
 def is_weak(text: str) -> bool:
-    """Tell whether a secret is short or plain enough to stand in a file by chance."""
+    """Return whether a secret is so short or plain that it may occur in a file by chance."""
     return len(text) < 6 or (len(text) < 12 and (text.isalpha() or text.isdigit()))
 
 
 def _needles(text: str, pattern: re.Pattern[bytes]) -> list[_Needle]:
     anchors = _anchors(text.encode(), _SAFE, {text, quote(text, safe=""), _lower(quote(text, safe="")), _json(text)})
-    # A character is written in twelve bytes at most, as %2525 and the like; what stands before it is shorter.
+    # A character takes twelve bytes at most, as in %2525; the text before it is shorter.
     return [_Needle(anchor, pattern, 12 * len(text) + 200) for anchor in anchors]
 
 
@@ -130,7 +130,7 @@ def _base64_needles(text: str) -> list[_Needle]:
 
 
 def _base64_cores(data: bytes) -> set[str]:
-    """Return what base64 of a longer text has of ``data``, whatever stands before and behind: one of three."""
+    """Return the base64 of ``data`` within a longer text, whatever surrounds it: one of three."""
     cores = set()
     for offset in range(3):
         encoded = base64.b64encode(b"\0" * offset + data).decode()
@@ -144,7 +144,7 @@ def _anchors(data: bytes, safe: re.Pattern[bytes], forms: Iterable[str]) -> list
 
 
 def _run(data: bytes, safe: re.Pattern[bytes]) -> bytes:
-    """Return the longest run of safe characters, empty when none is rare enough."""
+    """Return the longest run of safe characters, empty if no run is rare enough."""
     longest: bytes = max(safe.findall(data), key=len, default=b"")
     return longest if len(longest) >= _ANCHOR else b""
 

@@ -87,12 +87,12 @@ _XDG = {
 LIMIT = 4 << 20
 # Characters that a credential has at least.
 SHORTEST = 3
-# What stands where a password would, by convention, or says that there is none.
+# Conventional placeholders of passwords, and values that mean no password.
 NONE = frozenset(
     {"x-oauth-basic", "anonymous", "true", "false", "yes", "no", "none", "null", "always", "never", "auto"}
 )
 
-# A password may have a / that nobody wrote as %2F; what looks like a port and a path is none.
+# A password may contain a / that was not written as %2F; text that looks like a port and a path is not a password.
 _USERINFO = re.compile(r"://([^/@:\s'\"]*)(?::([^/\s'\"]*|(?!\d{1,5}/)[^@\s'\"]*))?@")
 _CHANNEL = re.compile(r"://[^\s/'\"]+/t/([^/\s'\"]+)")
 _PROXY = re.compile(r"(?i)proxy[\w-]*[\"']?[\s=:]+[\"']?(?!\w+://)([^\s:@/'\"]+):([^\s'\"]+)@")
@@ -244,6 +244,6 @@ def _is_secret(text: str) -> bool:
 
 
 def _is_token(user: str) -> bool:
-    """Tell whether a user without a password is a token. A name is none: it stands in paths and addresses."""
+    """Return whether a user without a password is a token. A name is not: it occurs in paths and URLs."""
     has_digit = any(char.isdigit() for char in user)
     return "@" not in user and (len(user) >= 20 or (len(user) >= 8 and has_digit and any(map(str.isalpha, user))))

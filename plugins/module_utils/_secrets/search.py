@@ -5,7 +5,7 @@
 
 Two looks. The credentials that this build was given are looked for as they are, in every byte of every file. What only
 has the shape of a secret is looked for where no package put it: in 604 MiB of 32 public packages, 24 files had the
-shape of a key or token and 134 that of a password or token in an address. What anyone can download is no secret.
+shape of a key or token and 134 that of a password or token in an address. What anyone can download is not a secret.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._secrets.unfolded imp
 # The name of the finding, for allow in release.yml.
 SECRET = "secret-in-release"  # noqa: S105 - the name of a finding
 # What is packed deeper, or unpacks to more, than is searched.
-UNSEARCHED = "more packed data than is searched"
+UNSEARCHED = "more packed data than the search limit"
 # Where conda, pip and people write addresses with credentials, relative to a prefix.
 SCRUBBED = ("conda-meta/*", ".condarc", "condarc", "condarc.d/*", ".mambarc", "pip.conf")
 # An address, up to where texts and configurations end it.
@@ -116,12 +116,12 @@ def require_none(leaks: Sequence[Leak], name: str, where: str, allow: Mapping[st
         more = f" and {len(listed) - 10} more" if len(listed) > 10 else ""
         raise AirgapError(
             f"{name} would carry secrets to every host",
-            wanted="no password, token or private key in what is signed",
+            wanted="no password, token or private key in a signed release",
             found=", ".join(listed[:10]) + more,
             where=where,
-            remedy="take them out of these files, and change them if the environment was shown to anyone"
+            remedy="remove them from these files, and change them if anyone has seen the environment"
             + ("" if any(leak.kind == CREDENTIAL for leak in refused) else
-               f"; keys for tests only are allowed by allow: {{{SECRET}: the reason}} in release.yml"),
+               f"; to allow keys that only tests use, write allow: {{{SECRET}: the reason}} in release.yml"),
         )  # fmt: skip
     return [Finding(SECRET, ERROR, f"{leak.kind} in {leak.path}", allowed=reason) for leak in leaks]
 

@@ -3,8 +3,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Tell a password by the name that it is given: in configurations, in a program's text, and in what a shell runs.
 
-In a configuration any value of such a name counts. Elsewhere words stand beside these names for many reasons, so there
-a value counts that is quoted or stands where a shell has one, and has letters and digits.
+In a configuration, any value of such a name counts. In other files, these names occur near many words, so there only a
+value with letters and digits counts that is quoted or in the place where a shell has one.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def has_setting(lower: bytes, name: str) -> bool:
 
 
 def _near_words(lower: bytes) -> bytes:
-    """Return what stands around the words: a search for them is faster than one for what they may be in."""
+    """Return the text around the words: searching for them is faster than searching for their context."""
     spans: list[tuple[int, int]] = []
     for at in sorted(at for word in _WORDS for at in _places(lower, word)):
         begin = max(0, at - _BEFORE)

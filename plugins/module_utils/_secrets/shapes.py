@@ -16,7 +16,7 @@ OVERLAP = 8 << 10
 _RANDOM = rb"[A-Za-z0-9_-]"
 # Kind -> how its tokens begin, where no word goes on, and what follows. A fixed beginning is found fast.
 _TOKENS: dict[str, dict[bytes, bytes]] = {
-    # Those with EXAMPLE stand in Amazon's own documents.
+    # Those with EXAMPLE are in Amazon's own documents.
     "an AWS access key": dict.fromkeys((b"AKIA", b"ASIA"), rb"(?![0-9A-Z]*EXAMPLE)[0-9A-Z]{16}\b"),
     "a GitHub token": {
         **dict.fromkeys((b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_"), rb"[A-Za-z0-9]{36}"),
@@ -69,7 +69,7 @@ _TOKENS: dict[str, dict[bytes, bytes]] = {
         # Azure
         **dict.fromkeys((b"AccountKey=", b"SharedAccessKey="), rb"[A-Za-z0-9/+]{43,86}={1,2}"),
     },
-    "an address with a signature in it": {
+    "a URL with a signature": {
         b"sig=": rb"(?:[A-Za-z0-9/+]|%2[BbFf]){43}(?:=|%3[Dd])",
         **dict.fromkeys((b"X-Amz-Signature=", b"X-Goog-Signature="), rb"[0-9a-f]{64}"),
     },
@@ -81,14 +81,14 @@ _HEADER = (
 _ARMOR = rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----|---- BEGIN SSH2 ENCRYPTED PRIVATE KEY"
 # Kind -> one of these words is in a text that has it, in lower case, and the shape: a word is found faster.
 _SHAPES: dict[str, tuple[tuple[bytes, ...], bytes]] = {
-    "a password in an address": ((b"://",), rb"://[^/\s:@'\"]*:" + _PLACE + rb"[^/\s@'\"]+@"),
+    "a password in a URL": ((b"://",), rb"://[^/\s:@'\"]*:" + _PLACE + rb"[^/\s@'\"]+@"),
     # A user alone may be a name: a token is long, or has digits too.
-    "a token in an address": (
+    "a token in a URL": (
         (b"://",),
         rb"https?://(?:(?=[^\s/@:]*[0-9])(?=[^\s/@:]*[A-Za-z])[\w.~%+-]{8,}|[\w.~+-]{20,})@[A-Za-z0-9\[]",
     ),
-    # A forum's /t/<topic>/<number> is none.
-    "a token in the address of a channel": (
+    # A forum's /t/<topic>/<number> is not a token.
+    "a token in the URL of a channel": (
         (b"/t/",),
         rb"://[^\s/'\"]+/t/" + _PLACE + rb"[^/\s'\"]+/(?!\d+(?:[^\w-]|$))",
     ),
@@ -131,12 +131,12 @@ _ANY_CASE: dict[str, tuple[tuple[bytes, ...], bytes]] = {
 # Only in files of settings: in programs, such a name has another name behind it.
 SETTING = "a password in a configuration"
 # A token says what it is for: some letters, and then many at random.
-TOKEN = "what has the form of a token"  # noqa: S105 - the name of a kind
+TOKEN = "a string shaped like a token"  # noqa: S105 - the name of a kind
 _PREFIXED = re.compile(rb"[_-](?=[a-z0-9]*[A-Z])(?=[A-Z0-9]*[a-z])([A-Za-z0-9]{30,})(?![\w/+=-])")
 _PREFIX = re.compile(rb"(?:^|[^\w/+=.-])[a-z][a-z0-9]{1,11}(?:[_-][a-z0-9]{1,8}){0,3}$")
 _NETRC = re.compile(rb"\bpassword\s+" + _PLACE + rb"\S")
 _NETRC_FILE = re.compile(r"(?:^|/)[._]netrc$")
-# Letters with one to three NULs beside each, after the first: UTF-16 and UTF-32, in either order. A NUL is found fast.
+# Letters with one to three NULs around each, after the first: UTF-16 and UTF-32, either order. A NUL is found fast.
 _WIDE = re.compile(rb"\0(?:[\t\n\r -~]\0(?:\0\0)?){6,}[\t\n\r -~]?")
 
 

@@ -29,7 +29,7 @@ class Backend(Protocol):
     """Finds packages for a spec, and puts packages into a prefix; the two need not be called in one run."""
 
     name: str
-    # The channels' alias when the user names none; None when the backend has one of its own.
+    # The default alias of channels; None if the backend has its own.
     alias: str | None
     # Whether installing runs the scripts that packages want run after it.
     runs_link_scripts: bool
@@ -71,7 +71,7 @@ def _package(record: Any) -> CondaPackage:
     package = package_at(record.url, sha256, record.md5.hex() if record.md5 else "", record.size or 0)
     if package is None:
         raise AirgapError(
-            "A channel lists an archive whose name cannot be understood",
+            "A channel lists an archive with an invalid name",
             wanted="name-version-build.conda or .tar.bz2",
             found=record.file_name,
             where=record.name.normalized,
@@ -98,10 +98,10 @@ def _program(name: str, executable: str | None) -> str:
     if found:
         return os.path.abspath(found)
     raise AirgapError(
-        f"{name} is not there",
+        f"{name} is missing",
         wanted=f"the program {executable or name}",
         found="no such file, or one that cannot be executed",
         where=executable or f"PATH ({os.environ.get('PATH', os.defpath)})",
-        remedy=f"install {name}, name its path in 'executable' (role build: build_backend_path), or leave the backend "
+        remedy=f"install {name}, set its path in 'executable' (role build: build_backend_path), or leave the backend "
         "at rattler, which needs no program",
     )

@@ -32,7 +32,7 @@ class Channels:
 
     ``alias`` is where channels given by name are; without one, names stay names, for a tool that has its own alias.
     ``only`` forbids any other channel: a spec pinned to one (``other::package``) is refused instead of fetched from
-    there. ``where`` tells in messages where the list stands. With the ``priority`` strict, a package comes from the
+    there. ``where`` is the place of the list, for messages. With the ``priority`` strict, a package comes from the
     first channel that has it, in whatever version; disabled, the newest version of all of them is taken.
     """
 
@@ -54,7 +54,7 @@ class Channels:
         """Return the channels to read and the specs with ``channel::package`` turned into ``address::package``.
 
         Like conda, a channel that only a pin names is read too, last. The address is needed because a bare name would
-        always mean the public channel, never a mirror of it. ``where`` is the file that the specs stand in.
+        always mean the public channel, never a mirror of it. ``where`` is the file with the specs.
         """
         names, pinned = list(self.names), []
         for spec in specs:
@@ -98,8 +98,8 @@ class Channels:
 
     def _shut_out(self, package: str, channel: str, where: str) -> AirgapError:
         return AirgapError(
-            f"The spec takes {package} from a channel that is not given",
-            wanted=f"a channel whose address ends in /{mask_credentials(channel)}",
+            f"The spec pins {package} to a channel that is not listed",
+            wanted=f"a channel whose URL ends in /{mask_credentials(channel)}",
             found=mask_credentials(", ".join(self.names)),
             where=where,
             remedy=f"add a copy of that channel to {self.where}, or remove '{mask_credentials(channel)}::' "

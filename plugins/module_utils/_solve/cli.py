@@ -4,7 +4,7 @@
 """conda, mamba and micromamba by their command line, with the configuration that they have on the bastion.
 
 Solving is a dry run whose JSON names every archive; installing takes an explicit list of archives. Both are the same
-for the three programs. Credentials are the program's own affair: none is in an argument.
+for the three programs. The program handles credentials itself: arguments contain none.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ class CliBackend:
                 wanted="a directory for packages and indexes",
                 found=error.strerror or str(error),
                 where=str(path),
-                remedy="give another 'cache' or the rights to this one",
+                remedy="choose another 'cache' or grant permissions on this one",
             ) from error
         return path
 
@@ -127,11 +127,11 @@ class CliBackend:
         done = process.run(command, deadline=self._deadline, env=variables, apart=True, limit=ANSWER_LIMIT)
         if done.returncode is None:
             raise AirgapError(
-                f"{self.name} did not come to an end",
+                f"{self.name} did not finish",
                 wanted=f"an answer to '{self.name} {arguments[0]}' within {self._deadline:.0f} s",
                 found=_tail(done) or "no output",
                 where=self._program,
-                remedy="look at the network and the channels, or give it more time with 'timeout' (role build: "
+                remedy="check the network and the channels, or allow more time with 'timeout' (role build: "
                 "build_backend_timeout)",
             )
         return done
@@ -154,7 +154,7 @@ class CliBackend:
         size = entry.get("size") or 0
         package = package_at(str(entry["url"]), entry.get("sha256") or "", entry.get("md5") or "", int(size))
         if package is None:
-            raise ValueError("no address of a package")
+            raise ValueError("no URL of a package")
         return package
 
     def _cached(self, entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -181,17 +181,17 @@ class CliBackend:
         name = str((answer or {}).get("exception_name", ""))
         if "ToSNonInteractive" in name + reason or "Terms of Service" in reason:
             return AirgapError(
-                "A channel wants its terms of service accepted",
-                wanted="channels that can be read in an unattended run",
+                "A channel requires acceptance of its terms of service",
+                wanted="channels that an unattended run can read",
                 found=reason,
                 where=channels.where,
                 remedy="accept them on the bastion if you may (conda tos accept, or the variable "
-                "CONDA_PLUGINS_AUTO_ACCEPT_TOS=yes), or take another channel, such as conda-forge instead of defaults",
+                "CONDA_PLUGINS_AUTO_ACCEPT_TOS=yes), or use another channel, such as conda-forge instead of defaults",
             )
         virtual = ", ".join(f"{key} {version}" for key, (version, _build) in virtual_packages(target).items())
         unsolvable = _UNSOLVABLE.search(name) or "solver_problems" in (answer or {})
         return AirgapError(
-            "The environment cannot be solved" if unsolvable else f"{self.name} could not look for the packages",
+            "The environment cannot be solved" if unsolvable else f"{self.name} could not query the packages",
             wanted=mask_credentials(", ".join(specs)),
             found=reason,
             where=where if unsolvable else self._program,
@@ -203,11 +203,11 @@ class CliBackend:
 
     def _garbage(self, done: Outcome) -> AirgapError:
         return AirgapError(
-            f"{self.name} gave an answer that cannot be understood",
-            wanted="JSON that names each package and its address, as conda 24.9, mamba and micromamba 2.1 give it",
+            f"{self.name} gave an invalid answer",
+            wanted="JSON that names each package and its URL, as conda 24.9, mamba and micromamba 2.1 give it",
             found=_tail(done) or "no output",
             where=self._program,
-            remedy=f"see that this is {self.name} and no wrapper with output of its own, and update it if it is old",
+            remedy=f"check that this is {self.name} and not a wrapper with its own output, and update it if it is old",
         )
 
 
@@ -249,7 +249,7 @@ def _reason(done: Outcome, answer: Mapping[str, Any] | None) -> str:
             texts = list(map(str, value)) if isinstance(value, list) else [str(value)]
     if texts:
         return _shown("; ".join(dict.fromkeys(texts)))
-    return _tail(done) or f"exit status {done.returncode} without a word"
+    return _tail(done) or f"exit status {done.returncode} without output"
 
 
 def _tail(done: Outcome) -> str:

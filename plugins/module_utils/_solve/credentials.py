@@ -34,11 +34,11 @@ def refuse_in_url(urls: str | Sequence[str], name: str, secrets: set[str]) -> No
         if found:
             secrets.update(found)
             raise AirgapError(
-                "Credentials in an address would be shown in logs",
-                wanted="an address without user, password and token",
+                "Logs would show credentials in a URL",
+                wanted="a URL without user, password and token",
                 found=mask_credentials(url),
                 where=f"the parameter {name}",
-                remedy="write them into the file that 'credentials' names (role build: build_credentials), into a "
+                remedy="write them into the file of 'credentials' (role build: build_credentials), into a "
                 ".netrc, or into the configuration of the program that is the backend",
             )
 
@@ -48,7 +48,7 @@ def authenticated(path: str | None, backend: str, secrets: set[str]) -> Iterator
     """Let rattler use the credentials in the file ``path`` meanwhile; what must not be shown joins ``secrets``."""
     if path and backend != "rattler":
         raise AirgapError(
-            f"{backend} does not take credentials from here",
+            f"{backend} does not use these credentials",
             wanted="credentials only with the backend rattler",
             found=f"credentials and the backend {backend}",
             where=path,
@@ -93,17 +93,15 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
             raise _refused(path, "a file that others can read", f"chmod 600 {path}")
         values = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise _refused(path, error.strerror or str(error), "write the file, or name another one") from error
+        raise _refused(path, error.strerror or str(error), "create the file, or set another path") from error
     except ValueError as error:
         place = f"line {error.lineno}" if isinstance(error, json.JSONDecodeError) else "its encoding"
-        raise _refused(path, f"no JSON, see {place}", "correct the file") from None
+        raise _refused(path, f"invalid JSON at {place}", "correct the file") from None
     entries = values.items() if isinstance(values, dict) else [("the top", values)]
     for host, entry in entries:
         kind = next(iter(entry), None) if isinstance(entry, dict) and len(entry) == 1 else None
         if kind not in KINDS or not _is_complete(kind, entry[kind]):
-            raise _refused(
-                path, f"something else at {host}", f"write one of {', '.join(KINDS)} with what belongs to it"
-            )
+            raise _refused(path, f"another value at {host}", f"write one of {', '.join(KINDS)} with its values")
     return dict(values)
 
 
@@ -127,9 +125,9 @@ def _resolved(value: Any, where: str) -> Any:
         return value
     if not os.environ.get(match[1]):
         raise AirgapError(
-            "A credential is not in the environment",
+            "A credential is missing from the environment",
             wanted=f"the variable {match[1]} in the environment of the module",
-            found="no such variable, or an empty one",
+            found="a missing or empty variable",
             where=where,
             remedy=f"export {match[1]} where ansible-playbook is started, or write the value into the file",
         )
@@ -143,7 +141,7 @@ def _secrets(values: dict[str, dict[str, Any]]) -> set[str]:
 
 
 def _plain_secrets(values: dict[str, dict[str, Any]]) -> set[str]:
-    """Return each secret as it is sent. A user's name is none."""
+    """Return each secret as it is sent. A user name is not a secret."""
     found: set[str] = set()
     for entry in values.values():
         for kind, value in entry.items():
@@ -157,7 +155,7 @@ def _plain_secrets(values: dict[str, dict[str, Any]]) -> set[str]:
 
 def _refused(path: Path, found: str, remedy: str) -> AirgapError:
     return AirgapError(
-        "The file with the credentials cannot be used",
+        "The credentials file cannot be used",
         wanted=f"JSON that only its owner can read, such as {_EXAMPLE}",
         found=found,
         where=str(path),

@@ -1,7 +1,7 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Tell whether the locks beside a spec are still what the spec asks for."""
+"""Check whether the locks next to a spec still satisfy it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _placed(package: CondaPackage, channels: Channels, where: str) -> CondaPacka
     place = channels.place_of(package.source)
     if place is None:
         raise AirgapError(
-            f"The lock takes {package.name} from a channel that is not given",
+            f"The lock takes {package.name} from a channel that is not listed",
             wanted=f"a channel with the name of {package.channel}",
             found=", ".join(channels.names),
             where=where,
@@ -63,7 +63,7 @@ def _require_conda(text: str, by_name: Mapping[str, CondaPackage], channels: Cha
         spec = rattler.MatchSpec(rest)
     except rattler.exceptions.InvalidMatchSpecError as error:
         raise AirgapError(
-            "A dependency cannot be understood",
+            "A dependency is invalid",
             wanted="conda's notation, such as 'numpy 1.26.*'",
             found=f"'{text}': {error}",
             where=where,
@@ -124,7 +124,7 @@ def _pip_fault(
     """Return what is wrong with the lock for one requirement; nothing when it is met."""
     if re.match(r"[a-z][a-z0-9+]*://", line):
         urls = [_repository(package.url) for package in by_name.values() if package.direct]
-        return "" if _repository(line) in urls else "no package from this address in the lock"
+        return "" if _repository(line) in urls else "no package from this URL in the lock"
     requirement = packaging.requirements.Requirement(line)
     if requirement.marker and not requirement.marker.evaluate(dict(known)):
         return ""
@@ -143,7 +143,7 @@ def _pip_fault(
 
 
 def _repository(url: str) -> str:
-    """Return an address without the commit and without what stands after #."""
+    """Return a URL without the commit and without the fragment."""
     return re.sub(r"(?<=[^/:])@[^/@]*$", "", url.partition("#")[0])
 
 
@@ -153,6 +153,6 @@ def _stale(wanted: str, found: str, where: str) -> AirgapError:
         wanted=wanted,
         found=found,
         where=where,
-        remedy="run it once with build_update: true, which solves again and writes the lock anew, or take the lock "
+        remedy="run it once with build_update: true, which solves again and rewrites the lock, or use the lock "
         "that belongs to this environment.yml",
     )

@@ -28,7 +28,7 @@ _PINNED = re.compile(r"(?P<name>[a-z0-9-]+)==(?P<version>\S+) --hash=sha256:(?P<
 _DIRECT = re.compile(
     r"(?P<name>[a-z0-9-]+) @ (?P<url>\S+?)(?: --hash=sha256:(?P<sha256>[0-9a-f]{64}))? +# (?P<version>\S+)"
 )
-_REMEDY = "take the lock from the release again, or make it anew with build_update: true"
+_REMEDY = "copy the lock from the release again, or recreate it with build_update: true"
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Lock:
 
 
 def conda_lock(packages: Sequence[CondaPackage]) -> str:
-    """Return conda's explicit list, which conda, mamba, micromamba and pixi install as it is.
+    """Return conda's explicit list, which conda, mamba, micromamba and pixi install directly.
 
     The hash is the sha256, and the md5 where the channel has no other.
     """
@@ -72,23 +72,23 @@ def pip_lock(packages: Sequence[PipPackage]) -> str:
 
 
 def read_lock(folder: Path) -> Lock | None:
-    """Return the locks beside a spec; None without conda.lock. AirgapError names the first line that is wrong."""
+    """Return the locks next to a spec; None without conda.lock. AirgapError names the first invalid line."""
     path, pip_path = folder / CONDA_LOCK, folder / PIP_LOCK
     if path.exists():
         return parse_lock(read_text(path), read_text(pip_path) if pip_path.exists() else "", str(path), str(pip_path))
     if pip_path.exists():
         raise AirgapError(
-            "There is a pip.lock and no conda.lock",
+            "There is a pip.lock without a conda.lock",
             wanted="both locks of one release, or none",
             found="pip.lock alone",
             where=str(pip_path),
-            remedy="put conda.lock of the same release beside it, or remove it",
+            remedy="add the conda.lock of the same release, or remove the pip.lock",
         )
     return None
 
 
 def write_lock(folder: Path, conda: str, pip: str) -> None:
-    """Write the locks of an environment beside its spec."""
+    """Write the locks of an environment next to its spec."""
     try:
         write_anew(folder / CONDA_LOCK, conda.encode("utf-8"))
         if pip:
@@ -125,7 +125,7 @@ def _conda_line(line: str, where: str) -> CondaPackage:
     match = _HASH.fullmatch(text)
     package = package_at(url, match["sha256"] or "", match["md5"] or "") if match else None
     if not package:
-        raise _unreadable(where, "an address of a package, # and its sha256 or md5", repr(line))
+        raise _unreadable(where, "the URL of a package, # and its sha256 or md5", repr(line))
     return package
 
 

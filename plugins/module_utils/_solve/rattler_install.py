@@ -53,7 +53,7 @@ def install(records: Sequence[Any], packages: Sequence[CondaPackage], prefix: Pa
         wait_for(call)
     except (failures.InstallerError, failures.TransactionError, failures.LinkError, failures.IoError) as error:
         raise install_failed("; ".join(str(error).splitlines()), packages, prefix) from None
-    # rattler marks every prefix as a cache, which backup programs leave out. A release is none.
+    # rattler marks every prefix as a cache, which backup programs skip. A release is not a cache.
     with contextlib.suppress(FileNotFoundError):
         (prefix / "CACHEDIR.TAG").unlink()
 
@@ -132,10 +132,10 @@ def install_failed(text: str, packages: Sequence[CondaPackage], prefix: Path) ->
             return package_failed(package, text)
     return AirgapError(
         "The conda packages cannot be installed",
-        wanted=f"{len(packages)} packages downloaded, whole and linked into the prefix",
+        wanted=f"{len(packages)} packages downloaded, complete and linked into the prefix",
         found=mask_credentials(text),
         where=str(prefix),
-        remedy="check the network, the free space and the rights of prefix and cache, then run it again",
+        remedy="check the network, the free space and the permissions of prefix and cache, then run again",
     )
 
 
@@ -146,7 +146,7 @@ def package_failed(package: CondaPackage, found: str) -> AirgapError:
         wanted=f"{package.file} with {package.hash.replace(':', ' ') or 'any content'}",
         found=mask_credentials(" ".join(found.split())),
         where=mask_credentials(package.source),
-        remedy="copy or index the package in its channel again, name a channel that has this very file, or solve anew "
+        remedy="copy or index the package in its channel again, use a channel with exactly this file, or solve again "
         "with build_update: true",
     )
 
@@ -160,7 +160,7 @@ def copy_inside(prefix: Path, source: str, target: str, where: str) -> None:
             wanted=source,
             found="no such file after the install",
             where=where,
-            remedy="correct the entry under 'copies', or add the package that brings the file",
+            remedy="correct the entry under 'copies', or add the package that contains the file",
         )
     if origin.is_dir():
         for path in sorted(origin.rglob("*")):

@@ -26,7 +26,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._spec.release_yml imp
 def solve(specs: Sequence[str], channels: Channels, target: Target, cache: Path, where: str) -> list[Any]:
     """Return the rattler.RepoDataRecords that make the environment, sorted by name.
 
-    ``where`` is the file that the specs stand in, for messages. Raises AirgapError for a channel that cannot be read,
+    ``where`` is the file with the specs, for messages. Raises AirgapError for a channel that cannot be read,
     a package that does not exist and a request that cannot be met.
     """
     names, pinned = channels.pin(specs, where)
@@ -75,7 +75,7 @@ class _Request:
             return channel(name)
         except (failures.InvalidChannelError, failures.InvalidUrlError, ValueError) as error:
             raise AirgapError(
-                "A channel's name cannot be understood",
+                "A channel's name is invalid",
                 wanted="a name such as conda-forge, a URL or an absolute path",
                 found=f"'{self.shown[name]}', {_one_line(str(error))}",
                 where=self.channels_where,
@@ -87,7 +87,7 @@ class _Request:
             return self.rattler.MatchSpec(spec)
         except self.rattler.exceptions.InvalidMatchSpecError as error:
             raise AirgapError(
-                "A dependency cannot be understood",
+                "A dependency is invalid",
                 wanted="conda's notation, such as 'numpy 1.26.*' or 'conda-forge::numpy >=1.26,<2'",
                 found=f"'{mask_credentials(written)}': {_one_line(str(error))}",
                 where=self.where,
@@ -103,7 +103,7 @@ class _Request:
                 wanted="a directory for packages and indexes",
                 found=error.strerror or str(error),
                 where=str(self.folder),
-                remedy="give another 'cache' or the rights to this one",
+                remedy="choose another 'cache' or grant permissions on this one",
             ) from error
         return self.rattler.Gateway(cache_dir=self.folder, client=client(), show_progress=False)
 

@@ -1,7 +1,7 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Say in words why there is no solution: every dependency that the channels cannot meet, or what hides a package."""
+"""Explain why there is no solution: every dependency that the channels cannot satisfy, or what hides a package."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class Why:
                 wanted=mask_credentials(written),
                 found=f"no package of this name for {' or '.join(self._search.platforms)} in {channels}",
                 where=self._place(written),
-                remedy="correct the name, add the channel that has it, or move it to the pip section",
+                remedy="correct the name, add a channel that has it, or move it to the pip list",
             )
         if any(spec.matches(record) for record in records):
             return
@@ -113,17 +113,17 @@ class Why:
             wanted=mask_credentials(written),
             found=f"versions {', '.join(_versions(records)[-SHOWN:])} in {channels}",
             where=self._place(written),
-            remedy="ask for one of these versions, or add the channel that has the wanted one",
+            remedy="request one of these versions, or add a channel that has the wanted one",
         )
 
     def _without_builds(self) -> AirgapError:
         """Return the one error for all lines of an exported file whose build is not there."""
         return AirgapError(
-            "Packages are there, and not in the builds that are asked for",
+            "The channels have these packages, but not the requested builds",
             wanted=mask_credentials(", ".join(self._builds)),
             found="; ".join(self._builds.values()),
             where=self._place(*self._builds),
-            remedy="drop the build strings of these lines, what follows the second = (conda env export --no-builds "
+            remedy="drop the build strings of these lines, the part after the second = (conda env export --no-builds "
             "writes none)",
         )
 
@@ -139,11 +139,11 @@ class Why:
         apart = all(any(spec.matches(record) for record in records) for _text, spec in lines)
         if len(lines) > 1 and apart and not any(all(spec.matches(r) for _t, spec in lines) for r in records):
             raise AirgapError(
-                f"No version of {name} meets all lines that ask for it",
+                f"No version of {name} satisfies all lines that request it",
                 wanted=mask_credentials(" and ".join(text for text, _spec in lines)),
                 found=f"versions {', '.join(_versions(records)[-SHOWN:])} in {self._channels}",
                 where=self._place(*(text for text, _spec in lines)),
-                remedy="keep one of these lines, or widen them until they meet",
+                remedy="keep one of these lines, or widen them until they overlap",
             )
 
     async def _hidden(self) -> AirgapError | None:
@@ -165,15 +165,15 @@ class Why:
             + search.shown[pins[name]]
             for name in written
         ]
-        found.append("what an earlier channel has by the same name comes first, since channel_priority is strict")
+        found.append("packages of an earlier channel have precedence, because channel_priority is strict")
         instead = " and ".join(f"'{mask_credentials(text)}'" for text in written.values())
-        pin = f"write {instead} among the dependencies, or " if written else ""
+        pin = f"add {instead} to the dependencies, or " if written else ""
         return AirgapError(
-            "The order of the channels hides a package that is needed",
+            "The order of the channels hides a required package",
             wanted=mask_credentials(", ".join(search.specs)),
             found="; ".join(found),
             where=search.where,
-            remedy=f"{pin}set build_channel_priority: disabled, with which the newest version of all channels is taken",
+            remedy=f"{pin}set build_channel_priority: disabled, so that the newest version of all channels is taken",
         )
 
     async def _is_hidden(self, record: Any) -> bool:
@@ -194,12 +194,12 @@ def looser(virtual: str, specs: Sequence[str] = (), channels: Sequence[str] = ()
 
     ``virtual`` is what the target stands for. ``specs``, ``channels`` and ``priority`` add what they make likely.
     """
-    texts = ["loosen the versions that the solver names, add the channel that has them"]
+    texts = ["relax the versions that the solver names, add a channel that has them"]
     if any(re.search(r"[^=<>!~\s]=[^=\s]*[^=<>!~\s,|]=[^=\s]", spec) for spec in specs):
-        texts.append("drop the build strings, what follows the second = (conda env export --no-builds writes none)")
+        texts.append("drop the build strings, the part after the second = (conda env export --no-builds writes none)")
     if priority == "strict" and len(channels) > 1:
         texts.append(
-            "pin what only a later channel has (channel::name) or set build_channel_priority: disabled, with which the "
+            "pin packages of later channels (channel::name) or set build_channel_priority: disabled, with which the "
             "newest version of all channels is taken"
         )
     return ", ".join(texts) + f", or correct the target (it stands for {virtual})"

@@ -29,7 +29,7 @@ _SYSTEMS = ("linux", "unix")
 def match_spec(node: Node, notes: list[str]) -> tuple[str, str]:
     """Return the name of the package that a dependency asks for, in lower case, and the match spec.
 
-    What conda passes over without a word goes into ``notes``.
+    What conda silently ignores goes into ``notes``.
     """
     text = " ".join(node.string().split())
     archive = _ARCHIVE.fullmatch(text)
@@ -48,7 +48,7 @@ def match_spec(node: Node, notes: list[str]) -> tuple[str, str]:
     if match["bracket"] and "=" not in match["bracket"]:
         text = text[: match.start("bracket")].rstrip()
         notes.append(
-            f"{node.where}: conda has no extras and passes over {match['bracket']}: name the packages behind it"
+            f"{node.where}: conda has no extras and ignores {match['bracket']}: list the packages of the extra"
         )
     elif match["bracket"] and not match["channel"] and (channel := _IN_BRACKET.search(match["bracket"])):
         # The library would take it for the public channel of this name, never for a mirror of it.
@@ -73,7 +73,7 @@ def selected(item: Node) -> list[Node] | None:
 
 
 def place_of(file: str, *specs: str) -> str:
-    """Return where match specs stand: the file of a spec, with ``:line:column`` of each that can be told."""
+    """Return where match specs are: the file of a spec, with ``:line:column`` of each if known."""
     try:
         root = read_yaml(Path(file))
         items = root.mapping()["dependencies"].items() if root else []
@@ -91,9 +91,9 @@ def _remedy(text: str) -> str:
     if re.search(r"[<>=]\s*[\w.*]+\s+[<>!]", text):
         return "correct the line: a comma joins conditions, as in name>=1.2,<2"
     if re.match(r"[\w.-]+:[\w.-]+(?![^=<>!~\s]*:)", text):
-        return "correct the line: two colons stand between a channel and a package, as in conda-forge::name"
+        return "correct the line: write two colons between a channel and a package, as in conda-forge::name"
     if re.match(r"pip\s+-", text):
         return "correct the line: write '- pip:' with a colon, and its list indented below"
     if text.startswith("-") or "git+" in text:
-        return "correct the line: what pip is to do belongs under '- pip:', indented below it"
-    return "correct the line; a package from a file or URL belongs into a channel"
+        return "correct the line: instructions for pip belong under '- pip:', indented below it"
+    return "correct the line; put a package from a file or URL into a channel"

@@ -1,7 +1,7 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Tell a file of another tool that stands in the place of environment.yml, and how to make one of it."""
+"""Recognise files of other tools that are named environment.yml, and say how to convert them."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from pathlib import Path
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 
-_AS_LOCK = "name it conda.lock, and write the channels and packages that are asked for into environment.yml"
-_AS_PIP = "keep it beside environment.yml under its name, and write there: dependencies: [python, pip: [-r THE FILE]]"
+_AS_LOCK = "rename it to conda.lock, and write the requested channels and packages into environment.yml"
+_AS_PIP = "keep it next to environment.yml, and write there: dependencies: [python, pip: [-r FILE]]"
 _BY_PIXI = "let pixi write one: pixi workspace export conda-environment environment.yml"
 _REQUIREMENT = re.compile(
     r"-{1,2}[A-Za-z]\S*(?:[ =].*)?|[A-Za-z0-9][\w.-]*\s*(?:\[[^\]]*\])?\s*(?:[=<>!~]=?\s*\S.*|@\s.*|;.*)?"
 )
 # What no environment.yml has, as keys of the whole file: what it is, and what to do with it.
 _BY_KEYS = (
-    ({"version", "metadata", "package"}, "a lock of conda-lock", "conda-lock render -k explicit makes a conda.lock"),
+    ({"version", "metadata", "package"}, "a lock of conda-lock", "convert it with: conda-lock render -k explicit"),
     ({"version", "environments", "packages"}, "a lock of pixi", _BY_PIXI),
     ({"env_specs"}, "a manifest of anaconda-project", "write the packages of one of its env_specs"),
     ({"package", "requirements"}, "the recipe of a package", "write the packages of its requirements"),
@@ -51,7 +51,7 @@ def refuse_text(text: str, where: str) -> None:
     if any(re.fullmatch(r"\[(?:workspace|project|tool\.pixi\.\w+|dependencies)\]", line) for line in lines):
         raise _refusal("a manifest in TOML", where, _BY_PIXI)
     if lines and all(_REQUIREMENT.fullmatch(re.sub(r"\s+#.*", "", line)) for line in lines):
-        raise _refusal("a list of requirements, as pip reads it", where, _AS_PIP)
+        raise _refusal("a list of requirements for pip", where, _AS_PIP)
 
 
 def refuse_keys(keys: Collection[str], where: str) -> None:
@@ -62,7 +62,7 @@ def refuse_keys(keys: Collection[str], where: str) -> None:
 
 
 def other_names(path: Path) -> list[str]:
-    """Return the files beside an absent one that may be what was meant by it."""
+    """Return files in the same folder that may be meant instead of a missing one."""
     if not path.parent.is_dir():
         return []
     return sorted(other.name for other in path.parent.iterdir() if _OTHER_NAMES.fullmatch(other.name))
@@ -70,7 +70,7 @@ def other_names(path: Path) -> list[str]:
 
 def _refusal(what: str, where: str, remedy: str) -> AirgapError:
     return AirgapError(
-        "This is no environment.yml",
+        "This is not an environment.yml",
         wanted="channels and dependencies, in the format of conda's environment.yml",
         found=what,
         where=where,

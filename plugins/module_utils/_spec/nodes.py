@@ -62,12 +62,12 @@ class Node:
         return self.kind == "null" or not self._node.value
 
     def mapping(self, known: Sequence[str] | None = None, faults: Faults | None = None) -> dict[str, Node]:
-        """Return the entries of a mapping by key; refuses keys that stand twice or are not ``known``."""
+        """Return the entries of a mapping by key; refuses duplicate keys and keys that are not ``known``."""
         if self.kind != "map":
             raise self.error(
                 "A mapping is missing here",
                 wanted="'key: value' lines",
-                remedy="write one 'key: value' a line, indented alike",
+                remedy="write one 'key: value' per line, with the same indentation",
             )
         entries: dict[str, Node] = {}
         gathered = faults or Faults()
@@ -76,7 +76,7 @@ class Node:
             with gathered.gathered():
                 if key.text in entries:
                     raise key.error(
-                        f"The key {key.text!r} stands twice",
+                        f"The key {key.text!r} is there twice",
                         wanted="each key once",
                         found=f"{key.text!r} again, first near line {entries[key.text].line}",
                         remedy="keep one of them: YAML would silently use the last",
@@ -89,7 +89,7 @@ class Node:
         return entries
 
     def key_nodes(self) -> list[Node]:
-        """Return the keys of a mapping, as they stand."""
+        """Return the keys of a mapping, unchecked."""
         return [Node(key_node, self._origin) for key_node, _value in self._node.value] if self.kind == "map" else []
 
     def items(self) -> list[Node]:
@@ -103,7 +103,7 @@ class Node:
         return [Node(node, self._origin) for node in self._node.value]
 
     def string(self, *, multiline: bool = False) -> str:
-        """Return a text that is not blank and, unless ``multiline``, stands on one line."""
+        """Return a text that is not blank and, unless ``multiline``, has only one line."""
         if self.kind in ("int", "float", "bool", "timestamp"):
             raise self.error(
                 "YAML does not read this value as text", wanted="a text", remedy=f'quote it: "{self.text}"'
@@ -122,9 +122,9 @@ class Node:
         """Return a text that is one of ``choices``."""
         if self.text not in choices:
             raise self.error(
-                "This value is not known",
+                "This value is unknown",
                 wanted="one of " + ", ".join(choices),
-                remedy=_meant(self.text, choices) + "use one of the values wanted",
+                remedy=_meant(self.text, choices) + "use one of these values",
             )
         return self.text
 
@@ -182,9 +182,9 @@ def parse_yaml(text: str, origin: str) -> Node | None:
 
 
 def unknown_key(key: Node, known: Sequence[str], remedy: str = "") -> AirgapError:
-    """Return the refusal of a key that nothing is known of, with the one that was meant where that is likely."""
+    """Return the refusal of an unknown key, with the likely intended one."""
     return key.error(
-        f"The key {key.text!r} is not known",
+        f"The key {key.text!r} is unknown",
         wanted="one of " + ", ".join(known),
         found=repr(key.text),
         remedy=remedy or _meant(key.text, known) + "correct or remove the key",

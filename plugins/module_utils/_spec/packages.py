@@ -23,8 +23,8 @@ class CondaPackage:
     """One archive of a channel.
 
     ``url`` is the address anyone may read; ``source`` is where to fetch it from, with what credentials that takes,
-    and stands in no message. ``sha256`` and ``md5`` are lower-case hex, empty if unknown; ``size`` is in bytes, 0 if
-    unknown.
+    and never appears in messages. ``sha256`` and ``md5`` are lower-case hex, empty if unknown; ``size`` is in bytes, 0
+    if unknown.
     """
 
     name: str
@@ -54,7 +54,7 @@ class CondaPackage:
 
     @property
     def hash(self) -> str:
-        """The hash as it stands in an explicit list: sha256 if it is known, else md5, else nothing."""
+        """The hash as in an explicit list: sha256 if it is known, otherwise md5, otherwise nothing."""
         return f"sha256:{self.sha256}" if self.sha256 else self.md5
 
 

@@ -1,10 +1,10 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Take one line of a requirements file apart as pip does, and find what pip would pass over without a word.
+"""Parse one line of a requirements file as pip does, and find the words that pip would silently ignore.
 
-pip reads a line as options as soon as a word begins with "-". Words that are left over then, and options that are not
-its own for what else stands on the line, it drops: the package behind ``--pre`` would never be installed.
+pip reads a line as options as soon as a word begins with "-". It then drops remaining words, and options that do not
+apply to the rest of the line: the package after ``--pre`` would never be installed.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _ALL = {**GLOBAL, **OF_REQUIREMENT, FILE: 1, CONSTRAINTS: 1, EDITABLE: 1}
 
 @dataclass(frozen=True)
 class Parts:
-    """``requirement`` stands before all options; ``options`` are (name, value), ``words`` what pip drops."""
+    """``requirement`` precedes all options; ``options`` are (name, value), ``words`` what pip drops."""
 
     requirement: str
     options: tuple[tuple[str, str], ...]
@@ -51,7 +51,7 @@ class Parts:
         return [value for name, value in self.options if name in names]
 
     def foreign(self) -> list[str]:
-        """Return, as they are to be written, the options that pip drops beside what else the line has."""
+        """Return the options that pip drops because of the rest of the line, formatted for a separate line."""
         kinds = (OF_REQUIREMENT,) if self.requirement else (GLOBAL,)
         if not self.requirement and (self.values(EDITABLE) or self.values(FILE) or self.values(CONSTRAINTS)):
             # The first of them is what the line is.

@@ -3,7 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Read and check the pip list of environment.yml, the requirements and constraints files it names included.
 
-Those files are inlined, so that what a release was built from stands in one place and has one hash.
+Those files are inlined, so that all inputs of a release are in one place and have one hash.
 """
 
 from __future__ import annotations
@@ -63,12 +63,12 @@ def read_pip(section: Node, directory: Path, faults: Faults) -> PipList:
         with faults.gathered():
             if item.kind == "map":
                 raise item.error(
-                    "YAML takes this line for a mapping",
+                    "YAML reads this line as a mapping",
                     wanted="a text",
-                    remedy="put the line into quotes, since it has a colon with a space behind it",
+                    remedy="quote the line, because it has a colon followed by a space",
                 )
             text, (file, line, column) = item.string(multiline=True), item.where.rsplit(":", 2)
-            block = "\n" in text.strip()  # its lines stand below the sign that begins it
+            block = "\n" in text.strip()  # its lines follow the sign that begins it
             for inner in _logical_lines(text, file, directory, int(line) + block, int(column)):
                 with faults.gathered():
                     reader.read(inner, ())
@@ -88,16 +88,16 @@ class _Reader:
             parts = pip_line.parts(line.text)
         except ValueError as error:
             raise line.error(
-                f"pip does not take this line: {error}",
+                f"pip does not accept this line: {error}",
                 "a requirement, or one of -r, -c, " + ", ".join(sorted(pip_line.NAMES)),
-                "remove the option, or write what it does into the requirements themselves",
+                "remove the option, or express it in the requirements themselves",
             ) from None
         if parts.values(pip_line.EDITABLE):
             raise _editable(line, parts)
         if any(_URL.fullmatch(value) for value in parts.values(pip_line.FILE)):
             raise line.error(
-                "A requirements file on a server can be another one tomorrow",
-                "a file beside environment.yml",
+                "A requirements file on a server can change",
+                "a file next to environment.yml",
                 "download it, and write -r with its name",
             )
         _require_all_taken(line, parts)
@@ -113,14 +113,14 @@ class _Reader:
                 raise line.error(
                     "A local path means something else on every machine",
                     f"{name} with an http(s) URL",
-                    "put the packages on an index, and name that",
+                    "put the packages on an index, and use its URL",
                 )
         (self.constraints if constraints else self.requirements).append(line.text)
 
     def _read_file(self, line: _Line, name: str, open_files: tuple[Path, ...], constraints: bool) -> None:
         path = line.origin / name
         if path.resolve() in open_files:
-            raise line.error("A requirements file includes itself", "files that end", "remove this line")
+            raise line.error("A requirements file includes itself", "no such loop", "remove this line")
         if not path.is_file():
             raise AirgapError(
                 "A requirements file is missing",
@@ -151,7 +151,7 @@ def _logical_lines(text: str, file: str, origin: Path, first: int = 1, column: i
 
 def _editable(line: _Line, parts: pip_line.Parts) -> AirgapError:
     value = parts.values(pip_line.EDITABLE)[0]
-    rest = "".join(f", and '{option}' on a line of its own" for option in parts.foreign())
+    rest = "".join(f", and '{option}' on a separate line" for option in parts.foreign())
     remedy = f"write it without -e: '{value}'{rest}"
     if _LOCAL.fullmatch(value):
         remedy = "build a wheel, put it on an index or into a channel, and require it by name"
@@ -172,8 +172,8 @@ def _require_all_taken(line: _Line, parts: pip_line.Parts) -> None:
         words = [" ".join(words)]
     lines = [*foreign, *kept, *words] if parts.requirement else [*kept, *foreign, *words]
     raise line.error(
-        f"pip passes over '{lost}' on this line",
-        "one requirement a line, options for all of them on lines of their own",
+        f"pip ignores '{lost}' on this line",
+        "one requirement per line, and options for all of them on separate lines",
         "write these lines: " + ", ".join(f"'{each}'" for each in lines),
     )
 
@@ -188,14 +188,14 @@ def _check_requirement(line: _Line, text: str) -> None:
         raise line.error(
             "A local path means something else on every machine",
             "a requirement from an index",
-            f"write {freeze['name']}==VERSION (pip list --format=freeze tells it), or {remedy}" if freeze else remedy,
+            f"write {freeze['name']}==VERSION (see pip list --format=freeze), or {remedy}" if freeze else remedy,
         )
     if _REQUIREMENT.fullmatch(text):
         return
     words = text.split()
     remedy = "correct the line"
     if _CONDA_PIN.fullmatch(text):
-        remedy = "write two equal signs: a single one is conda's"
+        remedy = "write two equal signs; a single one is conda syntax"
     elif len(words) > 1 and all(_REQUIREMENT.fullmatch(word) for word in words):
-        remedy = "write each package on a line of its own, or == before its version"
+        remedy = "write each package on a separate line, or == before its version"
     raise line.error("This is not a pip requirement", "name, name==1.2, name[extra]>=1.2,<2 or name @ URL", remedy)

@@ -22,7 +22,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._spec.text import ref
 PLATFORMS = ("linux-64", "linux-aarch64")
 CPUS = ("x86-64", "x86-64-v2", "x86-64-v3", "x86-64-v4")
 GPU = ("none", "optional", "required")
-# What becomes of the scripts that conda packages want run after they are installed.
+# How to handle post-link scripts of conda packages.
 REFUSE, RUN = LINK_SCRIPTS = ("refuse", "run")
 # Set or read by every activation: a spec that sets one of them breaks the environment.
 RESERVED_VARIABLES = ("CONDA_PREFIX", "CONDA_DEFAULT_ENV", "CONDA_PROMPT_MODIFIER", "CONDA_SHLVL", "PATH")
@@ -137,11 +137,11 @@ def shell_name(name: str, node: Node) -> str:
 
 
 def unique(values: list[str], node: Node) -> tuple[str, ...]:
-    """Return ``values`` as a tuple; refuses a value that stands twice."""
+    """Return ``values`` as a tuple; refuses duplicates."""
     for value in values:
         if values.count(value) > 1:
             raise node.error(
-                f"{value!r} stands twice in the list",
+                f"{value!r} is twice in the list",
                 wanted="each value once",
                 found=f"{value!r} {values.count(value)} times",
                 remedy="keep one of them",
@@ -172,7 +172,7 @@ def _version(node: Node, name: str) -> str:
         raise node.error(
             f"The {name} version is not quoted",
             wanted="a version as text",
-            remedy=f'quote it: "{node.text}", since YAML reads a number and 2.30 becomes 2.3',
+            remedy=f'quote it: "{node.text}"; otherwise YAML reads a number, and 2.30 becomes 2.3',
         )
     return node.matching(r"\d+(\.\d+)*", f"a {name} version: numbers with dots between them", "correct the version")
 
@@ -199,7 +199,7 @@ def _module(node: Node) -> str:
     if not all(part.isascii() and part.isidentifier() and not keyword.iskeyword(part) for part in parts):
         raise node.error(
             "This is not the name of a module",
-            wanted="what follows 'import', such as scipy.stats",
+            wanted="a module name as in 'import scipy.stats'",
             remedy="write the module's name, which can differ from the package's (pillow is PIL)",
         )
     return name
@@ -234,7 +234,7 @@ def _activated(name: str, value: Node, taken: Collection[str]) -> str:
     rest = _REFERENCE.sub("", text)
     if "$" in rest or "`" in rest:
         raise value.error(
-            "The value has a $ or ` that is not a variable",
+            "The value contains a $ or ` that is not a variable",
             wanted="text, $NAME and ${NAME}",
             remedy="name the variable, or remove the sign: commands are not run at activation",
         )
@@ -261,7 +261,12 @@ def _copy(item: Node) -> tuple[str, str]:
         )
     source, target = _relative(keys["from"]), _relative(keys["to"])
     if source == target:
-        raise item.error("A copy leads to itself", wanted="two different paths", found=source, remedy="correct to")
+        raise item.error(
+            "A copy has two equal paths",
+            wanted="two different paths",
+            found=source,
+            remedy="correct to",
+        )
     return source, target
 
 
@@ -269,8 +274,8 @@ def _relative(node: Node) -> str:
     path = node.string()
     if any(part in ("", ".", "..") for part in path.split("/")):
         raise node.error(
-            "This path could lead out of the release",
+            "This path could point out of the release",
             wanted="a path relative to the prefix, without ..",
-            remedy="write it from the prefix on, such as lib/libdevice.10.bc",
+            remedy="write it relative to the prefix, such as lib/libdevice.10.bc",
         )
     return path

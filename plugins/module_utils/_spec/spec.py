@@ -1,7 +1,7 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Read and check a spec: ``envs/<env>/environment.yml`` and the optional ``release.yml`` beside it.
+"""Read and check a spec: ``envs/<env>/environment.yml`` and the optional ``release.yml``.
 
 A pure reader: it asks no channel and writes nothing. Whether packages exist is the solver's business.
 """
@@ -47,9 +47,9 @@ _MISTAKEN = {
     **dict.fromkeys(("packages", "package", "requirements", "conda", "dependency"), _BELOW),
     "pip": "write it below dependencies, as the entry '- pip:'",
     "channel": "write it as channels:, with a list",
-    "channel_priority": "set build_channel_priority (strict or disabled), which is no part of conda's file",
+    "channel_priority": "set build_channel_priority (strict or disabled), which is not part of conda's file",
     **dict.fromkeys(("vars", "env", "environment"), "write variables as variables:"),
-    "<<": "write out what it stands for",
+    "<<": "write its expansion",
 }
 _CHANNEL = r"[A-Za-z0-9][\w./-]*|/[^\s$]+|[a-z][a-z0-9+.-]*://[^\s$]+"
 
@@ -105,7 +105,7 @@ def _env_name(directory: Path) -> str:
     name = Path(os.path.abspath(directory)).name
     if not is_env_name(name):
         raise AirgapError(
-            "The folder's name cannot be the name of an environment",
+            "The folder's name is not a valid name of an environment",
             wanted="a-z, 0-9, '.', '_' and '-', 64 characters at most, starting with a letter or digit, "
             "and none of " + ", ".join(RESERVED_NAMES),
             found=repr(name),
@@ -155,7 +155,7 @@ def _root(path: Path) -> Node:
 
 
 def _keys(root: Node, faults: Faults, notes: list[str]) -> dict[str, Node]:
-    """Return what stands under each key that conda reads; ``notes`` gets those that it passes over."""
+    """Return the value of each key that conda reads; ``notes`` gets the keys that it ignores."""
     keys = root.mapping(faults=faults)
     refuse_keys(keys, root.where)
     for key in root.key_nodes():
@@ -166,14 +166,14 @@ def _keys(root: Node, faults: Faults, notes: list[str]) -> dict[str, Node]:
             faults.found.append(unknown_key(key, _KEYS, _MISTAKEN.get(key.text, "")))
             keys.setdefault(meant or key.text, keys[key.text])  # what is wrong in it is told as well
         else:
-            notes.append(f"{key.where}: conda knows no key {key.text!r} and passes over it, and so does this build")
+            notes.append(f"{key.where}: conda has no key {key.text!r}; conda and this build ignore it")
     return keys
 
 
 def _check_name(node: Node, name: str) -> None:
     if node.string().lower() != name:  # of a folder's name, all letters are small
         raise node.error(
-            "The name is not that of the folder",
+            "The name differs from that of the folder",
             wanted=name,
             remedy="rename the folder or the environment, or remove the name",
         )
@@ -197,7 +197,7 @@ def _required(root: Node, keys: dict[str, Node], name: str, example: str) -> Nod
 
 
 def _channels(root: Node, keys: dict[str, Node], faults: Faults) -> tuple[str, ...]:
-    channels: dict[str, None] = {}  # conda, too, takes a channel that stands twice where it stands first
+    channels: dict[str, None] = {}  # conda also uses the first position of a duplicate channel
     with faults.gathered():
         node = _required(root, keys, "channels", "- conda-forge")
         for item in node.items():
@@ -207,7 +207,7 @@ def _channels(root: Node, keys: dict[str, Node], faults: Faults) -> tuple[str, .
         if list(channels) == ["nodefaults"]:
             raise node.error(
                 "environment.yml names no channel",
-                wanted="a channel to take packages from",
+                wanted="a channel with packages",
                 found="only nodefaults",
                 remedy="add one, such as conda-forge",
             )
@@ -217,10 +217,9 @@ def _channels(root: Node, keys: dict[str, Node], faults: Faults) -> tuple[str, .
 def _channel(item: Node) -> str:
     if item.kind == "str" and "$" in item.text:
         raise item.error(
-            "A channel's address has a variable",
-            wanted="the address as it is, the same in every build",
-            remedy="write the address; passwords and tokens belong into build_credentials or the program's own "
-            "configuration",
+            "A channel's URL contains a variable",
+            wanted="a literal URL, the same in every build",
+            remedy="write the URL; put passwords and tokens into build_credentials or the program's own configuration",
         )
     return item.matching(_CHANNEL, "a channel's name, a URL or an absolute path", "correct the channel")
 
@@ -249,7 +248,7 @@ def _dependencies(
         if not conda and not (pip and pip.requirements) and not faults.found:
             raise keys["dependencies"].error(
                 "environment.yml names no package",
-                wanted="one package or more",
+                wanted="one or more packages",
                 remedy="add at least - python",
             )
     if pip and pip.requirements and "pip" not in names:
@@ -271,8 +270,8 @@ def _pip_section(item: Node, first: bool) -> Node:
         )
     if not first:
         raise item.error(
-            "The pip list stands twice",
-            wanted="one pip list, since conda takes the last one only",
+            "There are two pip lists",
+            wanted="one pip list, because conda uses only the last one",
             found="a second mapping",
             remedy="write all pip requirements into one list",
         )
@@ -280,7 +279,7 @@ def _pip_section(item: Node, first: bool) -> Node:
 
 
 def _variables(node: Node, faults: Faults) -> dict[str, str]:
-    """Read ``variables:``. A number that every tool writes back as it stands is text; other values must be quoted."""
+    """Read ``variables:``. A number that every tool reproduces verbatim counts as text; quote other values."""
     variables: dict[str, str] = {}
     with faults.gathered():
         for name, value in node.mapping(faults=faults).items():

@@ -18,16 +18,16 @@ _USER_IN_URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<user>[^/\s
 _USER_BEFORE_HOST = re.compile(
     r"""(?:^|(?<=[\s"'\[,(<]))(?P<user>[^\s/:@"'#(<]+):(?P<password>[^\s/@:]+)@[\w-]+\.[\w.-]+(?P<path>[:/]\S)?"""
 )
-# conda's token stands behind the host, or behind the path of an alias on it, and a channel behind the token. The
-# /t/<topic>/<number> of a forum is none.
+# conda's token follows the host, or the path of an alias on it, and a channel follows the token. The
+# /t/<topic>/<number> of a forum is not a token.
 _TOKEN = re.compile(
     r"(?:https?://[^\s/]+(?P<alias>(?:/[^\s/]+){0,3}?)|(?<![\w/.-])[\w-]+(?:\.[\w-]+)+(?::\d+)?)"
     r"/t/(?P<token>[^/\s\"']+)/(?P<channel>[^/\s\"']+)"
 )
 _FORUM = re.compile(r"\d+(?:[?#].*)?\W*")
-# What stands for a secret: a variable that pip fills in, or what the reader is to write there.
+# Placeholders of secrets: a variable that pip expands, or a text for the reader to replace.
 _PLACE = re.compile(r"\$\{?\w+\}?|<.*>|\{+.*\}+|\*+")
-# What stands before the address of a person: mailto:, and how people write it in comments.
+# Prefixes of mail addresses: mailto:, and how people write it in comments.
 _LABEL = re.compile(
     r"(?:mailto|xmpp|sips?|acct|im|e-?mail|mail|contacts?|authors?|autor(?:en)?|kontakt|maintainers?|owners?|by|from|to"
     r"|cc|support|help|questions?|credits?)",
@@ -47,7 +47,7 @@ def read_text(path: Path) -> str:
         with open(path, "rb") as stream:
             raw = stream.read(limits.DOCUMENT + 1)
     except OSError as error:
-        raise _unreadable(path, str(error.strerror), "give the user that builds the right to read it") from error
+        raise _unreadable(path, str(error.strerror), "give the building user permission to read it") from error
     if len(raw) > limits.DOCUMENT:
         raise _unreadable(path, f"more than {limits.DOCUMENT} bytes", "make it shorter, or name the right file")
     text = _decoded(raw, path)
@@ -71,9 +71,9 @@ def _decoded(raw: bytes, path: Path) -> str:
             wanted="a text file in UTF-8",
             found=f"the byte 0x{raw[error.start]:02x}",
             where=f"{path}:{line}",
-            remedy="write it anew: it begins as UTF-16 or UTF-32 and does not go on so"
+            remedy="write the file again: it begins as UTF-16 or UTF-32, but does not continue so"
             if wide
-            else "save it as UTF-8; 'iconv -f WINDOWS-1252 -t UTF-8' converts what an older Windows wrote",
+            else "save it as UTF-8; 'iconv -f WINDOWS-1252 -t UTF-8' converts files of older Windows versions",
         ) from error
 
 
@@ -84,7 +84,7 @@ def refuse_credentials(text: str, where: str) -> None:
     """
     for column, found in _credentials_in(text):
         raise AirgapError(
-            "Credentials would travel to every host with the release",
+            "The release would carry credentials to every host",
             wanted="URLs without credentials",
             found=found,
             where=f"{where}:{column}",
@@ -97,7 +97,7 @@ def _credentials_in(text: str) -> Iterator[tuple[int, str]]:
     comment = _comment(text)
     for match in _USER_IN_URL.finditer(text):
         user, colon, password = match["user"].partition(":")
-        # ssh and git servers have one user for all, who is no secret.
+        # ssh and git servers have one user for everybody, who is not a secret.
         named = not colon and (match["scheme"].endswith("ssh") or user == "git")
         if not named and not (_PLACE.fullmatch(user) and (not colon or _PLACE.fullmatch(password))):
             yield match.start() + 1, "a user name or password in a URL"

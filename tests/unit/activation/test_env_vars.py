@@ -66,20 +66,20 @@ def test_a_value_with_the_prefix_has_that_of_the_host(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "what"),
     [
-        ("{", "no JSON: "),
-        ('["A"]', "no object of names and values"),
-        ('{"A": "1", "A": "2"}', "a name twice"),
+        ("{", "invalid JSON: "),
+        ('["A"]', "not an object of names and values"),
+        ('{"A": "1", "A": "2"}', "a duplicate name"),
         ('{"A-B": "1"}', "'A-B' is not the name of a variable"),
         ('{"1A": "1"}', "'1A' is not"),
         ('{"": "1"}', "'' is not"),
         ('{"A\\n": "1"}', "is not the name"),
         ('{"X": null}', "the value of X is null, not text"),
         ('{"X": ["a"]}', 'the value of X is ["a"], not text'),
-        ('{"X": "a\\u0000b"}', "has a NUL"),
+        ('{"X": "a\\u0000b"}', "contains a NUL"),
         ('{"PATH": "/x"}', "PATH belongs to the shell or to the activation itself"),
         ('{"CONDA_PREFIX": "/x"}', "CONDA_PREFIX belongs"),
         ('{"SHELLOPTS": "/x"}', "SHELLOPTS belongs"),
-        (b"\xff\xfe", "no JSON"),
+        (b"\xff\xfe", "invalid JSON"),
     ],
 )
 def test_what_is_no_variable_is_told_and_left_out(tmp_path: Path, content: str | bytes, what: str) -> None:

@@ -130,7 +130,7 @@ def test_all_that_the_depot_lacks_is_one_message(depot: Depot) -> None:
     error = faults.error("what is wanted of the depot")
     assert error is not None
     assert error.as_result()["wanted"] == "(1) one (the newest); (2) two (the newest)"
-    assert str(error).startswith("There are 2 faults in what is wanted of the depot.\n1. The depot does not have")
+    assert str(error).startswith("There are 2 errors in what is wanted of the depot.\n1. The depot does not have")
 
 
 def test_a_pin_that_is_a_slip_of_the_pen(depot: Depot) -> None:

@@ -59,7 +59,7 @@ def test_the_line_for_a_mixed_stack_names_the_channel_of_most(patient: Patient) 
     finding = only(
         patient.build("- pytorch\n- torchaudio\n- torchvision\n", channels="pytorch, near"), "mixed-channels"
     )
-    assert finding.change == "write `- pytorch::torchvision=1.0` in place of `- torchvision`"
+    assert finding.change == "write `- pytorch::torchvision=1.0` instead of `- torchvision`"
     assert "environment.yml:5:" in finding.where
 
 
@@ -140,7 +140,7 @@ def test_a_link_out_of_the_environment_is_found(patient: Patient, target: str) -
     patient.conda("tool", files={"lib/data": b"", "lib/link": ("->", target.format(prefix=patient.prefix))})
     finding = only(patient.build("- tool\n"), "link-leads-out")
     assert finding.what.startswith("tool 1.0 (conda, channel near): lib/link -> ")
-    assert finding.change == "remove `- tool` (line 3), or take another version"
+    assert finding.change == "remove `- tool` (line 3), or use another version"
 
 
 def test_a_link_that_nobody_owns_is_found(patient: Patient) -> None:

@@ -43,7 +43,7 @@ def test_pip_replacing_a_conda_package_is_found_with_both_versions_and_the_line_
     assert "which flow 1.0 (pip) asks for (arrow<12,>=4.0.0)" in finding.what
     assert f"{SITE_PACKAGES}/arrow/__init__.py" in finding.what
     assert finding.where == f"{patient.folder}/demo/environment.yml:4:3"
-    assert finding.change.startswith("write `- arrow=11.*` in place of `- arrow`")
+    assert finding.change.startswith("write `- arrow=11.*` instead of `- arrow`")
     assert finding.as_dict()["level"] == "error"
 
 
@@ -77,7 +77,7 @@ def test_a_version_that_the_pip_list_asks_for_itself_moves_to_conda(patient: Pat
     assert "environment.yml:6:" in finding.where
     assert finding.change == (
         "remove `- arrow==11.0.0` (line 6) from the pip list, "
-        "and write `- near::arrow=11.0.0` in place of `- near::arrow>=4`"
+        "and write `- near::arrow=11.0.0` instead of `- near::arrow>=4`"
     )
 
 

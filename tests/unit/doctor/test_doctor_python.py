@@ -73,7 +73,7 @@ def test_one_distribution_from_both_beside_each_other_is_found(patient: Patient)
     pip(patient, "--ignore-installed", "--no-deps", "arrow==2.0")
     finding = only(patient.ask(), "distribution-from-conda-and-pip")
     assert finding.what == "the distribution arrow from arrow 1.0 (conda, channel near) and from arrow 2.0 (pip)"
-    assert finding.change == "write `- arrow=2.*` in place of `- arrow`"
+    assert finding.change == "write `- arrow=2.*` instead of `- arrow`"
 
 
 def test_one_module_in_two_shapes_is_found(patient: Patient) -> None:

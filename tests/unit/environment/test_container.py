@@ -99,7 +99,7 @@ def test_files_belong_to_the_user_who_builds(
 
 def test_the_first_engine_on_the_path_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(AirgapError, match="nothing to run containers with") as caught:
+    with pytest.raises(AirgapError, match="no program to run containers") as caught:
         container("i")
     assert caught.value.wanted == "podman or docker"
     docker = engine(tmp_path, "", "docker")
@@ -107,7 +107,7 @@ def test_the_first_engine_on_the_path_is_taken(tmp_path: Path, monkeypatch: pyte
     podman = engine(tmp_path, "", "podman")
     assert container("i").engine == podman
     assert container("i", "docker", ["--x"]) == Container("i", docker, ("--x",))
-    with pytest.raises(AirgapError, match="nothing to run containers with") as caught:
+    with pytest.raises(AirgapError, match="no program to run containers") as caught:
         container("i", "nerdctl")
     assert caught.value.wanted == "nerdctl"
 

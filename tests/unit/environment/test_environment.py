@@ -250,7 +250,7 @@ def test_a_prefix_with_something_else_is_refused(world: World, content: str) -> 
     (world.prefix / content).parent.mkdir(parents=True)
     (world.prefix / content).touch()
     error = world.refused()
-    assert error.problem == "The prefix holds something else"
+    assert error.problem == "The prefix contains something else"
     assert error.where == str(world.prefix)
     assert (world.prefix / content).exists()
 
@@ -264,7 +264,7 @@ def test_a_link_as_prefix_is_refused(world: World) -> None:
 @pytest.mark.parametrize("name", ["our builds", "a:b", "$x"])
 def test_a_prefix_that_scripts_cannot_hold_is_refused(world: World, name: str) -> None:
     world.prefix = world.folder / name / "prefix"
-    assert world.refused().problem == "The prefix cannot be written into scripts"
+    assert world.refused().problem == "The prefix is invalid in scripts"
     assert not (world.folder / name).exists()
 
 
@@ -350,7 +350,7 @@ def test_a_failing_pip_section(world: World, monkeypatch: pytest.MonkeyPatch) ->
     world.channel.add_python()
     world.spec(PIP_SPEC)
     error = world.refused()
-    assert error.problem == "The pip section cannot be installed"
+    assert error.problem == "The pip list cannot be installed"
     assert error.wanted == "wheely"
     assert "No matching distribution found for wheely" in error.found
     assert world.beside() == []

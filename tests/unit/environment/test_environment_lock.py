@@ -228,14 +228,14 @@ def test_a_locked_wheel_that_is_gone_or_another_one(world: World) -> None:
     world.lock(world.make().environment)
     make_wheel(world.wheels, "wheely", "1.0", {"wheely.py": "VALUE = 3\n"})
     error = world.refused("there")
-    assert error.problem == "The pip package wheely==1.0 is not to be had as the lock names it"
+    assert error.problem == "The pip package wheely==1.0 is not available as the lock names it"
     assert error.wanted.startswith("wheely==1.0 --hash=sha256:")
     assert error.found.startswith("sha256 ")
     assert error.where == str(world.spec / "pip.lock")
     wheel.unlink()
     make_wheel(world.wheels, "wheely", "2.0", {})
     error = world.refused("there")
-    assert error.problem == "The pip package wheely==1.0 is not to be had as the lock names it"
+    assert error.problem == "The pip package wheely==1.0 is not available as the lock names it"
     assert "No matching distribution" in error.found
     assert not (world.folder / "there/prefix").exists()
 

@@ -89,7 +89,7 @@ def test_decisive_lines(output: str, shown: str) -> None:
 
 
 def test_an_environment_without_python(tmp_path: Path) -> None:
-    with pytest.raises(AirgapError, match="The pip section cannot be installed") as caught:
+    with pytest.raises(AirgapError, match="The pip list cannot be installed") as caught:
         pip_install(tmp_path, ["x==1", "y"], WHERE)
     assert (caught.value.wanted, caught.value.where) == ("x==1, y", WHERE)
     assert "No such file" in caught.value.found

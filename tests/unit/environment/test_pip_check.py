@@ -41,10 +41,10 @@ def test_a_pip_that_says_what_it_installs(version: str) -> None:
 @pytest.mark.parametrize(
     ("specs", "python", "found", "remedy"),
     [
-        (["python", "pip=20.3"], "3.8.5", "pip 20.3 with Python 3.8.5", "write pip>=22.2 in place of 'pip=20.3'"),
-        (["pip-tools", "defaults::pip 20.3"], "3.8", "pip 20.3", "in place of 'defaults::pip 20.3'"),
-        (["python=3.6", "pip"], "3.6.13", "with Python 3.6.13", "a Python that it runs on, 3.7 or newer"),
-        (["python"], "", "pip 20.3", "write pip>=22.2 among the dependencies"),
+        (["python", "pip=20.3"], "3.8.5", "pip 20.3 with Python 3.8.5", "write pip>=22.2 instead of 'pip=20.3'"),
+        (["pip-tools", "defaults::pip 20.3"], "3.8", "pip 20.3", "instead of 'defaults::pip 20.3'"),
+        (["python=3.6", "pip"], "3.6.13", "with Python 3.6.13", "a Python for it, 3.7 or newer"),
+        (["python"], "", "pip 20.3", "add pip>=22.2 to the dependencies"),
     ],
 )
 def test_a_pip_that_is_too_old(specs: list[str], python: str, found: str, remedy: str) -> None:
@@ -88,7 +88,7 @@ def test_what_is_there(line: str) -> None:
 
 @pytest.mark.parametrize("line", ["other", "other>=2", "git+https://h/o/s.git", "https://h/x-1.whl", "a; os_name=='x'"])
 def test_what_pip_passed_over(line: str) -> None:
-    with pytest.raises(AirgapError, match="did not install all") as caught:
+    with pytest.raises(AirgapError, match="did not install everything") as caught:
         require_all(["zope-interface", line], REPORTED, "", lambda: ["numpy"], WHERE)
     assert (caught.value.wanted, caught.value.where) == (line, WHERE)
 
@@ -125,7 +125,7 @@ def test_a_package_that_pip_passes_over_fails_the_build(
 ) -> None:
     """The second net: what the reader lets through (here all of it) is not in pip's own report."""
     monkeypatch.setattr(pip_list, "_require_all_taken", lambda _line, _parts: None)
-    with pytest.raises(AirgapError, match="did not install all") as caught:
+    with pytest.raises(AirgapError, match="did not install everything") as caught:
         world.make("'--pre other>=1', wheely==1.0", check=check)
     assert caught.value.wanted == "other>=1"
     assert not (world.folder / "p/demo").exists()

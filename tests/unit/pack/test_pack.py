@@ -134,12 +134,12 @@ def test_a_dest_with_something_else_is_not_replaced(tmp_path: Path, request_: Pa
 @pytest.mark.parametrize(
     ("change", "match"),
     [
-        ({"formats": ()}, "format is not known"),
-        ({"formats": ("zip",)}, "format is not known"),
+        ({"formats": ()}, "format is unknown"),
+        ({"formats": ("zip",)}, "format is unknown"),
         ({"part_size": 0}, "part is too small"),
-        ({"dest_prefix": "relative"}, "cannot be written into scripts"),
-        ({"dest_prefix": "/opt/with space"}, "cannot be written into scripts"),
-        ({"dest_prefix": "/opt/$HOME"}, "cannot be written into scripts"),
+        ({"dest_prefix": "relative"}, "is invalid in scripts"),
+        ({"dest_prefix": "/opt/with space"}, "is invalid in scripts"),
+        ({"dest_prefix": "/opt/$HOME"}, "is invalid in scripts"),
     ],
 )
 def test_a_request_that_makes_no_sense_is_refused(request_: PackRequest, change: dict[str, Any], match: str) -> None:

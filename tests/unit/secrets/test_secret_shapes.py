@@ -21,17 +21,17 @@ from ansible_collections.airgap.conda.plugins.module_utils._secrets.shapes impor
 KEY = "PRIVATE " + "KEY"
 MIXED = "a1B2c3D4e5F6g7H8i9J0"
 EXAMPLES = {
-    "a password in an address": [
+    "a password in a URL": [
         "https://me:" + "pa55word@host.example/simple",
         "http://:" + "pa55word@proxy.example:3128",
         "socks5h://me:" + "pa%2b55@proxy",
     ],
-    "a token in an address": [
+    "a token in a URL": [
         "https://" + MIXED + "@host.example/simple",
         "git+https://" + "tok3n-abc@git.example/a.git",
         "https://" + "abcdefghijklmnopqrstuvwxyz@host.example",
     ],
-    "a token in the address of a channel": ["https://host.example/t/" + "ab-1234/private"],
+    "a token in the URL of a channel": ["https://host.example/t/" + "ab-1234/private"],
     "a private key": [
         f"-----BEGIN {KEY}-----",
         f"-----BEGIN OPENSSH {KEY}-----",
@@ -67,7 +67,7 @@ EXAMPLES = {
         "extraheader = AUTHORIZATION: basic " + "eDpwYTU1d29yZA==",
         '{"auths": {"h": {"auth": "' + 'bWU6cGE1NXdvcmQ="}}}',
     ],
-    "an address with a signature in it": [
+    "a URL with a signature": [
         "https://a.blob.example/c?sv=2022&sig=" + MIXED * 2 + "ab%2B%3D",
         "https://b.s3.example/k?X-Amz-Signature=" + "0a" * 32,
     ],

@@ -64,7 +64,7 @@ def test_what_pip_installed_is_owned_but_for_what_was_written_here(tmp_path: Pat
     }
     write_tree(tmp_path, tree)
     assert leaks(tmp_path) == [
-        Leak(f"{info}/direct_url.json", "a password in an address"),
+        Leak(f"{info}/direct_url.json", "a password in a URL"),
         Leak(f"{SITE}/tool/mine.py", "a private key"),
     ]
 

@@ -134,7 +134,7 @@ def test_from_the_environment(private: Private, monkeypatch: pytest.MonkeyPatch)
     assert PASSWORD in secrets
     monkeypatch.delenv("CHANNEL_PASSWORD")
     error = private.refused(private.basic)
-    assert (error.problem, error.where) == ("A credential is not in the environment", str(path))
+    assert (error.problem, error.where) == ("A credential is missing from the environment", str(path))
     assert "CHANNEL_PASSWORD" in error.wanted
 
 
@@ -149,19 +149,19 @@ def test_secrets_are_told_in_every_form_they_take(private: Private) -> None:
 @pytest.mark.parametrize(
     ("content", "found"),
     [
-        ('{"h": {"CondaToken": "canary"', "no JSON, see line 1"),
-        ('["canary"]', "something else at the top"),
-        ({"h": "canary"}, "something else at h"),
-        ({"h": {"Token": "canary"}}, "something else at h"),
-        ({"h": {"CondaToken": ""}}, "something else at h"),
-        ({"h": {"BasicHTTP": {"username": "canary"}}}, "something else at h"),
-        ({"h": {"CondaToken": "a", "BearerToken": "canary"}}, "something else at h"),
+        ('{"h": {"CondaToken": "canary"', "invalid JSON at line 1"),
+        ('["canary"]', "another value at the top"),
+        ({"h": "canary"}, "another value at h"),
+        ({"h": {"Token": "canary"}}, "another value at h"),
+        ({"h": {"CondaToken": ""}}, "another value at h"),
+        ({"h": {"BasicHTTP": {"username": "canary"}}}, "another value at h"),
+        ({"h": {"CondaToken": "a", "BearerToken": "canary"}}, "another value at h"),
     ],
 )
 def test_a_file_that_cannot_be_used(private: Private, content: Any, found: str) -> None:
     path = private.credentials(content)
     error = private.refused(private.basic)
-    assert (error.problem, error.found) == ("The file with the credentials cannot be used", found)
+    assert (error.problem, error.found) == ("The credentials file cannot be used", found)
     assert error.where == str(path)
     assert "canary" not in str(error)
 
@@ -180,7 +180,7 @@ def test_a_file_that_is_not_there(private: Private) -> None:
 def test_another_backend_has_its_own(private: Private) -> None:
     path = str(private.folder / "credentials.json")
     with (
-        pytest.raises(AirgapError, match="conda does not take credentials from here"),
+        pytest.raises(AirgapError, match="conda does not use these credentials"),
         authenticated(path, "conda", set()),
     ):
         pass

@@ -29,7 +29,7 @@ def test_a_program_that_is_not_there(name: str, tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(AirgapError) as caught:
         backend(name, None, tmp_path, 1)
-    assert caught.value.problem == f"{name} is not there"
+    assert caught.value.problem == f"{name} is missing"
     assert str(tmp_path) in caught.value.where
     assert "build_backend_path" in caught.value.remedy
     with pytest.raises(AirgapError) as caught:

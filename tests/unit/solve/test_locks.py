@@ -125,7 +125,7 @@ def test_files(tmp_path: Path) -> None:
     write_lock(tmp_path, CONDA_TEXT, "")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["conda.lock"]
     (tmp_path / "conda.lock").rename(tmp_path / "pip.lock")
-    with pytest.raises(AirgapError, match=r"There is a pip\.lock and no conda\.lock"):
+    with pytest.raises(AirgapError, match=r"There is a pip\.lock without a conda\.lock"):
         read_lock(tmp_path)
 
 
@@ -269,7 +269,7 @@ def test_where_locked_packages_come_from(tmp_path: Path, channels: tuple[str, ..
 
 
 def test_a_locked_package_whose_channel_is_not_given(tmp_path: Path) -> None:
-    with pytest.raises(AirgapError, match="The lock takes my-tool from a channel that is not given") as caught:
+    with pytest.raises(AirgapError, match="The lock takes my-tool from a channel that is not listed") as caught:
         check(tmp_path, pip="", channels=("https://m/a", "https://m/conda-forge"), only=True)
     assert "https://h/private" in caught.value.wanted
     assert "the list of channels" in caught.value.remedy

@@ -188,7 +188,7 @@ def test_no_such_version(channel: TinyChannel, tmp_path: Path) -> None:
 
 def test_all_dependencies_that_cannot_be_met_are_told_at_once(channel: TinyChannel, tmp_path: Path) -> None:
     error = refusal(["tool", "nosuch >=3", "tool2", "fast-tool 7.*"], [channel], tmp_path)
-    assert error.problem == "There are 3 faults in the dependencies"
+    assert error.problem == "There are 3 errors in the dependencies"
     assert "\n1. The package nosuch does not exist in the channels. Wanted: nosuch >=3. " in str(error)
     assert error.wanted == "(1) nosuch >=3; (2) tool2; (3) fast-tool 7.*"
     assert "(3) versions 1.0 in" in error.found
@@ -200,7 +200,7 @@ def test_builds_that_the_channel_does_not_have(channel: TinyChannel, tmp_path: P
     channel.add("libx", "3.1", build="hdef_1")
     written = [form.format("tool", "1.0"), form.format("libx", "3.1")]
     error = refusal([*written, "fast-tool"], [channel], tmp_path)
-    assert error.problem == "Packages are there, and not in the builds that are asked for"
+    assert error.problem == "The channels have these packages, but not the requested builds"
     assert error.wanted == f"{written[0]}, {written[1]}"
     assert error.found == "tool 1.0 in the builds 0; libx 3.1 in the builds habc_0, hdef_1"
     assert error.remedy.startswith("drop the build strings")
@@ -223,22 +223,25 @@ def test_one_package_in_two_lines(channel: TinyChannel, tmp_path: Path) -> None:
     target = Target(glibc="2.36")
     assert found(["tool", "tool>=1,<2", "Tool"], [channel], target) == {"tool": "1.0"}
     error = refusal(["tool<2", "fast-tool", "tool>=2"], [channel], tmp_path, target=target)
-    assert (error.problem, error.wanted) == ("No version of tool meets all lines that ask for it", "tool<2 and tool>=2")
+    assert (error.problem, error.wanted) == (
+        "No version of tool satisfies all lines that request it",
+        "tool<2 and tool>=2",
+    )
 
 
 def test_what_strict_priority_hides(channel: TinyChannel, far: TinyChannel, tmp_path: Path) -> None:
     far.add("needs-tool-9", "1.0", ["tool >=9"])
     error = refusal(["needs-tool-9", "fast-tool"], [channel, far], tmp_path, target=Target(cpu="x86-64-v3"))
-    assert error.problem == "The order of the channels hides a package that is needed"
+    assert error.problem == "The order of the channels hides a required package"
     assert f"tool 9.0 is in {far}; " in error.found
-    assert f"write '{far}::tool' among the dependencies, or set build_channel_priority: disabled" in error.remedy
+    assert f"add '{far}::tool' to the dependencies, or set build_channel_priority: disabled" in error.remedy
     assert found(["needs-tool-9", f"{far}::tool"], [channel, far]) == {"needs-tool-9": "1.0", "tool": "9.0"}
 
 
 def test_a_pin_keeps_what_the_line_says(channel: TinyChannel, far: TinyChannel, tmp_path: Path) -> None:
     far.add("needs-tool-9", "1.0", ["tool >=9"])
     error = refusal(["needs-tool-9", "tool >=2"], [channel, far], tmp_path, target=Target(glibc="2.36"))
-    assert f"write '{far}::tool >=2' among the dependencies" in error.remedy
+    assert f"add '{far}::tool >=2' to the dependencies" in error.remedy
 
 
 def test_no_pin_is_asked_for_that_is_not_needed(channel: TinyChannel, far: TinyChannel, tmp_path: Path) -> None:
@@ -290,7 +293,7 @@ def test_a_spec_that_nobody_understands(channel: TinyChannel, tmp_path: Path, sp
 @pytest.mark.parametrize("name", ["./here", "http://", "ht!tp://x"])
 def test_a_channel_that_nobody_understands(tmp_path: Path, name: str) -> None:
     error = refusal(["tool"], [name], tmp_path)
-    assert error.problem == "A channel's name cannot be understood"
+    assert error.problem == "A channel's name is invalid"
     assert name in error.found
 
 

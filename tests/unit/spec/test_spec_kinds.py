@@ -80,7 +80,7 @@ def test_what_pip_would_pass_over_is_refused_with_the_lines_to_write(
     write: Write, line: str, lost: str, lines: list[str]
 ) -> None:
     error = refusal(write(pip(f"'{line}'"), f="tqdm\n"))
-    assert error.problem == f"pip passes over '{lost}' on this line"
+    assert error.problem == f"pip ignores '{lost}' on this line"
     assert error.remedy == "write these lines: " + ", ".join(f"'{each}'" for each in lines)
     assert error.where.endswith("environment.yml:5:9")
 
@@ -128,7 +128,7 @@ def test_what_pip_takes_is_taken(write: Write, line: str) -> None:
         ("a>1,", "not a pip requirement"),
         ("a==1 b==2", "not a pip requirement"),
         ("pkg --hash 'sha256:00", "No closing quotation"),
-        ("-r https://h/r.txt", "another one tomorrow"),
+        ("-r https://h/r.txt", "can change"),
     ],
 )
 def test_what_pip_does_not_take_is_refused(write: Write, line: str, says: str) -> None:
@@ -140,13 +140,13 @@ EDITABLE = [f"-e git+https://h/{name}.git@main#egg={name}" for name in "abcde"]
 
 def test_what_pip_freeze_writes_of_conda_packages(write: Write) -> None:
     error = refusal(write(pip("certifi @ file:///croot/certifi_1/work/certifi", "-r https://h/r.txt [--no-deps]")))
-    assert "(1) write certifi==VERSION (pip list --format=freeze tells it), or put" in error.remedy
+    assert "(1) write certifi==VERSION (see pip list --format=freeze), or put" in error.remedy
     assert "(2) download it" in error.remedy
 
 
 def test_all_editable_lines_are_told_at_once(write: Write) -> None:
     error = refusal(write(pip(*EDITABLE)))
-    assert error.problem == "There are 5 faults in the spec"
+    assert error.problem == "There are 5 errors in the spec"
     assert str(error).count("\n") == str(error).count("An editable install cannot travel. Wanted: ") == 5
     assert error.remedy.startswith("(1) write it without -e: 'git+https://h/a.git@main#egg=a'; (2) write it without -e")
     assert "/environment.yml:5:9; (2) " in error.where
@@ -155,7 +155,7 @@ def test_all_editable_lines_are_told_at_once(write: Write) -> None:
 
 def test_an_option_before_an_editable_line(write: Write) -> None:
     assert refusal(write(pip("--pre -e git+https://h/a#egg=a"))).remedy == (
-        "write it without -e: 'git+https://h/a#egg=a', and '--pre' on a line of its own"
+        "write it without -e: 'git+https://h/a#egg=a', and '--pre' on a separate line"
     )
     assert "build a wheel" in refusal(write(pip("-e ."))).remedy
 
@@ -175,8 +175,8 @@ def test_constraints_are_read_and_inlined(write: Write) -> None:
 
 def test_a_line_that_yaml_takes_for_a_mapping(write: Write) -> None:
     error = refusal(write(pip("--only-binary :all: pkg", "a @ https://h/a.whl: x")))
-    assert str(error).count("YAML takes this line for a mapping") == 2
-    assert error.remedy == "put the line into quotes, since it has a colon with a space behind it"
+    assert str(error).count("YAML reads this line as a mapping") == 2
+    assert error.remedy == "quote the line, because it has a colon followed by a space"
 
 
 def test_a_block_of_lines_is_several_requirements(write: Write) -> None:
@@ -199,8 +199,8 @@ def test_only_a_pip_list(write: Write) -> None:
 
 
 def test_a_second_pip_list_is_refused(write: Write) -> None:
-    """conda takes the last one only, mamba all."""
-    assert "last one only" in refusal(write(HEAD + "  - pip: [a]\n  - pip: [b]\n")).wanted
+    """conda takes the only the last one, mamba all."""
+    assert "only the last one" in refusal(write(HEAD + "  - pip: [a]\n  - pip: [b]\n")).wanted
 
 
 def test_one_package_in_several_lines(write: Write) -> None:
@@ -240,7 +240,7 @@ def test_forms_of_a_dependency(write: Write, text: str, match_spec: str) -> None
 
 
 def test_extras_are_passed_over_aloud(write: Write) -> None:
-    assert "passes over [performance]" in read(write(HEAD + "  - pandas[performance]\n")).notes[0]
+    assert "ignores [performance]" in read(write(HEAD + "  - pandas[performance]\n")).notes[0]
 
 
 @pytest.mark.parametrize(
@@ -291,7 +291,7 @@ def test_keys_of_other_tools_are_passed_over_aloud(write: Write) -> None:
 
 @pytest.mark.parametrize("key", ["pip", "channel", "dependancies", "channe", "Dependencies", "vars", "packages", "<<"])
 def test_keys_that_mean_something_are_not_passed_over(write: Write, key: str) -> None:
-    assert f"{key!r} is not known" in refusal(write(HEAD + f"{key}: {{}}\n")).problem
+    assert f"{key!r} is unknown" in refusal(write(HEAD + f"{key}: {{}}\n")).problem
 
 
 def test_what_to_do_about_such_a_key(write: Write) -> None:
@@ -301,7 +301,7 @@ def test_what_to_do_about_such_a_key(write: Write) -> None:
 
 def test_a_key_that_was_meant_is_read_on(write: Write) -> None:
     error = refusal(write("channe: [./x]\ndependencies: [a]\n"))
-    assert "\n1. The key 'channe' is not known" in str(error)
+    assert "\n1. The key 'channe' is unknown" in str(error)
     assert "\n2. This value is not valid" in str(error)
 
 
@@ -317,7 +317,9 @@ def test_values_that_tools_read_differently(write: Write, value: str) -> None:
 
 @pytest.mark.parametrize("channel", ["https://$HOST/c", "https://h/$NAME", "$CHANNEL"])
 def test_a_channel_with_a_variable(write: Write, channel: str) -> None:
-    assert refusal(write(f"channels: [{channel}]\ndependencies: [a]\n")).problem == "A channel's address has a variable"
+    assert (
+        refusal(write(f"channels: [{channel}]\ndependencies: [a]\n")).problem == "A channel's URL contains a variable"
+    )
 
 
 # --- all of it at once ----------------------------------------------------------------------------------------------
@@ -329,8 +331,8 @@ def test_every_fault_of_all_files_is_told_at_once(write: Write) -> None:
     folder = write(text, m="./x\ny y\n")
     (folder / "release.yml").write_text("gpu: maybe\nchecks: {imports: [a-b, c d]}\nwrong: 1\n", encoding="utf-8")
     error = refusal(folder)
-    assert error.problem == "There are 14 faults in the spec"
-    assert str(error).splitlines()[1].startswith("1. The name is not that of the folder. Wanted: demo. Found: ")
+    assert error.problem == "There are 14 errors in the spec"
+    assert str(error).splitlines()[1].startswith("1. The name differs from that of the folder. Wanted: demo. Found: ")
     assert len(str(error).splitlines()) == 15
     places = [where.split(") ")[1].rsplit("/", 1)[1] for where in error.where.split("; ")]
     assert places == [
@@ -371,7 +373,7 @@ FOREIGN = {
 @pytest.mark.parametrize(("text", "remedy"), FOREIGN.values(), ids=FOREIGN.keys())
 def test_the_file_of_another_tool_is_told_as_such(write: Write, text: str, remedy: str) -> None:
     error = refusal(write(text))
-    assert error.problem == "This is no environment.yml"
+    assert error.problem == "This is not an environment.yml"
     assert remedy in error.remedy
 
 

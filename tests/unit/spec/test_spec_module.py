@@ -41,13 +41,13 @@ def test_what_is_passed_over_is_a_warning(tmp_path: Path) -> None:
     text = f"channels: [{tmp_path}/near]\nplatforms: [linux-64]\ndependencies: [tool]\n"
     result = run_module(tmp_path, text)
     assert (result["changed"], "failed" in result) == (True, False)
-    assert "knows no key 'platforms'" in str(result["warnings"])
+    assert "has no key 'platforms'" in str(result["warnings"])
 
 
 def test_all_faults_are_in_the_message(tmp_path: Path) -> None:
     result = run_module(tmp_path, "channels: [./near]\ndependencies: [tool, a=>1]\n")
     assert result["failed"]
     lines = result["msg"].splitlines()
-    assert lines[0] == "There are 2 faults in the spec."
+    assert lines[0] == "There are 2 errors in the spec."
     assert [line[:2] for line in lines[1:]] == ["1.", "2."]
     assert result["where"].startswith(f"(1) {tmp_path}/demo/environment.yml:1:12; (2) ")

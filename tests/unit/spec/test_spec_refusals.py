@@ -91,8 +91,8 @@ BAD = {
     ),
     "endless nesting": Bad("valid YAML", "nested too deeply", "environment.yml", "spaces", "a: " + "[" * 5000),
     "empty file": Bad("channels", "no key", "environment.yml", "conda's format", "# nothing\n"),
-    "a list": Bad("key: value", "a list", "environment.yml:1", "indented alike", "- python\n"),
-    "a text": Bad("key: value", "the text 'py thon'", "environment.yml:1", "indented alike", "py thon\n"),
+    "a list": Bad("key: value", "a list", "environment.yml:1", "same indentation", "- python\n"),
+    "a text": Bad("key: value", "the text 'py thon'", "environment.yml:1", "same indentation", "py thon\n"),
     "duplicate key": Bad(
         "each key once", "first near line 1", "environment.yml:3", "keep one", MINIMAL + "channels: [other]\n",
     ),
@@ -101,7 +101,7 @@ BAD = {
         "dependencies", "'dependancies'", "environment.yml:2", "did you mean 'dependencies'?",
         "channels: [c]\ndependancies: [python]\n",
     ),
-    "merge key": Bad("name, channels", "'<<'", "environment.yml:3", "write out what", MINIMAL + "<<: {}\n"),
+    "merge key": Bad("name, channels", "'<<'", "environment.yml:3", "its expansion", MINIMAL + "<<: {}\n"),
     "other name": Bad("demo", "'other'", "environment.yml:1", "rename", "name: other\n" + MINIMAL),
     "name is a number": Bad("a text", "the number '1'", "environment.yml:1", 'quote it: "1"', "name: 1\n" + MINIMAL),
     "no channels": Bad(
@@ -164,7 +164,7 @@ BAD = {
         "any variable but", "'PATH'", "environment.yml:3", "remove it", MINIMAL + "variables: {PATH: x}\n",
     ),
     "variables a list": Bad(
-        "key: value", "a list", "environment.yml:3", "indented alike", MINIMAL + "variables: [A=1]\n",
+        "key: value", "a list", "environment.yml:3", "same indentation", MINIMAL + "variables: [A=1]\n",
     ),
     # the pip section
     "pip twice": Bad(
@@ -202,12 +202,12 @@ BAD = {
         "name==1.2", "'b = 1'", "more.txt:2", "two equal signs", pip("-r more.txt"), more={"more": "a\nb \\\n = 1\n"},
     ),
     "pip file in itself": Bad(
-        "files that end", "'-r more.txt'", "more.txt:1",
+        "no such loop", "'-r more.txt'", "more.txt:1",
         "remove this line", pip("-r more.txt"), more={"more": "-r more.txt\n"},
     ),
     # release.yml
     "release unknown key": Bad("checks", "'check'", "release.yml:1", "did you mean 'checks'?", release="check: {}\n"),
-    "release a list": Bad("key: value", "a list", "release.yml:1", "indented alike", release="[gpu]\n"),
+    "release a list": Bad("key: value", "a list", "release.yml:1", "same indentation", release="[gpu]\n"),
     "release broken": Bad("valid YAML", "flow node", "release.yml:2", "close every", release="target: {\n"),
     "target unknown key": Bad(
         "glibc", "'glib'", "release.yml:2", "did you mean 'glibc'?", release="target:\n  glib: '2'\n",
@@ -228,10 +228,10 @@ BAD = {
         "linux-64 only", "linux-aarch64", "release.yml:1", "target.cpu",
         release="target: {platform: linux-aarch64, cpu: x86-64}\n",
     ),
-    "format": Bad("tar.gz", "'zip'", "release.yml:1", "one of the values", release="formats: [zip]\n"),
+    "format": Bad("tar.gz", "'zip'", "release.yml:1", "one of these values", release="formats: [zip]\n"),
     "format twice": Bad("once", "'tar.gz' 2 times", "release.yml:1", "keep one", release="formats: [tar.gz, tar.gz]\n"),
     "no format": Bad("one or more", "an empty list", "release.yml:1", "or remove the key", release="formats: []\n"),
-    "gpu": Bad("none, optional, required", "'no'", "release.yml:1", "one of the values", release="gpu: no\n"),
+    "gpu": Bad("none, optional, required", "'no'", "release.yml:1", "one of these values", release="gpu: no\n"),
     "import": Bad(
         "scipy.stats", "'scikit-learn'", "release.yml:1", "differ from", release="checks: {imports: [scikit-learn]}\n",
     ),
@@ -261,10 +261,10 @@ BAD = {
         release="activation: {variables: {A: x}}\n",
     ),
     "copy out": Bad(
-        "without ..", "'../x'", "release.yml:1", "from the prefix on", release="copies: [{from: ../x, to: y}]\n",
+        "without ..", "'../x'", "release.yml:1", "relative to the prefix", release="copies: [{from: ../x, to: y}]\n",
     ),
     "copy absolute": Bad(
-        "relative", "'/etc/x'", "release.yml:1", "from the prefix on", release="copies: [{from: x, to: /etc/x}]\n",
+        "relative", "'/etc/x'", "release.yml:1", "relative to the prefix", release="copies: [{from: x, to: /etc/x}]\n",
     ),
     "copy half": Bad("from and to", "only from", "release.yml:2", "{from: lib/a", release="copies:\n  - from: x\n"),
     "copy to itself": Bad("different", "x", "release.yml:1", "correct to", release="copies: [{from: x, to: x}]\n"),
@@ -356,7 +356,7 @@ def test_a_broken_link_is_not_an_absent_release_yml(write: Write) -> None:
 def test_a_file_without_the_right_to_read_it(write: Write) -> None:
     folder = write()
     (folder / "environment.yml").chmod(0)
-    assert "right to read" in refusal(folder).remedy
+    assert "permission to read" in refusal(folder).remedy
 
 
 @pytest.mark.parametrize("name", ["environment", "release"])
