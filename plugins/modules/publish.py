@@ -40,7 +40,7 @@ options:
     type: dict
     required: true
   request_sha256:
-    description: The value that M(airgap.conda.plan) returned.
+    description: The value that M(airgap.conda.plan_info) returned.
     type: str
     required: true
   target:

@@ -40,7 +40,7 @@ depots:
   description: Folders of the depots on this machine that the refresh uses.
   returned: success
   type: list
-  elements: path
+  elements: str
 imports:
   description: Names of the environments that are imported from a drive, the runtime and all that a workstation gets.
   returned: success

@@ -31,7 +31,7 @@ _LOOK = "run airgap.conda.verify for this host alone, with -vvv; it shows all th
 def host_report(host: str, seen: Any, verified: Any, time: str) -> HostReport:
     """Return the report of a host that was asked at ``time``.
 
-    ``seen`` is what airgap.conda.current registered, ``verified`` the registered loop of airgap.conda.verify
+    ``seen`` is what airgap.conda.current_info registered, ``verified`` the registered loop of airgap.conda.verify
     over environments. An empty ``seen`` is a host that was not asked, and so is what was never registered by a task.
     """
     seen, verified = (value if isinstance(value, Mapping) else {} for value in (seen, verified))

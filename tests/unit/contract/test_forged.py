@@ -130,7 +130,7 @@ def test_facts_in_the_answer_of_any_module_are_dropped(host: Forger) -> None:
     python = str(host.store.root / "runtime/current/bin/python")
     modules: dict[str, dict[str, Any]] = {
         "gpu": {}, "verify": {}, "rollback": {"env": "demo"}, "remove": {"env": "demo"}, "repair": {},
-        "doctor": {"prefix": "/x"}, "plan": {"spec": "/x", "depot": "/x", "root": "/x", "channels": []},
+        "doctor": {"prefix": "/x"}, "plan_info": {"spec": "/x", "depot": "/x", "root": "/x", "channels": []},
     }  # fmt: skip
     for name in modules:
         host.forge(name, {"changed": False, "ansible_facts": {f"of_{name}": 1}, "add_host": {"host_name": "evil"}})

@@ -59,7 +59,7 @@ def test_one_place_says_which_python_a_host_has_from_us(host: Host) -> None:
     look = {"airgap.conda.verify": {"root": str(host.store.root), "envs": ["demo"]}, "register": "x", **ours}
     shown = {"ansible.builtin.debug": {"msg": "has {{ x.envs[0].release }}"}}
     assert f"has {release_id(1)}" in host.play([look, shown]).output
-    there = {"airgap.conda.current": {"root": str(host.store.root)}, "register": "x"}
+    there = {"airgap.conda.current_info": {"root": str(host.store.root)}, "register": "x"}
     shown = {"ansible.builtin.debug": {"msg": "has {{ x.interpreter }}"}}
     assert f'has {host.store.root}/runtime/current/bin/python"' in host.play([there, shown]).output
 

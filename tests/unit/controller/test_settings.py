@@ -337,7 +337,7 @@ def test_a_rollback_believes_neither_the_sites_env_nor_another_python(host: Host
 
 def test_a_module_on_the_controller_takes_the_callers_folder(host: Host) -> None:
     os.mkdir(host.folder / "spec")
-    plan = {"airgap.conda.plan": {"spec": "spec", "depot": "depot"}}
+    plan = {"airgap.conda.plan_info": {"spec": "spec", "depot": "depot"}}
     done = host.play([plan], ansible_python_interpreter=sys.executable)
     assert f"{host.folder}/spec/environment.yml" in done.output
 

@@ -14,7 +14,7 @@ from ansible_collections.airgap.conda.plugins.plugin_utils._host_action import R
 
 
 class ActionModule(HostAction):
-    """Controller side of airgap.conda.current; all of the host's side is shell."""
+    """Controller side of airgap.conda.current_info; all of the host's side is shell."""
 
     def work(self, task_vars: dict[str, Any] | None) -> dict[str, Any]:
         """Return the current releases."""

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: plan
+module: plan_info
 short_description: Find out whether an environment needs a new release
 version_added: 0.1.0
 description:
@@ -58,7 +58,7 @@ attributes:
 
 EXAMPLES = r"""
 - name: Look whether demo has to be built
-  airgap.conda.plan:
+  airgap.conda.plan_info:
     spec: envs/demo
     depot: /srv/depot
   register: plan

@@ -1,7 +1,7 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Takes in what airgap.conda.plan answers."""
+"""Takes in what airgap.conda.plan_info answers."""
 
 from __future__ import annotations
 
@@ -9,4 +9,4 @@ from ansible_collections.airgap.conda.plugins.plugin_utils._answer_action import
 
 
 class ActionModule(AnswerAction):
-    """Controller side of airgap.conda.plan."""
+    """Controller side of airgap.conda.plan_info."""

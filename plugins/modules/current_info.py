@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: current
+module: current_info
 short_description: Return the current releases of a host that may have no Python
 version_added: 0.1.0
 description:
@@ -26,7 +26,7 @@ attributes:
 
 EXAMPLES = r"""
 - name: Ask which releases are current
-  airgap.conda.current:
+  airgap.conda.current_info:
   register: current
 
 - name: Show them
