@@ -107,7 +107,7 @@ def test_what_goes_into_the_manifest(sick: Patient) -> None:
     assert owned == {
         "name": "conda-files-owned-twice",
         "level": "error",
-        "what": "one 1.0 (conda, channel near), two 1.0 (conda, channel near) bring lib/shared",
+        "what": "one 1.0 (conda, channel near), two 1.0 (conda, channel near) contain lib/shared",
         "packages": [
             {"manager": "conda", "name": "one", "version": "1.0", "channel": "near"},
             {"manager": "conda", "name": "two", "version": "1.0", "channel": "near"},

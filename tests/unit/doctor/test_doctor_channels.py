@@ -163,7 +163,7 @@ def test_a_path_on_the_hosts_that_does_not_fit_is_found(patient: Patient) -> Non
     record.write_text(record.read_text().replace('"_path": "lib/data"', known))
     assert patient.ask("/" + "p" * 119) == []
     finding = only(patient.ask("/" + "p" * 124), "prefix-too-long")
-    assert finding.what.endswith("has 125 bytes, lib/data room for 120; packages: tool 1.0 (conda, channel near)")
+    assert finding.what.endswith("has 125 bytes, lib/data has space for 120; packages: tool 1.0 (conda, channel near)")
     assert finding.change == "write a build_root that is at least 5 characters shorter"
     assert patient.ask("") == []
     record.write_text(record.read_text().replace('"file_mode": "binary"', '"file_mode": "text"'))

@@ -40,7 +40,7 @@ def test_pip_replacing_a_conda_package_is_found_with_both_versions_and_the_line_
     ]
     # Deleted are the module that only conda's version has and three files of its metadata.
     assert "4 deleted and 1 overwritten by arrow 11.0.0 (pip)" in finding.what
-    assert "which flow 1.0 (pip) asks for (arrow<12,>=4.0.0)" in finding.what
+    assert "which flow 1.0 (pip) requires (arrow<12,>=4.0.0)" in finding.what
     assert f"{SITE_PACKAGES}/arrow/__init__.py" in finding.what
     assert finding.where == f"{patient.folder}/demo/environment.yml:4:3"
     assert finding.change.startswith("write `- arrow=11.*` instead of `- arrow`")
@@ -178,7 +178,7 @@ def test_two_conda_packages_with_one_file_are_found(patient: Patient) -> None:
     patient.conda("two", files={"lib/same": b"s", "lib/other": b"2"})
     finding = only(patient.build("- one\n- two\n"), "conda-files-owned-twice")
     assert [package.name for package in finding.packages] == ["one", "two"]
-    assert finding.what == "one 1.0 (conda, channel near), two 1.0 (conda, channel near) bring lib/other"
+    assert finding.what == "one 1.0 (conda, channel near), two 1.0 (conda, channel near) contain lib/other"
     assert finding.change == "keep one of them: remove `- two` (line 4)"
     assert "environment.yml:4:" in finding.where
 
@@ -207,7 +207,7 @@ def test_two_pip_packages_with_one_file_are_a_warning(patient: Patient) -> None:
     patient.wheel("one", files={"cv/__init__.py": "A = 1\n"})
     patient.wheel("two", files={"cv/__init__.py": "A = 2\n"})
     finding = only(patient.build(TWO_PIPS), "pip-files-owned-twice")
-    assert finding.what == f"one 1.0 (pip), two 1.0 (pip) bring {SITE_PACKAGES}/cv/__init__.py"
+    assert finding.what == f"one 1.0 (pip), two 1.0 (pip) contain {SITE_PACKAGES}/cv/__init__.py"
     assert finding.as_dict()["level"] == "warning"
     assert finding.change == "keep one of them: remove `- two` (line 6)"
 
