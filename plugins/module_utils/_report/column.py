@@ -33,8 +33,8 @@ class Column:
     file, ``page`` that for the cell of the page (none: the page does not show it, or its frame does), ``is_name``
     whether that is a name. ``key`` returns the number by which the page sorts environments with the same verdict.
 
-    ``read`` returns what is kept of a host's answer: from the link that airgap.conda.current_info found (empty without one)
-    and from what airgap.conda.verify answered of the environment (empty when it was not asked). It raises KeyError,
+    ``read`` returns what is kept of a host's answer: from the link that airgap.conda.current_info found (empty without
+    one) and from what airgap.conda.verify answered of the environment (empty when it was not asked). It raises KeyError,
     TypeError or ValueError when the host answered nonsense, and so does ``check`` for the text in a file that was kept.
     A column without ``read`` is made of what the report has anyway.
     """

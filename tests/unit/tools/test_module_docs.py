@@ -23,7 +23,8 @@ from ansible_collections.airgap.conda.plugins.plugin_utils._accept import MODULE
 NAMES = sorted(path.stem for path in MODULES.glob("*.py"))
 # Dicts by name of an environment or of a setting have no fixed keys.
 BY_NAME = {
-    "environment.durations", "note.failure", "plan_info.target", "release.current", "release.seconds", "repair.damaged", "report.counts",
+    "environment.durations", "note.failure", "plan_info.target",
+    "release.current", "release.seconds", "repair.damaged", "report.counts",
     "settings.settings", "pack.payloads.parts", "pack.requirements.gpu_architectures", "publish.findings.packages",
     "verify.envs.gpu", "gpu.gpu.gpus.ecc_uncorrected", "gpu.gpu.gpus.pcie",
 }  # fmt: skip
