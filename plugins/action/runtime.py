@@ -46,7 +46,9 @@ class ActionModule(HostAction):
         }
         if not result["changed"]:
             return result
-        _bootstrap.check_host(seen, release, host, allow_downgrade)
+        warnings = _bootstrap.check_host(seen, release, host, allow_downgrade)
+        if warnings:
+            result["warnings"] = warnings
         if self._task.check_mode:
             # The interpreter of a release that is not there yet cannot run the modules that follow.
             working = seen.get("works") == "yes"

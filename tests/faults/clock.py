@@ -24,7 +24,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.errors import A
 from ansible_collections.airgap.conda.plugins.module_utils._contract import signature  # noqa: E402
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import MANIFEST, SIGNATURE, Checks  # noqa: E402
 from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot  # noqa: E402
-from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import inspect  # noqa: E402
+from ansible_collections.airgap.conda.plugins.module_utils._preflight.look import inspect  # noqa: E402
 from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy, rollback, verify  # noqa: E402
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store  # noqa: E402
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_key, make_release, release_id  # noqa: E402
@@ -124,9 +124,9 @@ def take_step(place: Path, step: str) -> str:
 def _look(store: Store, result: dict[str, Any]) -> dict[str, Any]:
     from dataclasses import asdict
 
-    from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import Wanted
+    from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
 
-    return asdict(inspect(store, [Wanted.from_result(result)], KEEP, False, ["tar.zst"])[0])
+    return asdict(inspect(store, [Release.from_result(result)], KEEP, False, ["tar.zst"])[0])
 
 
 if __name__ == "__main__":

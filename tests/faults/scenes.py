@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._cli.main import main as command
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES, MANIFEST, SIGNATURE, Checks
-from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import inspect
+from ansible_collections.airgap.conda.plugins.module_utils._preflight.look import inspect
 from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy, rollback
 from ansible_collections.airgap.conda.plugins.module_utils._store.repair import repair, require_repaired
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store

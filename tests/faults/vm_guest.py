@@ -29,7 +29,8 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest im
     SIGNATURE,
     serial_of,
 )
-from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import Wanted, inspect
+from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
+from ansible_collections.airgap.conda.plugins.module_utils._preflight.look import inspect
 from ansible_collections.airgap.conda.plugins.module_utils._store import store
 from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy, rollback
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
@@ -154,7 +155,7 @@ def do_recover() -> dict[str, Any]:
 def do_deploy(release: str, keep: int) -> dict[str, Any]:
     """Do what a play does: look, send what is missing, deploy."""
     made = json.loads((CARGO / "releases.json").read_text(encoding="utf-8"))[release]
-    step = asdict(inspect(STORE, [Wanted.from_result(made)], keep, False, ["tar.zst"])[0])
+    step = asdict(inspect(STORE, [Release.from_result(made)], keep, False, ["tar.zst"])[0])
     if step["action"] == "install":
         with told("send", release):
             incoming = STORE.incoming(ENV, release)

@@ -26,9 +26,9 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest im
     Manifest,
     Requirements,
 )
+from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
 from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Verified
 from ansible_collections.airgap.conda.plugins.module_utils._pack.payload import write_payloads
-from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import Wanted
 from ansible_collections.airgap.conda.plugins.module_utils._store import store as _store
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 
@@ -74,8 +74,8 @@ class Made:
         return Verified(self.folder, self.manifest, self.sha256, "tests").as_result()
 
     @property
-    def wanted(self) -> Wanted:
-        return Wanted.from_result(self.result)
+    def wanted(self) -> Release:
+        return Release.from_result(self.result)
 
     def step(self, action: str = "install", kernels: str = "") -> dict[str, Any]:
         return {

@@ -17,6 +17,7 @@ from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.answer import clean
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._base.version import version_key
 from ansible_collections.airgap.conda.plugins.module_utils._contract.gpu_verdict import (
     ABSENT,
     BROKEN,
@@ -34,7 +35,6 @@ from ansible_collections.airgap.conda.plugins.module_utils._gpu.health import Gp
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.smi import PATH, Answer, Clock, ask, find_smi
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.works import FRAMEWORKS, Trial, judge, try_all
 from ansible_collections.airgap.conda.plugins.module_utils._requirements import cuda as _cuda
-from ansible_collections.airgap.conda.plugins.module_utils._requirements.elf import version_key
 
 # Seconds for each probe. A framework of several GB takes 10 to 30 s to import from a cold disk.
 DEADLINE = 60.0

@@ -36,6 +36,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.files impor
     sha256_file,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES, MANIFEST, SIGNATURE
+from ansible_collections.airgap.conda.plugins.module_utils._contract.place import require_place
 from ansible_collections.airgap.conda.plugins.module_utils._contract.signed import read_signed
 from ansible_collections.airgap.conda.plugins.module_utils._store.extract import extract_some, missing_parts
 from ansible_collections.airgap.conda.plugins.module_utils._store.fsck import NAMED, Fault, faults_of, require_whole
@@ -115,7 +116,7 @@ def _record_is_whole(store: Store, env: str, release: str, wanted: Mapping[str, 
 def _restore_record(store: Store, env: str, release: str, wanted: Mapping[str, Any]) -> None:
     """Take the record of a release from what was sent, after comparing it with what the controller verified."""
     incoming, state = store.incoming(env, release), store.state(env) / release
-    store.require_place(env, release, wanted["prefix"])
+    require_place(str(store.root), env, release, wanted["prefix"])
     content = {
         FILES: read_signed(incoming / FILES, wanted["files_sha256"]),
         SIGNATURE: read_signed(incoming / SIGNATURE, wanted["signature_sha256"]),

@@ -52,6 +52,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest im
     require_env_name,
     serial_of,
 )
+from ansible_collections.airgap.conda.plugins.module_utils._contract.place import in_the_way, require_place
 from ansible_collections.airgap.conda.plugins.module_utils._contract.signed import read_signed, require_signed
 from ansible_collections.airgap.conda.plugins.module_utils._store.extract import extract
 from ansible_collections.airgap.conda.plugins.module_utils._store.in_use import unused
@@ -135,28 +136,11 @@ class Store:
         remedy = f"run airgap.conda.repair with -e repair_env={env}; then look for who changed it"
         return read_files(read_signed(path, sha256, remedy), str(path))
 
-    def require_place(self, env: str, release: str, prefix: str) -> None:
-        """Raise AirgapError when a release was packed for another place than this store has for it."""
-        if prefix != str(self.release(env, release)):
-            raise AirgapError(
-                f"{env} {release} was packed for another place",
-                wanted=f"a release for {self.release(env, release)}",
-                found=f"a release for {prefix}",
-                where=str(self.root),
-                remedy="set the same root for build and deploy, and build again",
-            )
-
     def require_free(self, env: str, release: str) -> None:
         """Raise AirgapError when something unknown stands where a release would be installed."""
         prefix = self.release(env, release)
         if os.path.lexists(prefix):
-            raise AirgapError(
-                "A folder stands where the release belongs",
-                wanted="nothing there, or a release with its record in .state",
-                found="a folder without a record",
-                where=str(prefix),
-                remedy="remove it when nothing uses it, or deploy another release",
-            )
+            raise in_the_way(str(prefix))
 
     def differences(self, env: str, release: str, content: bool = True) -> list[Difference]:
         """Return in what an installed release differs from what the bastion signed; its record has the same owner."""
@@ -245,7 +229,7 @@ class Store:
         incoming, state = self.incoming(env, release), self.state(env) / release
         text = read_signed(incoming / MANIFEST, manifest_sha256)
         manifest = parse_manifest(text.decode("utf-8", "replace"), str(incoming / MANIFEST))
-        self.require_place(env, release, manifest.prefix)
+        require_place(str(self.root), env, release, manifest.prefix)
         payload = manifest.payload([format_name])
         if payload is None:
             raise AirgapError(

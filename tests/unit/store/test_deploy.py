@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Checks
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import GpuError
-from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import inspect
+from ansible_collections.airgap.conda.plugins.module_utils._preflight.look import inspect
 from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy, rollback, verify
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.plugins.module_utils._store.uninstall import uninstall

@@ -20,7 +20,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._base import disk
 from ansible_collections.airgap.conda.plugins.module_utils._base import lock as _lock
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import MANIFEST, Checks
-from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import inspect
+from ansible_collections.airgap.conda.plugins.module_utils._preflight.look import inspect
 from ansible_collections.airgap.conda.plugins.module_utils._store import store as _store
 from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy, rollback
 from ansible_collections.airgap.conda.plugins.module_utils._store.in_use import in_use

@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.airgap.conda.plugins.module_utils._contract.gpu_verdict import Finding as GpuFinding
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Finding, Payload, Requirements
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.health import Gpu
-from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import Step
+from ansible_collections.airgap.conda.plugins.module_utils._preflight.look import Step
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.table import Verdict
 from ansible_collections.airgap.conda.plugins.module_utils._secrets.search import Leak
 from ansible_collections.airgap.conda.plugins.module_utils._store.fsck import Fault
@@ -35,6 +35,7 @@ SHAPES: dict[str, tuple[Any, set[str]]] = {
     "preflight.steps": (Step, set()),
     "preflight.verdicts": (Verdict, set()),
     "publish.findings": (Finding, set()),
+    "runtime.verdicts": (Verdict, set()),
     "repair.faults": (Fault, {"env", "release"}),
 }
 
