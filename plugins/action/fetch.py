@@ -16,7 +16,9 @@ from ansible.errors import AnsibleError
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.answer import MESSAGE, clean
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._base.handed import each
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES, MANIFEST, SIGNATURE
+from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
 from ansible_collections.airgap.conda.plugins.plugin_utils._answer_action import host_of
 from ansible_collections.airgap.conda.plugins.plugin_utils._asked import Asked, asked
 from ansible_collections.airgap.conda.plugins.plugin_utils._host_action import HostAction, unheard
@@ -40,7 +42,8 @@ class ActionModule(HostAction):
         )
         host = host_of(task_vars)
         clock, sent = time.monotonic(), 0
-        wanted = asked(args["steps"], args["releases"], host)
+        releases = each(Release.from_dict, args["releases"], "releases of airgap.conda.fetch")
+        wanted = asked(args["steps"], releases, host)
         files = [name for one in wanted for name in one.parts]
         if not wanted or self._task.check_mode:
             return {"changed": bool(wanted), "parts": files}

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES, MANIFEST, SIGNATURE
+from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
 from ansible_collections.airgap.conda.plugins.plugin_utils import _bootstrap
 from ansible_collections.airgap.conda.plugins.plugin_utils._answer_action import host_of
 from ansible_collections.airgap.conda.plugins.plugin_utils._host_action import HostAction
@@ -33,6 +34,7 @@ class ActionModule(HostAction):
         seen = {**_bootstrap.parse_look(heard), "root": args["root"]}
         if args["release"] is None:
             return {"changed": False, **_bootstrap.require_runtime(seen, host)}
+        Release.from_dict(args["release"], "release of airgap.conda.runtime")  # before any of it is used
         return self._bring(args["release"], args["root"], args["allow_downgrade"], host, seen)
 
     def _bring(

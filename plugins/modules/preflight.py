@@ -131,12 +131,12 @@ verdicts:
 """
 
 import importlib.util
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.airgap.conda.plugins.module_utils._base.handed import each
 from ansible_collections.airgap.conda.plugins.module_utils._base.module import run_module
 from ansible_collections.airgap.conda.plugins.module_utils._cli.facts import has_facts, require_ours
 from ansible_collections.airgap.conda.plugins.module_utils._cli.file import found_command, wanted_command
@@ -166,7 +166,7 @@ def main() -> None:
     formats = ["tar.zst", "tar.gz"] if importlib.util.find_spec("zstandard") else ["tar.gz"]
 
     def step() -> dict[str, Any]:
-        wanted = [Release.from_result(release) for release in params["releases"]]
+        wanted = each(Release.from_dict, params["releases"], "releases of airgap.conda.preflight")
         table, tools = Table(), Tools.from_params(params["gpu_probe"])
         kernels = params["jupyter_kernels"].rstrip("/")
         steps = inspect(store, wanted, params["keep"], params["allow_downgrade"], formats, kernels, table, tools)
@@ -178,7 +178,7 @@ def main() -> None:
         return {
             "changed": False,
             "work": differs or any(found.action != "none" for found in steps),
-            "steps": [asdict(found) for found in steps],
+            "steps": [found.to_dict() for found in steps],
             "verdicts": table.as_result(),
         }
 

@@ -208,7 +208,8 @@ def install_script(root: str, tmp: str, release: Mapping[str, Any]) -> str:
     Those are what the depot has of the release, and ``programs``. Whoever else can write in ``tmp`` gets the install
     refused, and no more.
     """
-    payload, folder = Release.from_result(release).payload(FORMATS), Path(release["path"])
+    payload = Release.from_dict(release, "release of airgap.conda.runtime").payload(FORMATS)
+    folder = Path(release["path"])
     parts = payload.parts if payload else ()  # check_host refuses a release that has none
     hashes = {part.name: part.sha256 for part in parts}
     sizes = {part.name: part.size for part in parts}
@@ -271,7 +272,7 @@ def check_host(seen: Mapping[str, str], release: Mapping[str, Any], host: str, a
 
     Nothing was sent yet.
     """
-    wanted, table = Release.from_result(release), Table()
+    wanted, table = Release.from_dict(release, "release of airgap.conda.runtime"), Table()
     payload = wanted.payload(FORMATS)
     new = New(wanted, installs=True, to_send=payload.size if payload else 0)
     judge(table, facts_of(seen, host), [new], allow_downgrade)

@@ -122,11 +122,9 @@ def take_step(place: Path, step: str) -> str:
 
 
 def _look(store: Store, result: dict[str, Any]) -> dict[str, Any]:
-    from dataclasses import asdict
-
     from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
 
-    return asdict(inspect(store, [Release.from_result(result)], KEEP, False, ["tar.zst"])[0])
+    return inspect(store, [Release.from_dict(result, "here")], KEEP, False, ["tar.zst"])[0].to_dict()
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -143,7 +143,7 @@ class World:
 def send(world: World, serial: int) -> Step:
     """Look at the host as a play does and send what it lacks; returns the step that is to be done."""
     made, store = world.made[serial], world.store
-    step = asdict(inspect(store, [made.wanted], KEEP, False, ["tar.zst"])[0])
+    step = inspect(store, [made.wanted], KEEP, False, ["tar.zst"])[0].to_dict()
     if step["action"] == "install":
         incoming = store.incoming(ENV, made.manifest.id)
         incoming.mkdir(parents=True, exist_ok=True)

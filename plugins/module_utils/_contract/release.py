@@ -1,43 +1,82 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the controller tells a host of a release that it verified."""
+"""What the controller tells of a release that it verified: to the plugins beside it, and to a host."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Payload
+from ansible_collections.airgap.conda.plugins.module_utils._base.handed import Checks, handed
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import (
+    SHA256,
+    Manifest,
+    Payload,
+    Requirements,
+    is_env_name,
+    serial_of,
+)
+
+_SUM = ("a sha256 in lower-case hex", SHA256.fullmatch)
+_CHECKS: Checks = {
+    "env": ("the name of an environment", is_env_name),
+    "id": ("the id of a release", serial_of),
+    "manifest_sha256": _SUM,
+    "signature_sha256": _SUM,
+    "files_sha256": _SUM,
+}
 
 
 @dataclass(frozen=True)
 class Release:
-    """What the controller says of a release it verified: sizes in bytes, hashes in hex."""
+    """A release that the controller verified. ``bytes`` and ``files`` measure the unpacked tree, hashes are in hex.
+
+    ``root`` is the store that it was packed for, ``path`` its folder in the depot, ``imports`` what must work.
+    """
 
     env: str
     id: str
     serial: int
+    root: str
     prefix: str
     platform: str
-    glibc: str
-    glibc_file: str
+    created: str
     bytes: int
     files: int
     ipykernel: bool
-    created: str
     gpu: str
-    requirements: Mapping[str, Any]
+    requirements: Requirements
+    imports: list[str]
     payloads: tuple[Payload, ...]
+    path: str
+    signer: str
+    manifest_sha256: str
+    signature_sha256: str
+    files_sha256: str
 
     @classmethod
-    def from_result(cls, data: Mapping[str, Any]) -> Release:
-        """Make it from one item of the result of airgap.conda.depot_info."""
-        payloads = tuple(Payload.from_dict(item) for item in data["payloads"])
-        names = ("env", "id", "serial", "prefix", "platform", "glibc", "glibc_file", "bytes", "files", "ipykernel")
-        more = ("created", "gpu", "requirements")
-        return cls(payloads=payloads, **{name: data[name] for name in (*names, *more)})
+    def of(cls, manifest: Manifest, path: str, signer: str, manifest_sha256: str, signature_sha256: str) -> Release:
+        """Make it from a verified manifest, and how that was verified."""
+        names = ("env", "id", "serial", "root", "prefix", "platform", "created", "bytes", "files", "ipykernel", "gpu")
+        return cls(
+            **{name: getattr(manifest, name) for name in (*names, "requirements", "payloads", "files_sha256")},
+            imports=list(manifest.checks.imports),
+            path=path,
+            signer=signer,
+            manifest_sha256=manifest_sha256,
+            signature_sha256=signature_sha256,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as airgap.conda.depot_info returns it."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: object, where: str) -> Release:
+        """Make it from what ``to_dict`` gave; raises AirgapError, for all that is wrong, when it is not like that."""
+        return handed(cls, data, "what the controller says of a release", where, _CHECKS)
 
     def __str__(self) -> str:
         return f"{self.env} {self.id}"

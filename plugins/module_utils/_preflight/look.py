@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
+from ansible_collections.airgap.conda.plugins.module_utils._contract.step import Step
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import Tools
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.gather import gather, gather_place
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import New, judge, write
@@ -16,24 +17,6 @@ from ansible_collections.airgap.conda.plugins.module_utils._preflight.table impo
 from ansible_collections.airgap.conda.plugins.module_utils._store import kernelspec
 from ansible_collections.airgap.conda.plugins.module_utils._store.extract import missing_parts
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
-
-
-@dataclass(frozen=True)
-class Step:
-    """What a host needs for one environment: action none, install, switch, prune or kernel.
-
-    ``kernels`` is the folder of Jupyter kernels, ``kernel`` the kernel.json that is there afterwards; empty for none.
-    """
-
-    env: str
-    id: str
-    action: str
-    current: str
-    format: str = ""
-    missing: list[str] = field(default_factory=list)
-    prune: list[str] = field(default_factory=list)
-    kernels: str = ""
-    kernel: str = ""
 
 
 def inspect(

@@ -100,9 +100,9 @@ def _judge_release(check: Check, facts: HostFacts, new: New, allow_downgrade: bo
     check("serial", lambda: serial(facts, wanted, allow_downgrade))
     check("place", lambda: place(facts, new))
     check("platform", lambda: platform(facts, wanted))
-    if wanted.glibc:
+    if wanted.requirements.glibc:
         check("glibc", lambda: glibc(facts, wanted))
-    if wanted.requirements["cpu"]:
+    if wanted.requirements.cpu:
         check("cpu", lambda: cpu(facts, wanted))
     if wanted.gpu != "none":
         check("driver", lambda: driver(facts, wanted))
@@ -149,12 +149,12 @@ def platform(facts: HostFacts, wanted: Release) -> Seen:
 
 def glibc(facts: HostFacts, wanted: Release) -> Seen:
     """Compare the host's glibc with the oldest that runs a release."""
-    found, symbol = _known(facts.glibc), wanted.requirements.get("glibc_symbol")
-    needy = f"{wanted.glibc_file} for the symbol {symbol}" if symbol else wanted.glibc_file
-    want = f"glibc {wanted.glibc} or newer on the host (needed by {needy})"
+    found, needs = _known(facts.glibc), wanted.requirements
+    symbol = f" for the symbol {needs.glibc_symbol}" if needs.glibc_symbol else ""
+    want = f"glibc {needs.glibc} or newer on the host (needed by {needs.glibc_file}{symbol})"
     if not found:
         raise _unfit(facts, wanted, want, "no glibc", "give the release to hosts with glibc, which conda packages need")
-    if version_key(found) < version_key(wanted.glibc):
+    if version_key(found) < version_key(needs.glibc):
         remedy = f'set target.glibc to "{found}" in release.yml of {wanted.env} and build again, or update the host'
         raise _unfit(facts, wanted, want, f"glibc {found}", remedy)
     return want, f"glibc {found}"
@@ -172,7 +172,7 @@ def cpu_level(flags: frozenset[str]) -> str:
 
 def cpu(facts: HostFacts, wanted: Release) -> Seen:
     """Compare the processor with the level that a release needs."""
-    flags, needed, needed_by = _known(facts.cpu_flags), wanted.requirements["cpu"], wanted.requirements["cpu_file"]
+    flags, needed, needed_by = _known(facts.cpu_flags), wanted.requirements.cpu, wanted.requirements.cpu_file
     want = f"a processor of level {needed} or newer{f' (needed by {needed_by})' if needed_by else ''}"
     levels, found = [BASELINE, *CPU_LEVELS], cpu_level(flags)
     if needed not in levels or not found:
@@ -196,7 +196,7 @@ def driver(facts: HostFacts, wanted: Release) -> Seen:
     found, needs = _known(facts.driver), wanted.requirements
     # Where there is an nvidia-smi and no module (WSL), it is asked after the install, with the release's other checks.
     need = "optional" if not found and facts.has_smi else wanted.gpu
-    runs, full, cuda = needs["driver"], needs["driver_full"], needs["cuda_runtime"]
+    runs, full, cuda = needs.driver, needs.driver_full, needs.cuda_runtime
     want = f"a loaded NVIDIA driver{f', {runs} or newer for CUDA {cuda}' if runs else ''}"
     where = f"{facts.proc}/driver/nvidia/version"
     remedy = f"update the driver to {full or runs or 'a current one'}, or build {wanted} for an older CUDA"

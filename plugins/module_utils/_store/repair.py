@@ -38,6 +38,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.files impor
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES, MANIFEST, SIGNATURE
 from ansible_collections.airgap.conda.plugins.module_utils._contract.place import require_place
 from ansible_collections.airgap.conda.plugins.module_utils._contract.signed import read_signed
+from ansible_collections.airgap.conda.plugins.module_utils._contract.step import Step
 from ansible_collections.airgap.conda.plugins.module_utils._store.extract import extract_some, missing_parts
 from ansible_collections.airgap.conda.plugins.module_utils._store.fsck import NAMED, Fault, faults_of, require_whole
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
@@ -55,7 +56,7 @@ class Repaired:
     faults: list[Fault] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     record: bool = False
-    step: dict[str, Any] | None = None
+    step: Step | None = None
 
     @property
     def changed(self) -> bool:
@@ -86,7 +87,7 @@ def repair(
         if not _record_is_whole(store, env, release, wanted):
             done.record = wanted is not None and (check_mode or (store.incoming(env, release) / MANIFEST).is_file())
             if not done.record:
-                done.step = _step(env, release, "", [])
+                done.step = Step(env, release, "install", release)
             if check_mode or wanted is None or not done.record:
                 return done
             _restore_record(store, env, release, wanted)
@@ -96,11 +97,6 @@ def repair(
                 require_whole(store, env, release)
             store.clear_incoming(env, release)
     return done
-
-
-def _step(env: str, release: str, format_name: str, missing: list[str]) -> dict[str, Any]:
-    """Return what airgap.conda.fetch does for a step of preflight with these fields."""
-    return {"env": env, "id": release, "action": "install", "format": format_name, "missing": missing}
 
 
 def _record_is_whole(store: Store, env: str, release: str, wanted: Mapping[str, Any] | None) -> bool:
@@ -224,7 +220,7 @@ class _Repair:
         incoming = self._store.incoming(env, release)
         missing = missing_parts(incoming, payload)
         if missing:
-            self._done.step = _step(env, release, payload.format, missing)
+            self._done.step = Step(env, release, "install", release, payload.format, missing)
             return [], ""
         return [incoming / part.name for part in payload.parts], payload.format
 
@@ -304,7 +300,7 @@ def require_repaired(store: Store, done: Repaired) -> None:
         raise AirgapError(
             f"{done.env} {done.release} could not be repaired",
             wanted="its record, and all parts of its payload",
-            found=f"not sent yet: {', '.join(done.step['missing'][:NAMED]) or MANIFEST}; left to repair: {found}",
+            found=f"not sent yet: {', '.join(done.step.missing[:NAMED]) or MANIFEST}; left to repair: {found}",
             where=str(store.incoming(done.env, done.release)),
             remedy="run airgap.conda.repair again; it sends what is missing",
         )

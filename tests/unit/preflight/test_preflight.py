@@ -14,8 +14,9 @@ import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
+from ansible_collections.airgap.conda.plugins.module_utils._contract.step import Step
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.gather import host_glibc
-from ansible_collections.airgap.conda.plugins.module_utils._preflight.look import Step, inspect
+from ansible_collections.airgap.conda.plugins.module_utils._preflight.look import inspect
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import MARGIN, PER_FILE
 from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy, rollback
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store

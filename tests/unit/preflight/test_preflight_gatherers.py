@@ -109,7 +109,7 @@ def of_python(store: Store, scene: Scene, release: Any, monkeypatch: pytest.Monk
     monkeypatch.setattr(os, "confstr", lambda _name: scene.glibc)
     monkeypatch.setattr(os, "statvfs", lambda _path: status)
     monkeypatch.setattr(os, "access", lambda _path, _mode: scene.writable)
-    return said(lambda: inspect(store, [Release.from_result(release)], 2, False, ["tar.gz"]))
+    return said(lambda: inspect(store, [Release.from_dict(release, "here")], 2, False, ["tar.gz"]))
 
 
 def said(look: Any) -> dict[str, str]:
@@ -130,7 +130,7 @@ def test_both_say_the_same(store: Store, name: str, monkeypatch: pytest.MonkeyPa
 
 
 def test_what_no_look_told_gets_no_verdict(store: Store) -> None:
-    wanted = Release.from_result(offered(store, Scene()))
+    wanted = Release.from_dict(offered(store, Scene()), "here")
     table = Table()
     judge(table, HostFacts("ws1", str(store.root), "/srv"), [New(wanted, installs=True)], allow_downgrade=False)
     assert [verdict.check for verdict in table.verdicts] == ["place"]

@@ -67,11 +67,11 @@ def cpuinfo(level: str) -> str:
     return f"processor\t: 0\nmodel name\t: a processor\nflags\t\t: fpu vme {FLAGS[level]} tsc\nbugs\t\t:\n\n"
 
 
-def look(store: Store, **needs: str) -> Table:
+def look(store: Store, **needs: Any) -> Table:
     """Return the verdicts on a host for one release; what it says is RefusedError's, when it refuses."""
     made = make_release(store.root.parent / "depot", store.root, glibc="2.29", gpu=needs.pop("gpu", "none"))
     wanted = replace(made.wanted, created=needs.pop("created", made.wanted.created))
-    wanted = replace(wanted, requirements={**wanted.requirements, **needs})
+    wanted = replace(wanted, requirements=replace(wanted.requirements, **needs))
     table, before = Table(), snapshot(store.root.parent)
     tools = Tools(1.0, "no-such-program", store.root.parent / "proc")
     if _refuses(lambda: inspect(store, [wanted], 2, False, ["tar.zst"], table=table, tools=tools)):
@@ -113,7 +113,7 @@ def test_one_look_finds_everything_and_one_message_says_it(store: Store, monkeyp
     monkeypatch.setattr(os, "confstr", lambda _name: "glibc 2.27")
     monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(release="2.6.32"))
     made = make_release(store.root.parent / "depot", store.root, glibc="2.29")
-    wanted = replace(made.wanted, requirements={**made.wanted.requirements, "cpu": "x86-64-v4"})
+    wanted = replace(made.wanted, requirements=replace(made.wanted.requirements, cpu="x86-64-v4"))
     with pytest.raises(RefusedError) as caught:
         inspect(store, [wanted], 2, False, ["tar.zst"], tools=Tools(1.0, "nothing", store.root.parent / "proc"))
     assert caught.value.problem == (

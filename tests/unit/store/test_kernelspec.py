@@ -17,7 +17,8 @@ import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._cli.file import write_command
-from ansible_collections.airgap.conda.plugins.module_utils._preflight.look import Step, inspect
+from ansible_collections.airgap.conda.plugins.module_utils._contract.step import Step
+from ansible_collections.airgap.conda.plugins.module_utils._preflight.look import inspect
 from ansible_collections.airgap.conda.plugins.module_utils._store import kernelspec
 from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy, rollback, state_now
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store

@@ -118,7 +118,7 @@ def test_a_fault_is_repaired_from_the_depot(
     first = repair(store, "demo", FORMATS)
     if first.left:
         assert first.step is not None
-        assert first.step["missing"] == [part.name for part in made.manifest.payloads[0].parts]
+        assert first.step.missing == [part.name for part in made.manifest.payloads[0].parts]
         with pytest.raises(AirgapError, match="could not be repaired"):
             require_repaired(store, first)
         preview = repair(store, "demo", FORMATS, made.result, check_mode=True)
@@ -169,7 +169,7 @@ def test_a_part_that_is_damaged_is_asked_for_again(store: Store) -> None:
     flip(made.send(store) / part)
     done = repair(store, "demo", FORMATS, made.result)
     assert done.step is not None
-    assert done.step["missing"] == [part]
+    assert done.step.missing == [part]
     with pytest.raises(AirgapError, match=f"not sent yet: {part}; left to repair: serial"):
         require_repaired(store, done)
     assert [fault.path for fault in faults_of(store, "demo", made.manifest.id)] == ["serial"]
@@ -184,7 +184,7 @@ def test_the_record_itself_is_repaired_from_the_depot(store: Store, name: str) -
     drop(record)
     first = repair(store, "demo", FORMATS)
     assert first.step is not None
-    assert (first.step["id"], first.step["missing"], first.changed) == (made.manifest.id, [], False)
+    assert (first.step.id, first.step.missing, first.changed) == (made.manifest.id, [], False)
     made.send(store)
     done = repair(store, "demo", FORMATS, made.result)
     require_repaired(store, done)
