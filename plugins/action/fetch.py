@@ -10,10 +10,11 @@ is brought is of that release's payload, whatever the host answers.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
-from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES, MANIFEST, SIGNATURE
+from ansible_collections.airgap.conda.plugins.module_utils._base.handed import each
+from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
 from ansible_collections.airgap.conda.plugins.plugin_utils._answer_action import host_of
 from ansible_collections.airgap.conda.plugins.plugin_utils._asked import Asked, asked
 from ansible_collections.airgap.conda.plugins.plugin_utils._host_action import ROOT, HostAction
@@ -35,11 +36,12 @@ class ActionModule(HostAction):
             }
         )
         host, clock = host_of(task_vars), time.monotonic()
-        wanted = asked(args["steps"], args["releases"], host)
+        releases = each(Release.from_dict, args["releases"], "releases of airgap.conda.fetch")
+        wanted = asked(args["steps"], releases, host)
         parts = [name for one in wanted for name in one.parts]
         if not wanted or self._task.check_mode:
             return {"changed": bool(wanted), "parts": parts}
-        missing = [_missing(one, args["releases"], args["root"]) for one in wanted]
+        missing = [_missing(one, releases, args["root"]) for one in wanted]
         arrived = TRANSPORTS[args["transport"]].bring(missing, self, host)
         sizes = {(one.env, one.release, file.name): file.size for one in missing for file in one.files}
         left = [f"{env} {release} {name}" for env, release, name in sizes if (env, release, name) not in arrived]
@@ -50,13 +52,11 @@ class ActionModule(HostAction):
         return {"changed": True, "parts": parts, "bytes": sum(sizes.values()), "seconds": seconds}
 
 
-def _missing(one: Asked, releases: Iterable[Mapping[str, Any]], root: str) -> Missing:
+def _missing(one: Asked, releases: Iterable[Release], root: str) -> Missing:
     """Return what a transport is told, all of it from what the controller verified."""
-    release = next(item for item in releases if (item["env"], item["id"]) == (one.env, one.release))
-    hashes = {MANIFEST: "manifest_sha256", SIGNATURE: "signature_sha256", FILES: "files_sha256"}
-    record = tuple(
-        File(name, (one.folder / name).stat().st_size, release[key], one.folder / name) for name, key in hashes.items()
-    )
-    known = {part["name"]: part for payload in release["payloads"] for part in payload["parts"]}
-    parts = tuple(File(name, known[name]["size"], known[name]["sha256"], one.folder / name) for name in one.parts)
+    release = next(item for item in releases if (item.env, item.id) == (one.env, one.release))
+    sizes = {name: (one.folder / name).stat().st_size for name in release.record}
+    record = tuple(File(name, sizes[name], sha256, one.folder / name) for name, sha256 in release.record.items())
+    known = {part.name: part for payload in release.payloads for part in payload.parts}
+    parts = tuple(File(name, known[name].size, known[name].sha256, one.folder / name) for name in one.parts)
     return Missing(one.env, one.release, f"{root}/.incoming/{one.env}/{one.release}", record, parts)

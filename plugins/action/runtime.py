@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.airgap.conda.plugins.module_utils._contract.receipt import Receipt
+from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
 from ansible_collections.airgap.conda.plugins.plugin_utils import _bootstrap
 from ansible_collections.airgap.conda.plugins.plugin_utils._answer_action import host_of
 from ansible_collections.airgap.conda.plugins.plugin_utils._host_action import ROOT, HostAction
@@ -31,6 +31,7 @@ class ActionModule(HostAction):
         seen = self.look(args["root"], host)
         if args["release"] is None:
             return {"changed": False, **_bootstrap.require_runtime(seen, host)}
+        Release.from_dict(args["release"], "release of airgap.conda.runtime")  # before any of it is used
         return self._bring(args["release"], args["root"], args["allow_downgrade"], host, seen)
 
     def _bring(
@@ -44,7 +45,9 @@ class ActionModule(HostAction):
         }
         if not result["changed"]:
             return result
-        _bootstrap.check_host(seen, release, host, allow_downgrade)
+        warnings = _bootstrap.check_host(seen, release, host, allow_downgrade)
+        if warnings:
+            result["warnings"] = warnings
         if self._task.check_mode:
             # The interpreter of a release that is not there yet cannot run the modules that follow.
             working = seen.get("works") == "yes"
@@ -54,9 +57,9 @@ class ActionModule(HostAction):
         return result
 
     def _install(self, release: dict[str, Any], root: str, host: str) -> None:
-        receipt, folder = Receipt.of(release), Path(release["path"])
-        sums = receipt.sums(_bootstrap.payload_of(receipt, folder))
-        files: dict[str, Path | bytes] = {name: folder / name for name in sums}
+        wanted = Release.from_dict(release, "release of airgap.conda.runtime")
+        sums = wanted.sums(_bootstrap.payload_of(wanted))
+        files: dict[str, Path | bytes] = {name: Path(wanted.path, name) for name in sums}
         files |= _bootstrap.programs(root)
         need = sum(len(file) if isinstance(file, bytes) else file.stat().st_size for file in files.values())
         with self.folder_for(need, host) as remote:

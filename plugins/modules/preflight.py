@@ -130,18 +130,19 @@ verdicts:
       type: str
 """
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.airgap.conda.plugins.module_utils._base.handed import each
 from ansible_collections.airgap.conda.plugins.module_utils._base.module import run_module
 from ansible_collections.airgap.conda.plugins.module_utils._cli.facts import has_facts, require_ours
 from ansible_collections.airgap.conda.plugins.module_utils._cli.file import found_command, wanted_command
+from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
 from ansible_collections.airgap.conda.plugins.module_utils._formats.formats import taken_here
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import PROBE_SPEC, Tools
-from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import Wanted, inspect
+from ansible_collections.airgap.conda.plugins.module_utils._preflight.look import inspect
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.table import Table
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 
@@ -165,7 +166,7 @@ def main() -> None:
     formats = taken_here()
 
     def step() -> dict[str, Any]:
-        wanted = [Wanted.from_result(release) for release in params["releases"]]
+        wanted = each(Release.from_dict, params["releases"], "releases of airgap.conda.preflight")
         table, tools = Table(), Tools.from_params(params["gpu_probe"])
         kernels = params["jupyter_kernels"].rstrip("/")
         steps = inspect(store, wanted, params["keep"], params["allow_downgrade"], formats, kernels, table, tools)
@@ -177,7 +178,7 @@ def main() -> None:
         return {
             "changed": False,
             "work": differs or any(found.action != "none" for found in steps),
-            "steps": [asdict(found) for found in steps],
+            "steps": [found.to_dict() for found in steps],
             "verdicts": table.as_result(),
         }
 

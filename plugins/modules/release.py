@@ -75,6 +75,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.airgap.conda.plugins.module_utils._base.handed import each
 from ansible_collections.airgap.conda.plugins.module_utils._base.module import run_module
 from ansible_collections.airgap.conda.plugins.module_utils._cli.facts import apply_facts, has_facts
 from ansible_collections.airgap.conda.plugins.module_utils._cli.file import (
@@ -83,6 +84,8 @@ from ansible_collections.airgap.conda.plugins.module_utils._cli.file import (
     write_command,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import serial_of
+from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
+from ansible_collections.airgap.conda.plugins.module_utils._contract.step import Step
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import PROBE_SPEC, Tools
 from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy, to_prune
 from ansible_collections.airgap.conda.plugins.module_utils._store.rollback import state_line, state_now
@@ -105,9 +108,11 @@ def main() -> None:
     params = module.params
     store = Store(Path(params["root"]))
     tools = Tools.from_params(params["gpu_probe"])
-    hashes = {item["env"]: (item["manifest_sha256"], item["signature_sha256"]) for item in params["releases"]}
 
     def step() -> dict[str, Any]:
+        releases = each(Release.from_dict, params["releases"], "releases of airgap.conda.release")
+        steps = each(Step.from_dict, params["steps"], "steps of airgap.conda.release")
+        hashes = {item.env: (item.manifest_sha256, item.signature_sha256) for item in releases}
         before = [f"bin/airgap-envs {found_command(store)}\n", f"local facts {has_facts(store)}\n"]
         after = [f"bin/airgap-envs {wanted_command(store)}\n", f"local facts {params['facts']}\n"]
         differs = before != after
@@ -115,22 +120,22 @@ def main() -> None:
             write_command(store)
             apply_facts(store, params["facts"])
         pruned, seconds = [], {}
-        for item in params["steps"]:
-            env, there = item["env"], store.releases(item["env"])
+        for item in steps:
+            env, there, todo = item.env, store.releases(item.env), item.to_dict()
             before += [state_now(store, env), _installed(env, there)]
             if module.check_mode:
-                gone = to_prune(store, item, params["keep"])
+                gone = to_prune(store, todo, params["keep"])
             else:
                 manifest, signature = hashes.get(env, ("", ""))
-                done = deploy(store, item, manifest, params["keep"], tools, signature)
+                done = deploy(store, todo, manifest, params["keep"], tools, signature)
                 gone, seconds[env] = done.pruned, done.seconds
                 for text in done.warnings:
                     module.warn(text)
-            after += [state_line(env, item["id"], item["kernel"]), _installed(env, {*there, item["id"]} - {*gone})]
+            after += [state_line(env, item.id, item.kernel), _installed(env, {*there, item.id} - {*gone})]
             pruned += [f"{env} {name}" for name in gone]
         return {
-            "changed": differs or any(item["action"] != "none" for item in params["steps"]),
-            "current": {item["env"]: item["id"] for item in params["steps"] if item["id"]},
+            "changed": differs or any(item.action != "none" for item in steps),
+            "current": {item.env: item.id for item in steps if item.id},
             "pruned": pruned,
             "seconds": seconds,
             "diff": {"before": "".join(before), "after": "".join(after)},

@@ -83,6 +83,12 @@ steps:
     id:
       description: Id of the release.
       type: str
+    action:
+      description: V(none), V(install), V(switch), V(prune) or V(kernel).
+      type: str
+    current:
+      description: Id of the release that is current now, empty without one.
+      type: str
     format:
       description: Format of the payload that the host can unpack.
       type: str
@@ -90,8 +96,15 @@ steps:
       description: Names of the parts that the host lacks.
       type: list
       elements: str
-    action:
-      description: V(install).
+    prune:
+      description: Ids of the releases that are removed afterwards.
+      type: list
+      elements: str
+    kernels:
+      description: Folder of Jupyter's kernels, empty without one.
+      type: str
+    kernel:
+      description: The C(kernel.json) that is there afterwards, empty without one.
       type: str
 damaged:
   description: The damaged releases, by name of their environment.
@@ -106,7 +119,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.airgap.conda.plugins.module_utils._base.handed import each
 from ansible_collections.airgap.conda.plugins.module_utils._base.module import run_module
+from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
 from ansible_collections.airgap.conda.plugins.module_utils._formats.formats import taken_here
 from ansible_collections.airgap.conda.plugins.module_utils._store.repair import Repaired, repair, require_repaired
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
@@ -124,9 +139,10 @@ def main() -> None:
     )
     store = Store(Path(module.params["root"]))
     formats = taken_here()
-    sent = {release["env"]: release for release in module.params["releases"]}
 
     def step() -> dict[str, Any]:
+        given = each(Release.from_dict, module.params["releases"], "releases of airgap.conda.repair")
+        sent = {release.env: release for release in given}
         done = []
         for env in module.params["envs"] or list(sent) or store.envs():
             done.append(repair(store, env, formats, sent.get(env), module.check_mode))
@@ -136,8 +152,8 @@ def main() -> None:
         return {
             "changed": any(item.changed for item in done),
             "faults": [{"env": item.env, "release": item.release, **asdict(f)} for item in done for f in item.faults],
-            "steps": steps,
-            "damaged": {item["env"]: item["id"] for item in steps},
+            "steps": [item.to_dict() for item in steps],
+            "damaged": {item.env: item.id for item in steps},
             "diff": {
                 "before": "".join(_lines(item, [str(fault) for fault in item.faults]) for item in done),
                 "after": "".join(_lines(item, [str(f) for f in item.faults if f.path in item.left]) for item in done),

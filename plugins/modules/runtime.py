@@ -60,4 +60,36 @@ release:
   description: Id of the runtime's release.
   returned: success
   type: str
+verdicts:
+  description:
+    - One entry a check, with C(check), C(env) (empty for the whole host), C(verdict) (ok, warning or refused),
+      C(wanted) and C(found), and for those that are not ok C(problem), C(where) and C(remedy).
+  returned: when a release is refused
+  type: list
+  elements: dict
+  contains:
+    check:
+      description: Name of the check.
+      type: str
+    env:
+      description: Name of the environment, empty for the whole host.
+      type: str
+    verdict:
+      description: V(ok), V(warning) or V(refused).
+      type: str
+    wanted:
+      description: What the release needs.
+      type: str
+    found:
+      description: What the host has.
+      type: str
+    problem:
+      description: What is wrong, empty where the verdict is ok.
+      type: str
+    where:
+      description: Where it was found.
+      type: str
+    remedy:
+      description: What to do about it.
+      type: str
 """

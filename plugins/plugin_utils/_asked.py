@@ -15,7 +15,8 @@ from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.answer import clean, take_in
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._contract.receipt import Receipt
+from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
+from ansible_collections.airgap.conda.plugins.module_utils._contract.step import Step
 
 
 @dataclass(frozen=True)
@@ -28,42 +29,40 @@ class Asked:
     parts: tuple[str, ...]
 
 
-def asked(steps: Sequence[Any], releases: Sequence[Mapping[str, Any]], host: str) -> list[Asked]:
+def asked(steps: Sequence[Any], releases: Sequence[Release], host: str) -> list[Asked]:
     """Return what a host asks for in ``steps``; raises AirgapError when anything there is not for it to ask."""
-    verified = {(release["env"], release["id"]): release for release in releases}
+    verified = {(release.env, release.id): release for release in releases}
     found: dict[tuple[str, str], Asked] = {}
     for step in steps:
-        if not isinstance(step, Mapping):
-            raise _refused("a list of dictionaries", step, host)
-        if step.get("action") == "install":
-            one = _one(step, verified, host)
+        try:
+            whole = Step.from_dict(step, host)
+        except AirgapError as error:
+            raise _unwelcome(error.wanted, error.found, host) from error
+        if whole.action == "install":
+            one = _one(whole, verified, host)
             if (one.env, one.release) in found:
                 raise _refused("each release once", f"{one.env} {one.release}", host)
             found[one.env, one.release] = one
     return list(found.values())
 
 
-def _one(step: Mapping[str, Any], verified: Mapping[tuple[str, str], Mapping[str, Any]], host: str) -> Asked:
-    env, release = step.get("env"), step.get("id")
-    known = verified.get((env, release)) if isinstance(env, str) and isinstance(release, str) else None
+def _one(step: Step, verified: Mapping[tuple[str, str], Release], host: str) -> Asked:
+    env, release = step.env, step.id
+    known = verified.get((env, release))
     if known is None:
         raise _refused(f"one of {_names(f'{env} {release}' for env, release in verified)}", (env, release), host)
-    receipt = Receipt.of(known)
-    ours = {payload.format: [part.name for part in payload.parts] for payload in receipt.payloads}
-    format_name, missing = step.get("format"), step.get("missing")
+    ours = {payload.format: [part.name for part in payload.parts] for payload in known.payloads}
+    format_name, missing = step.format, step.missing
     # A repair that needs the release's record only asks for no part, and names no format.
-    parts = ours.get(format_name, []) if isinstance(format_name, str) else []
+    parts = ours.get(format_name, [])
     if format_name != "" and not parts:
         raise _refused(f"a format among {_names(ours)}", format_name, host)
-    if not isinstance(missing, (list, tuple)):
-        raise _refused("a list of parts", missing, host)
     for name in missing:
-        if not isinstance(name, str) or name not in parts:
+        if name not in parts:
             raise _refused(f"parts of {env} {release} in {format_name or 'no format'}", name, host)
     if len(set(missing)) != len(missing):
         raise _refused("each part once", missing, host)
-    folder = Path(known["path"])
-    return Asked(receipt.env, receipt.id, folder, tuple(part for part in parts if part in missing))
+    return Asked(known.env, known.id, Path(known.path), tuple(part for part in parts if part in missing))
 
 
 def _names(values: Any) -> str:
@@ -71,10 +70,14 @@ def _names(values: Any) -> str:
 
 
 def _refused(wanted: str, found: Any, host: str) -> AirgapError:
+    return _unwelcome(wanted, clean(repr(take_in(found))), host)
+
+
+def _unwelcome(wanted: str, found: str, host: str) -> AirgapError:
     return AirgapError(
         "A host asks for what is not for it",
         wanted=f"{wanted}, as preflight and repair answer",
-        found=clean(repr(take_in(found))),
+        found=found,
         where=host,
         remedy="find out who answers on this host in place of the modules; nothing was sent",
     )

@@ -28,18 +28,11 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest im
     Payload,
     serial_of,
 )
-from ansible_collections.airgap.conda.plugins.module_utils._contract.owners import exchangeable, folder_fault
-from ansible_collections.airgap.conda.plugins.module_utils._contract.receipt import Receipt
+from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
 from ansible_collections.airgap.conda.plugins.module_utils._formats.formats import FORMATS
-from ansible_collections.airgap.conda.plugins.module_utils._preflight.host import no_programs
-from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import (
-    MARGIN,
-    NO_GLIBC,
-    PER_FILE,
-    PLATFORMS,
-)
-from ansible_collections.airgap.conda.plugins.module_utils._requirements.elf import version_key
-from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
+from ansible_collections.airgap.conda.plugins.module_utils._preflight.facts import HostFacts, Owned
+from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import New, judge
+from ansible_collections.airgap.conda.plugins.module_utils._preflight.table import Table
 from ansible_collections.airgap.conda.plugins.plugin_utils._contact import Heard
 from ansible_collections.airgap.conda.plugins.plugin_utils._take import TAKE
 
@@ -50,6 +43,8 @@ START_LIMIT = 30
 INSTALL_LIMIT = 600
 # Seconds that all of the look has: a mount whose server is gone never answers.
 LOOK_LIMIT = 60
+# Formats of payload that sh unpacks with tar and gzip.
+FORMATS_OF_SHELL = tuple(name for name, known in FORMATS.items() if known.shell)
 # What the look says.
 LOOKED = r"current|works|high_water|machine|glibc|folder|writable|free_kib|mount|user|above_[0-9]{1,3}"
 LOOK = """\
@@ -64,23 +59,25 @@ say high_water "$(cat "$root/.state/runtime/high-water" 2>/dev/null)"
 say machine "$(uname -m)"
 say glibc "$(getconf GNU_LIBC_VERSION 2>/dev/null)"
 say folder "$folder"
-if [ -w "$folder" ]; then say writable yes; fi
+if [ -w "$folder" ] && [ -x "$folder" ]; then say writable yes; fi
 say at "df of $folder"
 say free_kib "$(df -Pk "$folder" | sed -n '2s/  */ /gp' | cut -d ' ' -f 4)"
 mount=$(df -Pk "$folder" | sed -n '2s/.*% //p')
 while read -r _ point _ options _; do
+  case $point in *\\\\040*) point=$(printf '%s\n' "$point" | sed 's/\\\\040/ /g') ;; esac
   if [ "$point" = "$mount" ]; then found=$options; fi
 done </proc/self/mounts
 say mount "$found"
 say user "$(id -u)"
 number=0
 for path in "$root" "$(readlink -f "$folder")"; do
-  while [ "$path" != / ]; do
+  while :; do
     say at "stat of $path"
     if [ -e "$path" ]; then
       number=$((number + 1))
       say "above_$number" "$(stat -c '%u:%g:%f:%n' "$path")"
     fi
+    if [ "$path" = / ]; then break; fi
     path=$(dirname "$path")
   done
 done
@@ -217,11 +214,11 @@ def install_script(root: str, tmp: str, release: Mapping[str, Any]) -> str:
     Those are what the depot has of the release, and ``programs``. Whoever else can write in ``tmp`` gets the install
     refused, and no more.
     """
-    receipt, folder = Receipt.of(release), Path(release["path"])
-    payload = payload_of(receipt, folder)
-    hashes = receipt.sums(payload)
+    wanted, folder = Release.from_dict(release, "release of airgap.conda.runtime"), Path(release["path"])
+    payload = payload_of(wanted)
+    hashes = wanted.sums(payload)
     sizes = {part.name: part.size for part in payload.parts}
-    for name in (MANIFEST, SIGNATURE, FILES):
+    for name in wanted.record:
         sizes[name] = (folder / name).stat().st_size
     for name, content in programs(root).items():
         hashes[name], sizes[name] = hashlib.sha256(content).hexdigest(), len(content)
@@ -276,93 +273,47 @@ def is_done(seen: Mapping[str, str], release: Mapping[str, Any]) -> bool:
     return seen.get("current") == release["id"] and seen.get("works") == "yes"
 
 
-def payload_of(receipt: Receipt, folder: Path) -> Payload:
-    """Return the payload that a host without Python can unpack; raises AirgapError where there is none."""
-    names = [name for name, known in FORMATS.items() if known.shell]
-    for payload in receipt.payloads:
-        if payload.format in names:
-            return payload
-    raise AirgapError(
-        f"{receipt.env} {receipt.id} cannot be unpacked without Python",
-        wanted=f"a payload in {' or '.join(names)}",
-        found=", ".join(payload.format for payload in receipt.payloads) or "no payload",
-        where=str(folder),
-        remedy=f"add {names[0]} to formats in release.yml of {receipt.env} and build again",
+def payload_of(release: Release) -> Payload:
+    """Return the payload that a host without Python can unpack; ``check_host`` refuses a release that has none."""
+    payload = release.payload(FORMATS_OF_SHELL)
+    if payload is None:
+        raise LookupError(f"{release} has no payload for sh")
+    return payload
+
+
+def check_host(seen: Mapping[str, str], release: Mapping[str, Any], host: str, allow_downgrade: bool) -> list[str]:
+    """Raise RefusedError when the runtime cannot run or be written on the host; return what to warn of.
+
+    Nothing was sent yet.
+    """
+    wanted, table = Release.from_dict(release, "release of airgap.conda.runtime"), Table()
+    payload = wanted.payload(FORMATS_OF_SHELL)
+    new = New(wanted, installs=True, to_send=payload.size if payload else 0)
+    judge(table, facts_of(seen, host), [new], allow_downgrade)
+    table.require()
+    return table.warnings()
+
+
+def facts_of(seen: Mapping[str, str], host: str) -> HostFacts:
+    """Return what the look told. What it tells of every host and did not of this one counts as the worst."""
+    owned = (_ABOVE.fullmatch(value) for name, value in seen.items() if name.startswith("above_"))
+    folders = {Owned(match[4], int(match[1]), int(match[2]), int(match[3], 16)) for match in owned if match}
+    options = seen.get("mount", "")
+    return HostFacts(
+        name=host,
+        root=seen.get("root", ""),
+        folder=seen.get("folder", ""),
+        high_water={"runtime": max(_number(seen, "high_water"), serial_of(seen.get("current", "")))},
+        formats=FORMATS_OF_SHELL,
+        machine=seen.get("machine") or "unknown",
+        glibc=seen.get("glibc", "").removeprefix("glibc "),
+        user=_number(seen, "user"),
+        writable=seen.get("writable") == "yes",
+        mount_options=frozenset(options.split(",")) if options else None,
+        # The look goes upwards, and twice where there is a link.
+        owned=tuple(sorted(folders, key=lambda folder: len(folder.path))),
+        free_bytes=_number(seen, "free_kib") << 10,
     )
-
-
-def check_host(seen: Mapping[str, str], release: Mapping[str, Any], host: str, allow_downgrade: bool) -> None:
-    """Raise AirgapError when the runtime cannot run or be written on the host; nothing was sent yet."""
-    _check_serial(seen, release, host, allow_downgrade)
-    _check_platform(seen, release, host)
-    store = Store(Path(seen.get("root", "")))
-    store.require_place(release["env"], release["id"], release["prefix"])
-    folder = f"{seen.get('folder')} on {host}"
-    if seen.get("writable") != "yes":
-        raise AirgapError(
-            "The store cannot be written on this host",
-            wanted="a directory that the remote user may write",
-            found="no permission to write, or a file system mounted read-only",
-            where=folder,
-            remedy="use become: true, mount it writable, or choose another root",
-        )
-    if "noexec" in seen.get("mount", "").split(","):
-        raise no_programs(folder)
-    _check_folders(seen, host)
-    size = payload_of(Receipt.of(release), Path(release["path"])).size
-    need = size + release["bytes"] + release["files"] * PER_FILE + MARGIN
-    free = _number(seen, "free_kib") << 10
-    if free < need:
-        raise AirgapError(
-            f"There is not enough room for {release['env']} {release['id']}",
-            wanted=f"{-(-need >> 20)} MiB free",
-            found=f"{free >> 20} MiB free",
-            where=folder,
-            remedy="free space there, or choose another root",
-        )
-
-
-def _check_folders(seen: Mapping[str, str], host: str) -> None:
-    me = _number(seen, "user")
-    for match in (_ABOVE.fullmatch(value) for name, value in seen.items() if name.startswith("above_")):
-        fault = folder_fault(int(match[1]), int(match[2]), int(match[3], 16), me) if match else ""
-        if match and fault and not fault.startswith("group"):
-            raise exchangeable(AirgapError, me, match[4], fault, host)
-
-
-def _check_platform(seen: Mapping[str, str], release: Mapping[str, Any], host: str) -> None:
-    name = f"{release['env']} {release['id']}"
-    machine = PLATFORMS.get(seen.get("machine", ""), seen.get("machine", "unknown"))
-    if machine != release["platform"]:
-        raise AirgapError(
-            f"{name} does not run on this host",
-            wanted=f"a release for {machine}",
-            found=release["platform"],
-            where=host,
-            remedy=f"build it for the platform {machine}",
-        )
-    glibc = seen.get("glibc", "").replace("glibc ", "") or NO_GLIBC
-    if version_key(glibc) < version_key(release["glibc"]):
-        raise AirgapError(
-            f"{name} does not run on this host",
-            wanted=f"glibc {release['glibc']} or newer on the host (needed by {release['glibc_file']})",
-            found=f"glibc {glibc}" if glibc != NO_GLIBC else "no glibc",
-            where=host,
-            remedy=f'set target.glibc to "{glibc}" in release.yml of {release["env"]} and build again',
-        )
-
-
-def _check_serial(seen: Mapping[str, str], release: Mapping[str, Any], host: str, allow_downgrade: bool) -> None:
-    high_water = max(_number(seen, "high_water"), serial_of(seen.get("current", "")))
-    if release["serial"] < high_water and not allow_downgrade:
-        raise AirgapError(
-            f"An older release of {release['env']} was offered than this host has had",
-            wanted=f"serial {high_water} or higher",
-            found=f"serial {release['serial']} ({release['id']})",
-            where=host,
-            remedy="bring the newest release to the depot; to go back on purpose, set runtime_allow_downgrade or "
-            "deploy_allow_downgrade: true",
-        )
 
 
 def _number(seen: Mapping[str, str], name: str) -> int:

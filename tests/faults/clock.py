@@ -24,7 +24,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.errors import A
 from ansible_collections.airgap.conda.plugins.module_utils._contract import signature  # noqa: E402
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import MANIFEST, SIGNATURE, Checks  # noqa: E402
 from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot  # noqa: E402
-from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import inspect  # noqa: E402
+from ansible_collections.airgap.conda.plugins.module_utils._preflight.look import inspect  # noqa: E402
 from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy  # noqa: E402
 from ansible_collections.airgap.conda.plugins.module_utils._store.rollback import rollback  # noqa: E402
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store  # noqa: E402
@@ -124,11 +124,9 @@ def take_step(place: Path, step: str) -> str:
 
 
 def _look(store: Store, result: dict[str, Any]) -> dict[str, Any]:
-    from dataclasses import asdict
+    from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
 
-    from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import Wanted
-
-    return asdict(inspect(store, [Wanted.from_result(result)], KEEP, False, ["tar.zst"])[0])
+    return inspect(store, [Release.from_dict(result, "here")], KEEP, False, ["tar.zst"])[0].to_dict()
 
 
 if __name__ == "__main__":

@@ -11,14 +11,15 @@ import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._cli.main import main as command
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES, MANIFEST, SIGNATURE, Checks
-from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import inspect
+from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
+from ansible_collections.airgap.conda.plugins.module_utils._preflight.look import inspect
 from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy
 from ansible_collections.airgap.conda.plugins.module_utils._store.repair import repair, require_repaired
 from ansible_collections.airgap.conda.plugins.module_utils._store.rollback import rollback
@@ -144,7 +145,7 @@ class World:
 def send(world: World, serial: int) -> Step:
     """Look at the host as a play does and send what it lacks; returns the step that is to be done."""
     made, store = world.made[serial], world.store
-    step = asdict(inspect(store, [made.wanted], KEEP, False, ["tar.zst"])[0])
+    step = inspect(store, [made.wanted], KEEP, False, ["tar.zst"])[0].to_dict()
     if step["action"] == "install":
         incoming = store.incoming(ENV, made.manifest.id)
         incoming.mkdir(parents=True, exist_ok=True)
@@ -194,7 +195,7 @@ def _rollback_command(world: World, _step: Step) -> None:
 
 def _repair(world: World, step: Step) -> None:
     """Repair with what is on the host, or with what was sent."""
-    done = repair(world.store, ENV, ["tar.zst"], step or None)
+    done = repair(world.store, ENV, ["tar.zst"], Release.from_dict(step, "here") if step else None)
     require_repaired(world.store, done)
 
 

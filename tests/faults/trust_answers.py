@@ -80,7 +80,7 @@ def _module(forgery: Forgery, place: Path, made: Any) -> list[str]:
 
 
 def _asks(forgery: Forgery, result: dict[str, Any], made: Any) -> list[str]:
-    releases = [one.result for one in made]
+    releases = [one.wanted for one in made]
     try:
         found = asked(result.get("steps", []), releases, HOST)
     except AirgapError as error:

@@ -19,7 +19,6 @@ import traceback
 import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,8 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest im
     SIGNATURE,
     serial_of,
 )
-from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import Wanted, inspect
+from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
+from ansible_collections.airgap.conda.plugins.module_utils._preflight.look import inspect
 from ansible_collections.airgap.conda.plugins.module_utils._store import store
 from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy
 from ansible_collections.airgap.conda.plugins.module_utils._store.rollback import rollback
@@ -155,7 +155,7 @@ def do_recover() -> dict[str, Any]:
 def do_deploy(release: str, keep: int) -> dict[str, Any]:
     """Do what a play does: look, send what is missing, deploy."""
     made = json.loads((CARGO / "releases.json").read_text(encoding="utf-8"))[release]
-    step = asdict(inspect(STORE, [Wanted.from_result(made)], keep, False, ["tar.zst"])[0])
+    step = inspect(STORE, [Release.from_dict(made, "here")], keep, False, ["tar.zst"])[0].to_dict()
     if step["action"] == "install":
         with told("send", release):
             incoming = STORE.incoming(ENV, release)

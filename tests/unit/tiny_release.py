@@ -26,10 +26,11 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest im
     Manifest,
     Requirements,
 )
+from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
+from ansible_collections.airgap.conda.plugins.module_utils._contract.step import Step
 from ansible_collections.airgap.conda.plugins.module_utils._contract.trust import TrustedRelease
 from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Verified
 from ansible_collections.airgap.conda.plugins.module_utils._pack.payload import write_payloads
-from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import Wanted
 from ansible_collections.airgap.conda.plugins.module_utils._store import store as _store
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 
@@ -78,17 +79,13 @@ class Made:
         return Verified(self.folder, release).as_result()
 
     @property
-    def wanted(self) -> Wanted:
-        return Wanted.from_result(self.result)
+    def wanted(self) -> Release:
+        return Release.from_dict(self.result, "here")
 
     def step(self, action: str = "install", kernels: str = "") -> dict[str, Any]:
-        return {
-            "env": self.manifest.env,
-            "id": self.manifest.id,
-            "action": action,
-            "format": self.manifest.payloads[0].format,
-            "kernels": kernels,
-        }
+        """Return a step of a host on which nobody looked what is current."""
+        step = Step(self.manifest.env, self.manifest.id, action, "", self.manifest.payloads[0].format, kernels=kernels)
+        return {name: value for name, value in step.to_dict().items() if name != "current"}
 
     def send(self, store: Store) -> Path:
         """Put all of it where a host receives it."""

@@ -56,14 +56,14 @@ def folder_fault(uid: int, gid: int, mode: int, me: int, is_inside: bool = False
     return ""
 
 
-def exchangeable(kind: type[AirgapError], me: int, place: str, fault: str, host: str = "") -> AirgapError:
-    """Return the error for a fault of a folder above or in the store; ``host`` where that is not this one."""
+def exchangeable(kind: type[AirgapError], me: int, place: str, fault: str) -> AirgapError:
+    """Return the error for a fault of a folder above or in the store of a host."""
     mend = f"remove {place}" if fault in (LINK, NO_FOLDER) else f"chown root {place} and chmod go-w {place}"
     return kind(
         "Others could exchange the store on this host",
         wanted=trusted(me),
         found=fault,
-        where=f"{place} on {host}" if host else place,
+        where=place,
         remedy=f"{mend}, or choose another root (build_root and deploy_root)",
     )
 

@@ -10,7 +10,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest im
     serial_of,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._contract.record import read_manifest
+from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
 from ansible_collections.airgap.conda.plugins.module_utils._contract.trust import OtherContentError, TrustedRelease
 
 # Seconds that one run waits until another has published its release; an import copies it from a drive meanwhile.
@@ -54,23 +55,9 @@ class Verified:
 
     def as_result(self) -> dict[str, Any]:
         """Return what the modules that work on a host need to know of it."""
-        manifest = self.manifest
-        names = ("env", "id", "serial", "prefix", "root", "platform", "bytes", "files", "files_sha256")
-        return {
-            **{name: getattr(manifest, name) for name in names},
-            "glibc": manifest.requirements.glibc,
-            "glibc_file": manifest.requirements.glibc_file,
-            "requirements": asdict(manifest.requirements),
-            "gpu": manifest.gpu,
-            "created": manifest.created,
-            "payloads": [asdict(payload) for payload in manifest.payloads],
-            "imports": list(manifest.checks.imports),
-            "ipykernel": manifest.ipykernel,
-            "path": str(self.folder),
-            "signer": self.signer,
-            "manifest_sha256": self.release.manifest_sha256,
-            "signature_sha256": self.release.signature_sha256,
-        }
+        trusted = self.release
+        sums = (trusted.manifest_sha256, trusted.signature_sha256)
+        return Release.of(self.manifest, str(self.folder), self.signer, *sums).to_dict()
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._base.version import version_key
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import (
     ERROR,
     WARNING,
@@ -17,7 +18,6 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest im
 )
 from ansible_collections.airgap.conda.plugins.module_utils._doctor.diagnose import stop_for
 from ansible_collections.airgap.conda.plugins.module_utils._requirements import cuda
-from ansible_collections.airgap.conda.plugins.module_utils._requirements.elf import version_key
 from ansible_collections.airgap.conda.plugins.module_utils._spec.release_yml import Target
 from ansible_collections.airgap.conda.plugins.module_utils._spec.spec import RELEASE
 

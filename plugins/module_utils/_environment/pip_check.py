@@ -11,8 +11,8 @@ from typing import Protocol
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._base.urls import mask_credentials, without_credentials
+from ansible_collections.airgap.conda.plugins.module_utils._base.version import version_key
 from ansible_collections.airgap.conda.plugins.module_utils._contract.site import normal_name
-from ansible_collections.airgap.conda.plugins.module_utils._requirements.elf import version_key
 from ansible_collections.airgap.conda.plugins.module_utils._spec import pip_line
 from ansible_collections.airgap.conda.plugins.module_utils._spec.conda import place_of
 from ansible_collections.airgap.conda.plugins.module_utils._spec.packages import CondaPackage

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.finding import BROKEN, DEGRADED, OK, UNKNOWN, Finding
+from ansible_collections.airgap.conda.plugins.module_utils._base.version import version_key
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.gpu import Gpu
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.seen import Seen
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.works import Trial
 from ansible_collections.airgap.conda.plugins.module_utils._requirements import cuda as _cuda
-from ansible_collections.airgap.conda.plugins.module_utils._requirements.elf import version_key
 
 
 def cuda(seen: Seen) -> Iterator[Finding]:

@@ -1,351 +1,374 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""One look at a host: does a release fit, and what is there to do? Nothing is written."""
+"""What speaks for and against releases on a host, judged by what a look at it told. Nothing is looked at here.
+
+Each rule returns what was wanted and found when it is well, and raises a Concern or another AirgapError if not. One
+that needs a fact which the look does not tell gives no verdict.
+"""
 
 from __future__ import annotations
 
-import os
-import platform
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TypeVar
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._base.plain_json import typed
-from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Payload
-from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import Tools, loaded_module
-from ansible_collections.airgap.conda.plugins.module_utils._gpu.smi import find_smi
-from ansible_collections.airgap.conda.plugins.module_utils._preflight import host
-from ansible_collections.airgap.conda.plugins.module_utils._preflight.table import Table
-from ansible_collections.airgap.conda.plugins.module_utils._requirements.elf import version_key
-from ansible_collections.airgap.conda.plugins.module_utils._store import kernelspec
-from ansible_collections.airgap.conda.plugins.module_utils._store.extract import missing_parts
-from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
+from ansible_collections.airgap.conda.plugins.module_utils._base.version import version_key
+from ansible_collections.airgap.conda.plugins.module_utils._contract.owners import exchangeable, folder_fault, trusted
+from ansible_collections.airgap.conda.plugins.module_utils._contract.place import in_the_way, require_place
+from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
+from ansible_collections.airgap.conda.plugins.module_utils._preflight.facts import HostFacts
+from ansible_collections.airgap.conda.plugins.module_utils._preflight.table import Concern, Table
 
 # A conda subdir for what the kernel calls the machine.
 PLATFORMS = {"x86_64": "linux-64", "aarch64": "linux-aarch64", "ppc64le": "linux-ppc64le"}
-# Free bytes that an install leaves on the file system, for everybody else.
+# Free bytes that an install leaves on the file system, for everybody else; and inodes.
 MARGIN = 64 << 20
+MARGIN_INODES = 100
 # What a file costs beyond its content: half a block of 4 KiB on average, and its inode.
 PER_FILE = 2304
-# Older than every version that a release can need.
-NO_GLIBC = "0"
+# Older kernels are refused by glibc itself since 2.26, "FATAL: kernel too old": what every release here needs.
+OLDEST_KERNEL = "3.2"
+# What /proc/cpuinfo calls the instructions that each level adds: x86-64 psABI, "Micro-Architecture Levels".
+CPU_LEVELS = {
+    "x86-64-v2": "cx16 lahf_lm popcnt pni sse4_1 sse4_2 ssse3",
+    "x86-64-v3": "abm avx avx2 bmi1 bmi2 f16c fma movbe xsave",
+    "x86-64-v4": "avx512f avx512bw avx512cd avx512dq avx512vl",
+}
+BASELINE = "x86-64"
+# A clock that is a day wrong is one thing, a time zone that was taken for another is none.
+CLOCK_TOLERANCE = 86_400.0
+
+Fact = TypeVar("Fact")
+# What was wanted, and what was found.
+Seen = tuple[str, str]
+Check = Callable[[str, Callable[[], Seen]], None]
+
+
+class NotKnownError(Exception):
+    """The look at this host did not tell what a rule needs."""
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What the controller says of a release it verified: sizes in bytes, hashes in hex."""
+class New:
+    """A release that is to become current on a host. ``installs`` unless it is there; then parts may be there already.
 
-    env: str
-    id: str
-    serial: int
-    prefix: str
-    platform: str
-    glibc: str
-    glibc_file: str
-    bytes: int
-    files: int
-    ipykernel: bool
-    created: str
-    gpu: str
-    requirements: Mapping[str, Any]
-    payloads: tuple[Payload, ...]
-
-    @classmethod
-    def from_result(cls, data: Mapping[str, Any]) -> Wanted:
-        """Make it from one item of the result of airgap.conda.depot_info."""
-        payloads = tuple(typed(Payload, item) for item in data["payloads"])
-        names = ("env", "id", "serial", "prefix", "platform", "glibc", "glibc_file", "bytes", "files", "ipykernel")
-        more = ("created", "gpu", "requirements")
-        return cls(payloads=payloads, **{name: data[name] for name in (*names, *more)})
-
-    def __str__(self) -> str:
-        return f"{self.env} {self.id}"
-
-    def payload(self, formats: Sequence[str]) -> Payload | None:
-        """Return the payload in the first of ``formats`` that there is."""
-        return next((p for name in formats for p in self.payloads if p.format == name), None)
-
-    def to_send(self, step: Step) -> int:
-        """Return how many bytes of the payload have to be sent for a step."""
-        payload = self.payload([step.format])
-        return sum(part.size for part in payload.parts if part.name in step.missing) if payload else 0
-
-
-@dataclass(frozen=True)
-class Step:
-    """What a host needs for one environment: action none, install, switch, prune or kernel.
-
-    ``kernels`` is the folder of Jupyter kernels, ``kernel`` the kernel.json that is there afterwards; empty for none.
+    ``to_send`` is in bytes.
     """
 
-    env: str
-    id: str
-    action: str
-    current: str
-    format: str = ""
-    missing: list[str] = field(default_factory=list)
-    prune: list[str] = field(default_factory=list)
-    kernels: str = ""
-    kernel: str = ""
-
-
-def inspect(
-    store: Store,
-    releases: Sequence[Wanted],
-    keep: int,
-    allow_downgrade: bool,
-    formats: Sequence[str],
-    kernels: str = "",
-    table: Table | None = None,
-    tools: Tools | None = None,
-) -> list[Step]:
-    """Return what is to be done for each release; raises RefusedError when one of them must not be deployed here.
-
-    ``formats`` are the payload formats that this host can unpack, best first. ``kernels`` is the folder of Jupyter
-    kernels: other environments of the store that have to change for it get a step as well. What each check found is
-    noted in ``table``; a host where nothing is to be done is not looked at. ``tools`` say where the driver is seen.
-    """
-    table, tools = table or Table(), tools or Tools()
-    kernelspec.require_absolute(kernels)
-    steps = [_step(store, wanted, keep, formats) for wanted in releases]
-    news = [(wanted, step) for wanted, step in zip(releases, steps) if step.action in ("install", "switch")]
-    for wanted, step in news:
-        _judge_release(table, store, wanted, step, formats, allow_downgrade, tools)
-    if news:
-        _judge_host(table, store, news)
-    table.require()
-    steps = [_with_kernel(store, step, wanted.ipykernel, kernels) for wanted, step in zip(releases, steps)]
-    return steps + _other_kernels(store, {step.env for step in steps}, kernels)
-
-
-def _step(store: Store, wanted: Wanted, keep: int, formats: Sequence[str]) -> Step:
-    """Return what is to be done for one release, if it may be."""
-    current = store.current(wanted.env)
-    installed = wanted.id in store.releases(wanted.env)
-    if installed and current == wanted.id:
-        prune = store.prunable(wanted.env, keep)
-        action = "prune" if prune or store.unfinished(wanted.env) else "none"
-        return Step(wanted.env, wanted.id, action, current, prune=prune)
-    if installed:
-        return Step(wanted.env, wanted.id, "switch", current)
-    payload = wanted.payload(formats)
-    missing = missing_parts(store.incoming(wanted.env, wanted.id), payload) if payload else []
-    return Step(wanted.env, wanted.id, "install", current, payload.format if payload else "", missing)
-
-
-def _judge_release(
-    table: Table,
-    store: Store,
-    wanted: Wanted,
-    step: Step,
-    formats: Sequence[str],
-    allow_downgrade: bool,
-    tools: Tools,
-) -> None:
-    """Note what speaks for and against one release on this host."""
-    env, needs = wanted.env, wanted.requirements
-    table.judge("serial", env, lambda: _serial(store, wanted, allow_downgrade))
-    table.judge("place", env, lambda: _place(store, wanted, step))
-    table.judge("platform", env, lambda: _platform(wanted))
-    if wanted.glibc:
-        table.judge("glibc", env, lambda: _glibc(wanted))
-    if needs["cpu"]:
-        table.judge("cpu", env, lambda: host.cpu(str(wanted), needs["cpu"], needs["cpu_file"], tools.proc))
-    if wanted.gpu != "none":
-        table.judge("driver", env, lambda: _driver(wanted, tools))
-    if step.action == "install":
-        table.judge("payload", env, lambda: _payload(wanted, formats))
-
-
-def _judge_host(table: Table, store: Store, news: Sequence[tuple[Wanted, Step]]) -> None:
-    """Note what is to be said of the host, whatever is deployed."""
-    inside = [
-        store.root / name for name in (".incoming", ".staging", ".state", *(wanted.env for wanted, _step in news))
-    ]
-    table.judge("kernel", "", host.kernel)
-    table.judge("write", "", lambda: _writable(store.root))
-    table.judge("mount", "", lambda: host.mount(_existing(store.root), inside))
-    table.judge("folders", "", lambda: host.folders(store.root, inside))
-    installs = [_Install(wanted, wanted.to_send(step)) for wanted, step in news if step.format]
-    if installs:
-        table.judge("space", "", lambda: _space(store.root, installs))
-        table.judge("inodes", "", lambda: _inodes(store.root, installs))
-    table.judge("clock", "", lambda: host.clock(wanted.created for wanted, _step in news))
-
-
-def _other_kernels(store: Store, envs: set[str], kernels: str) -> list[Step]:
-    """Return a step for each environment beside ``envs`` whose Jupyter kernel is not as ``kernels`` says."""
-    steps = []
-    for env in store.known():
-        current = store.current(env)
-        step = Step(env, current, "none", current)
-        if env not in envs:
-            steps.append(_with_kernel(store, step, kernelspec.starts(store, env, current), kernels))
-    return [step for step in steps if step.action != "none"]
-
-
-def _with_kernel(store: Store, step: Step, ipykernel: bool, kernels: str) -> Step:
-    """Add to a step what it does to the Jupyter kernel; the runtime has none, since no user works in it."""
-    if step.env == "runtime":
-        return step
-    path = kernelspec.kernel_file(kernels, step.env) if kernels and ipykernel else None
-    if path:
-        kernelspec.require_free(store, step.env, kernels)
-        _writable(path.parent, "The folder of Jupyter kernels")
-    action = "kernel" if step.action == "none" and kernelspec.differs(store, step.env, kernels) else step.action
-    return replace(step, action=action, kernels=kernels, kernel=str(path or ""))
-
-
-@dataclass(frozen=True)
-class _Install:
-    """A release that is not on the host yet, and the bytes of it that have to be sent."""
-
-    wanted: Wanted
-    to_send: int
+    wanted: Release
+    installs: bool
+    to_send: int = 0
 
     @property
     def bytes(self) -> int:
+        """What it needs until it is installed: parts are sent first, and the tree is unpacked beside them."""
         return self.to_send + self.wanted.bytes + self.wanted.files * PER_FILE
 
 
-def _serial(store: Store, wanted: Wanted, allow_downgrade: bool) -> tuple[str, str]:
-    high_water = store.high_water(wanted.env)
+def judge(table: Table, facts: HostFacts, news: Sequence[New], allow_downgrade: bool) -> None:
+    """Note in ``table`` what speaks for and against each new release on this host, and of the host for all of them."""
+    for new in news:
+        _judge_release(_noting(table, new.wanted.env), facts, new, allow_downgrade)
+    check = _noting(table, "")
+    check("kernel", lambda: kernel(facts))
+    check("write", lambda: write(facts))
+    check("mount", lambda: mount(facts))
+    check("folders", lambda: folders(facts))
+    installs = [new for new in news if new.installs and new.wanted.payload(facts.formats or ())]
+    if installs:
+        check("space", lambda: space(facts, installs))
+        check("inodes", lambda: inodes(facts, installs))
+    check("clock", lambda: clock(facts, (new.wanted.created for new in news)))
+
+
+def _noting(table: Table, env: str) -> Check:
+    """Return what notes a check that concerns ``env``, unless a fact for it is not known."""
+
+    def check(name: str, rule: Callable[[], Seen]) -> None:
+        with suppress(NotKnownError):
+            table.judge(name, env, rule)
+
+    return check
+
+
+def _judge_release(check: Check, facts: HostFacts, new: New, allow_downgrade: bool) -> None:
+    wanted = new.wanted
+    check("serial", lambda: serial(facts, wanted, allow_downgrade))
+    check("place", lambda: place(facts, new))
+    check("platform", lambda: platform(facts, wanted))
+    if wanted.requirements.glibc:
+        check("glibc", lambda: glibc(facts, wanted))
+    if wanted.requirements.cpu:
+        check("cpu", lambda: cpu(facts, wanted))
+    if wanted.gpu != "none":
+        check("driver", lambda: driver(facts, wanted))
+    if new.installs:
+        check("payload", lambda: payload(facts, wanted))
+
+
+# --- one release on this host ----------------------------------------------------------------------------------------
+
+
+def serial(facts: HostFacts, wanted: Release, allow_downgrade: bool) -> Seen:
+    """Hold a release to the newest one that the host has had."""
+    high_water = _known(facts.high_water).get(wanted.env, 0)
     if wanted.serial < high_water and not allow_downgrade:
+        setting = f"{'runtime_allow_downgrade or ' if wanted.env == 'runtime' else ''}deploy_allow_downgrade"
         raise AirgapError(
             f"An older release of {wanted.env} was offered than this host has had",
             wanted=f"serial {high_water} or higher",
             found=f"serial {wanted.serial} ({wanted.id})",
-            where=str(store.state(wanted.env) / "high-water"),
+            where=f"{facts.root}/.state/{wanted.env}/high-water",
             remedy="bring the newest release to the depot; to go back on purpose, use airgap.conda.rollback, or set "
-            "deploy_allow_downgrade: true",
+            f"{setting}: true",
         )
     return f"serial {high_water} or higher" if not allow_downgrade else "any serial", f"serial {wanted.serial}"
 
 
-def _place(store: Store, wanted: Wanted, step: Step) -> tuple[str, str]:
-    store.require_place(wanted.env, wanted.id, wanted.prefix)
-    if step.action == "install":
-        store.require_free(wanted.env, wanted.id)
+def place(facts: HostFacts, new: New) -> Seen:
+    """Compare where a release was packed for with where this store has it, and look whether that place is free."""
+    wanted = new.wanted
+    require_place(facts.root, wanted.env, wanted.id, wanted.prefix)
+    if new.installs and wanted.prefix in (facts.in_the_way or ()):
+        raise in_the_way(wanted.prefix)
     return f"a release for {wanted.prefix}", "the same"
 
 
-def _platform(wanted: Wanted) -> tuple[str, str]:
-    machine = PLATFORMS.get(platform.machine(), platform.machine())
+def platform(facts: HostFacts, wanted: Release) -> Seen:
+    """Compare the machine with what a release was built for."""
+    found = _known(facts.machine)
+    machine = PLATFORMS.get(found, found)
     if machine != wanted.platform:
-        raise _unfit(wanted, f"a release for {machine}", wanted.platform, f"build it for the platform {machine}")
+        raise _unfit(facts, wanted, f"a release for {machine}", wanted.platform, f"build it for the platform {machine}")
     return f"a release for {machine}", wanted.platform
 
 
-def _glibc(wanted: Wanted) -> tuple[str, str]:
-    glibc = host_glibc()
-    symbol = wanted.requirements.get("glibc_symbol")
-    needy = f"{wanted.glibc_file} for the symbol {symbol}" if symbol else wanted.glibc_file
-    want = f"glibc {wanted.glibc} or newer on the host (needed by {needy})"
-    if version_key(glibc) < version_key(wanted.glibc):
-        raise _unfit(
-            wanted,
-            want,
-            f"glibc {glibc}" if glibc != NO_GLIBC else "no glibc",
-            f'set target.glibc to "{glibc}" in release.yml of {wanted.env} and build again, or update the host',
+def glibc(facts: HostFacts, wanted: Release) -> Seen:
+    """Compare the host's glibc with the oldest that runs a release."""
+    found, needs = _known(facts.glibc), wanted.requirements
+    symbol = f" for the symbol {needs.glibc_symbol}" if needs.glibc_symbol else ""
+    want = f"glibc {needs.glibc} or newer on the host (needed by {needs.glibc_file}{symbol})"
+    if not found:
+        raise _unfit(facts, wanted, want, "no glibc", "give the release to hosts with glibc, which conda packages need")
+    if version_key(found) < version_key(needs.glibc):
+        remedy = f'set target.glibc to "{found}" in release.yml of {wanted.env} and build again, or update the host'
+        raise _unfit(facts, wanted, want, f"glibc {found}", remedy)
+    return want, f"glibc {found}"
+
+
+def cpu_level(flags: frozenset[str]) -> str:
+    """Return the level of an x86-64 processor (``x86-64-v3``) with these flags; empty without any."""
+    level = BASELINE if flags else ""
+    for name, needed in CPU_LEVELS.items():
+        if not flags.issuperset(needed.split()):
+            break
+        level = name
+    return level
+
+
+def cpu(facts: HostFacts, wanted: Release) -> Seen:
+    """Compare the processor with the level that a release needs."""
+    flags, needed, needed_by = _known(facts.cpu_flags), wanted.requirements.cpu, wanted.requirements.cpu_file
+    want = f"a processor of level {needed} or newer{f' (needed by {needed_by})' if needed_by else ''}"
+    levels, found = [BASELINE, *CPU_LEVELS], cpu_level(flags)
+    if needed not in levels or not found:
+        raise Concern(
+            f"Whether the processor of this host runs {wanted} cannot be told",
+            wanted=want,
+            found=found or "no flags of an x86-64 processor",
+            where=f"{facts.proc}/cpuinfo",
+            remedy="try the release on one host like this first",
         )
-    return want, f"glibc {glibc}"
+    if levels.index(found) < levels.index(needed):
+        lacking = [flag for level in levels[1 : levels.index(needed) + 1] for flag in CPU_LEVELS[level].split()]
+        missing = [flag for flag in lacking if flag not in flags]
+        remedy = f"set target.cpu to {found} in its release.yml and build again with packages made for it"
+        raise _unfit(facts, wanted, want, f"level {found}, without {', '.join(missing)}", remedy)
+    return want, f"level {found}"
 
 
-def _driver(wanted: Wanted, tools: Tools) -> tuple[str, str]:
-    needs, loaded = wanted.requirements, loaded_module(tools.proc)
+def driver(facts: HostFacts, wanted: Release) -> Seen:
+    """Compare the loaded NVIDIA driver with the oldest that runs a release's CUDA, and that supports all of it."""
+    found, needs = _known(facts.driver), wanted.requirements
     # Where there is an nvidia-smi and no module (WSL), it is asked after the install, with the release's other checks.
-    need = "optional" if not loaded and find_smi(tools.nvidia_smi) else wanted.gpu
-    floors = (needs["driver"], needs["driver_full"])
-    where = tools.proc / "driver/nvidia/version"
-    return host.driver(str(wanted), need, floors, needs["cuda_runtime"], loaded, where)
+    need = "optional" if not found and facts.has_smi else wanted.gpu
+    runs, full, cuda = needs.driver, needs.driver_full, needs.cuda_runtime
+    want = f"a loaded NVIDIA driver{f', {runs} or newer for CUDA {cuda}' if runs else ''}"
+    where = f"{facts.proc}/driver/nvidia/version"
+    remedy = f"update the driver to {full or runs or 'a current one'}, or build {wanted} for an older CUDA"
+    if not found and need == "required":
+        raise AirgapError(
+            f"{wanted} does not run on this host: it says gpu: {need}",
+            wanted=want,
+            found="no NVIDIA driver",
+            where=where,
+            remedy="install the driver, or give the release to hosts with an NVIDIA GPU",
+        )
+    if found and runs and version_key(found) < version_key(runs):
+        raise AirgapError(
+            f"{wanted} does not run on this host: it says gpu: {need}",
+            wanted=want,
+            found=f"driver {found}",
+            where=where,
+            remedy=remedy,
+        )
+    if found and full and version_key(found) < version_key(full):
+        raise Concern(
+            f"The driver of this host supports the CUDA of {wanted} only in part",
+            wanted=f"driver {full} or newer for all of CUDA {cuda}",
+            found=f"driver {found}",
+            where=where,
+            remedy=remedy,
+        )
+    return want if need == "required" else f"none, or {want}", f"driver {found}" if found else "no driver"
 
 
-def _payload(wanted: Wanted, formats: Sequence[str]) -> tuple[str, str]:
-    want = f"a payload in one of {', '.join(formats)}"
-    payload = wanted.payload(formats)
-    if payload is None:
+def payload(facts: HostFacts, wanted: Release) -> Seen:
+    """Look whether the host can unpack a release."""
+    formats = _known(facts.formats)
+    want = f"a payload in {'one of ' if len(formats) > 1 else ''}{', '.join(formats)}"
+    found = wanted.payload(formats)
+    if found is None:
         raise AirgapError(
             f"This host cannot unpack {wanted}",
             wanted=want,
-            found=", ".join(p.format for p in wanted.payloads),
-            where=f"the depot and {platform.node()}",
-            remedy=f"add {formats[-1]} to formats in release.yml and build again",
+            found=", ".join(item.format for item in wanted.payloads) or "no payload",
+            where=f"the depot and {facts.name}",
+            remedy=f"add {formats[-1]} to formats in release.yml of {wanted.env} and build again",
         )
-    return want, payload.format
+    return want, found.format
 
 
-def host_glibc() -> str:
-    """Return the version of the host's glibc (``2.31``), or NO_GLIBC."""
-    try:
-        return (os.confstr("CS_GNU_LIBC_VERSION") or "").split()[1]
-    except (ValueError, OSError, IndexError):
-        return NO_GLIBC
+# --- the host, whatever is deployed ----------------------------------------------------------------------------------
 
 
-def _writable(root: Path, what: str = "The store") -> tuple[str, str]:
-    folder = _existing(root)
-    want = f"a directory that user {os.geteuid()} may write"
-    if not os.access(folder, os.W_OK | os.X_OK):
-        read_only = bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+def kernel(facts: HostFacts) -> Seen:
+    """Look at the age of the kernel."""
+    found = _known(facts.kernel)
+    if version_key(found)[:2] < version_key(OLDEST_KERNEL):
+        raise AirgapError(
+            "The kernel of this host is too old",
+            wanted=f"Linux {OLDEST_KERNEL} or newer, which glibc needs",
+            found=f"Linux {found}",
+            where=facts.name,
+            remedy="update the host",
+        )
+    return f"Linux {OLDEST_KERNEL} or newer", f"Linux {found}"
+
+
+def write(facts: HostFacts, what: str = "The store") -> Seen:
+    """Look whether the user who deploys can write where ``what`` is or will be."""
+    want = f"a directory that user {_known(facts.user)} may write"
+    if not _known(facts.writable):
+        read_only = "ro" in (facts.mount_options or ())
         raise AirgapError(
             f"{what} cannot be written on this host",
             wanted=want,
             found="a file system mounted read-only" if read_only else "no permission to write",
-            where=str(folder),
+            where=facts.folder,
             remedy="mount it writable" if read_only else "use become: true, or choose another place",
         )
-    return want, str(folder)
+    return want, facts.folder
 
 
-def _space(root: Path, installs: Sequence[_Install]) -> tuple[str, str]:
+def mount(facts: HostFacts) -> Seen:
+    """Look whether programs can be started from the store's file system, and whether that is all of the store's."""
+    if "noexec" in _known(facts.mount_options):
+        raise AirgapError(
+            "Programs cannot be started from the store on this host",
+            wanted="a file system mounted without noexec",
+            found="the mount option noexec",
+            where=facts.folder,
+            remedy="mount it with exec, or choose another root (build_root and deploy_root)",
+        )
+    if facts.mounts_inside:
+        raise AirgapError(
+            "A folder of the store is a file system of its own on this host",
+            wanted="the whole store on one file system, where one rename brings a release to its place",
+            found="a mount point",
+            where=facts.mounts_inside[0],
+            remedy=f"unmount it; if the store needs a disk of its own, mount that on {facts.folder}",
+        )
+    return "one file system for the store, mounted without noexec", "exec"
+
+
+def folders(facts: HostFacts) -> Seen:
+    """Look whether anyone but root, or but the user of this task, could exchange the store under its users.
+
+    That is who may write one of the folders above it, or owns it.
+    """
+    me, concern = _known(facts.user), None
+    for folder in _known(facts.owned):
+        fault = folder_fault(folder.uid, folder.gid, folder.mode, me, folder.is_inside)
+        if fault.startswith("group"):
+            concern = concern or exchangeable(Concern, me, folder.path, fault)
+        elif fault:
+            raise exchangeable(AirgapError, me, folder.path, fault)
+    if concern:
+        raise concern
+    return trusted(me), "all of them"
+
+
+def space(facts: HostFacts, installs: Sequence[New]) -> Seen:
     """Refuse when what all releases need together is not free: parts are sent first, trees unpacked beside them."""
-    status = os.statvfs(_existing(root))
-    free = status.f_bavail * status.f_frsize
-    need = sum(install.bytes for install in installs) + MARGIN
-    detail = ", ".join(f"{i.wanted.env} {_mib(i.bytes)} MiB" for i in installs)
+    free, need = _known(facts.free_bytes), sum(new.bytes for new in installs) + MARGIN
+    detail = ", ".join(f"{new.wanted.env} {_mib(new.bytes)} MiB" for new in installs)
     want, found = f"{_mib(need)} MiB free ({detail}, and a margin)", f"{free >> 20} MiB free"
     if free < need:
-        raise _no_space(installs, root, want, found)
+        raise _no_space(facts, installs, want, found)
     return want, found
 
 
-def _inodes(root: Path, installs: Sequence[_Install]) -> tuple[str, str]:
-    status = os.statvfs(_existing(root))
-    inodes = sum(install.wanted.files for install in installs) + 100
-    want, found = f"{inodes} free inodes", f"{status.f_favail} free inodes"
-    # File systems without a fixed number of inodes (btrfs) report none at all.
-    if status.f_files and status.f_favail < inodes:
-        raise _no_space(installs, root, want, found)
-    return want, found if status.f_files else "as many as there is room for"
+def inodes(facts: HostFacts, installs: Sequence[New]) -> Seen:
+    """Refuse when the files of all releases together are more than the file system takes."""
+    free, need = _known(facts.free_inodes), sum(new.wanted.files for new in installs) + MARGIN_INODES
+    want, found = f"{need} free inodes", f"{free} free inodes"
+    if 0 <= free < need:
+        raise _no_space(facts, installs, want, found)
+    return want, found if free >= 0 else "as many as there is room for"
 
 
-def _existing(path: Path) -> Path:
-    return next(folder for folder in (path, *path.parents) if folder.is_dir())
+def clock(facts: HostFacts, built: Iterable[str]) -> Seen:
+    """Compare the clock with the times at which the releases were built, in UTC. Nothing here depends on it."""
+    newest, here = max(built, default=""), _known(facts.time)
+    if _utc(here + CLOCK_TOLERANCE) < newest:
+        raise Concern(
+            "The clock of this host is wrong",
+            wanted=f"a time after {newest}, when a release was built",
+            found=_utc(here),
+            where=facts.name,
+            remedy="set the clock, so that logs and reports are right; what is newer, serials decide",
+        )
+    return f"a time after {newest}" if newest else "any time", _utc(here)
+
+
+def _known(fact: Fact | None) -> Fact:
+    if fact is None:
+        raise NotKnownError
+    return fact
+
+
+def _utc(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 def _mib(size: int) -> int:
     return -(-size >> 20)
 
 
-def _no_space(installs: Sequence[_Install], root: Path, want: str, found: str) -> AirgapError:
-    names = " and ".join(f"{install.wanted.env} {install.wanted.id}" for install in installs)
+def _no_space(facts: HostFacts, installs: Sequence[New], want: str, found: str) -> AirgapError:
     return AirgapError(
-        f"There is not enough room for {names}",
+        f"There is not enough room for {' and '.join(str(new.wanted) for new in installs)}",
         wanted=want,
         found=found,
-        where=f"{_existing(root)} on {platform.node()}",
-        remedy="free space there, or keep fewer releases (deploy_keep)",
+        where=f"{facts.folder} on {facts.name}",
+        remedy="free space there, keep fewer releases (deploy_keep), or choose another root",
     )
 
 
-def _unfit(wanted: Wanted, want: str, found: str, remedy: str) -> AirgapError:
-    return AirgapError(
-        f"{wanted.env} {wanted.id} does not run on this host",
-        wanted=want,
-        found=found,
-        where=platform.node(),
-        remedy=remedy,
-    )
+def _unfit(facts: HostFacts, wanted: Release, want: str, found: str, remedy: str) -> AirgapError:
+    return AirgapError(f"{wanted} does not run on this host", wanted=want, found=found, where=facts.name, remedy=remedy)

@@ -34,8 +34,9 @@ class Column:
     whether that is a name. ``key`` returns the number by which the page sorts environments with the same verdict.
 
     ``read`` returns what is kept of a host's answer: from the link that airgap.conda.current_info found (empty without
-    one) and from what airgap.conda.verify answered of the environment (empty when it was not asked). It raises KeyError,
-    TypeError or ValueError when the host answered nonsense, and so does ``check`` for the text in a file that was kept.
+    one) and from what airgap.conda.verify answered of the environment (empty when it was not asked). It raises
+    KeyError, TypeError or ValueError when the host answered nonsense, and so does ``check`` for the text in a file that
+    was kept.
     A column without ``read`` is made of what the report has anyway.
     """
 

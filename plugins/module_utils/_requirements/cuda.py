@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ansible_collections.airgap.conda.plugins.module_utils._base.version import version_key
 from ansible_collections.airgap.conda.plugins.module_utils._contract.site import site_folders
-from ansible_collections.airgap.conda.plugins.module_utils._requirements.elf import version_key
 
 # Toolkit -> oldest Linux driver that supports all of it. NVIDIA, CUDA Toolkit Release Notes, "CUDA Toolkit and
 # Corresponding Driver Versions"; where updates of a toolkit ask for newer drivers, the first release's.

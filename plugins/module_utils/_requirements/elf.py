@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.airgap.conda.plugins.module_utils._base.version import version_key
+
 ELF_MAGIC = b"\x7fELF"
 GLIBC = re.compile(r"GLIBC_(\d+(?:\.\d+)+)")
 GLIBCXX = re.compile(r"GLIBCXX_(\d+(?:\.\d+)+)")
@@ -34,11 +36,6 @@ _LIBC = re.compile(r"(.*?)(?:(?:usr/)?lib\w*/(?:[^/]+-linux-[^/]+/)?)?libc\.so\.
 MAX_READS = 20_000
 # Bytes that one read may ask for.
 MAX_READ = 64 << 20
-
-
-def version_key(version: str) -> tuple[int, ...]:
-    """Return ``2.31`` as (2, 31), so that versions compare as numbers."""
-    return tuple(int(number) for number in re.findall(r"\d+", version))
 
 
 @dataclass(frozen=True)

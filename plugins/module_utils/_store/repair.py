@@ -17,7 +17,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.disk import (
     flush_file_system,
@@ -35,13 +34,15 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.files impor
     FileEntry,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES, MANIFEST, SIGNATURE
-from ansible_collections.airgap.conda.plugins.module_utils._contract.receipt import Receipt
+from ansible_collections.airgap.conda.plugins.module_utils._contract.place import require_place
 from ansible_collections.airgap.conda.plugins.module_utils._contract.record import (
     read_accepted,
     read_entries,
     recorded,
     take_manifest,
 )
+from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
+from ansible_collections.airgap.conda.plugins.module_utils._contract.step import Step
 from ansible_collections.airgap.conda.plugins.module_utils._contract.tree import sha256_file
 from ansible_collections.airgap.conda.plugins.module_utils._store.extract import extract_some, missing_parts
 from ansible_collections.airgap.conda.plugins.module_utils._store.fsck import NAMED, Fault, faults_of, require_whole
@@ -60,7 +61,7 @@ class Repaired:
     faults: list[Fault] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     record: bool = False
-    step: dict[str, Any] | None = None
+    step: Step | None = None
 
     @property
     def changed(self) -> bool:
@@ -69,7 +70,7 @@ class Repaired:
 
 
 def repair(
-    store: Store, env: str, formats: Iterable[str], wanted: Mapping[str, Any] | None = None, check_mode: bool = False
+    store: Store, env: str, formats: Iterable[str], wanted: Release | None = None, check_mode: bool = False
 ) -> Repaired:
     """Put the current release of ``env`` right as far as the content for it is on this host.
 
@@ -87,14 +88,14 @@ def repair(
             remedy="run airgap.conda.deploy for this host",
         )
     with nullcontext() if check_mode else store.lock(env), os_errors(f"Repairing {env} {release}", store.root):
-        done, receipt = Repaired(env, release), None if wanted is None else Receipt.of(wanted)
-        if not _record_is_whole(store, env, release, receipt):
+        done = Repaired(env, release)
+        if not _record_is_whole(store, env, release, wanted):
             done.record = wanted is not None and (check_mode or (store.incoming(env, release) / MANIFEST).is_file())
             if not done.record:
-                done.step = _step(env, release, "", [])
-            if check_mode or receipt is None or not done.record:
+                done.step = Step(env, release, "install", release)
+            if check_mode or wanted is None or not done.record:
                 return done
-            _restore_record(store, env, release, receipt)
+            _restore_record(store, env, release, wanted)
         _Repair(store, done, list(formats)).run(check_mode, is_sent=wanted is not None)
         if not check_mode and not done.left:
             if done.changed:
@@ -103,12 +104,7 @@ def repair(
     return done
 
 
-def _step(env: str, release: str, format_name: str, missing: list[str]) -> dict[str, Any]:
-    """Return what airgap.conda.fetch does for a step of preflight with these fields."""
-    return {"env": env, "id": release, "action": "install", "format": format_name, "missing": missing}
-
-
-def _record_is_whole(store: Store, env: str, release: str, wanted: Receipt | None) -> bool:
+def _record_is_whole(store: Store, env: str, release: str, wanted: Release | None) -> bool:
     state = store.state(env) / release
     try:
         store.files(env, release)
@@ -118,10 +114,10 @@ def _record_is_whole(store: Store, env: str, release: str, wanted: Receipt | Non
         return False
 
 
-def _restore_record(store: Store, env: str, release: str, wanted: Receipt) -> None:
+def _restore_record(store: Store, env: str, release: str, wanted: Release) -> None:
     """Take the record of a release from what was sent, after comparing it with what the controller verified."""
     incoming, state = store.incoming(env, release), store.state(env) / release
-    store.require_place(env, release, wanted.prefix)
+    require_place(str(store.root), env, release, wanted.prefix)
     arrived, manifest = take_manifest(incoming, wanted.manifest_sha256, wanted.signature_sha256)
     files, _entries = read_entries(incoming, arrived)
     signature = read_accepted(incoming, arrived, SIGNATURE)
@@ -228,7 +224,7 @@ class _Repair:
         incoming = self._store.incoming(env, release)
         missing = missing_parts(incoming, payload)
         if missing:
-            self._done.step = _step(env, release, payload.format, missing)
+            self._done.step = Step(env, release, "install", release, payload.format, missing)
             return [], ""
         return [incoming / part.name for part in payload.parts], payload.format
 
@@ -308,7 +304,7 @@ def require_repaired(store: Store, done: Repaired) -> None:
         raise AirgapError(
             f"{done.env} {done.release} could not be repaired",
             wanted="its record, and all parts of its payload",
-            found=f"not sent yet: {', '.join(done.step['missing'][:NAMED]) or MANIFEST}; left to repair: {found}",
+            found=f"not sent yet: {', '.join(done.step.missing[:NAMED]) or MANIFEST}; left to repair: {found}",
             where=str(store.incoming(done.env, done.release)),
             remedy="run airgap.conda.repair again; it sends what is missing",
         )

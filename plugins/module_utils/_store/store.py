@@ -30,6 +30,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest im
     next_older,
     serial_of,
 )
+from ansible_collections.airgap.conda.plugins.module_utils._contract.place import in_the_way, require_place
 from ansible_collections.airgap.conda.plugins.module_utils._contract.record import (
     accept_file,
     read_accepted,
@@ -54,28 +55,11 @@ class Store(Activated):
         remedy = f"run airgap.conda.repair with -e repair_env={env}; then look for who changed it"
         return read_entries(folder, record, remedy)[1]
 
-    def require_place(self, env: str, release: str, prefix: str) -> None:
-        """Raise AirgapError when a release was packed for another place than this store has for it."""
-        if prefix != str(self.release(env, release)):
-            raise AirgapError(
-                f"{env} {release} was packed for another place",
-                wanted=f"a release for {self.release(env, release)}",
-                found=f"a release for {prefix}",
-                where=str(self.root),
-                remedy="set the same root for build and deploy, and build again",
-            )
-
     def require_free(self, env: str, release: str) -> None:
         """Raise AirgapError when something unknown stands where a release would be installed."""
         prefix = self.release(env, release)
         if os.path.lexists(prefix):
-            raise AirgapError(
-                "A folder stands where the release belongs",
-                wanted="nothing there, or a release with its record in .state",
-                found="a folder without a record",
-                where=str(prefix),
-                remedy="remove it when nothing uses it, or deploy another release",
-            )
+            raise in_the_way(str(prefix))
 
     def differences(self, env: str, release: str, content: bool = True) -> list[Difference]:
         """Return in what an installed release differs from what the bastion signed; its record has the same owner."""
@@ -120,7 +104,7 @@ class Store(Activated):
         incoming, state = self.incoming(env, release), self.state(env) / release
         arrived, text = take_manifest(incoming, manifest_sha256, signature_sha256)
         manifest = arrived.manifest
-        self.require_place(env, release, manifest.prefix)
+        require_place(str(self.root), env, release, manifest.prefix)
         payload = manifest.payload([format_name])
         if payload is None:
             raise AirgapError(

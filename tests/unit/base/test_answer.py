@@ -22,6 +22,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.answer import (
     take_in,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import FIELDS, AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._contract.step import Step
 from ansible_collections.airgap.conda.plugins.plugin_utils._accept import MODULES, TYPES, accept, documented
 from ansible_collections.airgap.conda.plugins.plugin_utils._asked import asked
 from ansible_collections.airgap.conda.tests.unit.tiny_release import Made, make_release
@@ -154,18 +155,21 @@ def made(tmp_path: Path) -> Made:
 
 def lacking(made: Made) -> dict[str, Any]:
     """Return the step of a host that has no part of the payload yet."""
-    return {**made.step(), "missing": [part.name for part in made.manifest.payloads[0].parts]}
+    return {**made.step(), "current": "", "missing": [part.name for part in made.manifest.payloads[0].parts]}
 
 
 def test_parts_that_are_missing_are_looked_up(made: Made) -> None:
     step = lacking(made)
-    (one,) = asked([step, {"env": "other", "id": "x", "action": "kernel"}], [made.result], "ws1")
+    (one,) = asked([step, Step("other", "x", "kernel", "x").to_dict()], [made.wanted], "ws1")
     assert (one.folder, list(one.parts)) == (made.folder, step["missing"])
-    (record,) = asked([{**step, "format": "", "missing": []}], [made.result], "ws1")
+    (record,) = asked([{**step, "format": "", "missing": []}], [made.wanted], "ws1")
     assert record.parts == ()
 
 
 BAD: list[dict[str, Any]] = [
+    {"action": "remove"},
+    {"action": None},
+    {"kernel": 5},
     {"missing": ["../../../secret"]},
     {"missing": ["/etc/shadow"]},
     {"missing": ["manifest.json"]},
@@ -194,17 +198,26 @@ BAD: list[dict[str, Any]] = [
 @pytest.mark.parametrize("change", BAD, ids=[str(change)[:50] for change in BAD])
 def test_an_answer_that_asks_for_anything_else_is_refused_whole(made: Made, change: dict[str, Any]) -> None:
     with pytest.raises(AirgapError) as error:
-        asked([{**lacking(made), **change}], [made.result], "ws1")
+        asked([{**lacking(made), **change}], [made.wanted], "ws1")
     assert error.value.where == "ws1"
     assert len(str(error.value)) < 2000
+
+
+@pytest.mark.parametrize("name", Step("demo", "", "none", "").to_dict())
+def test_a_step_with_a_hole_is_refused(made: Made, name: str) -> None:
+    step = lacking(made)
+    del step[name]
+    with pytest.raises(AirgapError, match="asks for what is not for it") as error:
+        asked([step], [made.wanted], "ws1")
+    assert name in error.value.wanted
 
 
 @pytest.mark.parametrize("steps", [[5], ["x"], [[]], [None]])
 def test_steps_that_are_no_steps_are_refused(made: Made, steps: list[Any]) -> None:
     with pytest.raises(AirgapError, match="asks for what is not for it"):
-        asked(steps, [made.result], "ws1")
+        asked(steps, [made.wanted], "ws1")
 
 
 def test_a_release_is_sent_once(made: Made) -> None:
     with pytest.raises(AirgapError, match="each release once"):
-        asked([lacking(made), lacking(made)], [made.result], "ws1")
+        asked([lacking(made), lacking(made)], [made.wanted], "ws1")

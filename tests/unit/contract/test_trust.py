@@ -8,13 +8,12 @@ from __future__ import annotations
 import ast
 import hashlib
 import io
-import json
 import os
 import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -32,7 +31,6 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest im
     Payload,
     Requirements,
 )
-from ansible_collections.airgap.conda.plugins.module_utils._contract.receipt import Receipt
 from ansible_collections.airgap.conda.plugins.module_utils._contract.trust import (
     OtherContentError,
     OutOfOrderError,
@@ -237,46 +235,6 @@ def test_a_release_is_whole_when_all_was_looked_at(name: str) -> None:
             release.accept_bytes(other, data)
     with pytest.raises(OutOfOrderError, match=f"not looked at: {name}"):
         release.require_whole()
-
-
-# --- what a controller tells a host ----------------------------------------------------------------------------------
-
-TOLD = {
-    **{name: getattr(MADE, name) for name in ("env", "id", "prefix", "files_sha256")},
-    "payloads": json.loads(json.dumps([asdict(payload) for payload in MADE.payloads])),
-    "manifest_sha256": sha256(DATA),
-    "signature_sha256": sha256(SIGNED),
-    "more": "that a host is told",
-}
-
-
-def test_a_receipt_has_the_hash_of_every_file_that_is_sent() -> None:
-    receipt = Receipt.of(TOLD)
-    assert receipt.sums(receipt.payloads[0]) == {
-        "env.tar.zst.000": sha256(PART),
-        FILES: sha256(LIST),
-        MANIFEST: sha256(DATA),
-        SIGNATURE: sha256(SIGNED),
-    }
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"env": "../demo"},
-        {"id": "latest"},
-        {"manifest_sha256": ""},
-        {"signature_sha256": "x\n"},
-        {"files_sha256": None},
-        {"payloads": "env.tar.zst"},
-        {"payloads": [{**TOLD["payloads"][0], "size": True}]},
-        {"payloads": [{**TOLD["payloads"][0], "parts": [{"name": "../x", "size": 19, "sha256": sha256(PART)}]}]},
-    ],
-    ids=str,
-)
-def test_a_receipt_that_is_none_is_refused(change: dict[str, Any]) -> None:
-    with pytest.raises(AirgapError, match="cannot be used"):
-        Receipt.of({**TOLD, **change})
 
 
 # --- bytes, and nothing else -----------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.errors import A
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES, Checks
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import MARGIN, PER_FILE
 from ansible_collections.airgap.conda.plugins.plugin_utils import _bootstrap
+from ansible_collections.airgap.conda.plugins.plugin_utils._contact import listen, marked
 from ansible_collections.airgap.conda.tests.unit.tiny_bare_host import SHELLS, Host
 from ansible_collections.airgap.conda.tests.unit.tiny_release import (
     PYTHON,
@@ -253,12 +254,12 @@ def test_another_platform_or_an_older_glibc_is_refused(wanted: dict[str, Any]) -
 
 def test_a_place_that_cannot_be_written_is_refused(wanted: dict[str, Any]) -> None:
     error = refused(wanted, writable="")
-    assert (error.problem, error.where) == ("The store cannot be written on this host", "/opt on ws1")
+    assert (error.problem, error.where) == ("The store cannot be written on this host", "/opt")
 
 
 def test_a_file_system_that_starts_no_programs_is_refused(wanted: dict[str, Any]) -> None:
     error = refused(wanted, mount="rw,nosuid,noexec,relatime")
-    assert (error.found, error.where) == ("the mount option noexec", "/opt on ws1")
+    assert (error.found, error.where) == ("the mount option noexec", "/opt")
 
 
 @pytest.mark.parametrize(
@@ -272,7 +273,7 @@ def test_a_file_system_that_starts_no_programs_is_refused(wanted: dict[str, Any]
 )
 def test_a_place_that_others_can_exchange_is_refused(wanted: dict[str, Any], above: str, found: str) -> None:
     error = refused(wanted, user="0", above_7=above)
-    assert (error.found, error.where) == (found, "/opt on ws1")
+    assert (error.found, error.where) == (found, "/opt")
     assert ("remove /opt," if found == "no folder" else "chmod go-w /opt,") in error.remedy
     _bootstrap.check_host({**SEEN, "user": "1234", "above_7": "1234:0:41ed:/opt"}, wanted, "ws1", allow_downgrade=False)
     for fine in ("0:0:43ff:/tmp", "0:50:45fd:/usr/local", "0:0:a1ff:/opt", "", "what?"):
@@ -288,6 +289,17 @@ def test_the_look_goes_up_both_ways_through_a_link(host: Host) -> None:
     modes = {value.split(":", 3)[3]: value.split(":")[2] for value in seen}
     assert modes[str(host.root)] == "a1ff"
     assert modes[str(real)] == "41ff"
+    assert "/" in modes
+
+
+def test_a_mount_point_with_a_space_in_its_name_is_found(host: Host) -> None:
+    lines = ("none / ext4 rw 0 0", r"none /media/old\040\0401disk tmpfs rw,noexec 0 0")
+    write_tree(host.folder, {"mounts": "".join(f"{line}\n" for line in lines)})
+    (host.bin / "df").unlink(missing_ok=True)
+    df = "Filesystem 1024-blocks Used Available Capacity Mounted on\nnone 9 0 9 0% /media/old  1disk"
+    write_tree(host.folder, {"bin/df": f"#!/bin/sh\ncat <<'END'\n{df}\nEND\n"})
+    script = _bootstrap.look_script(str(host.root)).replace("/proc/self/mounts", f"'{host.folder}/mounts'")
+    assert listen(host.sh(marked(script, "m")).stdout, "m", _bootstrap.LOOKED).first()["mount"] == "rw,noexec"
 
 
 def test_a_host_without_room_is_refused(wanted: dict[str, Any]) -> None:

@@ -134,9 +134,9 @@ def test_a_signature_that_is_not_the_verified_one_is_not_recorded(tmp_path: Path
     record.unlink()
     plant()
     with pytest.raises(AirgapError, match="not as it was signed"):
-        repair(store, "demo", ["tar.zst"], made.result)
+        repair(store, "demo", ["tar.zst"], made.wanted)
     assert not record.exists()
     store.clear_incoming("demo", made.manifest.id)
     made.send(store)
-    repair(store, "demo", ["tar.zst"], made.result)
+    repair(store, "demo", ["tar.zst"], made.wanted)
     assert record.read_bytes() == before

@@ -18,9 +18,16 @@ import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import Tools
-from ansible_collections.airgap.conda.plugins.module_utils._preflight import host
-from ansible_collections.airgap.conda.plugins.module_utils._preflight.host import BASELINE, CPU_LEVELS, cpu_level
-from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import inspect
+from ansible_collections.airgap.conda.plugins.module_utils._preflight import gather
+from ansible_collections.airgap.conda.plugins.module_utils._preflight.facts import HostFacts
+from ansible_collections.airgap.conda.plugins.module_utils._preflight.gather import cpu_flags, owned
+from ansible_collections.airgap.conda.plugins.module_utils._preflight.look import inspect
+from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import (
+    BASELINE,
+    CPU_LEVELS,
+    cpu_level,
+    folders,
+)
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.table import (
     OK,
     REFUSED,
@@ -60,11 +67,11 @@ def cpuinfo(level: str) -> str:
     return f"processor\t: 0\nmodel name\t: a processor\nflags\t\t: fpu vme {FLAGS[level]} tsc\nbugs\t\t:\n\n"
 
 
-def look(store: Store, **needs: str) -> Table:
+def look(store: Store, **needs: Any) -> Table:
     """Return the verdicts on a host for one release; what it says is RefusedError's, when it refuses."""
     made = make_release(store.root.parent / "depot", store.root, glibc="2.29", gpu=needs.pop("gpu", "none"))
     wanted = replace(made.wanted, created=needs.pop("created", made.wanted.created))
-    wanted = replace(wanted, requirements={**wanted.requirements, **needs})
+    wanted = replace(wanted, requirements=replace(wanted.requirements, **needs))
     table, before = Table(), snapshot(store.root.parent)
     tools = Tools(1.0, "no-such-program", store.root.parent / "proc")
     if _refuses(lambda: inspect(store, [wanted], 2, False, ["tar.zst"], table=table, tools=tools)):
@@ -106,7 +113,7 @@ def test_one_look_finds_everything_and_one_message_says_it(store: Store, monkeyp
     monkeypatch.setattr(os, "confstr", lambda _name: "glibc 2.27")
     monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(release="2.6.32"))
     made = make_release(store.root.parent / "depot", store.root, glibc="2.29")
-    wanted = replace(made.wanted, requirements={**made.wanted.requirements, "cpu": "x86-64-v4"})
+    wanted = replace(made.wanted, requirements=replace(made.wanted.requirements, cpu="x86-64-v4"))
     with pytest.raises(RefusedError) as caught:
         inspect(store, [wanted], 2, False, ["tar.zst"], tools=Tools(1.0, "nothing", store.root.parent / "proc"))
     assert caught.value.problem == (
@@ -123,7 +130,7 @@ def test_one_look_finds_everything_and_one_message_says_it(store: Store, monkeyp
 
 @pytest.mark.parametrize("level", FLAGS)
 def test_the_level_of_a_processor(level: str) -> None:
-    assert cpu_level(cpuinfo(level)) == level
+    assert cpu_level(cpu_flags(cpuinfo(level))) == level
 
 
 @pytest.mark.parametrize(
@@ -131,12 +138,12 @@ def test_the_level_of_a_processor(level: str) -> None:
 )
 def test_every_missing_flag_takes_a_level_away(level: str, flag: str) -> None:
     text = cpuinfo("x86-64-v4").replace(f" {flag} ", " ", 1)
-    assert cpu_level(text) == [BASELINE, *CPU_LEVELS][list(CPU_LEVELS).index(level)]
+    assert cpu_level(cpu_flags(text)) == [BASELINE, *CPU_LEVELS][list(CPU_LEVELS).index(level)]
 
 
 def test_this_machine_has_a_level() -> None:
     if platform.machine() == "x86_64":
-        assert cpu_level(Path("/proc/cpuinfo").read_text(encoding="ascii")) in FLAGS
+        assert cpu_level(cpu_flags(Path("/proc/cpuinfo").read_text(encoding="ascii"))) in FLAGS
 
 
 def test_an_older_processor_is_refused_with_what_it_lacks(store: Store, proc: Path) -> None:
@@ -233,7 +240,7 @@ def test_the_store_is_one_file_system(
     escaped = str(place).replace(" ", r"\040")
     lines = ("22 1 254:0 / / rw - ext4 /dev/a rw", f"40 22 254:16 / {escaped} rw - ext4 /dev/b rw")
     write_tree(proc, {"mountinfo": "\n".join(lines)})
-    monkeypatch.setattr(host, "MOUNTS", proc / "mountinfo")
+    monkeypatch.setattr(gather, "MOUNTS", proc / "mountinfo")
     verdict = found(look(store), "mount")
     assert verdict.verdict == (REFUSED if refused else OK)
     assert verdict.where == (str(place) if refused else "")
@@ -279,7 +286,8 @@ def tree(tmp_path: Path) -> Path:
 def judge(root: Path) -> Any:
     table = Table()
     inside = [root / name for name in (".state", ".staging", ".incoming", "demo")]
-    table.judge("folders", "", lambda: host.folders(root, inside))
+    facts = HostFacts("ws1", str(root), str(root), user=os.geteuid(), owned=owned(root, inside))
+    table.judge("folders", "", lambda: folders(facts))
     return table.verdicts[0]
 
 

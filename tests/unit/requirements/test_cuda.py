@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.airgap.conda.plugins.module_utils._base.version import version_key
 from ansible_collections.airgap.conda.plugins.module_utils._requirements import cuda as _cuda
-from ansible_collections.airgap.conda.plugins.module_utils._requirements.elf import version_key
 from ansible_collections.airgap.conda.tests.unit.tiny_release import write_tree
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.airgap.conda.plugins.module_utils._base.version import version_key
 from ansible_collections.airgap.conda.plugins.module_utils._requirements.elf import (
     GLIBC,
     GLIBCXX,
@@ -26,7 +27,6 @@ from ansible_collections.airgap.conda.plugins.module_utils._requirements.elf imp
     newest_isa,
     newest_need,
     own_glibcxx,
-    version_key,
 )
 from ansible_collections.airgap.conda.tests.unit.tiny_elf import AARCH64, VERSYM, make_elf
 from ansible_collections.airgap.conda.tests.unit.tiny_release import write_tree

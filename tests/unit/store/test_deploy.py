@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import pytest
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Checks
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import GpuError
-from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import inspect
+from ansible_collections.airgap.conda.plugins.module_utils._preflight.look import inspect
 from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy
 from ansible_collections.airgap.conda.plugins.module_utils._store.rollback import rollback
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
@@ -171,7 +170,7 @@ def test_a_run_that_was_cut_off_after_the_switch_is_checked_by_the_next(store: S
         with pytest.raises(KeyboardInterrupt):
             store.switch("demo", made.manifest.id, interrupt)
     assert (store.current("demo"), store.proved("demo")) == (release_id(2), release_id(1))
-    step = asdict(inspect(store, [made.wanted], 2, False, ["tar.zst"])[0])
+    step = inspect(store, [made.wanted], 2, False, ["tar.zst"])[0].to_dict()
     with nullcontext() if works else pytest.raises(AirgapError, match="1-00000001 is current again"):
         deploy(store, step, made.sha256, 2)
     assert store.current("demo") == store.proved("demo") == release_id(2 if works else 1)

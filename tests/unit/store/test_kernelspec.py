@@ -17,7 +17,8 @@ import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._cli.file import write_command
-from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import Step, inspect
+from ansible_collections.airgap.conda.plugins.module_utils._contract.step import Step
+from ansible_collections.airgap.conda.plugins.module_utils._preflight.look import inspect
 from ansible_collections.airgap.conda.plugins.module_utils._store import kernelspec
 from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy
 from ansible_collections.airgap.conda.plugins.module_utils._store.rollback import rollback, state_now

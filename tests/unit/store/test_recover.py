@@ -11,7 +11,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -20,7 +19,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._base import disk
 from ansible_collections.airgap.conda.plugins.module_utils._base import lock as _lock
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import MANIFEST, Checks
-from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import inspect
+from ansible_collections.airgap.conda.plugins.module_utils._preflight.look import inspect
 from ansible_collections.airgap.conda.plugins.module_utils._store import releases as _releases
 from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy
 from ansible_collections.airgap.conda.plugins.module_utils._store.in_use import in_use
@@ -52,7 +51,7 @@ def store(tmp_path: Path) -> Store:
 def bring(store: Store, serial: int, keep: int = 9) -> Made:
     """Deploy a release as a play does."""
     made = make_release(store.root.parent / "depot", store.root, serial, checks=Checks())
-    step = asdict(inspect(store, [made.wanted], keep, False, ["tar.zst"])[0])
+    step = inspect(store, [made.wanted], keep, False, ["tar.zst"])[0].to_dict()
     made.send(store)
     deploy(store, step, made.sha256, keep)
     return made
@@ -111,7 +110,7 @@ def test_the_next_run_sees_what_was_interrupted_and_ends_it(store: Store, interr
     assert look(store, made) == "none"
     interrupt(store)
     assert look(store, made) == "prune"
-    step = asdict(inspect(store, [made.wanted], 9, False, ["tar.zst"])[0])
+    step = inspect(store, [made.wanted], 9, False, ["tar.zst"])[0].to_dict()
     assert deploy(store, step, made.sha256, 9).pruned == []
     after = snapshot(store.root)
     for name in (".state/.locks/demo", ".state/demo/log"):  # who, and when
@@ -167,7 +166,7 @@ def test_a_run_stops_when_another_switched_since_it_looked(store: Store) -> None
         bring(store, serial)
     rollback(store, "demo", IDS[1], False)
     made = make_release(store.root.parent / "again", store.root, 2, checks=Checks())
-    step = asdict(inspect(store, [made.wanted], 9, False, ["tar.zst"])[0])
+    step = inspect(store, [made.wanted], 9, False, ["tar.zst"])[0].to_dict()
     assert step["action"] == "switch"
     bring(store, 3)
     with pytest.raises(AirgapError, match="Another run has changed demo") as caught:

@@ -118,13 +118,13 @@ def test_a_fault_is_repaired_from_the_depot(
     first = repair(store, "demo", FORMATS)
     if first.left:
         assert first.step is not None
-        assert first.step["missing"] == [part.name for part in made.manifest.payloads[0].parts]
+        assert first.step.missing == [part.name for part in made.manifest.payloads[0].parts]
         with pytest.raises(AirgapError, match="could not be repaired"):
             require_repaired(store, first)
-        preview = repair(store, "demo", FORMATS, made.result, check_mode=True)
+        preview = repair(store, "demo", FORMATS, made.wanted, check_mode=True)
         made.send(store)
         assert (preview.changed, preview.left) == (True, [])
-        second = repair(store, "demo", FORMATS, made.result)
+        second = repair(store, "demo", FORMATS, made.wanted)
         assert (second.changed, second.left, second.step) == (True, [], None)
         require_repaired(store, second)
     assert snapshot(prefix_of(made)) == before
@@ -159,7 +159,7 @@ def test_a_helper_that_is_damaged_itself_does_not_help(store: Store) -> None:
     (store.state("demo") / release_id(1) / MANIFEST).write_text("{}", encoding="ascii")
     assert repair(store, "demo", FORMATS).left == ["lib/data.txt"]
     made.send(store)
-    assert repair(store, "demo", FORMATS, made.result).left == []
+    assert repair(store, "demo", FORMATS, made.wanted).left == []
 
 
 def test_a_part_that_is_damaged_is_asked_for_again(store: Store) -> None:
@@ -167,9 +167,9 @@ def test_a_part_that_is_damaged_is_asked_for_again(store: Store) -> None:
     flip(prefix_of(made) / "serial")
     part = made.manifest.payloads[0].parts[1].name
     flip(made.send(store) / part)
-    done = repair(store, "demo", FORMATS, made.result)
+    done = repair(store, "demo", FORMATS, made.wanted)
     assert done.step is not None
-    assert done.step["missing"] == [part]
+    assert done.step.missing == [part]
     with pytest.raises(AirgapError, match=f"not sent yet: {part}; left to repair: serial"):
         require_repaired(store, done)
     assert [fault.path for fault in faults_of(store, "demo", made.manifest.id)] == ["serial"]
@@ -184,9 +184,9 @@ def test_the_record_itself_is_repaired_from_the_depot(store: Store, name: str) -
     drop(record)
     first = repair(store, "demo", FORMATS)
     assert first.step is not None
-    assert (first.step["id"], first.step["missing"], first.changed) == (made.manifest.id, [], False)
+    assert (first.step.id, first.step.missing, first.changed) == (made.manifest.id, [], False)
     made.send(store)
-    done = repair(store, "demo", FORMATS, made.result)
+    done = repair(store, "demo", FORMATS, made.wanted)
     require_repaired(store, done)
     assert record.read_bytes() == right
     assert verify(store, "demo")["release"] == made.manifest.id
@@ -201,7 +201,7 @@ def test_a_record_that_was_exchanged_together_with_the_tree_is_seen(store: Store
         shutil.copy(forged.folder / name, store.state("demo") / made.manifest.id / name)
     verify(store, "demo")  # the host alone cannot tell
     made.send(store)
-    done = repair(store, "demo", FORMATS, made.result)
+    done = repair(store, "demo", FORMATS, made.wanted)
     assert done.record
     assert (prefix_of(made) / "lib/data.txt").read_text(encoding="ascii") == TREE["lib/data.txt"]
 
@@ -251,7 +251,7 @@ def test_a_record_that_arrives_damaged_is_not_taken(store: Store, name: str) -> 
     before = snapshot(record)
     flip(made.send(store) / name)
     with pytest.raises(AirgapError, match="not as it was signed"):
-        repair(store, "demo", FORMATS, made.result)
+        repair(store, "demo", FORMATS, made.wanted)
     assert snapshot(record) == before
 
 

@@ -13,8 +13,8 @@ import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.finding import Finding as GpuFinding
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Finding, Payload, Requirements
+from ansible_collections.airgap.conda.plugins.module_utils._contract.step import Step
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.gpu import Gpu
-from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import Step
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.table import Verdict
 from ansible_collections.airgap.conda.plugins.module_utils._secrets.search import Leak
 from ansible_collections.airgap.conda.plugins.module_utils._store.fsck import Fault
@@ -36,7 +36,9 @@ SHAPES: dict[str, tuple[Any, set[str]]] = {
     "preflight.steps": (Step, set()),
     "preflight.verdicts": (Verdict, set()),
     "publish.findings": (Finding, set()),
+    "runtime.verdicts": (Verdict, set()),
     "repair.faults": (Fault, {"env", "release"}),
+    "repair.steps": (Step, set()),
 }
 
 

@@ -38,7 +38,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._formats.parts import
 from ansible_collections.airgap.conda.plugins.module_utils._gpu import checks
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import look
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.seen import Seen
-from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import inspect
+from ansible_collections.airgap.conda.plugins.module_utils._preflight.look import inspect
 from ansible_collections.airgap.conda.plugins.module_utils._report import columns
 from ansible_collections.airgap.conda.plugins.module_utils._report.answer import host_report
 from ansible_collections.airgap.conda.plugins.module_utils._report.column import Column
@@ -222,7 +222,7 @@ def test_a_format_is_asked_for_packed_chosen_unpacked_and_repaired_from(tmp_path
 
     (store.release("demo", made.manifest.id) / "lib/data.txt").write_text("other")
     made.send(store)
-    assert repair(store, "demo", ["folder"], made.result).left == []
+    assert repair(store, "demo", ["folder"], made.wanted).left == []
     assert faults_of(store, "demo", made.manifest.id) == []
 
 

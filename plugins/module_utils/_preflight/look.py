@@ -1,0 +1,91 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One look at this host: does a release fit, and what is there to do? Nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
+from ansible_collections.airgap.conda.plugins.module_utils._contract.step import Step
+from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import Tools
+from ansible_collections.airgap.conda.plugins.module_utils._preflight.gather import gather, gather_place
+from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import New, judge, write
+from ansible_collections.airgap.conda.plugins.module_utils._preflight.table import Table
+from ansible_collections.airgap.conda.plugins.module_utils._store import kernelspec
+from ansible_collections.airgap.conda.plugins.module_utils._store.extract import missing_parts
+from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
+
+
+def inspect(
+    store: Store,
+    releases: Sequence[Release],
+    keep: int,
+    allow_downgrade: bool,
+    formats: Sequence[str],
+    kernels: str = "",
+    table: Table | None = None,
+    tools: Tools | None = None,
+) -> list[Step]:
+    """Return what is to be done for each release; raises RefusedError when one of them must not be deployed here.
+
+    ``formats`` are the payload formats that this host can unpack, best first. ``kernels`` is the folder of Jupyter
+    kernels: other environments of the store that have to change for it get a step as well. What each check found is
+    noted in ``table``; a host where nothing is to be done is not looked at. ``tools`` say where the driver is seen.
+    """
+    table = table or Table()
+    kernelspec.require_absolute(kernels)
+    steps = [_step(store, wanted, keep, formats) for wanted in releases]
+    news = [_new(wanted, step) for wanted, step in zip(releases, steps) if step.action in ("install", "switch")]
+    if news:
+        facts = gather(store, ((new.wanted.env, new.wanted.id) for new in news), formats, tools)
+        judge(table, facts, news, allow_downgrade)
+    table.require()
+    steps = [_with_kernel(store, step, wanted.ipykernel, kernels) for wanted, step in zip(releases, steps)]
+    return steps + _other_kernels(store, {step.env for step in steps}, kernels)
+
+
+def _step(store: Store, wanted: Release, keep: int, formats: Sequence[str]) -> Step:
+    """Return what is to be done for one release, if it may be."""
+    current = store.current(wanted.env)
+    installed = wanted.id in store.releases(wanted.env)
+    if installed and current == wanted.id:
+        prune = store.prunable(wanted.env, keep)
+        action = "prune" if prune or store.unfinished(wanted.env) else "none"
+        return Step(wanted.env, wanted.id, action, current, prune=prune)
+    if installed:
+        return Step(wanted.env, wanted.id, "switch", current)
+    payload = wanted.payload(formats)
+    missing = missing_parts(store.incoming(wanted.env, wanted.id), payload) if payload else []
+    return Step(wanted.env, wanted.id, "install", current, payload.format if payload else "", missing)
+
+
+def _new(wanted: Release, step: Step) -> New:
+    payload = wanted.payload([step.format])
+    to_send = sum(part.size for part in payload.parts if part.name in step.missing) if payload else 0
+    return New(wanted, step.action == "install", to_send)
+
+
+def _other_kernels(store: Store, envs: set[str], kernels: str) -> list[Step]:
+    """Return a step for each environment beside ``envs`` whose Jupyter kernel is not as ``kernels`` says."""
+    steps = []
+    for env in store.known():
+        current = store.current(env)
+        step = Step(env, current, "none", current)
+        if env not in envs:
+            steps.append(_with_kernel(store, step, kernelspec.starts(store, env, current), kernels))
+    return [step for step in steps if step.action != "none"]
+
+
+def _with_kernel(store: Store, step: Step, ipykernel: bool, kernels: str) -> Step:
+    """Add to a step what it does to the Jupyter kernel; the runtime has none, since no user works in it."""
+    if step.env == "runtime":
+        return step
+    path = kernelspec.kernel_file(kernels, step.env) if kernels and ipykernel else None
+    if path:
+        kernelspec.require_free(store, step.env, kernels)
+        write(gather_place(path.parent), "The folder of Jupyter kernels")
+    action = "kernel" if step.action == "none" and kernelspec.differs(store, step.env, kernels) else step.action
+    return replace(step, action=action, kernels=kernels, kernel=str(path or ""))
