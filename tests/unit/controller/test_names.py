@@ -34,7 +34,7 @@ def _quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_spec_is_not_called_like_that(tmp_path: Path, name: str) -> None:
     (tmp_path / name).mkdir()
     (tmp_path / name / "environment.yml").write_text("dependencies: [python]\nchannels: [x]\n", encoding="ascii")
-    with pytest.raises(AirgapError, match="cannot be the name of an environment"):
+    with pytest.raises(AirgapError, match="name of an environment"):
         load_spec(tmp_path / name)
 
 
@@ -50,7 +50,7 @@ def test_a_release_of_such_an_environment_is_refused(tmp_path: Path, name: str) 
 @pytest.mark.parametrize("name", [*TAKEN, "..", "../demo", "a/b", "", "Demo", "x" * 65])
 def test_a_host_has_no_such_environment(tmp_path: Path, name: str) -> None:
     store = Store(tmp_path / "opt")
-    with pytest.raises(AirgapError, match="cannot be the name of an environment"), store.lock(name):
+    with pytest.raises(AirgapError, match="name of an environment"), store.lock(name):
         pass
     with pytest.raises(AirgapError, match="no name of an environment"):
         uninstall(store, name)
