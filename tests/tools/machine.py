@@ -86,9 +86,7 @@ def traces() -> str:
 def containers() -> str:
     """Return why containers do not run: start one if podman is installed, otherwise test what containers need."""
     if namespaces() or not shutil.which("podman"):
-        return namespaces() or (
-            "" if shutil.which("apt-get") else "podman is not installed, and there is no apt-get to install it"
-        )
+        return namespaces() or ("" if shutil.which("apt-get") else "podman and apt-get are missing")
     hosts = [*as_root(), sys.executable, str(CHECKOUT / "tests/lab/hosts.py"), "probe"]
     words = complaint(hosts)
     return f"containers do not run here ({words})" if words else ""
@@ -104,11 +102,12 @@ ABILITIES: dict[str, Callable[[], str]] = {
 
 
 def room(what: str) -> str:
-    """Return the missing space for the demo or the tests on the checkout's disk, unless an earlier run took its part."""
+    """Return the missing space for demo or tests on the checkout's disk, unless an earlier run took its part."""
     free, need = shutil.disk_usage(CHECKOUT).free, ROOM[what]
     if free >= need or (CHECKOUT / ".cache/lab").is_dir():
         return ""
-    return f"wanted {need >> 30} GB of free space at {CHECKOUT} for the {what}, found {free / (1 << 30):.1f} GB; free space there"
+    found = f"{free / (1 << 30):.1f} GB"
+    return f"wanted {need >> 30} GB of free space at {CHECKOUT} for the {what}, found {found}; free space there"
 
 
 def settings() -> list[str]:
