@@ -47,7 +47,7 @@ PAIR = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
 SECRET = "canary+7f3a9c"  # noqa: S105 - none
 SITE = "lib/python3.11/site-packages"
 RECORD = '{{"name": "other", "version": "1", "url": "https://me:{}@host.example/c", "files": [], "link": {{}}}}'
-# Where tools and people leave a secret in an environment: a path, and what stands there.
+# Where tools and people leave a secret in an environment: a path and its contents.
 PLACES: dict[str, tuple[str, str]] = {
     "a file of a package": ("lib/tool.txt", "{}"),
     "a program": ("bin/started", "#!/bin/sh\nexport PASSWORD={}\n"),

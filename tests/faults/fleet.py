@@ -25,7 +25,7 @@ BATCHES = [1, "10%", "100%"]
 
 
 def run(_world: World, share: Share) -> Tally:
-    """Deploy release 1; release 2 stops in its second batch, goes on with bad hosts, ends when they are mended."""
+    """Deploy release 1; release 2 stops in its second batch, continues with bad hosts, ends when they are fixed."""
     tally = Tally("fleet", PROMISE)
     if os.geteuid() != 0:
         tally.notes.append("a fleet of simulated hosts: each is a mount namespace, which needs root")
@@ -38,10 +38,10 @@ def run(_world: World, share: Share) -> Tally:
     _every_host(tally, fleet, "the first deploy", lambda _host: ONE)
     tried = _stops(tally, fleet)
     bad = _with_bad_hosts(tally, fleet, tried)
-    fleet.mend()
+    fleet.fix()
     played = fleet.play("deploy")
-    tally.case("all mended: exit status", _unless(played.status == 0, str(played.status)))
-    _every_host(tally, fleet, "all mended", lambda _host: TWO, switched=bad)
+    tally.case("all fixed: exit status", _unless(played.status == 0, str(played.status)))
+    _every_host(tally, fleet, "all fixed", lambda _host: TWO, switched=bad)
     played = fleet.play("deploy")
     tally.case("once more: exit status", _unless(played.status == 0, str(played.status)))
     tally.case("once more: changes", [host for host, count in played.changes.items() if count])
@@ -64,7 +64,7 @@ def _stops(tally: Tally, fleet: Fleet) -> set[str]:
     for host in fleet.names[last:]:
         said = played.said(host)
         tally.case(f"stopped: {host} says so", _unless("The deploy was not tried on this host" in said, said))
-    fleet.mend()
+    fleet.fix()
     return has
 
 

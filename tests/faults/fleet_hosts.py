@@ -155,8 +155,8 @@ class Fleet:
                 write_tree(self.tree(host) / "demo" / TWO, {"notes": "of a person"})
         self.switched()  # a full host was moved
 
-    def mend(self) -> None:
-        """Mend every host."""
+    def fix(self) -> None:
+        """Fix every host."""
         for host, fault in self.faults.items():
             if fault in MARKS:
                 (self.tree(host) / fault).unlink()

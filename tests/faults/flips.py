@@ -103,7 +103,7 @@ def _verdict(depot: Path, signers: Path, folder: Path, place: Path) -> str:
 
 
 def _armour(path: Path) -> bytes:
-    """Return the signature itself, which is in base64 between two lines; nothing when there is none."""
+    """Return the signature itself, which is in base64 between two lines; empty without one."""
     _before, _begin, rest = path.read_bytes().partition(b"BEGIN SSH SIGNATURE-----")
     try:
         return base64.b64decode(rest.partition(b"-----END")[0])

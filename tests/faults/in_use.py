@@ -45,7 +45,7 @@ def _inside(prefix: Path) -> list[str]:
 
 
 def _idle(prefix: Path) -> list[str]:
-    """A shell that does nothing but be active: it starts no program, and stands in no folder of the release."""
+    """An idle activated shell: it starts no program, and its working directory is outside the release."""
     look = 'while read -r module; do read -r line <"$CONDA_PREFIX/lib/$module.py"; echo "${line#SERIAL = }"; done'
     return ["sh", "-c", f'. "$0"/activate; {look}', str(prefix.parent)]
 

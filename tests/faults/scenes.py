@@ -229,7 +229,7 @@ def named(name: str) -> Scene:
 
 
 def run(world: World, scene: Scene) -> None:
-    """Do what a scene does; a refusal that belongs to it is none."""
+    """Run a scene; a refusal that belongs to it is not an error."""
     try:
         scene.act(world, scene.step(world))
     except AirgapError:

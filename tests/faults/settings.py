@@ -4,7 +4,7 @@
 """Ansible as people set it: each run ends, leaves every host and speaks of it as the table settings_*.yml says.
 
 FAULTS_SETTINGS=TEXT in the environment tries all rows whose name has that text, with all their playbooks; PLAYBOOK/TEXT
-with that one alone; several stand with semicolons between them. FAULTS_REST=1 leaves out what was right in an earlier
+with that one alone; separate several with semicolons. FAULTS_REST=1 leaves out what was right in an earlier
 run: each verdict is added to VERDICTS when it is known, so that a long run can be stopped and go on.
 The short form takes turns: FAULTS_TURN=N is one of them, else the day decides.
 """
@@ -25,7 +25,7 @@ from tally import Tally
 PROMISE = "configurations of Ansible: exit status, state of every host and its message are as expected"
 CHECKOUT = Path(__file__).resolve().parents[2]
 VERDICTS = CHECKOUT / ".cache/faults/settings.jsonl"
-# Runs of the short form beside those that tell most.
+# Runs of the short form in addition to the most significant ones.
 OTHERS = 4
 
 

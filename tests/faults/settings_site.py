@@ -274,13 +274,13 @@ class Site:
 
 
 def installed(name: str) -> str:
-    """Return where a program is, beside the one of --ansible or in PATH, or where mitogen's strategies are."""
+    """Return the path of a program, next to that of --ansible or in PATH, or of mitogen's strategies."""
     ansible = os.environ.get("FAULTS_ANSIBLE") or shutil.which("ansible-playbook") or ""
     if name == "mitogen":
         found = sorted(Path(ansible).parents[1].glob("lib/python*/site-packages/ansible_mitogen/plugins/strategy"))
         return str(found[0]) if found else ""
-    beside = Path(ansible).with_name(name)
-    return str(beside) if beside.exists() else shutil.which(name) or ""
+    near = Path(ansible).with_name(name)
+    return str(near) if near.exists() else shutil.which(name) or ""
 
 
 class _Told:

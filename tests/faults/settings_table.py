@@ -79,7 +79,7 @@ class Row:
     harmless: bool = False
     cfg: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
-    # Variables of all hosts, of one, of localhost (which then stands in the inventory), and of the command line.
+    # Variables of all hosts, of one, of localhost (which is then in the inventory), and of the command line.
     vars: Mapping[str, Any] = field(default_factory=dict)
     hosts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     localhost: Mapping[str, Any] | None = None
@@ -92,12 +92,12 @@ class Row:
     options: tuple[str, ...] = ()
     stdin: str = ""
     folder: str = "@folder@"
-    # What is wrong with hosts beside the usual, and which shell logs in.
+    # Additional faults of hosts, and their login shells.
     faults: Mapping[str, str] = field(default_factory=dict)
     shells: Mapping[str, str] = field(default_factory=dict)
     # It is started twice at the same time.
     twice: bool = False
-    # What is to be installed beside Ansible: ansible-runner, which then runs the playbook, or mitogen.
+    # What must be installed with Ansible: ansible-runner, which then runs the playbook, or mitogen.
     needs: str = ""
 
 

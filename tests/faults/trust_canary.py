@@ -28,7 +28,7 @@ UNFIT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e
 
 @dataclass
 class Canary:
-    """What lies in ``place``, beside a depot: ``vault_password``, ``evil.sh``, the folder ``outside``."""
+    """The files in ``place``, next to a depot: ``vault_password``, ``evil.sh``, the folder ``outside``."""
 
     place: Path
     watch: int = -1

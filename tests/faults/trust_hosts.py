@@ -1,7 +1,7 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Hostile hosts: in one run of a playbook each of many answers with its own forgery, beside hosts that are right."""
+"""Hostile hosts: in one run of a playbook, each of many answers with its own forgery, among honest hosts."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ VARIABLES: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Hostile:
-    """A fleet of which each host but the last ``GOOD`` has forgeries, with a canary beside its depot."""
+    """A fleet in which each host except the last ``GOOD`` has forgeries, with a canary next to its depot."""
 
     fleet: Fleet
     truths: Truths
@@ -117,7 +117,7 @@ def _play(tally: Tally, playbook: str, hostile: Hostile) -> None:
             tally.case(f"{playbook}: {host}: {forgery}", faults)
             tally.counts[f"forged: {forgery.kind}"] += 1
     for host in hostile.good:
-        tally.case(f"{playbook}: {host} beside them", _good(hostile, playbook, host, played, reports))
+        tally.case(f"{playbook}: {host} among them", _good(hostile, playbook, host, played, reports))
     if not tally.broken:
         shutil.rmtree(hostile.fleet.folder)
 

@@ -92,7 +92,7 @@ def cases(races: int) -> Iterator[tuple[str, Case]]:
 
 @contextmanager
 def user(work: Callable[[], None]) -> Iterator[None]:
-    """Run ``work`` as an ordinary user beside the block, from when it says that it is ready."""
+    """Run ``work`` as an ordinary user in parallel with the block, once it reports that it is ready."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:

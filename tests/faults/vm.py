@@ -29,7 +29,7 @@ from ansible_collections.airgap.conda.tests.unit.tiny_release import TREE, make_
 
 # Seconds that a machine gets for one answer.
 PATIENCE = 120
-# Read-only drives beside the disk: the program and the releases of one start.
+# Additional read-only drives: the program and the releases of one start.
 DRIVES = ("program", "releases")
 # New releases for each start, and the files of each.
 NEW, FILES = 3, 120

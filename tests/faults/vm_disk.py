@@ -55,7 +55,7 @@ class Disk:
         return bytes(self._lasting)
 
     def fill(self, image: bytes) -> None:
-        """Begin anew with another content, while no machine runs."""
+        """Start over with another content, while no machine runs."""
         self._lasting[:] = self._seen[:] = image
 
     def power_on(self) -> None:

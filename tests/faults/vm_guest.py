@@ -127,7 +127,7 @@ def do_look() -> dict[str, Any]:
     folder = STORE.root / ENV
     faults = [f"{name}/{d.path}: {d.found}" for name in releases for d in STORE.differences(ENV, name)]
     seen = [path.name for path in folder.iterdir() if serial_of(path.name)] if folder.is_dir() else []
-    faults += [f"{name} stands there without a record" for name in seen if name not in releases]
+    faults += [f"{name} exists without a record" for name in seen if name not in releases]
     if current and current not in releases:
         faults.append(f"current is {current}, which is not there")
     if current and "CONDA_PREFIX" not in _text(folder / "activate"):

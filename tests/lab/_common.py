@@ -50,7 +50,7 @@ def run(command: Sequence[str | Path], *, env: dict[str, str] | None = None, std
 
 
 def digest(*parts: str | bytes | Path) -> str:
-    """Sixteen hex digits that name ``parts``; a Path stands for the bytes of its file."""
+    """Sixteen hex digits that identify ``parts``; a Path represents the bytes of its file."""
     total = hashlib.sha256()
     for part in parts:
         data = part.read_bytes() if isinstance(part, Path) else part.encode() if isinstance(part, str) else part

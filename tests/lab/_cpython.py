@@ -4,7 +4,7 @@
 """Stage a relocatable CPython for a conda package from Debian's own packages.
 
 Debian's build is a good one, but it knows only /usr: the libraries it needs are elsewhere, it looks for
-packages in dist-packages, and it installs into local/. Here it gets its libraries beside it and the plain layout.
+packages in dist-packages, and it installs into local/. Here it gets its libraries next to it and the plain layout.
 """
 
 from __future__ import annotations

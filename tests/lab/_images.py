@@ -134,7 +134,7 @@ CONTROLLER = Image(
     run="ansible-galaxy collection list >/dev/null; ansible -c local -i localhost, all -m setup >/dev/null",
 )
 
-# What people log in with and become with, beside bash and sudo; and how a file is shown to one other user.
+# Login shells and become programs, in addition to bash and sudo; and a tool to share a file with one user.
 SHELLS = Image("trixie", kind="shells", more=("acl", "fish", "opendoas", "tcsh"))
 
 # What pip compiles in: as old as the oldest host.
@@ -148,7 +148,7 @@ def wanted() -> tuple[Image, ...]:
 
 
 def key_pair(cache: Path) -> Path:
-    """Return the lab's private ssh key, made if it is not there; the public one lies beside it."""
+    """Return the lab's private ssh key, created if missing; the public one is next to it."""
 
     def generate(folder: Path) -> None:
         run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "airgap-lab", "-f", folder / "id_ed25519"])

@@ -48,7 +48,7 @@ def stage(wheel: Path, version: str, prefix: Path, placeholder: str) -> Staged:
 
     site = prefix / "lib" / f"python{version}" / "site-packages"
     scheme = {"purelib": site, "platlib": site, "scripts": prefix / "bin", "data": prefix}
-    # A path as long as the placeholder would make `installer` write a shell wrapper: a short stand-in first.
+    # A path as long as the placeholder would make `installer` write a shell wrapper: use a short path first.
     stand_in = "/airgap-lab-prefix"
     with WheelFile.open(wheel) as source:
         metadata = Parser().parsestr(source.read_dist_info("METADATA"))

@@ -5,7 +5,7 @@
 
 DIR gets linux-64/ and noarch/ with repodata, made of PyPI wheels and of Debian's Pythons: 3.9 from bullseye,
 which runs on every supported host, and 3.11 from bookworm, which an older host must refuse. Downloads are kept
-in ``--downloads`` (default: beside DIR). A second run with the same inputs does nothing.
+in ``--downloads`` (default: next to DIR). A second run with the same inputs does nothing.
 """
 
 from __future__ import annotations

@@ -81,7 +81,7 @@ class Lab:
         return f"{self.network}-{host.name}"
 
 
-# Hosts beside the numbered ones: what is asked for by an option of `up`.
+# Hosts in addition to the numbered ones, requested by options of `up`.
 EXTRA = {
     "oldpy": Host("oldpy", OLD_PYTHON_ADDRESS, _images.OLD_PYTHON),
     "controller": Host("controller", CONTROLLER_ADDRESS, _images.CONTROLLER),
@@ -269,7 +269,7 @@ def make_images(lab: Lab, wanted: set[_images.Image]) -> None:
 
 
 def status(lab: Lab) -> int:
-    """Print what runs; 0 if every host does, 1 if one does not or there is none."""
+    """Print the running hosts; 0 if every host runs, 1 if one does not or no host exists."""
     records = sorted(lab.podman.containers(lab.name), key=lambda record: record["Names"][0])
     for record in records:
         print(f"{record['Labels']['airgap.lab.host']:8} {record['State']:10} {record['Image']}")

@@ -3,7 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The lab proves its own airgap: real systemd and sshd, no Python, and no connection that leaves the network.
 
-Every "cannot" has a "can" beside it, made by the same probe, so that a broken probe never passes for an airgap.
+Every "cannot" is paired with a "can" by the same probe, so that a broken probe never passes for an airgap.
 The inventory is that of `hosts.py up`; LAB_INVENTORY names another one. Nothing but ssh is used.
 """
 

@@ -1,10 +1,10 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What this machine can do for ./dev: each ability is tried, not assumed, and what fails is told in its own words.
+"""What this machine can do for ./dev: each ability is tested, not assumed; failures keep the system's message.
 
-``machine.py doctor`` prints all of it; ``machine.py can ABILITY…`` and ``machine.py room WHAT`` say what is missing,
-and end with 1 if something is.
+``machine.py doctor`` prints everything; ``machine.py can ABILITY…`` and ``machine.py room WHAT`` print what is missing,
+and exit with 1 if something is.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-# Free bytes that the demo and the tests want: what they left on a machine that had nothing, and a third more.
+# Free bytes that the demo and the tests need: what they used on an empty machine, plus a third.
 ROOM = {"demo": 3 << 30, "test": 8 << 30}
-# Seconds for one try. A program that does not answer is a reason too.
+# Seconds for one test. A program that does not respond counts as a failure.
 PATIENCE = 20
 NAMESPACES = ("unshare", "--mount", "--pid", "--net", "--fork")
 
 
 def as_root() -> list[str]:
-    """Return what makes root run a command: nothing for root, else sudo."""
+    """Return the prefix of a command for root: empty for root, otherwise sudo."""
     return [] if os.geteuid() == 0 else ["sudo", "-n"]
 
 
 def complaint(command: Sequence[str], said: str = "") -> str:
-    """Run a command; return why it failed, in its own words, or nothing."""
+    """Run a command; return its error message if it failed, otherwise an empty text."""
     try:
         done = subprocess.run(
             command, input=said, capture_output=True, text=True, timeout=PATIENCE, check=False, errors="replace"
@@ -50,7 +50,7 @@ def complaint(command: Sequence[str], said: str = "") -> str:
 
 @cache
 def root() -> str:
-    """Say why nothing here can be done as root."""
+    """Return why commands cannot run as root."""
     if os.geteuid() == 0:
         return ""
     words = complaint(["sudo", "-n", "true"]) if shutil.which("sudo") else "there is no sudo"
@@ -59,37 +59,37 @@ def root() -> str:
 
 @cache
 def namespaces() -> str:
-    """Say why no process can get mounts, processes and a network of its own, which is what a container is."""
+    """Return why processes cannot get their own mounts, processes and network, as a container does."""
     words = root() or complaint([*as_root(), *NAMESPACES, "true"])
-    return words if words == root() else f"this machine lets nobody make namespaces ({words})"
+    return words if words == root() else f"namespaces cannot be created here ({words})"
 
 
 @cache
 def mounts() -> str:
-    """Say why small file systems cannot be mounted."""
+    """Return why small file systems cannot be mounted."""
     with tempfile.TemporaryDirectory() as folder:
         command = [*as_root(), "unshare", "--mount", "mount", "-t", "tmpfs", "tmpfs", folder]
         words = root() or complaint(command)
-    return words if words == root() else f"no file system can be mounted here ({words})"
+    return words if words == root() else f"file systems cannot be mounted here ({words})"
 
 
 @cache
 def traces() -> str:
-    """Say why no process can be traced."""
+    """Return why processes cannot be traced."""
     if not shutil.which("strace"):
         return "" if not root() and shutil.which("apt-get") else "strace is not installed"
     words = complaint([*as_root(), "strace", "-o", os.devnull, "true"])
-    return f"no process can be traced here ({words})" if words else ""
+    return f"processes cannot be traced here ({words})" if words else ""
 
 
 @cache
 def containers() -> str:
-    """Say why no container runs: by starting one where podman is there, else by what every container needs."""
+    """Return why containers do not run: start one if podman is installed, otherwise test what containers need."""
     if namespaces() or not shutil.which("podman"):
-        return namespaces() or ("" if shutil.which("apt-get") else "there is no podman, and no apt-get to install it")
+        return namespaces() or ("" if shutil.which("apt-get") else "podman and apt-get are missing")
     hosts = [*as_root(), sys.executable, str(CHECKOUT / "tests/lab/hosts.py"), "probe"]
     words = complaint(hosts)
-    return f"no container runs here ({words})" if words else ""
+    return f"containers do not run here ({words})" if words else ""
 
 
 ABILITIES: dict[str, Callable[[], str]] = {
@@ -102,13 +102,12 @@ ABILITIES: dict[str, Callable[[], str]] = {
 
 
 def room(what: str) -> str:
-    """Say what room the demo or the tests want on the checkout's disk, unless an earlier run has taken its part."""
+    """Return the missing space for demo or tests on the checkout's disk, unless an earlier run took its part."""
     free, need = shutil.disk_usage(CHECKOUT).free, ROOM[what]
     if free >= need or (CHECKOUT / ".cache/lab").is_dir():
         return ""
-    return (
-        f"wanted {need >> 30} GB of room at {CHECKOUT} for the {what}, found {free / (1 << 30):.1f} GB; make room there"
-    )
+    found = f"{free / (1 << 30):.1f} GB"
+    return f"wanted {need >> 30} GB of free space at {CHECKOUT} for the {what}, found {found}; free space there"
 
 
 def settings() -> list[str]:
@@ -126,7 +125,7 @@ def settings() -> list[str]:
 
 
 def doctor() -> int:
-    """Print what this machine has and lacks; returns 1 if not even the local demo can run."""
+    """Print what this machine provides and lacks; returns 1 if not even the local demo can run."""
     system = next((line.split("=", 1)[1].strip('"') for line in _release() if line.startswith("PRETTY_NAME=")), "Linux")
     print(f"machine     {system}, {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     fatal = []
@@ -134,7 +133,7 @@ def doctor() -> int:
         fatal.append("the channel of the demo and the tests is for x86-64 only")
     if not importlib.util.find_spec("ensurepip"):
         print("venv        missing: python3-venv" + (" (it will be installed)" if not root() else ""))
-    print(f"apt         {shutil.which('apt-get') or 'missing: the packages in tests/lab/apt.txt are yours to install'}")
+    print(f"apt         {shutil.which('apt-get') or 'missing: install the packages in tests/lab/apt.txt yourself'}")
     for name, ask in ABILITIES.items():
         print(f"{name:11} {ask() or 'yes'}")
     for line in settings():

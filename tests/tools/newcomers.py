@@ -1,9 +1,9 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Be a newcomer: a fresh clone of what is committed, on machines that containers can model, and the README's commands.
+"""Act as a newcomer: run the README's commands in a fresh clone, on machines that containers can simulate.
 
-``newcomers.py [CASE…]`` runs the cases, one after the other, and prints a table for docs/guide/development.md. It wants
+``newcomers.py [CASE…]`` runs the cases, one after the other, and prints a table for docs/guide/development.md. It needs
 root, podman, and this machine's package sources, which it hands on. Containers are podman's default: no privileges.
 """
 
@@ -34,7 +34,7 @@ from _debian import bootstrap  # noqa: E402
 from _images import SLIM  # noqa: E402
 from _podman import LABEL, OWNER, Podman  # noqa: E402
 
-# What a small installation has, beside a shell; python3-venv is for ./dev to find missing.
+# What a small installation has, in addition to a shell; python3-venv is missing on purpose, for ./dev to report.
 PACKAGES = ("python3", "git", "sudo", "ca-certificates", "openssh-client", "procps")
 HANDED_ON = re.compile(r"(PIP|LAB|SSL|REQUESTS|CURL)_\w+|\w+_proxy|\w+_PROXY")
 MOUNTED = ("/etc/apt", "/etc/ssl/certs", "/etc/pip.conf", "/etc/xdg/pip")
@@ -45,7 +45,7 @@ DEMO_ENDED, LIMIT = "=== How long it took", 3600
 
 @dataclass(frozen=True)
 class Case:
-    """One kind of machine, what is typed there, and what must come of it: an exit status, a pattern in the output."""
+    """One kind of machine, the command there, and the expected exit status and output."""
 
     name: str
     command: str = "./dev demo"
@@ -78,7 +78,10 @@ CASES = (
     Case("nothing but a proxy", proxy=True, says=LOCAL),
     Case("a space in the path", place="/root/air gap", status=1, says=r"^dev: wanted a checkout whose path .*\n$"),
     Case(
-        "a full disk", options=("--tmpfs", "/root:rw,exec,size=200m"), status=1, says=r"^dev: wanted 3 GB of room .*\n$"
+        "a full disk",
+        options=("--tmpfs", "/root:rw,exec,size=200m"),
+        status=1,
+        says=r"^dev: wanted 3 GB of free space .*\n$",
     ),
     Case("Ctrl-C at five moments, then again", before=INTERRUPTED, says=rf"\nno process is left\n(.*\n)*.*{LOCAL}"),
     Case("the tests in a plain container", "./dev test", says=r"\n\d+ parts passed; \d+ cannot run here: .*\n$"),

@@ -3,7 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """``airgap-envs run ENV -- COMMAND``: become a command in an activated environment, for cron, systemd and Jupyter.
 
-It is sh and stands before the Python of ``airgap-envs``: it needs no runtime, starts at once, and no process of it is
+It is sh and precedes the Python of ``airgap-envs``: it needs no runtime, starts at once, and no process of it is
 left, so exit status and signals are those of the command.
 """
 

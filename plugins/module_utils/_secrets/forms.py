@@ -4,7 +4,7 @@
 """Find known secrets in bytes, in every way in which tools write them: as they are, escaped, as base64, in UTF-16.
 
 A secret is looked for by an anchor, the longest run of characters that no way of escaping changes, and only
-where that stands by a pattern of all ways. So one fast search replaces one for each combination of ways.
+at that place by a pattern of all ways. So one fast search replaces one for each combination of ways.
 """
 
 from __future__ import annotations

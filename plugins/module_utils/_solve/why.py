@@ -192,7 +192,7 @@ class Why:
 def looser(virtual: str, specs: Sequence[str] = (), channels: Sequence[str] = (), priority: str = "") -> str:
     """Return what to do about a request that cannot be met, where only a solver's own words tell why.
 
-    ``virtual`` is what the target stands for. ``specs``, ``channels`` and ``priority`` add what they make likely.
+    ``virtual`` are the target's virtual packages. ``specs``, ``channels`` and ``priority`` add what they make likely.
     """
     texts = ["relax the versions that the solver names, add a channel that has them"]
     if any(re.search(r"[^=<>!~\s]=[^=\s]*[^=<>!~\s,|]=[^=\s]", spec) for spec in specs):
@@ -202,7 +202,7 @@ def looser(virtual: str, specs: Sequence[str] = (), channels: Sequence[str] = ()
             "pin packages of later channels (channel::name) or set build_channel_priority: disabled, with which the "
             "newest version of all channels is taken"
         )
-    return ", ".join(texts) + f", or correct the target (it stands for {virtual})"
+    return ", ".join(texts) + f", or correct the target (it means {virtual})"
 
 
 def _name(spec: Any) -> str:

@@ -34,7 +34,7 @@ def _quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_spec_is_not_called_like_that(tmp_path: Path, name: str) -> None:
     (tmp_path / name).mkdir()
     (tmp_path / name / "environment.yml").write_text("dependencies: [python]\nchannels: [x]\n", encoding="ascii")
-    with pytest.raises(AirgapError, match="name of an environment"):
+    with pytest.raises(AirgapError, match="not a valid name of an environment"):
         load_spec(tmp_path / name)
 
 

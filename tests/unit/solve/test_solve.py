@@ -304,7 +304,7 @@ def test_a_cache_that_cannot_be_written(channel: TinyChannel, tmp_path: Path) ->
 
 def test_what_is_likely_where_only_another_program_knows() -> None:
     plain = looser("__glibc 2.31")
-    assert plain.endswith("or correct the target (it stands for __glibc 2.31)")
+    assert plain.endswith("or correct the target (it means __glibc 2.31)")
     assert looser("__glibc 2.31", ["python>=3.9,<4", "a==1.2", "b=1"], ["c"], "strict") == plain
     assert "drop the build strings" in looser("", ["a", "numpy=1.26.4=py311_0"])
     assert "build_channel_priority: disabled" in looser("", [], ["c", "d"], "strict")
