@@ -70,25 +70,115 @@ releases:
     env:
       description: Name of the environment.
       type: str
-      returned: success
     id:
       description: Id of the release.
       type: str
-      returned: success
+    serial:
+      description: Its serial.
+      type: int
+    root:
+      description: Folder of the store that it was packed for.
+      type: str
+    prefix:
+      description: Its folder in that store.
+      type: str
+    platform:
+      description: What it runs on, such as V(linux-64).
+      type: str
+    created:
+      description: When it was built, in UTC.
+      type: str
+    bytes:
+      description: Size of the unpacked tree in bytes.
+      type: int
+    files:
+      description: Number of paths in the tree.
+      type: int
+    ipykernel:
+      description: Whether Jupyter can start it.
+      type: bool
+    gpu:
+      description: V(none), V(optional) or V(required).
+      type: str
+    requirements:
+      description: What the tree needs of a host. The newest glibc with the file and the symbol that need it, the CPU
+        level, the CUDA runtime with the oldest driver for it, what the frameworks were compiled for.
+      type: dict
+      contains:
+        glibc:
+          description: Oldest glibc, empty where none is needed.
+          type: str
+        glibc_file:
+          description: A file that needs it.
+          type: str
+        glibc_symbol:
+          description: What that file wants of it.
+          type: str
+        glibcxx:
+          description: Newest version of libstdc++'s symbols that is needed.
+          type: str
+        glibcxx_file:
+          description: A file that needs it.
+          type: str
+        glibcxx_own:
+          description: The newest one that the release brings itself.
+          type: str
+        cpu:
+          description: Level of the processor, such as V(x86-64-v3).
+          type: str
+        cpu_file:
+          description: A file that needs it.
+          type: str
+        cuda_runtime:
+          description: Version of the CUDA runtime in the tree.
+          type: str
+        cuda_file:
+          description: The library of that runtime.
+          type: str
+        driver:
+          description: Oldest NVIDIA driver that runs it at all.
+          type: str
+        driver_full:
+          description: Oldest NVIDIA driver that supports all of it.
+          type: str
+        gpu_architectures:
+          description: For a framework, what it was compiled for.
+          type: dict
+    imports:
+      description: Modules of Python that must be importable on a host.
+      type: list
+      elements: str
+    payloads:
+      description: The archives with their format, size in bytes, sha256 and parts.
+      type: list
+      elements: dict
+      contains:
+        format:
+          description: V(tar.zst) or V(tar.gz).
+          type: str
+        size:
+          description: Bytes of all parts.
+          type: int
+        sha256:
+          description: Hash of all parts, one after the other.
+          type: str
+        parts:
+          description: The files, each with C(name), C(size) in bytes and C(sha256).
+          type: list
+          elements: dict
     path:
       description: Folder of the release in the depot.
       type: str
-      returned: success
     signer:
       description: Principal of the key that signed it.
       type: str
-      returned: success
     manifest_sha256:
       description: Hash of the verified manifest.
       type: str
-      returned: success
     signature_sha256:
       description: Hash of the verified signature.
       type: str
-      returned: success
+    files_sha256:
+      description: Hash of C(files.json.zst).
+      type: str
 """

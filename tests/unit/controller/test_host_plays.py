@@ -102,7 +102,7 @@ def test_a_hung_probe_ends_the_task_by_its_deadline_and_five_seconds(host: Host,
 
 def test_a_kernel_in_check_mode_for_real_and_again(host: Host) -> None:
     host.bring(1, env="runtime", tree=RUNTIME)
-    host.bring(1, packages=("ipykernel",))
+    first = host.bring(1, packages=("ipykernel",))
     made = host.make(2, packages=("numpy",))
     kernels = host.folder / "kernels"
     file = kernels / "demo/kernel.json"
@@ -134,7 +134,6 @@ def test_a_kernel_in_check_mode_for_real_and_again(host: Host) -> None:
         assert "changed: [" not in done.output[done.output.rindex("TASK [airgap.conda.preflight]") :]
 
     one, two = release_id(1), release_id(2)
-    first = Made(host.folder / "depot/demo" / one, host.store.manifest("demo", one), "")
     both(first, f"{kernels}/", one, f"{one}, Jupyter kernel {file}")
     assert file.exists()
     both(made, str(kernels), f"{one}, Jupyter kernel {file}", two)

@@ -13,6 +13,7 @@ import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.finding import Finding as GpuFinding
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Finding, Payload, Requirements
+from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
 from ansible_collections.airgap.conda.plugins.module_utils._contract.step import Step
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.gpu import Gpu
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.table import Verdict
@@ -26,9 +27,13 @@ BY_NAME = {
     "environment.durations", "note.failure", "plan_info.target",
     "release.current", "release.seconds", "repair.damaged", "report.counts",
     "settings.settings", "pack.payloads.parts", "pack.requirements.gpu_architectures", "publish.findings.packages",
+    "depot_info.releases.payloads.parts", "depot_info.releases.requirements.gpu_architectures",
     "verify.envs.gpu", "gpu.gpu.gpus.ecc_uncorrected", "gpu.gpu.gpus.pcie",
 }  # fmt: skip
 SHAPES: dict[str, tuple[Any, set[str]]] = {
+    "depot_info.releases": (Release, set()),
+    "depot_info.releases.payloads": (Payload, set()),
+    "depot_info.releases.requirements": (Requirements, set()),
     "gpu.gpu.findings": (GpuFinding, set()),
     "pack.leaks": (Leak, set()),
     "pack.payloads": (Payload, set()),
