@@ -16,5 +16,5 @@ attributes:
   diff_mode:
     description: In diff mode, the task shows its changes.
   idempotent:
-    description: A second run with the same options changes nothing and reports no change.
+    description: A second run with the same options changes nothing, unless something else has changed since.
 """
