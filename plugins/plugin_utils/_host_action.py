@@ -218,7 +218,7 @@ def unheard(what: str, host: str, heard: Heard, limit: int) -> AirgapError:
             wanted="an account whose login shell runs /bin/sh, with base64, env and gzip on the host",
             found=heard.text,
             where=host,
-            remedy="mend what the message says: ansible -m raw -a true -vvv shows what this account answers",
+            remedy="fix what the message says: ansible -m raw -a true -vvv shows what this account answers",
         )
     if heard.status == -1:
         return AirgapError(
@@ -233,5 +233,5 @@ def unheard(what: str, host: str, heard: Heard, limit: int) -> AirgapError:
         wanted="a POSIX shell with coreutils, tar and gzip, and space to write",
         found=heard.text or f"exit status {heard.status}",
         where=host,
-        remedy="mend what the message says on the host, then run again; nothing was switched",
+        remedy="fix what the message says on the host, then run again; nothing was switched",
     )

@@ -242,7 +242,7 @@ def _not_shown(host: str, work: str, lacking: str, localhost: Result, options: R
             wanted="every host to have the releases",
             found=f"too many hosts before it on which the deploy failed: {stopped} % of those that answered",
             where=host,
-            remedy="mend what failed there, then deploy again",
+            remedy="fix what failed there, then deploy again",
         )
     found = lacking or "no step was tried on this host"
     if options.partial:

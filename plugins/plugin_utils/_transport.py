@@ -71,5 +71,5 @@ def not_sent(found: str, where: str) -> AirgapError:
         wanted="room for one part in the remote user's temporary folder, and for the release in the store",
         found=clean(found, MESSAGE),
         where=where,
-        remedy="mend what the message says, then run again; parts that arrived whole are not sent again",
+        remedy="fix what the message says, then run again; parts that arrived whole are not sent again",
     )

@@ -45,7 +45,7 @@ FAULTS = {
     "fails-later": f"A check of demo {TWO} failed; {ONE} is current again",
     "hangs-in-check": "no end after",
     "locked": "Another run is at work",
-    "squatted": "A folder stands where the release belongs",
+    "squatted": "An unknown folder is in the place of the release",
 }
 # Each of these is a file in the store's place, and the checks of the second release look for it.
 MARKS = ("fails-check", "fails-later", "hangs-in-check")

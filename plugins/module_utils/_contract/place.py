@@ -26,7 +26,7 @@ def require_place(root: str, env: str, release: str, prefix: str) -> None:
 def in_the_way(prefix: str) -> AirgapError:
     """Return the error for something unknown in the place of a release."""
     return AirgapError(
-        "A folder stands where the release belongs",
+        "An unknown folder is in the place of the release",
         wanted="nothing there, or a release with its record in .state",
         found="a folder without a record",
         where=prefix,

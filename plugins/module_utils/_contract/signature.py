@@ -171,7 +171,7 @@ def require_accepted(manifest: Path, signature: Path, key: Path, allowed_signers
             raise
         public = key if key.suffix == ".pub" else f"{key}.pub"
         raise AirgapError(
-            "The hosts' side does not accept the signing key",
+            "The controller does not trust this signing key",
             wanted=f"a key of {allowed_signers}",
             found=f"{key}: {error.found}",
             where=str(allowed_signers),

@@ -139,7 +139,7 @@ class TrustedRelease:
         """Raise AirgapError when this is another release than the one that its folder is named after."""
         if (self.manifest.env, self.manifest.id) != (env, release):
             raise AirgapError(
-                "A release stands in the folder of another",
+                "A release is in the folder of another release",
                 wanted=f"{env} {release}",
                 found=f"{self.manifest.env} {self.manifest.id}",
                 where=f"{self._where}/{MANIFEST}",

@@ -138,7 +138,7 @@ class Depot:
         newest = serial_of(releases[-1]) if releases else 0
         if manifest.serial <= newest:
             raise AirgapError(
-                "Another build of this environment was faster",
+                "Another build published first",
                 wanted=f"serial {newest + 1} or higher",
                 found=f"serial {manifest.serial}",
                 where=str(self.path / manifest.env),

@@ -67,11 +67,11 @@ class Drive:
         path = Path(os.path.realpath(self.path))
         if mounted and not os.path.ismount(path):
             place = next(parent for parent in path.parents if os.path.ismount(parent))
-            remedy = "mount the drive there; for a folder that is no mount point set require_mount to false"
+            remedy = "mount the drive there; if this folder is not a mount point, set require_mount to false"
             raise _not_usable(self.path, "a mounted drive", f"a folder of the file system at {place}", remedy)
         if os.path.realpath(self.depot.path) == os.path.realpath(other):
             raise _not_usable(
-                self.depot.path, "two different depots", "the same folder", "name the drive or the depot anew"
+                self.depot.path, "two different depots", "the same folder", "give one of them another path"
             )
 
     def folders(self, target: Path) -> list[Path]:

@@ -36,7 +36,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._media.medium import 
 FAT_LIMIT = (4 << 30) - 1
 # What Windows and older Linux kernels take for a device, whatever follows the first dot.
 DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?")
-BUILD_AGAIN = "copy this release to the depot again from where it is whole, or build it anew"
+BUILD_AGAIN = "copy this release to the depot again from where it is whole, or build it again"
 
 
 @dataclass(frozen=True)

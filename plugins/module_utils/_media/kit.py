@@ -56,7 +56,7 @@ class Kit:
 
         ``action`` is none (no kit), unchanged, signed, or unsigned: then ``warnings`` has a message.
         """
-        with os_errors("Reading what is beside the depot on the drive", self.drive.path):
+        with os_errors("Reading the drive's kit", self.drive.path):
             if self.key is None:
                 return self._look()
             files = sorted(map(self._measured, self._paths()), key=lambda item: item.name)
@@ -78,7 +78,7 @@ class Kit:
             raise self._strange(before, text)
         todo = not before or not self._is_accepted(kept)
         if todo and not check:
-            with os_errors("Signing what is beside the depot on the drive", kept):
+            with os_errors("Signing the drive's kit", kept):
                 make_folder(kept)
                 with tempfile.TemporaryDirectory(prefix="new-", dir=kept) as folder:
                     new = Path(folder, SUMS)
@@ -139,7 +139,7 @@ class Kit:
 
     def _no_kit(self, found: str) -> AirgapError:
         return AirgapError(
-            "What is beside the depot on the drive cannot be signed",
+            "The drive's kit cannot be signed",
             wanted="few and small files with plain names, from which a controller is set up",
             found=found,
             where=str(self.drive.path),
@@ -152,17 +152,17 @@ class Kit:
         gone = sorted({line[66:] for line in signed - there} - set(others))
         faults = {"new or changed": others, "missing": gone}
         return AirgapError(
-            "The drive has other files beside its depot than were signed",
+            "The drive's kit has other files than were signed",
             wanted=f"the files that {self.depot.path / KEPT / SUMS} lists, or none",
             found="; ".join(f"{fault} {' '.join(names)}" for fault, names in faults.items() if names),
             where=str(self.drive.path),
-            remedy="find out who changed them, and fill the drive anew; if you did it yourself, remove "
+            remedy="find out who changed them, and export to the drive again; if you did it yourself, remove "
             f"{self.depot.path / KEPT} and export again: then they are signed as they are. The releases are exported",
         )
 
     def _not_signed(self, first: PurePosixPath) -> AirgapError:
         return AirgapError(
-            "What is beside the depot on the drive is not signed",
+            "The drive's kit is not signed",
             wanted=f"{SUMS} over these files and a signature, by which a controller knows them before it uses them",
             found=f"./{first} without them, and no key to sign with",
             where=str(self.drive.path),

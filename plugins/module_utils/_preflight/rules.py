@@ -39,7 +39,7 @@ CPU_LEVELS = {
     "x86-64-v4": "avx512f avx512bw avx512cd avx512dq avx512vl",
 }
 BASELINE = "x86-64"
-# A clock that is a day wrong is one thing, a time zone that was taken for another is none.
+# Tolerate one day: a wrong time zone is harmless.
 CLOCK_TOLERANCE = 86_400.0
 
 Fact = TypeVar("Fact")

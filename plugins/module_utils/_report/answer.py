@@ -167,7 +167,7 @@ def _name(value: Any) -> str:
 
 
 def _garbage(env: str, found: str, host: str) -> Finding:
-    problem = "The host answered with something that is no report"
+    problem = "The host did not answer with a report"
     return Finding("answer", env, UNKNOWN, problem, "the answer of airgap.conda.verify", found, host, _LOOK)
 
 

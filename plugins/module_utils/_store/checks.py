@@ -73,6 +73,6 @@ def require_checks(prefix: Path, manifest: Manifest, consequence: str, activate:
             wanted=f"success of: {check}",
             found=outcome.explain(),
             where=str(prefix),
-            remedy=f"mend environment.yml or release.yml of {manifest.env} and build a new release",
+            remedy=f"correct environment.yml or release.yml of {manifest.env} and build a new release",
         )
     return concerns

@@ -45,7 +45,7 @@ def _require_names(store: Store, env: str, release: str) -> None:
     """Refuse what is no name, which could lead out of the store, and the runtime, which does the removing."""
     if not is_env_name(env) or (release and not RELEASE_ID.fullmatch(release)):
         raise AirgapError(
-            "This is no name of an environment and a release",
+            "This is not the name of an environment and a release",
             wanted="an environment like demo, a release like 1-1c0ffee5 or none",
             found=f"{env!r}, {release!r}",
             where=str(store.root),

@@ -178,7 +178,7 @@ def test_only_what_is_known_is_said() -> None:
         ("report", {**REPORTED, "_report_page": BAD}, "A step of the report failed: a traceback"),
         ("report", {**REPORTED, "_report_seen": LOST}, "The host cannot be reached"),
         ("report", {**REPORTED, "_report_seen": {}}, "the host was not asked"),
-        ("report", {**REPORTED, "_report_verified": SKIPPED}, "something that is no report"),
+        ("report", {**REPORTED, "_report_verified": SKIPPED}, "did not answer with a report"),
         ("report", {**REPORTED, "_report_seen": {"root": "/opt", "links": []}}, ""),  # that is an answer too
         ("refresh", {**DONE, **REPORTED}, ""),
         ("refresh", {**DONE, **REPORTED, "_report_seen": {"root": "/opt", "links": []}}, "No environment is deployed"),

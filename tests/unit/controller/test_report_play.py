@@ -52,7 +52,7 @@ def test_hosts_that_answer_garbage_or_nothing(tmp_path: Path, monkeypatch: pytes
     assert set(re.findall(r"^fatal: \[(\w+)\]: FAILED", done.output, re.MULTILINE)) == {"off", *SICK}
     with open(tmp_path / "report/report.csv", encoding="utf-8") as stream:
         rows = {f"{row['host']} {row['env']}": row for row in csv.DictReader(stream)}
-    unknown = ("unknown", "The host answered with something that is no report")
+    unknown = ("unknown", "The host did not answer with a report")
     assert {name: (row["verdict"], row["problem"]) for name, row in rows.items()} == {
         "new ": ("broken", "No environment is deployed on this host"),
         "off ": ("unknown", "The host cannot be reached"),

@@ -198,7 +198,7 @@ def test_a_serial_is_published_once(tmp_path: Path, request_: PackRequest, spec:
     depot = do_publish(request_, spec, key)
     other = replace(request_, dest_prefix="/opt/conda-envs/demo/1-00000000")
     pack(other)
-    with pytest.raises(AirgapError, match="was faster"):
+    with pytest.raises(AirgapError, match="published first"):
         do_publish(other, spec, key, "1-00000000")
     assert depot.releases("demo") == [RELEASE]
     depot.verify("demo", RELEASE, signers)
@@ -262,7 +262,7 @@ def test_a_key_that_the_hosts_do_not_trust_is_refused_at_the_build(
     _other, others = make_key(tmp_path, "other")
     pack(request_)
     error = refused_publish(request_, spec, key, signing=Signing(key, others))
-    assert error.problem == "The hosts' side does not accept the signing key"
+    assert error.problem == "The controller does not trust this signing key"
     assert (error.wanted, error.where) == (f"a key of {others}", str(others))
     assert f"{key}.pub" in error.remedy
     error = refused_publish(request_, spec, key, signing=Signing(key, tmp_path / "no-list"))

@@ -89,7 +89,7 @@ def test_what_came_back_changed_is_not_signed(site: Site) -> None:
     damage(site.drive / WHEEL)
     (site.drive / COLLECTION).rename(site.drive / "ansible/evil-99.whl")
     shutil.rmtree(site.drive / "depot")
-    with pytest.raises(AirgapError, match="other files beside its depot than were signed") as caught:
+    with pytest.raises(AirgapError, match="kit has other files than were signed") as caught:
         export(site)
     assert caught.value.found == f"new or changed ./{WHEEL} ./ansible/evil-99.whl; missing ./{COLLECTION}"
     assert str(site.bastion / KEPT) in caught.value.remedy

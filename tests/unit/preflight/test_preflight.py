@@ -178,7 +178,7 @@ def test_another_root_is_refused(store: Store) -> None:
 
 def test_an_unknown_folder_in_the_place_is_refused(store: Store) -> None:
     store.release("demo", release_id(1)).mkdir(parents=True)
-    assert "A folder stands where" in refused(store, make(store)).problem
+    assert "in the place of the release" in refused(store, make(store)).problem
 
 
 @pytest.mark.parametrize(("flag", "found"), [(0, "no permission"), (os.ST_RDONLY, "mounted read-only")])

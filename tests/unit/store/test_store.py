@@ -206,7 +206,7 @@ def test_an_unknown_folder_in_the_place_of_a_release_stays(store: Store) -> None
     place = store.release("demo", made.manifest.id)
     place.mkdir(parents=True)
     (place / "precious").write_text("x", encoding="ascii")
-    with pytest.raises(AirgapError, match="A folder stands where"):
+    with pytest.raises(AirgapError, match="in the place of the release"):
         install(store, made)
     assert (place / "precious").is_file()
 
