@@ -37,3 +37,11 @@ def no_controller(monkeypatch: pytest.MonkeyPatch) -> None:
     with contextlib.suppress(ImportError):
         internal = importlib.import_module("ansible.module_utils._internal")
         monkeypatch.setattr(internal, "is_controller", False, raising=False)
+
+
+@pytest.fixture
+def quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not wait for the disk, which other programs keep busy: test_store shows where it is waited for."""
+    from ansible_collections.airgap.conda.tests.unit.tiny_release import skip_flushes
+
+    skip_flushes(monkeypatch)

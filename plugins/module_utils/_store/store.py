@@ -173,27 +173,14 @@ class Store(Activated):
             if serial_of(path.name) <= serial_of(release):
                 self._clear(path)
 
-    def pin(self, env: str, release: str, pinned: bool = True) -> None:
-        """Keep an installed release whatever its age, or stop keeping it."""
-        path = self.state(env) / release / "pinned"
-        with os_errors(f"Pinning {env} {release}", path):
-            if pinned:
-                replace_file(path, b"")
-            else:
-                path.unlink(missing_ok=True)
-
-    def pinned(self, env: str) -> list[str]:
-        """Return the installed releases that are kept whatever their age."""
-        return [name for name in self.releases(env) if (self.state(env) / name / "pinned").exists()]
-
     def prunable(self, env: str, keep: int, then: str = "", concerns: list[str] | None = None) -> list[str]:
-        """Return the releases that may go: not among the newest ``keep``, not current, previous, pinned or in use.
+        """Return the releases that may go: not among the newest ``keep``, not current, previous or in use.
 
         ``then`` is a release that will be installed and current before they go. ``concerns`` gets why none may.
         """
         releases = sorted({*self.releases(env), then} - {""}, key=serial_of)
         current = then or self.current(env)
-        kept = {current, next_older(current, releases), *self.pinned(env), *releases[max(0, len(releases) - keep) :]}
+        kept = {current, next_older(current, releases), *releases[max(0, len(releases) - keep) :]}
         old = {name: self.release(env, name) for name in releases if name not in kept}
         free = unused(self.root, old.values(), [] if concerns is None else concerns)
         return [name for name, prefix in old.items() if prefix in free]

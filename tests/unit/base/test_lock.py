@@ -27,16 +27,14 @@ from ansible_collections.airgap.conda.plugins.module_utils._environment.prefix i
 from ansible_collections.airgap.conda.plugins.module_utils._media.drive import Drive
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.plugins.plugin_utils import _refresh_lock
-from ansible_collections.airgap.conda.tests.unit.tiny_release import make_release, skip_flushes
+from ansible_collections.airgap.conda.tests.unit.tiny_release import make_release
 
 FORK = multiprocessing.get_context("fork")
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
 NOBODY = 65534
 
 
-@pytest.fixture(autouse=True)
-def _quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    skip_flushes(monkeypatch)
+pytestmark = pytest.mark.usefixtures("quick_disk")
 
 
 @contextmanager

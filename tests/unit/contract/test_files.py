@@ -21,7 +21,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.files impor
 from ansible_collections.airgap.conda.plugins.module_utils._contract.rules import leads_out, read_files
 from ansible_collections.airgap.conda.plugins.module_utils._contract.tree import compare_tree
 from ansible_collections.airgap.conda.plugins.module_utils._pack.payload import write_payloads
-from ansible_collections.airgap.conda.tests.unit.tiny_release import skip_flushes, write_tree
+from ansible_collections.airgap.conda.tests.unit.tiny_release import write_tree
 
 SHA = "0" * 64
 DIR = {"path": "d", "type": "dir", "mode": 0o755}
@@ -39,9 +39,7 @@ def read(items: Any) -> list[FileEntry]:
     return read_files(zstandard.ZstdCompressor().compress(json.dumps(items).encode()), "files.json.zst")
 
 
-@pytest.fixture(autouse=True)
-def _quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    skip_flushes(monkeypatch)
+pytestmark = pytest.mark.usefixtures("quick_disk")
 
 
 def test_a_list_comes_back_as_it_was_written() -> None:

@@ -26,14 +26,10 @@ from ansible_collections.airgap.conda.tests.unit.tiny_release import (
     TREE,
     make_release,
     release_id,
-    skip_flushes,
     write_tree,
 )
 
-
-@pytest.fixture(autouse=True)
-def _quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    skip_flushes(monkeypatch)
+pytestmark = pytest.mark.usefixtures("quick_disk")
 
 
 @pytest.fixture(params=SHELLS)

@@ -21,7 +21,7 @@ import pytest
 from ansible_collections.airgap.conda.plugins.module_utils._activation.files import activate_files
 from ansible_collections.airgap.conda.plugins.plugin_utils import _bootstrap
 from ansible_collections.airgap.conda.tests.unit.tiny_bare_host import SHELLS, Host
-from ansible_collections.airgap.conda.tests.unit.tiny_release import TREE, release_id, skip_flushes, write_tree
+from ansible_collections.airgap.conda.tests.unit.tiny_release import TREE, release_id, write_tree
 
 FORK = multiprocessing.get_context("fork")
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
@@ -32,9 +32,7 @@ SOON = 60
 HANGS = "#!/bin/sh\ntrap '' TERM INT HUP\nexec sleep 120\n"
 
 
-@pytest.fixture(autouse=True)
-def _quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    skip_flushes(monkeypatch)
+pytestmark = pytest.mark.usefixtures("quick_disk")
 
 
 @pytest.fixture(params=SHELLS)

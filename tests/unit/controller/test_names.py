@@ -20,14 +20,12 @@ from ansible_collections.airgap.conda.plugins.module_utils._spec.spec import loa
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.plugins.module_utils._store.uninstall import uninstall
 from ansible_collections.airgap.conda.plugins.plugin_utils import _refresh_lock
-from ansible_collections.airgap.conda.tests.unit.tiny_release import make_release, skip_flushes
+from ansible_collections.airgap.conda.tests.unit.tiny_release import make_release
 
 TAKEN = ["bin", ".state", ".incoming", ".staging", ".locks", ".lock", ".refresh", "current", "activate"]
 
 
-@pytest.fixture(autouse=True)
-def _quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    skip_flushes(monkeypatch)
+pytestmark = pytest.mark.usefixtures("quick_disk")
 
 
 @pytest.mark.parametrize("name", TAKEN)

@@ -17,15 +17,13 @@ from ansible_collections.airgap.conda.plugins.module_utils._store.repair import 
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.plugins.plugin_utils._take import take_script
 from ansible_collections.airgap.conda.tests.unit.tiny_bare_host import SHELLS, Host
-from ansible_collections.airgap.conda.tests.unit.tiny_release import make_release, skip_flushes
+from ansible_collections.airgap.conda.tests.unit.tiny_release import make_release
 
 # Long enough for every machine, and less than what is waited for without the defence.
 SOON = 60
 
 
-@pytest.fixture(autouse=True)
-def _quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    skip_flushes(monkeypatch)
+pytestmark = pytest.mark.usefixtures("quick_disk")
 
 
 @pytest.fixture(params=SHELLS)

@@ -24,7 +24,6 @@ from ansible_collections.airgap.conda.tests.unit.tiny_release import (
     make_key,
     make_release,
     release_id,
-    skip_flushes,
     snapshot,
     without_locks,
 )
@@ -32,9 +31,7 @@ from ansible_collections.airgap.conda.tests.unit.tiny_release import (
 ROOT = Path("/opt/conda-envs")
 
 
-@pytest.fixture(autouse=True)
-def _quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    skip_flushes(monkeypatch)
+pytestmark = pytest.mark.usefixtures("quick_disk")
 
 
 @pytest.fixture(scope="module")

@@ -26,16 +26,14 @@ from ansible_collections.airgap.conda.tests.unit.tiny_pack import (
     RELEASE,
     make_request,
 )
-from ansible_collections.airgap.conda.tests.unit.tiny_release import make_key, skip_flushes, snapshot, write_tree
+from ansible_collections.airgap.conda.tests.unit.tiny_release import make_key, snapshot, write_tree
 
 pytest.importorskip("conda_pack")
 
 BUILT = Built("a" * 64, "@EXPLICIT\n", "", ({"name": "tool", "version": "1"},))
 
 
-@pytest.fixture(autouse=True)
-def _quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    skip_flushes(monkeypatch)
+pytestmark = pytest.mark.usefixtures("quick_disk")
 
 
 @pytest.fixture

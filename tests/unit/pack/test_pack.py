@@ -29,14 +29,12 @@ from ansible_collections.airgap.conda.tests.unit.tiny_pack import (
     RELEASE,
     make_request,
 )
-from ansible_collections.airgap.conda.tests.unit.tiny_release import skip_flushes, snapshot, write_tree
+from ansible_collections.airgap.conda.tests.unit.tiny_release import snapshot, write_tree
 
 pytest.importorskip("conda_pack")
 
 
-@pytest.fixture(autouse=True)
-def _quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    skip_flushes(monkeypatch)
+pytestmark = pytest.mark.usefixtures("quick_disk")
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._pack import tree as 
 from ansible_collections.airgap.conda.plugins.module_utils._pack.pack import PackRequest, pack
 from ansible_collections.airgap.conda.plugins.module_utils._pack.tree import LinkTree, make_tree
 from ansible_collections.airgap.conda.plugins.module_utils._store.extract import extract
-from ansible_collections.airgap.conda.tests.unit.tiny_release import skip_flushes, snapshot, write_tree
+from ansible_collections.airgap.conda.tests.unit.tiny_release import snapshot, write_tree
 
 pytest.importorskip("conda_pack")
 
@@ -33,9 +33,7 @@ SITE = "lib/python3.9/site-packages"
 PYC = f"{SITE}/__pycache__/m.{sys.implementation.cache_tag}.pyc"
 
 
-@pytest.fixture(autouse=True)
-def _quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    skip_flushes(monkeypatch)
+pytestmark = pytest.mark.usefixtures("quick_disk")
 
 
 @pytest.fixture

@@ -25,15 +25,13 @@ from ansible_collections.airgap.conda.plugins.module_utils._formats.formats impo
 from ansible_collections.airgap.conda.plugins.module_utils._formats.tar import ZSTD_JOB, compressor, header
 from ansible_collections.airgap.conda.plugins.module_utils._pack.payload import write_payloads
 from ansible_collections.airgap.conda.plugins.module_utils._store.extract import extract
-from ansible_collections.airgap.conda.tests.unit.tiny_release import TREE, skip_flushes, write_tree
+from ansible_collections.airgap.conda.tests.unit.tiny_release import TREE, write_tree
 
 NOISE = random.Random(1).randbytes(20_000)  # noqa: S311 - what does not compress, the same every time
 PYC = f"lib/__pycache__/m.{sys.implementation.cache_tag}.pyc"
 
 
-@pytest.fixture(autouse=True)
-def _quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    skip_flushes(monkeypatch)
+pytestmark = pytest.mark.usefixtures("quick_disk")
 
 
 def pack(tree: Path, out: Path, part_size: int = 1 << 20, formats: tuple[str, ...] = tuple(FORMATS)) -> list[Payload]:

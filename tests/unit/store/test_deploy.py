@@ -26,7 +26,6 @@ from ansible_collections.airgap.conda.tests.unit.tiny_release import (
     Made,
     make_release,
     release_id,
-    skip_flushes,
     snapshot,
     without_locks,
 )
@@ -34,9 +33,7 @@ from ansible_collections.airgap.conda.tests.unit.tiny_release import (
 BROKEN = Checks(imports=("json", "broken"), timeout=20)
 
 
-@pytest.fixture(autouse=True)
-def _quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    skip_flushes(monkeypatch)
+pytestmark = pytest.mark.usefixtures("quick_disk")
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.tree import
 from ansible_collections.airgap.conda.plugins.module_utils._formats.formats import FORMATS
 from ansible_collections.airgap.conda.plugins.module_utils._pack.payload import write_payloads
 from ansible_collections.airgap.conda.plugins.module_utils._store.extract import extract
-from ansible_collections.airgap.conda.tests.unit.tiny_release import TREE, skip_flushes, snapshot, write_tree
+from ansible_collections.airgap.conda.tests.unit.tiny_release import TREE, snapshot, write_tree
 
 ODD = {
     "Ünïcödé/日本/🐍.py": "x",
@@ -44,9 +44,7 @@ ODD = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    skip_flushes(monkeypatch)
+pytestmark = pytest.mark.usefixtures("quick_disk")
 
 
 def unpack(parts: list[Path], format_name: str, entries: list[FileEntry], target: Path) -> None:

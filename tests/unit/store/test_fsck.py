@@ -15,12 +15,8 @@ from ansible_collections.airgap.conda.plugins.module_utils._store.fsck import Da
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.plugins.module_utils._store.verify import verify
 from ansible_collections.airgap.conda.tests.unit.tiny_damage import SITE, ZLIB, bring, drop, flip, prefix_of
-from ansible_collections.airgap.conda.tests.unit.tiny_release import skip_flushes
 
-
-@pytest.fixture(autouse=True)
-def _quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    skip_flushes(monkeypatch)
+pytestmark = pytest.mark.usefixtures("quick_disk")
 
 
 @pytest.fixture

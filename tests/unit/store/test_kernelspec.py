@@ -28,7 +28,6 @@ from ansible_collections.airgap.conda.tests.unit.tiny_release import (
     Made,
     make_release,
     release_id,
-    skip_flushes,
     snapshot,
 )
 
@@ -36,9 +35,7 @@ WITH, WITHOUT = ("python", "ipykernel"), ("python", "numpy")
 FOREIGN = '{"argv": ["python3", "-m", "ipykernel_launcher"], "display_name": "mine", "metadata": {}}'
 
 
-@pytest.fixture(autouse=True)
-def _quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    skip_flushes(monkeypatch)
+pytestmark = pytest.mark.usefixtures("quick_disk")
 
 
 @pytest.fixture

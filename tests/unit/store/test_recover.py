@@ -30,7 +30,6 @@ from ansible_collections.airgap.conda.tests.unit.tiny_release import (
     Made,
     make_release,
     release_id,
-    skip_flushes,
     snapshot,
     without_locks,
 )
@@ -38,9 +37,7 @@ from ansible_collections.airgap.conda.tests.unit.tiny_release import (
 IDS = [release_id(serial) for serial in range(6)]
 
 
-@pytest.fixture(autouse=True)
-def _quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    skip_flushes(monkeypatch)
+pytestmark = pytest.mark.usefixtures("quick_disk")
 
 
 @pytest.fixture
@@ -200,16 +197,6 @@ def test_a_lock_that_becomes_free_is_taken(store: Store, monkeypatch: pytest.Mon
 
 
 # --- kept, and taken off ---------------------------------------------------------------------------------------------
-
-
-def test_a_pinned_release_is_not_pruned(store: Store) -> None:
-    for serial in range(1, 6):
-        bring(store, serial)
-    store.pin("demo", IDS[2])
-    assert store.pinned("demo") == [IDS[2]]
-    assert store.prunable("demo", 1) == [IDS[1], IDS[3]]
-    store.pin("demo", IDS[2], pinned=False)
-    assert store.prunable("demo", 1) == IDS[1:4]
 
 
 def test_a_release_that_is_an_argument_only_is_in_use(store: Store) -> None:

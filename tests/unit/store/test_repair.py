@@ -41,7 +41,6 @@ from ansible_collections.airgap.conda.tests.unit.tiny_release import (
     TREE,
     make_release,
     release_id,
-    skip_flushes,
     snapshot,
     without_locks,
 )
@@ -49,9 +48,11 @@ from ansible_collections.airgap.conda.tests.unit.tiny_release import (
 FORMATS = ("tar.zst", "tar.gz")
 
 
+pytestmark = pytest.mark.usefixtures("quick_disk")
+
+
 @pytest.fixture(autouse=True)
-def _quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    skip_flushes(monkeypatch)
+def _no_flush(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_repair, "flush_file_system", lambda _folder: None)
 
 

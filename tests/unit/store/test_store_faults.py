@@ -25,15 +25,11 @@ from ansible_collections.airgap.conda.tests.unit.tiny_release import (
     Made,
     make_release,
     release_id,
-    skip_flushes,
     snapshot,
     without_locks,
 )
 
-
-@pytest.fixture(autouse=True)
-def _quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    skip_flushes(monkeypatch)
+pytestmark = pytest.mark.usefixtures("quick_disk")
 
 
 @pytest.fixture

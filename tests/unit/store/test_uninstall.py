@@ -27,9 +27,7 @@ from ansible_collections.airgap.conda.tests.unit.tiny_release import (
 ONE, TWO = release_id(1), release_id(2)
 
 
-@pytest.fixture(autouse=True)
-def _quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    skip_flushes(monkeypatch)
+pytestmark = pytest.mark.usefixtures("quick_disk")
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +106,7 @@ def test_the_runtime_stays_but_its_old_release_may_go(store: Store) -> None:
     ("env", "release"), [("", ""), ("..", ""), ("demo/..", ""), (".state", ""), ("demo", ".."), ("demo", "current")]
 )
 def test_what_is_no_name_is_refused(store: Store, env: str, release: str) -> None:
-    assert "no name" in refused(store, env, release).problem
+    assert "not the name" in refused(store, env, release).problem
 
 
 def test_an_environment_that_was_never_here_is_no_work(store: Store) -> None:

@@ -100,9 +100,7 @@ def test_a_column_is_on_the_page_in_the_csv_and_in_the_file(monkeypatch: pytest.
     assert parse_host(before, "ws", "ws.json", TIME).envs[0].values["kernel"] == ""
     # An answer without it is nonsense of that host, as for any other column.
     del answer["kernel"]
-    assert [item.problem for item in host_report(*asked).findings] == [
-        "The host did not answer with a report"
-    ]
+    assert [item.problem for item in host_report(*asked).findings] == ["The host did not answer with a report"]
 
 
 def cold(seen: Seen) -> Iterator[Finding]:
