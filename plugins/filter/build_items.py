@@ -11,7 +11,7 @@ short_description: Complete and check what C(build_envs) asks for
 version_added: 0.1.0
 author: airgap.conda contributors (@airgap-conda)
 description:
-  - Used by the role P(airgap.conda.build#role). A name alone stands for an environment with the container that holds
+  - Used by the role P(airgap.conda.build#role). A name alone means an environment with the container that holds
     for all of them.
 positional: container
 options:

@@ -17,7 +17,7 @@ name: told
 short_description: Fail when a run said nothing of any host
 version_added: 0.1.0
 description:
-  - Stands in the pattern of a play behind the one with M(airgap.conda.outcome). That a play runs no task is no failure
+  - For the pattern of a play after the one with M(airgap.conda.outcome). That a play runs no task is no failure
     for Ansible, but a pattern is read whatever tags, first task or hosts a run is limited to.
 author: airgap.conda contributors (@airgap-conda)
 positional: _input

@@ -10,8 +10,8 @@ module: note
 short_description: Keep what failed in a block whose run goes on
 version_added: 0.1.0
 description:
-  - Stands in a C(rescue). Takes in C(ansible_failed_result), the result of the task that failed, whatever a host
-    answered there, and gives it back within bounds, to be registered.
+  - For a C(rescue). Reads C(ansible_failed_result), the result of the failed task, whatever a host answered there, and
+    returns it within limits, to be registered.
   - The playbooks of this collection use it, so that one host that fails does not end the run for others. Their last
     task, M(airgap.conda.outcome), looks at what was registered.
   - Runs on the controller.

@@ -32,7 +32,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.errors import F
 
 MODULES = Path(__file__).resolve().parent.parent / "modules"
 TYPES: dict[str, Any] = {"bool": bool, "dict": dict, "float": (int, float), "int": int, "list": list, "str": str}
-# What any task may say beside its documented values: how it ended, and to people what was wrong.
+# What any task may return in addition to its documented values: how it ended, and what was wrong.
 FLAGS = ("changed", "failed", "skipped")
 TEXTS = ("msg", *FIELDS, "exception", "module_stdout", "module_stderr")
 DIFF = ("before", "after", "before_header", "after_header")
@@ -76,7 +76,7 @@ def accept(
 
 
 def _fault(value: Any, of: Mapping[str, Any]) -> str:
-    """Tell what is wrong with a value beside its documentation; empty when nothing is."""
+    """Tell how a value differs from its documentation; empty if it does not."""
     elements = of.get("elements", "raw")
     values = [(value, of["type"]), *((item, elements) for item in (value if isinstance(value, list) else ()))]
     for item, kind in values:

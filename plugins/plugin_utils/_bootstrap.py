@@ -198,7 +198,7 @@ def look_script(root: str) -> str:
 
 
 def programs(root: str) -> dict[str, bytes]:
-    """Return name -> content of what the install gets beside the files of the release, and hashes like them.
+    """Return name -> content of what the install needs in addition to the release's files, hashed like them.
 
     ``compare`` is the program by which a runtime compares itself with its list of files, ``scripts`` the texts to
     activate it, as variables of sh: the command that installs has to be one word of at most 8 KiB for csh.

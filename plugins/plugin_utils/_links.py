@@ -38,7 +38,7 @@ def links_script(root: str) -> str:
 def parse_links(heard: Heard) -> dict[str, Any]:
     """Return the links as the module ``current`` documents them, no more than ``NAMED``.
 
-    Each environment has a name there, also one whose link is none of ours; a question mark stands for a character that
+    Each environment has a name there, also one whose link is none of ours; a question mark replaces a character that
     no name has.
     """
     said = list(heard.of(SAID))

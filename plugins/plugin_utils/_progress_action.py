@@ -21,7 +21,7 @@ READ_LIMIT = 10
 
 
 class ProgressAction(AnswerAction):
-    """Runs the module of the task's name with a file for its progress, and shows what stands in it."""
+    """Runs the module of the task's name with a file for its progress, and shows what that file says."""
 
     def answer(self, task_vars: dict[str, Any] | None) -> Mapping[str, Any]:
         """Run the module; returns what came back."""

@@ -32,7 +32,7 @@ Hostvars = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Step:
-    """A step beside the deploy: ``note`` is the variable with its failure, ``result`` the one that shows its end.
+    """A step other than the deploy: ``note`` is the variable with its failure, ``result`` the one that shows its end.
 
     A step with ``drive`` is there where the place has a ``media_drive``.
     """

@@ -3,7 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The transports: a line for each.
 
-A new transport is a file beside this one, a line in ``TRANSPORTS``, and a test.
+A new transport is a file next to this one, a line in ``TRANSPORTS``, and a test.
 """
 
 from __future__ import annotations

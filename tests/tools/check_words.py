@@ -1,7 +1,7 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Fail on words in the documentation that a native engineer would not write there, with the usual ones."""
+"""Fail on words in documentation and code that a native engineer would not write there, with the usual ones."""
 
 from __future__ import annotations
 
@@ -22,6 +22,10 @@ USUAL = {
     "stands": "is",
 }
 WORDS = re.compile(rf"\b(?:{'|'.join(USUAL)})\b", re.IGNORECASE)
+# In code "there is none" is plain enough. What the shells of hosts source is left as it is: a word is a new file there.
+IN_CODE = re.compile(rf"\b(?:{'|'.join(word for word in USUAL if word != 'is none')})\b", re.IGNORECASE)
+CODE = ("plugins", "roles", "playbooks")
+SOURCED = Path("plugins/module_utils/_activation")
 QUOTED = re.compile(r"`[^`]*`")
 
 
@@ -30,12 +34,20 @@ def is_documentation(name: Path) -> bool:
     return name.suffix == ".md" or name.parts[0] == "changelogs" or name.name == "argument_specs.yml"
 
 
-def faults(name: str, text: str) -> list[str]:
+def words_of(name: Path) -> re.Pattern[str] | None:
+    """Return what must not be in a file; None when nothing is looked for."""
+    if is_documentation(name):
+        return WORDS
+    is_code = name.parts[0] in CODE and name.suffix in (".py", ".yml", ".j2") and SOURCED not in name.parents
+    return IN_CODE if is_code else None
+
+
+def faults(name: str, text: str, words: re.Pattern[str] = WORDS) -> list[str]:
     """Return a line for each such word, except in quoted code and messages."""
     return [
         f"{name}:{number}: {word!r}; write: {USUAL[word.lower()]}"
         for number, line in enumerate(text.splitlines(), 1)
-        for word in WORDS.findall(QUOTED.sub("", line))
+        for word in words.findall(QUOTED.sub("", line))
     ]
 
 
@@ -44,10 +56,10 @@ def main() -> int:
     lines = [
         line
         for name in tracked_files(CHECKOUT)
-        if is_documentation(name)
-        for line in faults(str(name), (CHECKOUT / name).read_text(encoding="utf-8"))
+        for words in filter(None, [words_of(name)])
+        for line in faults(str(name), (CHECKOUT / name).read_text(encoding="utf-8"), words)
     ]
-    print("\n".join(lines) or "plain words in the documentation")
+    print("\n".join(lines) or "plain words")
     return 1 if lines else 0
 
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError, Faults
 
 Type = TypeVar("Type")
-# Field -> what is wanted of its value beside the type, and whether a value is that.
+# Field -> what its value must be in addition to its type, and whether a value is that.
 Checks = Mapping[str, tuple[str, Callable[[Any], object]]]
 # Characters of a value in a message.
 SHOWN = 100

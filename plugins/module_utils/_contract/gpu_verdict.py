@@ -37,7 +37,7 @@ def verdict_of_gpu(findings: Iterable[Finding], gpu: int) -> str:
 def overall(findings: Sequence[Finding]) -> str:
     """Return the one verdict on a host.
 
-    A release runs when one GPU can run it: a host with a usable GPU beside an unusable one (an old card for the
+    A release runs when one GPU can run it: a host with a usable GPU and an unusable one (an old card for the
     display, say) is degraded, not broken.
     """
     subjects = {finding.subject for finding in findings if finding.subject}

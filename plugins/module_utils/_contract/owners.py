@@ -19,7 +19,7 @@ LINK, NO_FOLDER = "a link", "no folder"
 def require_own(folder: Path, what: str, remedy: str) -> None:
     """Raise AirgapError when anyone but root or the user of this task could exchange a folder, or write in it.
 
-    ``what`` it is, and the ``remedy`` beside chown and chmod, are for the message. The user who called sudo is root.
+    ``what`` it is, and the ``remedy`` other than chown and chmod, are for the message. Who called sudo counts as root.
     """
     me, end = os.geteuid(), os.path.realpath(folder)
     sudo = os.environ.get("SUDO_UID", "") if me == 0 else ""
@@ -58,13 +58,13 @@ def folder_fault(uid: int, gid: int, mode: int, me: int, is_inside: bool = False
 
 def exchangeable(kind: type[AirgapError], me: int, place: str, fault: str) -> AirgapError:
     """Return the error for a fault of a folder above or in the store of a host."""
-    mend = f"remove {place}" if fault in (LINK, NO_FOLDER) else f"chown root {place} and chmod go-w {place}"
+    way = f"remove {place}" if fault in (LINK, NO_FOLDER) else f"chown root {place} and chmod go-w {place}"
     return kind(
         "Others could exchange the store on this host",
         wanted=trusted(me),
         found=fault,
         where=place,
-        remedy=f"{mend}, or choose another root (build_root and deploy_root)",
+        remedy=f"{way}, or choose another root (build_root and deploy_root)",
     )
 
 

@@ -1,7 +1,7 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the controller tells of a release that it verified: to the plugins beside it, and to a host."""
+"""What the controller tells of a release that it verified: to the plugins there, and to a host."""
 
 from __future__ import annotations
 

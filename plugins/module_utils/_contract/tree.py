@@ -54,7 +54,7 @@ def compare_tree(
 
 
 def _is_cache(place: Path, path: str, listed: Collection[str]) -> bool:
-    """Tell whether ``path`` is what Python or numba write beside a module of the release when it is imported."""
+    """Tell whether ``path`` is what Python or numba write next to a module of the release when it is imported."""
     mode = place.lstat().st_mode
     folder, _slash, name = path.rpartition("/")
     if name == "__pycache__":

@@ -39,7 +39,7 @@ def plan(
 ) -> Plan:
     """Compare what is asked for with what the newest release was built from. Needs no network.
 
-    Locks beside the spec ask for their packages: a release made of these is up to date, whatever they were called
+    Locks next to the spec ask for their packages: a release made of these is up to date, whatever they were called
     when it was built. Raises AirgapError for a ``root`` that scripts cannot hold.
     """
     # Minutes before anything is built for it.
@@ -58,7 +58,7 @@ def plan(
 
 
 def _has_locked(depot: Depot, spec: Spec, release: str) -> bool:
-    """Tell whether the release is made of what the locks beside the spec name; without locks any release is."""
+    """Tell whether the release is made of what the locks next to the spec name; without locks any release is."""
     wanted = read_lock(spec.directory)
     if wanted is None:
         return True

@@ -90,7 +90,7 @@ def replaced(prefix: Path) -> Iterator[None]:
     """Give an absent prefix to build in; whatever goes wrong, the old environment comes back or nothing stays."""
     aside = _aside(prefix)
     try:
-        # Beside the prefix, not in it: some tools clear a prefix that is there.
+        # Next to the prefix, not in it: some tools clear a prefix that is there.
         _unfinished(prefix).touch()
         if prefix.is_dir() and os.listdir(prefix):
             os.rename(prefix, aside)

@@ -69,7 +69,7 @@ class Writer(ABC):
 
 
 class Format(ABC):
-    """A format of payloads. ``name`` stands in release.yml and the manifest; the parts are called ``env.<name>``."""
+    """A format of payloads. ``name`` is what release.yml and the manifest say; the parts are called ``env.<name>``."""
 
     name: str
     # Words of sh that put the parts ``$parts`` of the present folder into the folder "$tree", for a host without Python

@@ -3,7 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The formats of payloads: a line for each, best first.
 
-A new format is a file beside this one, a line in ``FORMATS``, and a test.
+A new format is a file next to this one, a line in ``FORMATS``, and a test.
 """
 
 from __future__ import annotations

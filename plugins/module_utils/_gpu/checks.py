@@ -3,7 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The checks of a GPU: a line for each, in the order in which they are made and told.
 
-A new check is a file beside this one, a line in ``CHECKS``, and a test. It takes a ``Seen``, yields a ``Finding`` for
+A new check is a file next to this one, a line in ``CHECKS``, and a test. It takes a ``Seen``, yields a ``Finding`` for
 all that it looked at, also what is well, and raises nothing: what it cannot find out is a finding too. What it starts
 takes its seconds from ``seen.clock``.
 """

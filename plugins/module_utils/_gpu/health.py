@@ -37,7 +37,7 @@ _SLOW = {
     "hw_power_brake_slowdown": "look at the power supply of the host",
     "hw_slowdown": "look at cooling and power supply",
 }
-# What stands in place of a value when the driver lost the GPU.
+# What replaces a value when the driver lost the GPU.
 _LOST = re.compile(r"requires reset|is lost|unknown error|ERR!", re.IGNORECASE)
 
 

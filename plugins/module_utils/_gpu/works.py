@@ -139,7 +139,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def judge(trials: Sequence[Trial], prefix: Path) -> list[Finding]:
-    """Return a finding for each trial; those of frameworks without CUDA make one, and none beside one with CUDA."""
+    """Return a finding for each trial; those of frameworks without CUDA make one, unless there is one with CUDA."""
     without = [trial for trial in trials if trial.is_without_cuda]
     findings = [_judge(trial) for trial in trials if not trial.is_without_cuda]
     if without and not findings:

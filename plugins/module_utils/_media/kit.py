@@ -1,7 +1,7 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The kit: what a drive has beside its depot, with which a controller starts before it has this collection.
+"""The kit: what a drive has in addition to its depot, with which a controller starts before it has this collection.
 
 Nothing on that controller can verify it but ``ssh-keygen`` and ``sha256sum``, so it gets sums that these two
 understand: SHA256SUMS, signed in a namespace of its own. A drive comes back from wherever it was. So what was signed
@@ -38,7 +38,7 @@ KEPT = ".kit"
 NO_KIT = {SUMS, SIGNATURE, temporary_name(SUMS), temporary_name(SIGNATURE), "lost+found"}
 # Bytes of SHA256SUMS: 10,000 names of 200 characters.
 SUMS_LIMIT = 4 << 20
-# What sha256sum writes in another way, beside control characters: a backslash, and bytes that are no UTF-8.
+# What sha256sum writes in another way, in addition to control characters: a backslash, and bytes that are no UTF-8.
 _ODD = re.compile(r"[\\\ud800-\udfff]")
 
 

@@ -40,7 +40,7 @@ class HostFacts:
     high_water: Mapping[str, int] | None = None
     # Formats of payload that the host can unpack, best first.
     formats: tuple[str, ...] | None = None
-    # Prefixes of releases that are to be installed and where something unknown stands.
+    # Prefixes of releases that are to be installed, in whose place is something unknown.
     in_the_way: frozenset[str] | None = None
 
     # As ``uname -m`` and ``uname -r`` say it: x86_64, 5.4.0-150-generic.

@@ -69,7 +69,7 @@ def _new(wanted: Release, step: Step) -> New:
 
 
 def _other_kernels(store: Store, envs: set[str], kernels: str) -> list[Step]:
-    """Return a step for each environment beside ``envs`` whose Jupyter kernel is not as ``kernels`` says."""
+    """Return a step for each environment other than ``envs`` whose Jupyter kernel is not as ``kernels`` says."""
     steps = []
     for env in store.known():
         current = store.current(env)

@@ -65,7 +65,7 @@ class New:
 
     @property
     def bytes(self) -> int:
-        """What it needs until it is installed: parts are sent first, and the tree is unpacked beside them."""
+        """What it needs until it is installed: parts are sent first, and the tree is unpacked next to them."""
         return self.to_send + self.wanted.bytes + self.wanted.files * PER_FILE
 
 
@@ -314,7 +314,7 @@ def folders(facts: HostFacts) -> Seen:
 
 
 def space(facts: HostFacts, installs: Sequence[New]) -> Seen:
-    """Refuse when what all releases need together is not free: parts are sent first, trees unpacked beside them."""
+    """Refuse when what all releases need together is not free: parts are sent first, trees unpacked next to them."""
     free, need = _known(facts.free_bytes), sum(new.bytes for new in installs) + MARGIN
     detail = ", ".join(f"{new.wanted.env} {_mib(new.bytes)} MiB" for new in installs)
     want, found = f"{_mib(need)} MiB free ({detail}, and a margin)", f"{free >> 20} MiB free"

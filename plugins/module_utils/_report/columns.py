@@ -3,7 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The columns of the report: a line for each; the page, report.csv and the JSON files are made from them.
 
-A new column is a file beside this one, a line in ``COLUMNS``, and a test.
+A new column is a file next to this one, a line in ``COLUMNS``, and a test.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ class HostReport:
         return json.dumps({"schema": SCHEMA, **self.as_dict()}, indent=1) + "\n"
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it for JSON; what an environment has in columns stands beside its name."""
+        """Return it for JSON; what an environment has in columns is next to its name."""
         data = asdict(self)
         return {**data, "envs": [{**env, **env.pop("values")} for env in data["envs"]]}
 

@@ -61,7 +61,7 @@ heads.forEach((head, column) => head.firstElementChild.addEventListener('click',
   const down = head.getAttribute('aria-sort') === 'ascending';
   heads.forEach(other => other.removeAttribute('aria-sort'));
   head.setAttribute('aria-sort', down ? 'descending' : 'ascending');
-  // A cell over all environments stands for each of them.
+  // A cell over all environments counts for each of them.
   const key = line => line.keys[Math.min(column, line.keys.length - 1)];
   lines.sort((a, b) => (down ? -1 : 1) * compare(key(a), key(b)) || compare(a.keys[0], b.keys[0]));
   body.append(...lines.map(line => line.row));
@@ -147,7 +147,7 @@ def _line(fleet: Fleet, host: HostReport) -> str:
     cells = [f'<th scope="row" data-sort="{escape(host.host)}">{escape(host.host)}</th>']
     found = {item.env: item for item in rows(host)}
     whole = found.pop("", None)
-    # What concerns the whole host is said once: beside its environments, or in their place when it has none.
+    # What concerns the whole host is said once: next to its environments, or in their place when it has no environment.
     findings = _findings(host, "") if whole and found else ""
     colour = f' class="{verdict}"' if findings else ""
     cells.append(f'<td{colour} data-sort="{ORDER.index(verdict)}">{_verdict(verdict)}{findings}</td>')

@@ -28,7 +28,7 @@ ISA_LEVELS = {2: "x86-64-v2", 4: "x86-64-v3", 8: "x86-64-v4"}
 # Libraries that glibc picks only where the CPU has the level.
 HWCAPS = "/glibc-hwcaps/"
 
-# Below a folder of this name, or beside a C library: what compilers link against, and systems in a folder.
+# Below a folder of this name, or next to a C library: what compilers link against, and systems in a folder.
 _SYSROOT = re.compile(r"((?:.*/)?sysroot/)")
 _LIBC = re.compile(r"(.*?)(?:(?:usr/)?lib\w*/(?:[^/]+-linux-[^/]+/)?)?libc\.so\.6")
 

@@ -11,7 +11,7 @@ import importlib
 import json
 import sys
 
-# Stands before the answer: a framework may print what it likes when it is imported.
+# Precedes the answer: a framework may print what it likes when it is imported.
 MARK = "airgap.conda architectures "
 
 

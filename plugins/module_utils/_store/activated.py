@@ -17,5 +17,5 @@ class Activated(Releases):
     """The tree below ``root``, in which another release can become current."""
 
     def scripts(self, env: str) -> Mapping[str, str]:
-        """Return name -> text of what stands beside ``current`` for shells to source."""
+        """Return name -> text of the files next to ``current`` that shells source."""
         return activate_files(env, self.root / env)

@@ -3,7 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The Jupyter kernel of an environment: a kernel.json that starts the release that is current at that moment.
 
-It stands where there is a current release with ipykernel. In which folder is recorded with the environment's state, so
+It exists where there is a current release with ipykernel. In which folder is recorded with the environment's state, so
 that a rollback knows it without being told. A kernel.json that this store did not write is never touched.
 """
 
@@ -29,7 +29,7 @@ MARK = "airgap.conda"
 
 
 def kernel_file(folder: str, env: str) -> Path:
-    """Return where the kernel of ``env`` stands below a folder of kernels."""
+    """Return the path of the kernel of ``env`` below a folder of kernels."""
     return Path(folder) / env / "kernel.json"
 
 
@@ -84,7 +84,7 @@ def differs(store: Releases, env: str, folder: str) -> bool:
 def apply(store: Releases, env: str, folder: str) -> None:
     """Make the kernel of ``env`` what ``folder`` and the current release want; the caller holds the lock.
 
-    Raises AirgapError when it cannot be written, or when a kernel of somebody else stands in its place.
+    Raises AirgapError when it cannot be written, or when somebody else's kernel is in its place.
     """
     with os_errors(f"Updating the Jupyter kernel of {env}", Path(folder or store.root)):
         before, path = recorded(store, env), wanted(store, env, store.current(env), folder)
@@ -117,7 +117,7 @@ def require_absolute(folder: str) -> None:
 
 
 def require_free(store: Releases, env: str, folder: str) -> None:
-    """Raise AirgapError when a kernel of somebody else stands where that of ``env`` belongs."""
+    """Raise AirgapError when somebody else's kernel is in the place of that of ``env``."""
     path = kernel_file(folder, env)
     require_own(Path(folder), "the Jupyter kernels of this host", "choose another folder for deploy_jupyter_kernels")
     taken = path.parent.is_symlink() or (os.path.lexists(path.parent) and not path.parent.is_dir())

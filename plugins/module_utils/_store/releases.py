@@ -47,7 +47,7 @@ class Releases:
 
     @property
     def command(self) -> Path:
-        """Return where the host's command stands."""
+        """Return the path of the host's command."""
         return self.root / "bin" / "airgap-envs"
 
     def release(self, env: str, release: str) -> Path:
@@ -63,7 +63,7 @@ class Releases:
         return self.root / ".state" / env
 
     def scripts(self, env: str) -> Mapping[str, str]:
-        """Return name -> text of what stands beside ``current`` for shells to source."""
+        """Return name -> text of the files next to ``current`` that shells source."""
         raise NotImplementedError
 
     def known(self) -> list[str]:
@@ -130,7 +130,7 @@ class Releases:
     def recover(self, env: str) -> None:
         """Finish or undo what an interrupted run of ``env`` began; the caller holds the lock.
 
-        What stands under its own name was made visible by one rename and is whole. All else is deleted.
+        What has its own name was made visible by one rename and is whole. All else is deleted.
         """
         with os_errors(f"Removing what an interrupted run left of {env}", self.root):
             for path in list(self._left(env)):

@@ -4,7 +4,7 @@
 """Put a damaged release right again, path by path, while it is current and in use.
 
 A file comes from wherever the store holds the same content, else from the payload that was sent again. Everything is
-copied and hashed beside the release and flushed to disk, and only then takes its place, each file by one rename: a
+copied and hashed next to the release and flushed to disk, and only then takes its place, each file by one rename: a
 program that runs keeps what it opened, and a repair that is cut off leaves the rest to the next one.
 """
 
@@ -281,7 +281,7 @@ def _is_directory(path: Path) -> bool:
 
 def _has_content(path: Path, sha256: str) -> bool:
     try:
-        # A pipe that stands in the place of a file would be waited for.
+        # Reading a pipe in the place of a file would block.
         return stat.S_ISREG(path.lstat().st_mode) and sha256_file(path) == sha256
     except OSError:
         return False

@@ -56,7 +56,7 @@ class Store(Activated):
         return read_entries(folder, record, remedy)[1]
 
     def require_free(self, env: str, release: str) -> None:
-        """Raise AirgapError when something unknown stands where a release would be installed."""
+        """Raise AirgapError when something unknown is in the place of a release that is to be installed."""
         prefix = self.release(env, release)
         if os.path.lexists(prefix):
             raise in_the_way(str(prefix))
@@ -69,7 +69,7 @@ class Store(Activated):
     def install(
         self, env: str, release: str, manifest_sha256: str, format_name: str, signature_sha256: str = ""
     ) -> Manifest:
-        """Unpack a release from its incoming folder beside the others; ``current`` is not touched.
+        """Unpack a release from its incoming folder next to the others; ``current`` is not touched.
 
         ``manifest_sha256`` is the hash of the manifest whose signature the controller verified, ``signature_sha256``
         that of the signature. On an error neither the release nor its parts are left.
