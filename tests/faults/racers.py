@@ -107,7 +107,10 @@ def _look(world: World) -> list[str]:
 
 
 def _after(world: World, outcomes: dict[int, Outcome]) -> list[str]:
-    faults = [] if any(outcome.how == "done" for outcome in outcomes.values()) else ["nobody won"]
+    # This process reads what is current, and what a process reads is not removed.
+    ours = f"by process {os.getpid()}."
+    won = any(outcome.how == "done" or ours in outcome.text for outcome in outcomes.values())
+    faults = [] if won else ["nobody won"]
     for child, outcome in outcomes.items():
         if outcome.how == "done":
             continue
