@@ -5,12 +5,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from ansible.plugins.lookup import LookupBase
-
-from ansible_collections.airgap.conda.plugins.plugin_utils._batches import batches
-
 DOCUMENTATION = r"""
 name: batches
 short_description: Give the batches of a deploy as a list
@@ -41,6 +35,12 @@ _list:
   elements: str
   sample: ["1", "10%", "100%"]
 """
+
+from typing import Any
+
+from ansible.plugins.lookup import LookupBase
+
+from ansible_collections.airgap.conda.plugins.plugin_utils._batches import batches
 
 
 class LookupModule(LookupBase):

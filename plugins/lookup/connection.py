@@ -5,13 +5,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from ansible import constants, context
-from ansible.plugins.lookup import LookupBase
-
-from ansible_collections.airgap.conda.plugins.plugin_utils._places import Places
-
 DOCUMENTATION = r"""
 name: connection
 short_description: Tell how Ansible gets to the bastion or the controller
@@ -40,6 +33,13 @@ _list:
   type: list
   elements: str
 """
+
+from typing import Any
+
+from ansible import constants, context
+from ansible.plugins.lookup import LookupBase
+
+from ansible_collections.airgap.conda.plugins.plugin_utils._places import Places
 
 
 class LookupModule(LookupBase):

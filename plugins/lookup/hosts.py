@@ -5,12 +5,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from ansible.plugins.lookup import LookupBase
-
-from ansible_collections.airgap.conda.plugins.plugin_utils._places import Places
-
 DOCUMENTATION = r"""
 name: hosts
 short_description: Tell which hosts a play of this collection is for
@@ -43,6 +37,12 @@ _list:
   type: list
   elements: str
 """
+
+from typing import Any
+
+from ansible.plugins.lookup import LookupBase
+
+from ansible_collections.airgap.conda.plugins.plugin_utils._places import Places
 
 
 class LookupModule(LookupBase):

@@ -120,7 +120,7 @@ def test_another_manifest_than_the_signed_one_is_not_looked_at(data: bytes, monk
     with pytest.raises(OtherContentError):
         release.hashed(data, sha256(DATA))
     with pytest.raises(OutOfOrderError):
-        _ = release.manifest
+        release.manifest  # noqa: B018 - asked for, and refused
 
 
 @pytest.mark.parametrize("signature", [b"", SIGNED + b"\n", DATA])
@@ -134,7 +134,7 @@ def test_a_verifier_that_names_nobody_vouches_for_nothing() -> None:
     with pytest.raises(OutOfOrderError):
         release.signed(DATA, SIGNED, lambda *_: "")
     with pytest.raises(OutOfOrderError):
-        _ = release.manifest
+        release.manifest  # noqa: B018 - asked for, and refused
 
 
 def test_a_manifest_that_breaks_a_rule_vouches_for_nothing() -> None:

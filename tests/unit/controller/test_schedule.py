@@ -36,7 +36,7 @@ def render(name: str, **variables: Any) -> str:
         **variables,
     }
     values = {
-        "_schedule": {of.removeprefix("schedule_"): value for of, value in given.items()},
+        "_schedule_settings": {of.removeprefix("schedule_"): value for of, value in given.items()},
         "schedule_environment": VALUES,
         "_schedule_unit": "airgap-conda-bastion",
         "_schedule_folder": "/etc/systemd/system",

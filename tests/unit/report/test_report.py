@@ -116,7 +116,12 @@ def test_a_gpu_that_passed_with_a_warning_is_degraded() -> None:
         ({}, "unknown", True, "not asked"),
         ({"unreachable": True, "msg": "Connection refused"}, "unknown", False, "cannot be reached"),
         (seen(), "broken", True, "No environment is deployed"),
-        ({"failed": True, "msg": "Could not look at the host. Found: Welcome!"}, "unknown", True, "did not answer with a report"),
+        (
+            {"failed": True, "msg": "Could not look at the host. Found: Welcome!"},
+            "unknown",
+            True,
+            "did not answer with a report",
+        ),
         (seen(failed=True, msg="sudo: a password is required"), "unknown", True, "did not answer with a report"),
         ({"changed": False}, "unknown", True, "did not answer with a report"),
         ({"stdout": ["x"], "stdout_lines": 3}, "unknown", True, "did not answer with a report"),
