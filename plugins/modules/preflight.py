@@ -97,8 +97,8 @@ steps:
       type: str
 verdicts:
   description:
-    - One entry per check, with C(check), C(env) (empty for the whole host), C(verdict) (ok, warning or refused),
-      C(wanted) and C(found), and for those that are not ok C(problem), C(where) and C(remedy).
+    - One entry per check, with C(check), C(subject) (an environment, empty for the whole host), C(verdict) (ok,
+      degraded or broken), C(wanted) and C(found), and for those that are not ok C(problem), C(where) and C(remedy).
     - Empty if there is nothing to install or switch.
   returned: always
   type: list
@@ -107,11 +107,11 @@ verdicts:
     check:
       description: Name of the check.
       type: str
-    env:
+    subject:
       description: Name of the environment, empty for the whole host.
       type: str
     verdict:
-      description: V(ok), V(warning) or V(refused).
+      description: V(ok), V(degraded) for a warning, or V(broken) if it refuses the release.
       type: str
     wanted:
       description: What the release needs.

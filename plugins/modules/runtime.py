@@ -62,8 +62,8 @@ release:
   type: str
 verdicts:
   description:
-    - One entry a check, with C(check), C(env) (empty for the whole host), C(verdict) (ok, warning or refused),
-      C(wanted) and C(found), and for those that are not ok C(problem), C(where) and C(remedy).
+    - One entry per check, with C(check), C(subject) (an environment, empty for the whole host), C(verdict) (ok,
+      degraded or broken), C(wanted) and C(found), and for those that are not ok C(problem), C(where) and C(remedy).
   returned: when a release is refused
   type: list
   elements: dict
@@ -71,11 +71,11 @@ verdicts:
     check:
       description: Name of the check.
       type: str
-    env:
+    subject:
       description: Name of the environment, empty for the whole host.
       type: str
     verdict:
-      description: V(ok), V(warning) or V(refused).
+      description: V(ok), V(degraded) for a warning, or V(broken) if it refuses the release.
       type: str
     wanted:
       description: What the release needs.

@@ -69,7 +69,7 @@ class Truths:
         more: dict[str, Any] = {"prune": [], "kernels": "", "kernel": ""}
         verdict = {
             "check": "kernel",
-            "env": "",
+            "subject": "",
             "verdict": "ok",
             "wanted": "w",
             "found": "f",

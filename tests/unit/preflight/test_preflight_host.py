@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._base.finding import BROKEN, DEGRADED, OK
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import Tools
 from ansible_collections.airgap.conda.plugins.module_utils._preflight import gather
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.facts import HostFacts
@@ -28,13 +29,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules impo
     cpu_level,
     folders,
 )
-from ansible_collections.airgap.conda.plugins.module_utils._preflight.table import (
-    OK,
-    REFUSED,
-    WARNING,
-    RefusedError,
-    Table,
-)
+from ansible_collections.airgap.conda.plugins.module_utils._preflight.table import RefusedError, Table
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.tests.unit.tiny_gpu import MODULE
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_release, skip_flushes, snapshot, write_tree
@@ -121,7 +116,7 @@ def test_one_look_finds_everything_and_one_message_says_it(store: Store, monkeyp
     )
     assert caught.value.found == "glibc 2.27"
     verdicts = {item["check"]: item["verdict"] for item in caught.value.as_result()["verdicts"]}
-    assert [check for check, verdict in verdicts.items() if verdict == REFUSED] == ["glibc", "cpu", "kernel"]
+    assert [check for check, verdict in verdicts.items() if verdict == BROKEN] == ["glibc", "cpu", "kernel"]
     assert verdicts["space"] == OK
 
 
@@ -149,7 +144,7 @@ def test_this_machine_has_a_level() -> None:
 def test_an_older_processor_is_refused_with_what_it_lacks(store: Store, proc: Path) -> None:
     (proc / "cpuinfo").write_text(cpuinfo("x86-64-v3").replace(" avx2 ", " "), encoding="ascii")
     verdict = found(look(store, cpu="x86-64-v3", cpu_file="lib/fast.so"), "cpu")
-    assert verdict.verdict == REFUSED
+    assert verdict.verdict == BROKEN
     assert verdict.wanted == "a processor of level x86-64-v3 or newer (needed by lib/fast.so)"
     assert verdict.found == "level x86-64-v2, without avx2"
     assert "target.cpu to x86-64-v2" in verdict.remedy
@@ -159,7 +154,7 @@ def test_an_older_processor_is_refused_with_what_it_lacks(store: Store, proc: Pa
 def test_a_processor_that_cannot_be_compared_is_a_warning(store: Store, proc: Path, text: str, needed: str) -> None:
     (proc / "cpuinfo").write_text(text, encoding="ascii")
     table = look(store, cpu=needed)
-    assert found(table, "cpu").verdict == WARNING
+    assert found(table, "cpu").verdict == DEGRADED
     assert "cannot be told" in table.warnings()[0]
 
 
@@ -167,7 +162,7 @@ def test_a_processor_that_cannot_be_compared_is_a_warning(store: Store, proc: Pa
 
 
 @pytest.mark.parametrize(
-    ("release", "verdict"), [("3.2.0", OK), ("3.1.10-x", REFUSED), ("2.6.32", REFUSED), ("10.0", OK)]
+    ("release", "verdict"), [("3.2.0", OK), ("3.1.10-x", BROKEN), ("2.6.32", BROKEN), ("10.0", OK)]
 )
 def test_kernel(store: Store, monkeypatch: pytest.MonkeyPatch, release: str, verdict: str) -> None:
     monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(release=release))
@@ -178,10 +173,10 @@ def test_kernel(store: Store, monkeypatch: pytest.MonkeyPatch, release: str, ver
     ("loaded", "gpu", "verdict"),
     [
         ("535.183.01", "required", OK),
-        ("525.60.13", "required", WARNING),
-        ("525.60.12", "required", REFUSED),
-        ("470.42.01", "optional", REFUSED),
-        ("", "required", REFUSED),
+        ("525.60.13", "required", DEGRADED),
+        ("525.60.12", "required", BROKEN),
+        ("470.42.01", "optional", BROKEN),
+        ("", "required", BROKEN),
         ("", "optional", OK),
     ],
 )
@@ -206,7 +201,7 @@ def test_no_driver_with_an_nvidia_smi_is_asked_later(store: Store, proc: Path) -
 
 
 @pytest.mark.parametrize(
-    ("years", "verdict"), [(-10, WARNING), (10, OK), (0, OK)],
+    ("years", "verdict"), [(-10, DEGRADED), (10, OK), (0, OK)],
 )  # fmt: skip
 def test_a_clock_that_is_absurd_is_a_warning(
     store: Store, monkeypatch: pytest.MonkeyPatch, years: int, verdict: str
@@ -222,7 +217,7 @@ def test_a_clock_that_is_absurd_is_a_warning(
     assert table.refusals() == []
 
 
-@pytest.mark.parametrize(("flag", "verdict"), [(0, OK), (os.ST_NOEXEC, REFUSED), (os.ST_NOSUID | os.ST_NODEV, OK)])
+@pytest.mark.parametrize(("flag", "verdict"), [(0, OK), (os.ST_NOEXEC, BROKEN), (os.ST_NOSUID | os.ST_NODEV, OK)])
 def test_mount_options(store: Store, monkeypatch: pytest.MonkeyPatch, flag: int, verdict: str) -> None:
     real = os.statvfs("/")
     monkeypatch.setattr(os, "statvfs", lambda _path: os.statvfs_result((*real[:8], flag, real[9])))
@@ -242,7 +237,7 @@ def test_the_store_is_one_file_system(
     write_tree(proc, {"mountinfo": "\n".join(lines)})
     monkeypatch.setattr(gather, "MOUNTS", proc / "mountinfo")
     verdict = found(look(store), "mount")
-    assert verdict.verdict == (REFUSED if refused else OK)
+    assert verdict.verdict == (BROKEN if refused else OK)
     assert verdict.where == (str(place) if refused else "")
     assert ("unmount it" in verdict.remedy) == refused
 
@@ -262,12 +257,12 @@ def _share(path: Path) -> None:
 
 
 FAULTS = [
-    pytest.param(lambda path: path.chmod(0o777), "everybody can write it", REFUSED, id="world-writable"),
-    pytest.param(_give_away, "belongs to user 1234", REFUSED, id="another owner", marks=HAVE_ROOT),
+    pytest.param(lambda path: path.chmod(0o777), "everybody can write it", BROKEN, id="world-writable"),
+    pytest.param(_give_away, "belongs to user 1234", BROKEN, id="another owner", marks=HAVE_ROOT),
     pytest.param(
         _share,
         "group 1234 can write it",
-        WARNING,
+        DEGRADED,
         id="a group that may write",
         marks=HAVE_ROOT,
     ),
@@ -336,7 +331,7 @@ def test_a_link_that_belongs_to_somebody_else_is_refused(tmp_path: Path) -> None
     link = tmp_path / "link"
     link.symlink_to(box)
     os.chown(link, 1234, -1, follow_symlinks=False)
-    assert (judge(link / "srv/a/opt").verdict, judge(link / "srv/a/opt").where) == (REFUSED, str(link))
+    assert (judge(link / "srv/a/opt").verdict, judge(link / "srv/a/opt").where) == (BROKEN, str(link))
 
 
 @pytest.mark.parametrize("name", [".state", ".staging", ".incoming", "demo"])
@@ -345,14 +340,14 @@ def test_a_link_inside_the_store_is_refused(tmp_path: Path, name: str) -> None:
     if (root / name).is_dir():
         (root / name).rmdir()
     (root / name).symlink_to(tmp_path)
-    assert (judge(root).verdict, judge(root).found) == (REFUSED, "a link")
+    assert (judge(root).verdict, judge(root).found) == (BROKEN, "a link")
     assert judge(root).remedy.startswith(f"remove {root / name}, or")
 
 
 def test_a_file_in_the_way_is_refused(tmp_path: Path) -> None:
     box = tree(tmp_path)
     (box / "file").touch()
-    assert (judge(box / "file/opt").verdict, judge(box / "file/opt").found) == (REFUSED, "no folder")
+    assert (judge(box / "file/opt").verdict, judge(box / "file/opt").found) == (BROKEN, "no folder")
 
 
 def test_links_without_an_end_do_not_hang(tmp_path: Path) -> None:

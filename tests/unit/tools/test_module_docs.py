@@ -11,12 +11,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils._base.finding import Finding as GpuFinding
+from ansible_collections.airgap.conda.plugins.module_utils._base.finding import Finding as HostFinding
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Finding, Payload, Requirements
 from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
 from ansible_collections.airgap.conda.plugins.module_utils._contract.step import Step
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.gpu import Gpu
-from ansible_collections.airgap.conda.plugins.module_utils._preflight.table import Verdict
 from ansible_collections.airgap.conda.plugins.module_utils._secrets.search import Leak
 from ansible_collections.airgap.conda.plugins.module_utils._store.fsck import Fault
 from ansible_collections.airgap.conda.plugins.plugin_utils._accept import MODULES, documented
@@ -34,14 +33,14 @@ SHAPES: dict[str, tuple[Any, set[str]]] = {
     "depot_info.releases": (Release, set()),
     "depot_info.releases.payloads": (Payload, set()),
     "depot_info.releases.requirements": (Requirements, set()),
-    "gpu.gpu.findings": (GpuFinding, set()),
+    "gpu.gpu.findings": (HostFinding, set()),
     "pack.leaks": (Leak, set()),
     "pack.payloads": (Payload, set()),
     "pack.requirements": (Requirements, set()),
     "preflight.steps": (Step, set()),
-    "preflight.verdicts": (Verdict, set()),
+    "preflight.verdicts": (HostFinding, set()),
     "publish.findings": (Finding, set()),
-    "runtime.verdicts": (Verdict, set()),
+    "runtime.verdicts": (HostFinding, set()),
     "repair.faults": (Fault, {"env", "release"}),
     "repair.steps": (Step, set()),
 }
