@@ -86,6 +86,18 @@ def test_a_flood_is_cut_to_its_end() -> None:
     assert outcome.explain().endswith("the end")
 
 
+def test_what_is_kept_of_a_flood_has_an_end() -> None:
+    reader, writer = os.pipe()
+    tail = process._Tail(reader, 100)
+    for _round in range(20):
+        os.write(writer, b"x" * 99 + b"y")
+        tail.take()
+        assert len(tail._kept) <= 200
+    assert tail.text() == "x" * 99 + "y"
+    os.close(reader)
+    os.close(writer)
+
+
 def test_a_grandchild_that_holds_the_output_is_neither_waited_for_nor_left() -> None:
     outcome = sh("sleep 30 & echo $!", 20)
     assert outcome.ok
