@@ -88,11 +88,11 @@ def test_a_flood_is_cut_to_its_end() -> None:
 
 def test_what_is_kept_of_a_flood_has_an_end() -> None:
     reader, writer = os.pipe()
-    tail = process._Tail(reader, 100)
+    tail = process._Tail(reader, 100)  # noqa: SLF001
     for _round in range(20):
         os.write(writer, b"x" * 99 + b"y")
         tail.take()
-        assert len(tail._kept) <= 200
+        assert len(tail._kept) <= 200  # noqa: SLF001
     assert tail.text() == "x" * 99 + "y"
     os.close(reader)
     os.close(writer)
