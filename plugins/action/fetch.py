@@ -10,7 +10,7 @@ is brought is of that release's payload, whatever the host answers.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.handed import each
@@ -38,10 +38,10 @@ class ActionModule(HostAction):
         host, clock = host_of(task_vars), time.monotonic()
         releases = each(Release.from_dict, args["releases"], "releases of airgap.conda.fetch")
         wanted = asked(args["steps"], releases, host)
-        parts = [name for one in wanted for name in one.parts]
+        parts = [part.name for one in wanted for part in one.parts]
         if not wanted or self._task.check_mode:
             return {"changed": bool(wanted), "parts": parts}
-        missing = [_missing(one, releases, args["root"]) for one in wanted]
+        missing = [_missing(one, args["root"]) for one in wanted]
         arrived = TRANSPORTS[args["transport"]].bring(missing, self, host)
         sizes = {(one.env, one.release, file.name): file.size for one in missing for file in one.files}
         left = [f"{env} {release} {name}" for env, release, name in sizes if (env, release, name) not in arrived]
@@ -52,11 +52,10 @@ class ActionModule(HostAction):
         return {"changed": True, "parts": parts, "bytes": sum(sizes.values()), "seconds": seconds}
 
 
-def _missing(one: Asked, releases: Iterable[Release], root: str) -> Missing:
+def _missing(one: Asked, root: str) -> Missing:
     """Return what a transport is told, all of it from what the controller verified."""
-    release = next(item for item in releases if (item.env, item.id) == (one.env, one.release))
-    sizes = {name: (one.folder / name).stat().st_size for name in release.record}
-    record = tuple(File(name, sizes[name], sha256, one.folder / name) for name, sha256 in release.record.items())
-    known = {part.name: part for payload in release.payloads for part in payload.parts}
-    parts = tuple(File(name, known[name].size, known[name].sha256, one.folder / name) for name in one.parts)
-    return Missing(one.env, one.release, f"{root}/.incoming/{one.env}/{one.release}", record, parts)
+    release, folder = one.release, Path(one.release.path)
+    sizes = {name: (folder / name).stat().st_size for name in release.record}
+    record = tuple(File(name, sizes[name], sha256, folder / name) for name, sha256 in release.record.items())
+    parts = tuple(File(part.name, part.size, part.sha256, folder / part.name) for part in one.parts)
+    return Missing(release.env, release.id, f"{root}/.incoming/{release.env}/{release.id}", record, parts)

@@ -31,17 +31,17 @@ class ActionModule(HostAction):
         seen = self.look(args["root"], host)
         if args["release"] is None:
             return {"changed": False, **_bootstrap.require_runtime(seen, host)}
-        Release.from_dict(args["release"], "release of airgap.conda.runtime")  # before any of it is used
-        return self._bring(args["release"], args["root"], args["allow_downgrade"], host, seen)
+        release = Release.from_dict(args["release"], "release of airgap.conda.runtime")
+        return self._bring(release, args["root"], args["allow_downgrade"], host, seen)
 
     def _bring(
-        self, release: dict[str, Any], root: str, allow_downgrade: bool, host: str, seen: Mapping[str, str]
+        self, release: Release, root: str, allow_downgrade: bool, host: str, seen: Mapping[str, str]
     ) -> dict[str, Any]:
         result = {
             "changed": not _bootstrap.is_done(seen, release),
-            "release": release["id"],
-            "interpreter": _bootstrap.python_of(root, release["id"]),
-            "diff": {"before": f"runtime {seen.get('current') or '-'}\n", "after": f"runtime {release['id']}\n"},
+            "release": release.id,
+            "interpreter": _bootstrap.python_of(root, release.id),
+            "diff": {"before": f"runtime {seen.get('current') or '-'}\n", "after": f"runtime {release.id}\n"},
         }
         if not result["changed"]:
             return result
@@ -56,10 +56,9 @@ class ActionModule(HostAction):
         self._install(release, root, host)
         return result
 
-    def _install(self, release: dict[str, Any], root: str, host: str) -> None:
-        wanted = Release.from_dict(release, "release of airgap.conda.runtime")
-        sums = wanted.sums(_bootstrap.payload_of(wanted))
-        files: dict[str, Path | bytes] = {name: Path(wanted.path, name) for name in sums}
+    def _install(self, release: Release, root: str, host: str) -> None:
+        sums = release.sums(_bootstrap.payload_of(release))
+        files: dict[str, Path | bytes] = {name: Path(release.path, name) for name in sums}
         files |= _bootstrap.programs(root)
         need = sum(len(file) if isinstance(file, bytes) else file.stat().st_size for file in files.values())
         with self.folder_for(need, host) as remote:

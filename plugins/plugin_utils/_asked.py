@@ -10,23 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.answer import clean, take_in
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Part
 from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
 from ansible_collections.airgap.conda.plugins.module_utils._contract.step import Step
 
 
 @dataclass(frozen=True)
 class Asked:
-    """The ``parts`` of a verified release in ``folder`` that a host is missing."""
+    """The ``parts`` of a verified ``release`` that a host is missing."""
 
-    env: str
-    release: str
-    folder: Path
-    parts: tuple[str, ...]
+    release: Release
+    parts: tuple[Part, ...]
 
 
 def asked(steps: Sequence[Any], releases: Sequence[Release], host: str) -> list[Asked]:
@@ -40,9 +38,9 @@ def asked(steps: Sequence[Any], releases: Sequence[Release], host: str) -> list[
             raise _unwelcome(error.wanted, error.found, host) from error
         if whole.action == "install":
             one = _one(whole, verified, host)
-            if (one.env, one.release) in found:
-                raise _refused("each release once", f"{one.env} {one.release}", host)
-            found[one.env, one.release] = one
+            if (one.release.env, one.release.id) in found:
+                raise _refused("each release once", str(one.release), host)
+            found[one.release.env, one.release.id] = one
     return list(found.values())
 
 
@@ -51,10 +49,10 @@ def _one(step: Step, verified: Mapping[tuple[str, str], Release], host: str) -> 
     known = verified.get((env, release))
     if known is None:
         raise _refused(f"one of {_names(f'{env} {release}' for env, release in verified)}", (env, release), host)
-    ours = {payload.format: [part.name for part in payload.parts] for payload in known.payloads}
+    ours = {payload.format: {part.name: part for part in payload.parts} for payload in known.payloads}
     format_name, missing = step.format, step.missing
     # A repair that needs the release's record only asks for no part, and names no format.
-    parts = ours.get(format_name, [])
+    parts = ours.get(format_name, {})
     if format_name != "" and not parts:
         raise _refused(f"a format among {_names(ours)}", format_name, host)
     for name in missing:
@@ -62,7 +60,7 @@ def _one(step: Step, verified: Mapping[tuple[str, str], Release], host: str) -> 
             raise _refused(f"parts of {env} {release} in {format_name or 'no format'}", name, host)
     if len(set(missing)) != len(missing):
         raise _refused("each part once", missing, host)
-    return Asked(known.env, known.id, Path(known.path), tuple(part for part in parts if part in missing))
+    return Asked(known, tuple(part for name, part in parts.items() if name in missing))
 
 
 def _names(values: Any) -> str:

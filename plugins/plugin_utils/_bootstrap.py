@@ -14,7 +14,6 @@ import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._activation.files import activate_files
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
@@ -208,33 +207,32 @@ def programs(root: str) -> dict[str, bytes]:
     return {"compare": program("", COMPARE, record.__name__, tree.__name__), "scripts": text.encode("utf-8")}
 
 
-def install_script(root: str, tmp: str, release: Mapping[str, Any]) -> str:
+def install_script(root: str, tmp: str, release: Release) -> str:
     """Return the shell that installs the runtime ``release`` from the files in ``tmp`` and switches to it.
 
     Those are what the depot has of the release, and ``programs``. Whoever else can write in ``tmp`` gets the install
     refused, and no more.
     """
-    wanted, folder = Release.from_dict(release, "release of airgap.conda.runtime"), Path(release["path"])
-    payload = payload_of(wanted)
-    hashes = wanted.sums(payload)
+    payload = payload_of(release)
+    hashes = release.sums(payload)
     sizes = {part.name: part.size for part in payload.parts}
-    for name in wanted.record:
-        sizes[name] = (folder / name).stat().st_size
+    for name in release.record:
+        sizes[name] = Path(release.path, name).stat().st_size
     for name, content in programs(root).items():
         hashes[name], sizes[name] = hashlib.sha256(content).hexdigest(), len(content)
     values = {
         "root": root,
         "tmp": tmp,
         "limit": str(INSTALL_LIMIT),
-        "release": release["id"],
-        "serial": str(release["serial"]),
+        "release": release.id,
+        "serial": str(release.serial),
         "sizes": " ".join(f"{name} {size}" for name, size in sizes.items()),
         "hashes": "".join(f"{sha256}  {name}\n" for name, sha256 in hashes.items()),
         "parts": " ".join(part.name for part in payload.parts),
         "manifest": MANIFEST,
         "signature": SIGNATURE,
         "files": FILES,
-        "imports": "\n".join(f"import {name}" for name in release["imports"]),
+        "imports": "\n".join(f"import {name}" for name in release.imports),
     }
     unpack = f"unpack() {{\n  {FORMATS[payload.format].shell}\n}}\n"
     return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items()) + TAKE + unpack + INSTALL
@@ -268,9 +266,9 @@ def require_runtime(seen: Mapping[str, str], host: str) -> dict[str, str]:
     return {"release": current, "interpreter": python_of(root, current)}
 
 
-def is_done(seen: Mapping[str, str], release: Mapping[str, Any]) -> bool:
+def is_done(seen: Mapping[str, str], release: Release) -> bool:
     """Tell whether ``release`` is current on the host and its Python starts."""
-    return seen.get("current") == release["id"] and seen.get("works") == "yes"
+    return seen.get("current") == release.id and seen.get("works") == "yes"
 
 
 def payload_of(release: Release) -> Payload:
@@ -281,14 +279,13 @@ def payload_of(release: Release) -> Payload:
     return payload
 
 
-def check_host(seen: Mapping[str, str], release: Mapping[str, Any], host: str, allow_downgrade: bool) -> list[str]:
+def check_host(seen: Mapping[str, str], release: Release, host: str, allow_downgrade: bool) -> list[str]:
     """Raise RefusedError when the runtime cannot run or be written on the host; return what to warn of.
 
     Nothing was sent yet.
     """
-    wanted, table = Release.from_dict(release, "release of airgap.conda.runtime"), Table()
-    payload = wanted.payload(FORMATS_OF_SHELL)
-    new = New(wanted, installs=True, to_send=payload.size if payload else 0)
+    table, payload = Table(), release.payload(FORMATS_OF_SHELL)
+    new = New(release, installs=True, to_send=payload.size if payload else 0)
     judge(table, facts_of(seen, host), [new], allow_downgrade)
     table.require()
     return table.warnings()

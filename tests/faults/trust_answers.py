@@ -86,7 +86,8 @@ def _asks(forgery: Forgery, result: dict[str, Any], made: Any) -> list[str]:
     except AirgapError as error:
         return _said(str(error))
     ours = {one.folder: {part.name for payload in one.manifest.payloads for part in payload.parts} for one in made}
-    faults = [f"it gets {one.folder} {one.parts}" for one in found if not {*one.parts} <= ours.get(one.folder, set())]
+    gets = [(Path(one.release.path), {part.name for part in one.parts}) for one in found]
+    faults = [f"it gets {folder} {parts}" for folder, parts in gets if not parts <= ours.get(folder, set())]
     return [*faults, "it is served"] if forgery.worst else faults
 
 

@@ -295,7 +295,7 @@ def _race(name: str, world: World) -> list[str]:
     (place / "bin").mkdir()
     (place / "bin/sync").symlink_to("/bin/true")
     environment = {"PATH": f"{place / 'bin'}:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/"}
-    script = _bootstrap.install_script(str(root), str(tmp), made.result)
+    script = _bootstrap.install_script(str(root), str(tmp), made.wanted)
     with user(partial(_exchange, tmp, name, secret)):
         done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, env=environment, check=False)
     faults = ["a program of the user's ran as root"] if ran.exists() else []

@@ -71,7 +71,7 @@ class Host:
     def install(self, made: Made, send: bool = True) -> subprocess.CompletedProcess[str]:
         if send:
             self.send(made)
-        return self.sh(_bootstrap.install_script(str(self.root), str(self.tmp), made.result))
+        return self.sh(_bootstrap.install_script(str(self.root), str(self.tmp), made.wanted))
 
     def bring(self, serial: int, **options: Any) -> Made:
         made = self.make(serial, **options)

@@ -164,7 +164,7 @@ def lacking(made: Made) -> dict[str, Any]:
 def test_parts_that_are_missing_are_looked_up(made: Made) -> None:
     step = lacking(made)
     (one,) = asked([step, Step("other", "x", "kernel", "x").to_dict()], [made.wanted], "ws1")
-    assert (one.folder, list(one.parts)) == (made.folder, step["missing"])
+    assert (one.release, [part.name for part in one.parts]) == (made.wanted, step["missing"])
     (record,) = asked([{**step, "format": "", "missing": []}], [made.wanted], "ws1")
     assert record.parts == ()
 

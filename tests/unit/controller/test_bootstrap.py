@@ -11,12 +11,12 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES, Checks
+from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import MARGIN, PER_FILE
 from ansible_collections.airgap.conda.plugins.plugin_utils import _bootstrap
 from ansible_collections.airgap.conda.plugins.plugin_utils._contact import listen, marked
@@ -43,11 +43,11 @@ def test_a_fresh_host_gets_what_the_store_would_have_written(host: Host) -> None
     assert seen["folder"] == str(host.folder)
     made = host.make(1, part_size=90)
     assert len(made.manifest.payloads[0].parts) > 3
-    assert not _bootstrap.is_done(seen, made.result)
+    assert not _bootstrap.is_done(seen, made.wanted)
     done = host.install(made)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     store, release = host.store, made.manifest.id
-    assert _bootstrap.is_done(host.look(), made.result)
+    assert _bootstrap.is_done(host.look(), made.wanted)
     assert (store.current("runtime"), store.releases("runtime")) == (release, [release])
     assert store.differences("runtime", release) == []
     assert (store.high_water("runtime"), store.envs()) == (1, ["runtime"])
@@ -67,7 +67,7 @@ def test_a_fresh_host_gets_what_the_store_would_have_written(host: Host) -> None
 def test_a_second_run_has_nothing_to_do_and_does_no_harm(host: Host) -> None:
     made = host.bring(1)
     before = host.rest()
-    assert _bootstrap.is_done(host.look(), made.result)
+    assert _bootstrap.is_done(host.look(), made.wanted)
     assert host.install(made).returncode == 0
     after = host.rest()
     assert {name for name in before | after if before.get(name) != after.get(name)} == {".state/runtime/log"}
@@ -145,7 +145,7 @@ def test_a_runtime_that_broke_is_replaced(host: Host) -> None:
     made = host.bring(1)
     python = host.store.release("runtime", release_id(1)) / "bin/python"
     python.write_text("#!/bin/sh\nexit 1\n", encoding="ascii")
-    assert not _bootstrap.is_done(host.look(), made.result)
+    assert not _bootstrap.is_done(host.look(), made.wanted)
     assert host.install(made).returncode == 0
     assert python.read_text(encoding="ascii") == PYTHON
     assert host.store.differences("runtime", release_id(1)) == []
@@ -220,25 +220,25 @@ SEEN = {
 
 
 @pytest.fixture
-def wanted(tmp_path: Path) -> dict[str, Any]:
+def wanted(tmp_path: Path) -> Release:
     root = Path("/opt/conda-envs")
-    return make_release(tmp_path, root, 5, env="runtime", formats=("tar.zst", "tar.gz"), glibc="2.17").result
+    return make_release(tmp_path, root, 5, env="runtime", formats=("tar.zst", "tar.gz"), glibc="2.17").wanted
 
 
-def refused(wanted: dict[str, Any], **seen: str) -> AirgapError:
+def refused(wanted: Release, **seen: str) -> AirgapError:
     with pytest.raises(AirgapError) as caught:
         _bootstrap.check_host({**SEEN, **seen}, wanted, "ws1", allow_downgrade=False)
     assert all((caught.value.problem, caught.value.wanted, caught.value.found, caught.value.where, caught.value.remedy))
     return caught.value
 
 
-def test_a_good_host_is_not_refused(wanted: dict[str, Any]) -> None:
+def test_a_good_host_is_not_refused(wanted: Release) -> None:
     _bootstrap.check_host(SEEN, wanted, "ws1", allow_downgrade=False)
     _bootstrap.check_host({**SEEN, "high_water": "", "current": ""}, wanted, "ws1", allow_downgrade=False)
     _bootstrap.check_host({**SEEN, "high_water": "what?"}, wanted, "ws1", allow_downgrade=False)
 
 
-def test_another_platform_or_an_older_glibc_is_refused(wanted: dict[str, Any]) -> None:
+def test_another_platform_or_an_older_glibc_is_refused(wanted: Release) -> None:
     error = refused(wanted, machine="aarch64")
     assert (error.wanted, error.found, error.where) == ("a release for linux-aarch64", "linux-64", "ws1")
     error = refused(wanted, glibc="glibc 2.5")
@@ -248,12 +248,12 @@ def test_another_platform_or_an_older_glibc_is_refused(wanted: dict[str, Any]) -
     assert refused(wanted, glibc="").found == "no glibc"
 
 
-def test_a_place_that_cannot_be_written_is_refused(wanted: dict[str, Any]) -> None:
+def test_a_place_that_cannot_be_written_is_refused(wanted: Release) -> None:
     error = refused(wanted, writable="")
     assert (error.problem, error.where) == ("The store cannot be written on this host", "/opt")
 
 
-def test_a_file_system_that_starts_no_programs_is_refused(wanted: dict[str, Any]) -> None:
+def test_a_file_system_that_starts_no_programs_is_refused(wanted: Release) -> None:
     error = refused(wanted, mount="rw,nosuid,noexec,relatime")
     assert (error.found, error.where) == ("the mount option noexec", "/opt")
 
@@ -267,7 +267,7 @@ def test_a_file_system_that_starts_no_programs_is_refused(wanted: dict[str, Any]
         ("0:0:81a4:/opt", "no folder"),
     ],
 )
-def test_a_place_that_others_can_exchange_is_refused(wanted: dict[str, Any], above: str, found: str) -> None:
+def test_a_place_that_others_can_exchange_is_refused(wanted: Release, above: str, found: str) -> None:
     error = refused(wanted, user="0", above_7=above)
     assert (error.found, error.where) == (found, "/opt")
     assert ("remove /opt," if found == "no folder" else "chmod go-w /opt,") in error.remedy
@@ -298,9 +298,9 @@ def test_a_mount_point_with_a_space_in_its_name_is_found(host: Host) -> None:
     assert listen(host.sh(marked(script, "m")).stdout, "m", _bootstrap.LOOKED).first()["mount"] == "rw,noexec"
 
 
-def test_a_host_without_room_is_refused(wanted: dict[str, Any]) -> None:
-    size = next(payload["size"] for payload in wanted["payloads"] if payload["format"] == "tar.gz")
-    need = size + wanted["bytes"] + wanted["files"] * PER_FILE + MARGIN
+def test_a_host_without_room_is_refused(wanted: Release) -> None:
+    size = next(payload.size for payload in wanted.payloads if payload.format == "tar.gz")
+    need = size + wanted.bytes + wanted.files * PER_FILE + MARGIN
     _bootstrap.check_host({**SEEN, "free_kib": str(-(-need >> 10))}, wanted, "ws1", allow_downgrade=False)
     error = refused(wanted, free_kib=str((need >> 10) - 1))
     assert (error.problem, error.where) == ("There is not enough room for runtime 5-00000005", "/opt on ws1")
@@ -308,17 +308,17 @@ def test_a_host_without_room_is_refused(wanted: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("seen", [{"high_water": "6"}, {"current": release_id(6)}])
-def test_an_older_serial_is_refused_unless_it_is_wanted(wanted: dict[str, Any], seen: dict[str, str]) -> None:
+def test_an_older_serial_is_refused_unless_it_is_wanted(wanted: Release, seen: dict[str, str]) -> None:
     error = refused(wanted, **seen)
     assert (error.wanted, error.found) == ("serial 6 or higher", "serial 5 (5-00000005)")
     _bootstrap.check_host({**SEEN, **seen}, wanted, "ws1", allow_downgrade=True)
 
 
-def test_another_root_is_refused(wanted: dict[str, Any]) -> None:
+def test_another_root_is_refused(wanted: Release) -> None:
     assert refused(wanted, root="/srv/envs").wanted.endswith("/srv/envs/runtime/5-00000005")
 
 
 def test_a_release_that_needs_zstd_is_refused(tmp_path: Path) -> None:
     made = make_release(tmp_path, Path("/opt/conda-envs"), 5, env="runtime")
-    error = refused(made.result)
+    error = refused(made.wanted)
     assert (error.wanted, error.found) == ("a payload in tar.gz", "tar.zst")

@@ -64,7 +64,7 @@ def runtime(tmp_path_factory: pytest.TempPathFactory) -> Made:
 
 
 def test_the_longest_command_fits_the_csh_of_bsd(runtime: Made) -> None:
-    script = _bootstrap.install_script("/opt/conda-envs", "/home/somebody/.ansible/tmp/" + "x" * 60, runtime.result)
+    script = _bootstrap.install_script("/opt/conda-envs", "/home/somebody/.ansible/tmp/" + "x" * 60, runtime.wanted)
     assert len(wrapped(command(script, new_mark()), become=True)) < 8_000
 
 

@@ -90,7 +90,7 @@ def of_sh(store: Store, scene: Scene, release: Any) -> Any:
         "writable": "yes" if scene.writable else "", "free_kib": str(scene.free >> 10), "mount": scene.options,
         "user": str(HERE), "above_1": f"{scene.owner}:0:{0o040000 | scene.mode:x}:{folder}",
     }  # fmt: skip
-    return said(lambda: _bootstrap.check_host(seen, release, "ws1", allow_downgrade=False))
+    return said(lambda: _bootstrap.check_host(seen, Release.from_dict(release, "here"), "ws1", allow_downgrade=False))
 
 
 def of_python(store: Store, scene: Scene, release: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
@@ -147,5 +147,6 @@ def test_rules_look_at_nothing_themselves() -> None:
 def test_a_group_that_may_write_is_a_warning_of_both(store: Store) -> None:
     seen = {"root": str(store.root), "folder": "/srv", "writable": "yes", "machine": "x86_64", "glibc": "glibc 2.31"}
     seen |= {"free_kib": str(1 << 30), "user": "0", "above_1": "0:50:41fd:/srv"}
-    (text,) = _bootstrap.check_host(seen, offered(store, Scene()), "ws1", allow_downgrade=False)
+    release = Release.from_dict(offered(store, Scene()), "here")
+    (text,) = _bootstrap.check_host(seen, release, "ws1", allow_downgrade=False)
     assert "group 50 can write it" in text
