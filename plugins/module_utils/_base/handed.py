@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import is_dataclass
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError, Faults
+from ansible_collections.airgap.conda.plugins.module_utils._base.plain_json import hints
 
 Type = TypeVar("Type")
 # Field -> what its value must be in addition to its type, and whether a value is that.
@@ -81,7 +82,7 @@ class _Reader:
         if given is None:
             return None
         values, before = {}, len(self.faults.found)
-        for name, hint in get_type_hints(kind).items():
+        for name, hint in hints(kind).items():
             path = f"{at}.{name}" if at else name
             if name in given:
                 values[name] = self.read(hint, given[name], path)

@@ -62,8 +62,8 @@ def _typed(kind: Any, value: Any) -> Any:
         return value
     base, inner = get_origin(kind) or kind, get_args(kind)
     if is_dataclass(kind):
-        hints = _hints(base)
-        return base(**{name: _typed(hints[name], item) for name, item in _of(Mapping, value).items()})
+        types = hints(base)
+        return base(**{name: _typed(types[name], item) for name, item in _of(Mapping, value).items()})
     if base is tuple:
         return tuple(_typed(inner[0], item) for item in _of((list, tuple), value))
     if base is list:
@@ -81,5 +81,6 @@ def _of(kind: Any, value: Any) -> Any:
 
 
 @cache
-def _hints(kind: Any) -> dict[str, Any]:
+def hints(kind: Any) -> dict[str, Any]:
+    """Return the types of a dataclass's fields by their names, worked out once."""
     return get_type_hints(kind)

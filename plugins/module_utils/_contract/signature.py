@@ -145,11 +145,8 @@ def check(data: bytes, signature: bytes, where: Path, allowed_signers: Path, nam
 @contextmanager
 def _in_memory(content: bytes) -> Iterator[str]:
     """Give the name of a file with this content, for programs that this one starts; it is on no disk."""
-    handle = os.memfd_create("airgap-conda")
-    with os.fdopen(handle, "wb") as stream:
-        stream.write(content)
-        stream.flush()
-        yield f"{HANDLES}{handle}"
+    with os.fdopen(process.in_memory(content), "rb") as stream:
+        yield f"{HANDLES}{stream.fileno()}"
 
 
 def _try(data: bytes, signature: str, allowed_signers: str, namespace: str) -> tuple[str, str]:

@@ -113,7 +113,7 @@ def run(
             process = subprocess.Popen(
                 words,
                 pass_fds=(*kept, *handles),
-                stdin=stack.enter_context(os.fdopen(_in_memory(data), "rb")) if data else subprocess.DEVNULL,
+                stdin=stack.enter_context(os.fdopen(in_memory(data), "rb")) if data else subprocess.DEVNULL,
                 stdout=writers[0],
                 stderr=writers[-1],
                 env=dict(env) if env is not None else None,
@@ -136,10 +136,10 @@ def run(
     return Outcome(returncode, tails[0].text(), time.monotonic() - start, tails[1].text() if apart else "")
 
 
-def _in_memory(data: bytes) -> int:
+def in_memory(data: bytes) -> int:
     """Return a descriptor from which a program reads ``data``, which is on no disk."""
     handle = os.memfd_create("airgap-conda")
-    with os.fdopen(os.dup(handle), "wb") as stream:
+    with open(handle, "wb", closefd=False) as stream:
         stream.write(data)
     os.lseek(handle, 0, os.SEEK_SET)
     return handle
