@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,27 +27,9 @@ from ansible_collections.airgap.conda.tests.unit.tiny_site import (
     Site,
     damage,
     leave_free,
-    make_site,
-    quick_disk,
 )
 
-
-@pytest.fixture(autouse=True)
-def _quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    quick_disk(monkeypatch)
-
-
-@pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("original")
-    make_site(folder)
-    return folder
-
-
-@pytest.fixture
-def site(original: Path, tmp_path: Path) -> Site:
-    shutil.copytree(original, tmp_path / "site")
-    return Site(tmp_path / "site")
+pytestmark = pytest.mark.usefixtures("quick_drive")
 
 
 # --- the way there ---------------------------------------------------------------------------------------------------

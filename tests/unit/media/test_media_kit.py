@@ -22,15 +22,13 @@ from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import D
 from ansible_collections.airgap.conda.plugins.module_utils._media.drive import Drive, list_envs
 from ansible_collections.airgap.conda.plugins.module_utils._media.kit import KEPT, NAMESPACE, SIGNATURE, SUMS
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_key
-from ansible_collections.airgap.conda.tests.unit.tiny_site import Site, damage, make_site, quick_disk
+from ansible_collections.airgap.conda.tests.unit.tiny_site import Site, damage, make_site
 
 GUIDE = Path(__file__).parents[3] / "docs/guide/drive.md"
 WHEEL, COLLECTION = "ansible/ansible_core-2.19.0-py3-none-any.whl", "airgap-conda-0.1.0.tar.gz"
 
 
-@pytest.fixture(autouse=True)
-def _quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    quick_disk(monkeypatch)
+pytestmark = pytest.mark.usefixtures("quick_drive")
 
 
 @pytest.fixture(scope="module")
@@ -43,12 +41,6 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "drive" / COLLECTION).write_bytes(b"the collection")
     shutil.copy(folder / "key.pub", folder / "drive/releases.pub")
     return folder
-
-
-@pytest.fixture
-def site(original: Path, tmp_path: Path) -> Site:
-    shutil.copytree(original, tmp_path / "site")
-    return Site(tmp_path / "site")
 
 
 def export(site: Site, **options: Any) -> dict[str, Any]:

@@ -26,11 +26,11 @@ from ansible_collections.airgap.conda.plugins.module_utils._store.rollback impor
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.tests.unit.tiny_release import (
     Made,
-    make_release,
     release_id,
     skip_flushes,
     snapshot,
 )
+from ansible_collections.airgap.conda.tests.unit.tiny_store import make
 
 FORMATS = ("tar.zst", "tar.gz")
 
@@ -47,10 +47,6 @@ def _host(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "opt")
-
-
-def make(store: Store, serial: int = 1, **options: Any) -> Made:
-    return make_release(store.root.parent / "depot", store.root, serial, **options)
 
 
 def bring(store: Store, serial: int, **options: Any) -> Made:

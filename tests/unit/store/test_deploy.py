@@ -36,11 +36,6 @@ BROKEN = Checks(imports=("json", "broken"), timeout=20)
 pytestmark = pytest.mark.usefixtures("quick_disk")
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "opt")
-
-
 def make(store: Store, serial: int, **options: Any) -> Made:
     return make_release(store.root.parent / "depot", store.root, serial, **options)
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
 
 import pytest
 
@@ -17,11 +16,6 @@ from ansible_collections.airgap.conda.plugins.module_utils._store.verify import 
 from ansible_collections.airgap.conda.tests.unit.tiny_damage import SITE, ZLIB, bring, drop, flip, prefix_of
 
 pytestmark = pytest.mark.usefixtures("quick_disk")
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "opt")
 
 
 @pytest.mark.parametrize(

@@ -39,11 +39,6 @@ pytestmark = pytest.mark.usefixtures("quick_disk")
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "opt")
-
-
-@pytest.fixture
 def kernels(tmp_path: Path) -> Path:
     return tmp_path / "share/jupyter/kernels"
 

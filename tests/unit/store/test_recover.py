@@ -40,11 +40,6 @@ IDS = [release_id(serial) for serial in range(6)]
 pytestmark = pytest.mark.usefixtures("quick_disk")
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "opt")
-
-
 def bring(store: Store, serial: int, keep: int = 9) -> Made:
     """Deploy a release as a play does."""
     made = make_release(store.root.parent / "depot", store.root, serial, checks=Checks())

@@ -56,11 +56,6 @@ def _no_flush(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_repair, "flush_file_system", lambda _folder: None)
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "opt")
-
-
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
 @pytest.mark.parametrize("path", [".", "lib", "lib/data.txt", "bin/sh-link"])
 def test_another_owner_is_a_fault(store: Store, path: str) -> None:

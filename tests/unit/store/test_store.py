@@ -26,30 +26,13 @@ from ansible_collections.airgap.conda.plugins.module_utils._store.extract import
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.tests.unit.tiny_release import (
     Made,
-    make_release,
     release_id,
     snapshot,
     without_locks,
 )
+from ansible_collections.airgap.conda.tests.unit.tiny_store import install, make
 
 pytestmark = pytest.mark.usefixtures("quick_disk")
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "opt")
-
-
-def make(store: Store, serial: int, **options: Any) -> Made:
-    return make_release(store.root.parent / "depot", store.root, serial, **options)
-
-
-def install(store: Store, made: Made, switch: bool = True) -> None:
-    with store.lock("demo"):
-        made.send(store)
-        store.install("demo", made.manifest.id, made.sha256, made.manifest.payloads[0].format)
-        if switch:
-            store.switch("demo", made.manifest.id)
 
 
 def state_only(store: Store) -> bool:

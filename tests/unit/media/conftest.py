@@ -1,0 +1,35 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A bastion, a drive and a controller for each test, made once for each file of tests."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.airgap.conda.tests.unit.tiny_site import Site, make_site
+from ansible_collections.airgap.conda.tests.unit.tiny_site import quick_disk as skip_the_drive
+
+
+@pytest.fixture
+def quick_drive(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not wait for the disk: test_media shows where it is waited for."""
+    skip_the_drive(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the site as it is at the beginning."""
+    folder = tmp_path_factory.mktemp("original")
+    make_site(folder)
+    return folder
+
+
+@pytest.fixture
+def site(original: Path, tmp_path: Path) -> Site:
+    """Return a copy of it that a test may change."""
+    shutil.copytree(original, tmp_path / "site")
+    return Site(tmp_path / "site")
