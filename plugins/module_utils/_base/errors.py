@@ -21,11 +21,13 @@ class AirgapError(Exception):
 
     ``problem`` is one short sentence. The four others answer what was expected, what was there
     instead, in which file, package or host path, and what to do about it. Each is cut at
-    ``_limits.MESSAGE`` characters.
+    ``_limits.MESSAGE`` characters. ``code`` names the kind of error in a word or three (``drive-unusable``), whatever
+    its words are.
     """
 
-    def __init__(self, problem: str, *, wanted: str, found: str, where: str, remedy: str) -> None:
+    def __init__(self, problem: str, *, wanted: str, found: str, where: str, remedy: str, code: str = "") -> None:
         super().__init__(problem)
+        self.code = code
         self.problem = _short(problem.rstrip("."))
         self.wanted = _short(_without_stop(wanted))
         self.found = _short(_without_stop(found))
