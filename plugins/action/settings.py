@@ -15,7 +15,13 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.answer import L
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.plugin_utils import _setting_faults as of
 from ansible_collections.airgap.conda.plugins.plugin_utils._answer_action import PYTHON, host_of
-from ansible_collections.airgap.conda.plugins.plugin_utils._places import PATTERNS, REFRESH, WORKSTATIONS, Places
+from ansible_collections.airgap.conda.plugins.plugin_utils._places import (
+    HOST,
+    PATTERNS,
+    REFRESH,
+    WORKSTATIONS,
+    Places,
+)
 from ansible_collections.airgap.conda.plugins.plugin_utils._setting_specs import (
     NAMES,
     ONCE,
@@ -87,7 +93,8 @@ class ActionModule(ActionBase):
         known = hostvars[host_of(self.known)]
         inventory = {name: known[name] for name in PATTERNS.keys() - self.extra.keys() if name in known}
         faults += of.pattern_faults(playbook, self._own, inventory, groups, groups["all"])
-        if PLAYBOOKS[playbook].fleet and side != "bastion" and not faults:
+        fleet_is_meant = PLAYBOOKS[playbook].fleet or places.value("schedule_side") == HOST
+        if fleet_is_meant and side != "bastion" and not faults:
             fleet = places.names(WORKSTATIONS)
             faults += of.reach_fault(fleet, self.known["ansible_play_hosts_all"], str(limit))
         every = [host for host in ("localhost", *groups["all"]) if host in hostvars]

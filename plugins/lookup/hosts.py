@@ -16,7 +16,7 @@ description:
 author: airgap.conda contributors (@airgap-conda)
 options:
   _terms:
-    description: The place. V(scheduled) is the bastion or the controller, as C(schedule_side) says.
+    description: The place. V(scheduled) is the bastion, the controller or the workstations, as C(schedule_side) says.
     type: str
     choices: [bastion, controller, workstations, scheduled]
     required: true

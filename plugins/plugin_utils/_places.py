@@ -22,7 +22,7 @@ PLACES = (BASTION, CONTROLLER, WORKSTATIONS, SCHEDULED)
 LOCAL = "localhost"
 # The patterns of a playbook, with what they are when they are not given.
 PATTERNS = {"airgap_workstations": "workstations", "airgap_bastion": LOCAL, "airgap_controller": LOCAL}
-REFRESH, BOTH = "refresh", "both"
+REFRESH, BOTH, HOST = "refresh", "both", "host"
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Places:
     def pattern(self, place: str) -> str:
         """Return the pattern of a place."""
         if place == SCHEDULED:
-            place = BASTION if self.value("schedule_side") == BASTION else CONTROLLER
+            place = {BASTION: BASTION, HOST: WORKSTATIONS}.get(str(self.value("schedule_side")), CONTROLLER)
         name = f"airgap_{place}"
         # As for Ansible's own keywords, the variables of hosts do not count.
         given = self.template(self.variables[name]) if name in self.variables else None

@@ -19,9 +19,10 @@ ROLES = Path(__file__).resolve().parents[2] / "roles"
 NAMES = ("build", "deploy", "media", "report", "runtime", "schedule", "verify")
 # Where a path lies that is not on the machine the role works on.
 ON_CONTROLLER = {"deploy_allowed_signers", "deploy_depot", "report_path", "runtime_allowed_signers", "runtime_depot"}
-ON_HOSTS = {"build_root", "deploy_jupyter_kernels", "deploy_root", "report_root", "runtime_root", "verify_root"}
+ON_HOSTS = {"build_root", "deploy_jupyter_kernels", "deploy_root", "report_root", "runtime_root", "schedule_root"}
+ON_HOSTS |= {"schedule_source", "verify_root"}
 # What a list or a dictionary has names of environments in.
-ENVS = {"deploy_envs", "deploy_releases", "media_envs", "media_releases", "report_envs", "verify_envs"}
+ENVS = {"deploy_envs", "deploy_releases", "media_envs", "media_releases", "report_envs", "schedule_envs", "verify_envs"}
 ENVS |= {"remove_env", "repair_env", "rollback_env"}
 RELEASES = {"deploy_releases", "remove_release", "rollback_release"}
 # What is the rest of a line in a unit of systemd, which drops a space and reads on after a backslash at its end.
@@ -31,7 +32,8 @@ SECRET = {"schedule_environment"}
 # What a playbook works out from what all hosts did: the one task that wants it does that, and not once for each host.
 ONCE = {"report_failures"}
 LEAST = {"build_backend_timeout": 1, "build_part_size": 1, "deploy_keep": 1, "deploy_max_failed": 0}
-MOST = {"deploy_max_failed": 100}
+LEAST |= {"schedule_after_days": 0, "schedule_ring": 1}
+MOST = {"deploy_max_failed": 100, "schedule_ring": 100}
 # What the argument_specs.yml leave to a list of the collection's.
 CHOICES = {"deploy_transport": {"choices": [*TRANSPORTS]}}
 
@@ -117,7 +119,9 @@ PLAYBOOKS = {
         {**WORKSTATIONS, **ROOT, "rollback_env": NAMED, "rollback_release": NAME},
         {**OLD_FLEET, "env": "rollback_env", "release": "rollback_release"},
     ),
-    "schedule": Playbook(("schedule",), {**BASTION, **CONTROLLER}, {**OLD_BASTION, **OLD_CONTROLLER}, fleet=False),
+    "schedule": Playbook(
+        ("schedule",), {**WORKSTATIONS, **BASTION, **CONTROLLER}, {**OLD_BASTION, **OLD_CONTROLLER}, fleet=False
+    ),
     "site": Playbook(("build", "deploy", "verify"), {**WORKSTATIONS, **BASTION, **BATCHES}, EVERY),
     "verify": Playbook(("verify",), WORKSTATIONS, OLD_FLEET),
 }

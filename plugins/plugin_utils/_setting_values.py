@@ -13,7 +13,9 @@ import yaml
 from ansible.module_utils.common.validation import check_type_bool, check_type_dict, check_type_int
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.answer import LINE, clean
+from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import RELEASE_ID, is_env_name
+from ansible_collections.airgap.conda.plugins.module_utils._pull.window import parse_windows
 from ansible_collections.airgap.conda.plugins.plugin_utils._paths import host_path_fault, of_caller, of_host, path_fault
 from ansible_collections.airgap.conda.plugins.plugin_utils._setting_specs import (
     ENVS,
@@ -67,6 +69,11 @@ def settle(name: str, value: Any, option: Mapping[str, Any], local: bool) -> Any
         raise Unfit(f"a whole number from {LEAST[name]} on" + (f" to {MOST[name]}" if name in MOST else ""))
     if name == "deploy_batches" and not (settled and all(BATCH.fullmatch(batch) for batch in settled)):
         raise Unfit("numbers of hosts or percentages such as 5, 30% or [1, 10%, 100%]")
+    if name == "schedule_window":
+        try:
+            parse_windows(settled)
+        except AirgapError as error:
+            raise Unfit(error.wanted) from error
     _names(name, settled)
     return settled
 

@@ -40,6 +40,7 @@ RULES = {
         "_gpu": "base run activation contract requirements",
         "_store": "base run activation contract formats gpu",
         "_preflight": "base contract gpu store",
+        "_pull": "base store",
         "_cli": "base activation contract store preflight",
         "_report": "base contract",
     }.items()

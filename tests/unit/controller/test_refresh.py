@@ -71,6 +71,7 @@ def test_patterns_are_given_by_e() -> None:
     of = places({"airgap_workstations": "elsewhere"}, airgap_bastion="bastions", schedule_side="bastion")
     assert patterns(of) == {**ALL, "bastion": ["bastions"]}
     assert of.patterns("scheduled") == ["bastions"]
+    assert places({"schedule_side": "host"}, airgap_workstations="lab").patterns("scheduled") == ["lab"]
     assert places({"schedule_side": "controller"}, airgap_bastion="bastions").patterns("scheduled") == ["localhost"]
     assert of.names("bastion") == ["b"]
     assert (of.is_here("bastion"), of.is_here("controller")) == (False, True)

@@ -78,9 +78,12 @@ def test_systemd_takes_the_units(tmp_path: Path) -> None:
     folder = tmp_path / "a b%c"
     folder.mkdir()
     variables = {"schedule_directory": str(folder), "_schedule_folder": str(tmp_path)}
-    for name in ("", "-failed"):
-        unit = tmp_path / f"airgap-conda-bastion{name}.service"
-        unit.write_text(render(f"refresh{name}.service.j2", **variables), encoding="utf-8")
+    (tmp_path / "command").write_text("#!/bin/sh\n")
+    (tmp_path / "command").chmod(0o755)
+    variables |= {"_schedule_command": tmp_path / "command", "_schedule_update": ["update", "/mnt/a b%c", "--ring", 2]}
+    for name in ("refresh", "refresh-failed", "update"):
+        unit = tmp_path / f"airgap-conda-{name}.service"
+        unit.write_text(render(f"{name}.service.j2", **variables), encoding="utf-8")
         done = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False)
         assert str(unit) not in done.stderr
 
@@ -94,3 +97,13 @@ def test_one_check_looks_at_the_settings_first() -> None:
     for name, text in raw.items():
         used = set(re.findall(r"(?<![\w])schedule_\w+", text))
         assert used <= {"schedule_environment"}, name  # which may be a secret, and is in no result
+
+
+def test_the_update_of_a_workstation_gives_way_to_its_users() -> None:
+    words = ["update", "/mnt/a b%c$", "--ring", 2, "--window", "Mon 1:00-2:00"]
+    unit = render(
+        "update.service.j2", schedule_side="host", _schedule_command="/opt/x/airgap-envs", _schedule_update=words
+    )
+    assert 'ExecStart="/opt/x/airgap-envs" "update" "/mnt/a b%%c$$" "--ring" "2" "--window" "Mon 1:00-2:00"\n' in unit
+    assert "\nCPUSchedulingPolicy=idle\nIOSchedulingClass=idle" in unit
+    assert "TOKEN" not in unit
