@@ -23,7 +23,6 @@ from ansible_collections.airgap.conda.plugins.module_utils._media.drive import (
     Drive,
     Header,
     choose,
-    list_releases,
     listing,
     read_contents,
     read_headers,
@@ -78,7 +77,7 @@ class Export:
             _require_portable(header)
         contents = read_contents(self.depot, headers, cached=True, remedy=BUILD_AGAIN)
         with self.drive.in_use(writing=not check):
-            before = list_releases(self.drive.depot)
+            before = self.drive.depot.everything()
             todo = [self._look(release) for release in contents]
             work = [item for item in todo if item.missing]
             if work:
