@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.airgap.conda.plugins.module_utils._base.copied import temporary_name
 from ansible_collections.airgap.conda.plugins.module_utils._base.disk import flush_directory
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._base.found import Item
@@ -30,7 +31,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._media.drive import (
     summary,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._media.kit import Kit
-from ansible_collections.airgap.conda.plugins.module_utils._media.medium import copy_file, is_there, temporary_name
+from ansible_collections.airgap.conda.plugins.module_utils._media.medium import copy_file, is_there
 
 FAT_LIMIT = (4 << 30) - 1
 # What Windows and older Linux kernels take for a device, whatever follows the first dot.

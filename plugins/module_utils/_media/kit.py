@@ -20,6 +20,7 @@ from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base import limits
 from ansible_collections.airgap.conda.plugins.module_utils._base.bounded import measure, read_small
+from ansible_collections.airgap.conda.plugins.module_utils._base.copied import temporary_name
 from ansible_collections.airgap.conda.plugins.module_utils._base.disk import make_folder, os_errors, replace_file
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._base.found import FileFault, Item
@@ -27,7 +28,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract import sign
 from ansible_collections.airgap.conda.plugins.module_utils._contract.rules import is_plain
 from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
 from ansible_collections.airgap.conda.plugins.module_utils._media.drive import Drive
-from ansible_collections.airgap.conda.plugins.module_utils._media.medium import copy_file, is_there, temporary_name
+from ansible_collections.airgap.conda.plugins.module_utils._media.medium import copy_file, is_there
 
 # A signature over sums must not pass for a release, nor the other way round.
 NAMESPACE = "kit@airgap.conda"

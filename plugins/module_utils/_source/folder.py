@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,11 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest im
 )
 from ansible_collections.airgap.conda.plugins.module_utils._contract.record import read_manifest
 from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
-from ansible_collections.airgap.conda.plugins.module_utils._contract.trust import OtherContentError, TrustedRelease
+from ansible_collections.airgap.conda.plugins.module_utils._contract.trust import (
+    Content,
+    OtherContentError,
+    TrustedRelease,
+)
 
 
 @dataclass(frozen=True)
@@ -144,10 +148,15 @@ def signed_release(folder: Path, allowed_signers: Path, keygens: Sequence[str] =
 def check_files(folder: Path, release: TrustedRelease) -> None:
     """Compare the list of files, every document and every part of every payload in ``folder`` with the manifest."""
     for content in release.contents():
-        wanted = f"sha256 {content.sha256}"
-        with whole(folder / content.name, wanted if content.size is None else f"{content.size} bytes, {wanted}"):
+        with as_named(folder / content.name, content):
             release.accept(measure(folder / content.name, content.size, limit=content.limit))
     release.require_whole()
+
+
+def as_named(path: Path, content: Content) -> AbstractContextManager[None]:
+    """Turn the FileFault that the block raises for a file that the manifest names into an AirgapError."""
+    wanted = f"sha256 {content.sha256}"
+    return whole(path, wanted if content.size is None else f"{content.size} bytes, {wanted}")
 
 
 @contextmanager
