@@ -1,7 +1,7 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What ``airgap-envs`` says: lines, a message for an error, a document for programs; on a terminal a bar, a question."""
+"""What ``airgap-envs`` says: lines, an error, a document for programs; on a terminal a bar and a question."""
 
 from __future__ import annotations
 
