@@ -35,13 +35,14 @@ RULES = {
         "_doctor": "base activation contract spec solve environment",
         "_secrets": "base contract solve environment",
         "_pack": "base run contract formats requirements environment secrets",
-        "_depot": "base contract spec requirements solve environment doctor secrets pack",
-        "_media": "base contract depot",
+        "_source": "base run contract",
+        "_depot": "base contract source spec requirements solve environment doctor secrets pack",
+        "_media": "base contract source depot",
         "_gpu": "base run activation contract requirements",
         "_store": "base run activation contract formats gpu",
         "_preflight": "base contract gpu store",
         "_pull": "base store",
-        "_cli": "base activation contract store preflight",
+        "_cli": "base activation contract formats source store preflight pull",
         "_report": "base contract",
     }.items()
 }
