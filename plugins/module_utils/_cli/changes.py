@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._cli import install as _install
+from ansible_collections.airgap.conda.plugins.module_utils._cli import update as _waiting
 from ansible_collections.airgap.conda.plugins.module_utils._cli.say import (
     confirm,
     require_env,
@@ -19,6 +22,8 @@ from ansible_collections.airgap.conda.plugins.module_utils._cli.say import (
     warn,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._contract.step import Step
+from ansible_collections.airgap.conda.plugins.module_utils._pull.policy import Policy, wait_for_window
+from ansible_collections.airgap.conda.plugins.module_utils._pull.window import parse_windows
 from ansible_collections.airgap.conda.plugins.module_utils._store import kernelspec
 from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy, to_prune
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
@@ -43,29 +48,48 @@ def _check(store: Store, options: argparse.Namespace, found: dict[str, Any]) -> 
     _tell(options, planned.lines())
 
 
-def _bring(store: Store, options: argparse.Namespace, found: dict[str, Any], only_here: bool) -> None:
-    planned = _planned(store, options, found, only_here)
-    changes, found["changed"] = found["changed"], False
-    if planned.todo and not only_here and not options.yes and not confirm(planned.lines(), options.called):
-        raise _declined(options.called)
+def _carry_out(
+    store: Store, options: argparse.Namespace, found: dict[str, Any], planned: _install.Plan
+) -> tuple[dict[str, Any], AirgapError | None]:
+    """Do what is planned; returns what was done by environment, and one error for all that failed."""
+    found["changed"] = False
     _install.fetch(store, planned)
     done, error = _install.install(store, planned)
-    found["changed"] = changes and bool(done)
+    found["changed"] = bool(done)
     for env, result in done.items():
         found["envs"][env].update(result)
         for text in result["warnings"]:
             warn(text)
     _tell(options, _install.done_lines(planned, done))
+    return done, error
+
+
+def _install_new(store: Store, options: argparse.Namespace, found: dict[str, Any]) -> None:
+    planned = _planned(store, options, found, only_here=False)
+    if planned.todo and not options.yes and not confirm(planned.lines(), options.called):
+        found["changed"] = False
+        raise _declined(options.called)
+    _done, error = _carry_out(store, options, found, planned)
     if error:
         raise error
 
 
-def _install_new(store: Store, options: argparse.Namespace, found: dict[str, Any]) -> None:
-    _bring(store, options, found, only_here=False)
-
-
 def _update(store: Store, options: argparse.Namespace, found: dict[str, Any]) -> None:
-    _bring(store, options, found, only_here=True)
+    policy = Policy(options.ring, options.after_days, parse_windows(options.window), options.despite_gpu)
+    now = datetime.now().astimezone()
+    closed = wait_for_window(policy, now)
+    found["waits"] = {"": asdict(closed)} if closed else {}
+    if closed:
+        _tell(options, [f"nothing is updated now: {closed.reason}"])
+        return
+    planned = _planned(store, options, found, only_here=True)
+    waits = _waiting.hold_back(store, planned, policy, now, options.allow_downgrade)
+    found["waits"] = {env: asdict(wait) for env, wait in waits.items()}
+    done, error = _carry_out(store, options, found, planned)
+    _tell(options, _waiting.lines(waits))
+    _waiting.remember(store, planned.todo, done, now)
+    if error:
+        raise error
 
 
 def _prune(store: Store, options: argparse.Namespace, found: dict[str, Any]) -> None:

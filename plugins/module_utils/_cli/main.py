@@ -102,6 +102,8 @@ def _add_source(parser: argparse.ArgumentParser, name: str) -> None:
     )
     if name != "update":
         parser.add_argument("--release", default="", metavar="ID", help="this release of the one --env")
+    else:
+        _add_policy(parser)
     _add_keep(parser)
     parser.add_argument(
         "--allow-downgrade", action="store_true", help="a release may be older than one that this host has had"
@@ -109,6 +111,23 @@ def _add_source(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument("--yes", action="store_true", help="do not ask")
     _add_json(parser)
     parser.set_defaults(run=_documented(name), refuse=parser.error)
+
+
+def _add_policy(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--ring", type=_count, default=1, metavar="N", help="wait until a host of ring N-1 has reported a release right"
+    )
+    parser.add_argument(
+        "--after-days",
+        type=int,
+        default=0,
+        metavar="D",
+        help="wait for a ring that says nothing for D days; 0 for ever",
+    )
+    parser.add_argument(
+        "--window", default="", metavar="TIMES", help="only at these times: 'Mon-Fri 20:00-06:00; Sat,Sun 00:00-24:00'"
+    )
+    parser.add_argument("--despite-gpu", action="store_true", help="also while a process of an environment uses a GPU")
 
 
 def _add_keep(parser: argparse.ArgumentParser) -> None:
