@@ -14,9 +14,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from ansible_collections.airgap.conda.plugins.module_utils._contract.owners import way_to
+from ansible_collections.airgap.conda.plugins.module_utils._fit.facts import HostFacts, Owned
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import Tools, loaded_module
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.smi import find_smi
-from ansible_collections.airgap.conda.plugins.module_utils._preflight.facts import HostFacts, Owned
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 
 MOUNTS = Path("/proc/self/mountinfo")

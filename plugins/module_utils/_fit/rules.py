@@ -20,8 +20,8 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.version import 
 from ansible_collections.airgap.conda.plugins.module_utils._contract.owners import exchangeable, folder_fault, trusted
 from ansible_collections.airgap.conda.plugins.module_utils._contract.place import in_the_way, require_place
 from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
-from ansible_collections.airgap.conda.plugins.module_utils._preflight.facts import HostFacts
-from ansible_collections.airgap.conda.plugins.module_utils._preflight.table import Concern, Table
+from ansible_collections.airgap.conda.plugins.module_utils._fit.facts import HostFacts
+from ansible_collections.airgap.conda.plugins.module_utils._fit.table import Concern, Table
 
 # A conda subdir for what the kernel calls the machine.
 PLATFORMS = {"x86_64": "linux-64", "aarch64": "linux-aarch64", "ppc64le": "linux-ppc64le"}
