@@ -41,8 +41,11 @@ RULES = {
         "_store": "base run activation contract formats gpu",
         "_fit": "base contract",
         "_preflight": "base contract fit gpu store",
-        "_cli": "base activation contract store preflight",
-        "_report": "base contract",
+        "_audit": "base contract",
+        "_receipt": "base contract fit gpu store preflight audit",
+        "_hosts": "base contract fit",
+        "_cli": "base activation contract store preflight audit receipt",
+        "_report": "base contract hosts",
     }.items()
 }
 

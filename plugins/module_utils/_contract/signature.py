@@ -159,6 +159,27 @@ def _try(data: bytes, signature: str, allowed_signers: str, namespace: str) -> t
     return signer, _said(result) if not result.ok else ""
 
 
+def not_by(data: bytes, signature: bytes, key: str, namespace: str) -> str:
+    """Return why ``signature`` is none over ``data`` by ``key``, a public key as in key.pub; empty when it is one."""
+    with _in_memory(signature) as copy, _in_memory(f"signer {key}\n".encode()) as signers:
+        result = _keygen(["-Y", "verify", "-f", signers, "-I", "signer", "-n", namespace, "-s", copy], data)
+    return "" if result.ok else _said(result)
+
+
+def make_key(key: Path) -> None:
+    """Make a private key without a passphrase that only this user can read, and its <key>.pub."""
+    result = _keygen(["-q", "-t", "ed25519", "-N", "", "-C", key.parent.name, "-f", str(key)], b"")
+    if not result.ok:
+        raise AirgapError(
+            "A key could not be made",
+            wanted="an ssh key in a folder that this user may write",
+            found=_said(result),
+            where=str(key),
+            remedy="see that the folder can be written and that ssh-keygen starts",
+            code="no-key",
+        )
+
+
 def require_accepted(manifest: Path, signature: Path, key: Path, allowed_signers: Path) -> None:
     """Refuse a ``key`` that signed what everyone who has the list ``allowed_signers`` would refuse."""
     try:
