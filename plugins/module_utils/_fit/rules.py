@@ -170,6 +170,13 @@ def cpu_level(flags: frozenset[str]) -> str:
     return level
 
 
+def flags_of(level: str) -> frozenset[str]:
+    """Return the flags of a processor of a level, the inverse of ``cpu_level``; none for an unknown level."""
+    levels = [BASELINE, *CPU_LEVELS]
+    upto = levels[1 : levels.index(level) + 1] if level in levels else []
+    return frozenset([BASELINE] if level in levels else []).union(*(CPU_LEVELS[name].split() for name in upto))
+
+
 def cpu(facts: HostFacts, wanted: Release) -> Seen:
     """Compare the processor with the level that a release needs."""
     flags, needed, needed_by = _known(facts.cpu_flags), wanted.requirements.cpu, wanted.requirements.cpu_file
