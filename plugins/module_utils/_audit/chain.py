@@ -30,6 +30,8 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.found import Fi
 from ansible_collections.airgap.conda.plugins.module_utils._base.handed import Checks, handed
 from ansible_collections.airgap.conda.plugins.module_utils._base.lock import locked
 from ansible_collections.airgap.conda.plugins.module_utils._base.plain_json import parse_json
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import MANIFEST, SIGNATURE
+from ansible_collections.airgap.conda.plugins.module_utils._contract.sshsig import fingerprint_in
 
 # The name of a chain in a depot, also one on a drive, and in the folder .state of a store.
 DEPOT_CHAIN, HOST_CHAIN = ".audit.jsonl", "audit.jsonl"
@@ -121,6 +123,49 @@ class Chain:
             )
 
 
+def deed_of(what: str, env: str, release: str, record: Path) -> Deed:
+    """Return what was done with a release whose manifest and signature are in ``record``; unknown where they are not.
+
+    The key is the one that the signature names: who trusts the release has verified it, the chain only tells.
+    """
+    manifest, signature = _content(record / MANIFEST, limits.MANIFEST), _content(record / SIGNATURE, limits.SIGNATURE)
+    return Deed(what, env, release, hashlib.sha256(manifest).hexdigest() if manifest else "", fingerprint_in(signature))
+
+
+def _content(path: Path, limit: int) -> bytes:
+    try:
+        return read_small(path, limit)
+    except FileFault:
+        return b""
+
+
+def require_ready(path: Path) -> None:
+    """Raise AirgapError when a line could not be added now: to know it before a step, not after it."""
+    if os.path.lexists(path):
+        status = path.lstat()
+        _require_room(path, status.st_size)
+        found = "" if stat.S_ISREG(status.st_mode) else "something else than a file"
+        found = found or ("" if os.access(path, os.R_OK | os.W_OK) else "no permission to write")
+    else:
+        found = (
+            "" if not path.parent.exists() or os.access(path.parent, os.W_OK | os.X_OK) else "no permission to write"
+        )
+    if found:
+        raise _unusable(path, found)
+
+
+def _require_room(path: Path, size: int) -> None:
+    if size > limits.AUDIT:
+        raise AirgapError(
+            "The audit chain is full",
+            wanted=f"at most {limits.AUDIT >> 20} MiB",
+            found=f"{size >> 20} MiB",
+            where=str(path),
+            remedy=f"keep it: mv {path} to a place of archives; the next run begins a new one",
+            code="audit-full",
+        )
+
+
 def add(path: Path, deeds: Sequence[Deed], *, own_folder: bool = True) -> None:
     """Add a line to the chain at ``path`` for each deed, and wait until they are on disk; raises AirgapError.
 
@@ -146,15 +191,7 @@ def _add(path: Path, deeds: Sequence[Deed]) -> None:
             with suppress(OSError):  # FAT has no modes
                 os.fchmod(handle, 0o644)
         size = status.st_size
-        if size > limits.AUDIT:
-            raise AirgapError(
-                "The audit chain is full",
-                wanted=f"at most {limits.AUDIT >> 20} MiB",
-                found=f"{size >> 20} MiB",
-                where=str(path),
-                remedy=f"keep it: mv {path} to a place of archives; the next run begins a new one",
-                code="audit-full",
-            )
+        _require_room(path, size)
         number, head, is_cut = _end(os.pread(handle, 2 * limits.AUDIT_LINE, max(0, size - 2 * limits.AUDIT_LINE)))
         text = b"\n" if is_cut else b""
         for deed in deeds:

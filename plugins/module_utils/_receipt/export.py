@@ -15,10 +15,10 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.disk import os_
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._contract.receipt import FOLDER, SUFFIX, Receipt, number_of
 from ansible_collections.airgap.conda.plugins.module_utils._receipt.write import NAME, kept
-from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
+from ansible_collections.airgap.conda.plugins.module_utils._store.releases import Releases
 
 
-def export(store: Store, depot: Path) -> tuple[Path, int]:
+def export(store: Releases, depot: Path) -> tuple[Path, int]:
     """Copy the receipts of this host to a depot on a drive; returns the folder there, and how many are new in it.
 
     No link of the drive is followed below ``depot``. Raises AirgapError.

@@ -8,7 +8,6 @@ The step counts, not the paper: what cannot be written is a warning, and a step 
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -17,18 +16,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.airgap.conda.plugins.module_utils._audit.chain import HOST_CHAIN, Deed, add
-from ansible_collections.airgap.conda.plugins.module_utils._base import limits
-from ansible_collections.airgap.conda.plugins.module_utils._base.bounded import read_small
+from ansible_collections.airgap.conda.plugins.module_utils._audit.chain import HOST_CHAIN, Deed, add, deed_of
 from ansible_collections.airgap.conda.plugins.module_utils._base.disk import os_errors
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._base.finding import ABSENT, OK, Finding
-from ansible_collections.airgap.conda.plugins.module_utils._base.found import FileFault
-from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import MANIFEST, SIGNATURE
-from ansible_collections.airgap.conda.plugins.module_utils._contract.sshsig import fingerprint_in
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import Tools
 from ansible_collections.airgap.conda.plugins.module_utils._receipt.write import Written, write_receipt
-from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
+from ansible_collections.airgap.conda.plugins.module_utils._store.releases import Releases
 
 # Takes a text that a user is to read: a module's warn, a line on the error stream.
 Tell = Callable[[str], object]
@@ -38,19 +32,19 @@ Tell = Callable[[str], object]
 class Note:
     """What a step did, said by who does it. ``written`` is its receipt afterwards, if there is one."""
 
-    store: Store
+    store: Releases
     deeds: list[Deed] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     written: Written | None = None
 
+    def deed(self, what: str, env: str, release: str) -> Deed:
+        """Return what is done (one of ``DONE``) with a release that is still on this host."""
+        return deed_of(what, env, release, self.store.state(env) / release)
+
     def did(self, what: str, env: str, release: str) -> None:
-        """Note what was done (one of ``DONE``) with a release of this host."""
-        folder = self.store.state(env) / release
-        manifest = _content(folder / MANIFEST, limits.MANIFEST)
-        sha256 = hashlib.sha256(manifest).hexdigest() if manifest else ""
-        key = fingerprint_in(_content(folder / SIGNATURE, limits.SIGNATURE))
-        self.deeds.append(Deed(what, env, release, sha256, key))
+        """Note what was done with a release of this host."""
+        self.deeds.append(self.deed(what, env, release))
 
     def deployed(self, step: Mapping[str, Any], seconds: Mapping[str, float], pruned: Iterable[str]) -> None:
         """Note what a deploy did of a step of preflight."""
@@ -72,7 +66,7 @@ class Note:
 
 @contextmanager
 def noted(
-    store: Store, event: str, tell: Tell, *, dry: bool = False, always: bool = False, tools: Tools | None = None
+    store: Releases, event: str, tell: Tell, *, dry: bool = False, always: bool = False, tools: Tools | None = None
 ) -> Iterator[Note]:
     """Write down after the block what it did, or that it failed; nothing when it did nothing, unless ``always``.
 
@@ -111,10 +105,3 @@ def _best_effort(tell: Tell, what: str, place: Path) -> Iterator[None]:
             yield
     except (AirgapError, ValueError, KeyError) as error:
         tell(f"What was done is not in {what} of this host: {error}")
-
-
-def _content(path: Path, limit: int) -> bytes:
-    try:
-        return read_small(path, limit)
-    except FileFault:
-        return b""

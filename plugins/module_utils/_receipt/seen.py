@@ -17,14 +17,14 @@ from ansible_collections.airgap.conda.plugins.module_utils._fit.rules import cpu
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.driver import models
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import Tools
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.gather import gather
-from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
+from ansible_collections.airgap.conda.plugins.module_utils._store.releases import Releases
 
 MACHINE_ID, OS_RELEASE = Path("/etc/machine-id"), Path("/etc/os-release")
 # GPUs and releases of one environment that a receipt has room for.
 _GPUS, _RELEASES = 64, 200
 
 
-def host_seen(store: Store, tools: Tools) -> HostSeen:
+def host_seen(store: Releases, tools: Tools) -> HostSeen:
     """Look at this host as a release would see it."""
     facts = gather(store, (), (), tools)
     machine_id = _read(MACHINE_ID).strip()
@@ -43,7 +43,7 @@ def host_seen(store: Store, tools: Tools) -> HostSeen:
     )
 
 
-def env_seen(store: Store, env: str) -> EnvSeen:
+def env_seen(store: Releases, env: str) -> EnvSeen:
     """Look at one environment of this host."""
     current, proved = (name if serial_of(name) else "" for name in (store.current(env), store.proved(env)))
     return EnvSeen(current, tuple(store.releases(env)[-_RELEASES:]), proved, store.high_water(env))

@@ -37,7 +37,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.receipt imp
 from ansible_collections.airgap.conda.plugins.module_utils._contract.sshsig import fingerprint
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import Tools
 from ansible_collections.airgap.conda.plugins.module_utils._receipt.seen import env_seen, host_seen, plain_text
-from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
+from ansible_collections.airgap.conda.plugins.module_utils._store.releases import Releases
 
 # The folder in .state, and there the key of a store whose user cannot read the host's.
 NAME, OWN_KEY = "receipts", "key"
@@ -65,7 +65,7 @@ class Written:
 
 
 def write_receipt(
-    store: Store,
+    store: Releases,
     event: str,
     error: AirgapError | None,
     findings: Sequence[Finding] = (),
@@ -114,7 +114,7 @@ def write_receipt(
     return Written(receipt, content, signed, trouble)
 
 
-def kept(store: Store) -> list[dict[str, str]]:
+def kept(store: Releases) -> list[dict[str, str]]:
     """Return the receipts of this host, oldest first: name, content and signature of each."""
     folder, found = store.root / ".state" / NAME, []
     for name in _names(folder):
