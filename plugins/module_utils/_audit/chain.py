@@ -109,18 +109,17 @@ class Chain:
         """``broken``, ``cut`` or ``whole``."""
         return "broken" if self.broken else "cut" if self.cut else "whole"
 
-    def require_unbroken(self) -> None:
-        """Raise AirgapError when a line was changed, left out or moved."""
-        if self.broken:
-            raise AirgapError(
-                "An audit chain is broken",
-                wanted="lines of which each has the hash of the line before",
-                found="; ".join(self.broken[: limits.ERRORS]),
-                where=self.path,
-                remedy="find out who changed it: compare it with a copy of it, or with the chains of depot, drive and "
-                "hosts; then move it away, and the next run begins a new one",
-                code="chain-broken",
-            )
+    def error(self) -> AirgapError:
+        """Return the error for a chain of which a line was changed, left out or moved."""
+        return AirgapError(
+            "An audit chain is broken",
+            wanted="lines of which each has the hash of the line before",
+            found="; ".join(self.broken[: limits.ERRORS]),
+            where=self.path,
+            remedy="find out who changed it: compare it with a copy of it, or with the chains of depot, drive and "
+            "hosts; then move it away, and the next run begins a new one",
+            code="chain-broken",
+        )
 
 
 def deed_of(what: str, env: str, release: str, record: Path) -> Deed:

@@ -18,8 +18,8 @@ from ansible_collections.airgap.conda.plugins.module_utils._receipt.write import
 from ansible_collections.airgap.conda.plugins.module_utils._store.releases import Releases
 
 
-def export(store: Releases, depot: Path) -> tuple[Path, int]:
-    """Copy the receipts of this host to a depot on a drive; returns the folder there, and how many are new in it.
+def export(store: Releases, depot: Path) -> tuple[Path, int, str]:
+    """Copy the receipts of this host to a depot on a drive; returns the folder there, how many are new, and their key.
 
     No link of the drive is followed below ``depot``. Raises AirgapError.
     """
@@ -33,7 +33,8 @@ def export(store: Releases, depot: Path) -> tuple[Path, int]:
             remedy="run airgap-envs verify as root, which writes one; then export again",
             code="no-receipts",
         )
-    host = Receipt.from_json(receipts[-1]["content"].encode(), receipts[-1]["name"]).host.name
+    last = Receipt.from_json(receipts[-1]["content"].encode(), receipts[-1]["name"])
+    host = last.host.name
     target, new = depot / FOLDER / host, 0
     with os_errors("Exporting receipts", target), _below(depot, FOLDER, host) as handle:
         there = set(os.listdir(handle))
@@ -51,7 +52,7 @@ def export(store: Releases, depot: Path) -> tuple[Path, int]:
                     with suppress(OSError):
                         os.unlink(old, dir_fd=handle)
         os.fsync(handle)
-    return target, new
+    return target, new, last.signer
 
 
 @contextmanager

@@ -19,23 +19,29 @@ from typing import Any
 from ansible_collections.airgap.conda.plugins.module_utils._audit.chain import HOST_CHAIN, Deed, add, deed_of
 from ansible_collections.airgap.conda.plugins.module_utils._base.disk import os_errors
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._base.finding import ABSENT, OK, Finding
+from ansible_collections.airgap.conda.plugins.module_utils._base.finding import ABSENT, BROKEN, OK, Finding
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import Tools
 from ansible_collections.airgap.conda.plugins.module_utils._receipt.write import Written, write_receipt
 from ansible_collections.airgap.conda.plugins.module_utils._store.releases import Releases
 
 # Takes a text that a user is to read: a module's warn, a line on the error stream.
 Tell = Callable[[str], object]
+# Errors of somebody who did not want the step, or may not do it: nothing to write down.
+NO_STEP = ("not-confirmed", "not-permitted")
 
 
 @dataclass
 class Note:
-    """What a step did, said by who does it. ``written`` is its receipt afterwards, if there is one."""
+    """What a step did, said by who does it; ``error`` is what failed of a step that does not raise it.
+
+    ``written`` is its receipt afterwards, if there is one.
+    """
 
     store: Releases
     deeds: list[Deed] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+    error: AirgapError | None = None
     written: Written | None = None
 
     def deed(self, what: str, env: str, release: str) -> Deed:
@@ -57,6 +63,11 @@ class Note:
             self.did("pruned", env, name)
         self.seconds.update({f"{env} {name}": float(number) for name, number in seconds.items()})
 
+    def failed(self, check: str, env: str, error: AirgapError) -> None:
+        """Note what is wrong with one environment, where the step goes on with the others."""
+        self.error = self.error or error
+        self.findings.append(Finding(check, env, BROKEN, **error.fields()))
+
     def saw_gpu(self, env: str, report: Mapping[str, Any] | None) -> None:
         """Note what is not right with the GPU, as ``verify`` returns it."""
         for item in report["findings"] if report else ():
@@ -77,15 +88,15 @@ def noted(
     try:
         yield note
     except AirgapError as error:
-        _close(note, event, tell, dry, error, started, tools)
+        if error.code not in NO_STEP:
+            note.error = error
+            _close(note, event, tell, dry, started, tools)
         raise
-    if note.deeds or always:
-        _close(note, event, tell, dry, None, started, tools)
+    if note.deeds or note.error or always:
+        _close(note, event, tell, dry, started, tools)
 
 
-def _close(
-    note: Note, event: str, tell: Tell, dry: bool, error: AirgapError | None, started: float, tools: Tools | None
-) -> None:
+def _close(note: Note, event: str, tell: Tell, dry: bool, started: float, tools: Tools | None) -> None:
     state = note.store.root / ".state"
     if dry or not os.access(state, os.W_OK | os.X_OK):
         return
@@ -93,7 +104,7 @@ def _close(
     with _best_effort(tell, "the audit chain", state):
         add(state / HOST_CHAIN, note.deeds)
     with _best_effort(tell, "a receipt", state):
-        note.written = write_receipt(note.store, event, error, note.findings, note.seconds, tools)
+        note.written = write_receipt(note.store, event, note.error, note.findings, note.seconds, tools)
         if note.written.unsigned:
             tell(f"The receipt of this step is not signed: {note.written.unsigned}")
 

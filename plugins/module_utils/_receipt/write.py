@@ -82,30 +82,34 @@ def write_receipt(
             there = _names(folder)
             # The clock when it goes forward; whatever it does, a later receipt has a higher number.
             number = max(int(time.time()), number_of(there[-1]) + 1 if there else 1)
-            key, trouble = _key(folder)
-            signer = fingerprint(_public(key)) if key else ""
-            receipt = Receipt(
-                schema=SCHEMA,
-                number=number,
-                host=host_seen(store, tools or Tools()),
-                root=str(store.root),
-                when=time_text(time.time()),
-                event=event,
-                ok=error is None,
-                error={name: plain_text(text) for name, text in error.fields().items()} if error else {},
-                envs={env: env_seen(store, env) for env in store.known()[:NAMED]},
-                findings=tuple(
-                    Finding(**{name: plain_text(text) for name, text in asdict(item).items()})
-                    for item in findings[:NAMED]
-                ),
-                seconds={plain_text(name): float(length) for name, length in (seconds or {}).items()},
-                signer=signer,
-            )
+            keygens = (*signature.KEYGENS, str(store.release("runtime", "current") / "bin" / signature.KEYGENS[0]))
+            now, trouble, signed = time_text(time.time()), "", b""
+
+            def made(signer: str) -> Receipt:
+                return Receipt(
+                    schema=SCHEMA,
+                    number=number,
+                    host=host_seen(store, tools or Tools()),
+                    root=str(store.root),
+                    when=now,
+                    event=event,
+                    ok=error is None,
+                    error={name: plain_text(text) for name, text in error.fields().items()} if error else {},
+                    envs={env: env_seen(store, env) for env in store.known()[:NAMED]},
+                    findings=tuple(map(_plain, findings[:NAMED])),
+                    seconds={plain_text(name): float(length) for name, length in (seconds or {}).items()},
+                    signer=signer,
+                )
+
+            try:
+                key = _key(folder, keygens)
+                receipt = made(fingerprint(_public(key)))
+                signed = _signed(folder, receipt.to_json(), key, keygens)
+            except (AirgapError, ValueError, IndexError) as fault:
+                receipt, trouble = made(""), str(fault)
             content = receipt.to_json()
             Receipt.from_json(content, receipt.file_name)  # nobody would take what this host cannot
-            signed = b""
-            if key:
-                signed = _signed(folder, content, key)
+            if signed:
                 replace_file(folder / f"{receipt.file_name}{SUFFIX}", signed)
             replace_file(folder / receipt.file_name, content)
             for name in there[: max(0, len(there) + 1 - limits.RECEIPTS)]:
@@ -139,26 +143,23 @@ def _names(folder: Path) -> list[str]:
     return sorted((name for name in list_names(folder) if number_of(name)), key=number_of)
 
 
-def _key(folder: Path) -> tuple[Path | None, str]:
-    """Return the key to sign with, or why there is none."""
+def _key(folder: Path, keygens: Sequence[str]) -> Path:
+    """Return the key to sign with: the host's own, for who may not read that one of the store; raises AirgapError."""
     own = folder / OWN_KEY
     if os.geteuid() == 0 and HOST_KEY.is_file() and HOST_KEY.with_suffix(".pub").is_file():
-        return HOST_KEY, ""
-    try:
-        if not own.is_file() or not own.with_suffix(".pub").is_file():
-            own.unlink(missing_ok=True)
-            signature.make_key(own)
-        return own, ""
-    except AirgapError as error:
-        return None, str(error)
+        return HOST_KEY
+    if not own.is_file() or not own.with_suffix(".pub").is_file():
+        own.unlink(missing_ok=True)
+        signature.make_key(own, keygens)
+    return own
 
 
 def _public(key: Path) -> str:
     return " ".join(key.with_suffix(".pub").read_text(encoding="ascii").split()[:2])
 
 
-def _signed(folder: Path, content: bytes, key: Path) -> bytes:
+def _signed(folder: Path, content: bytes, key: Path, keygens: Sequence[str]) -> bytes:
     with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as name:
         path = Path(name) / "receipt"
         path.write_bytes(content)
-        return signature.sign(path, key, NAMESPACE).read_bytes()
+        return signature.sign(path, key, NAMESPACE, keygens).read_bytes()

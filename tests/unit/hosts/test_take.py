@@ -180,9 +180,9 @@ def _key_of_another(drive: Path, key: Path) -> str:
     sign(path, other)
     signature = path.with_name(path.name + SUFFIX)
     blob = base64.b64decode("".join(signature.read_text().splitlines()[1:-1]))
-    public = [base64.b64decode(one.with_suffix(".pub").read_text().split()[1]) for one in (other, key)]
-    assert public[0] in blob
-    text = base64.b64encode(blob.replace(*public)).decode()
+    made_by, pinned = (base64.b64decode(one.with_suffix(".pub").read_text().split()[1]) for one in (other, key))
+    assert made_by in blob
+    text = base64.b64encode(blob.replace(made_by, pinned)).decode()
     lines = [text[at : at + 70] for at in range(0, len(text), 70)]
     signature.write_text("\n".join([BEGIN.decode(), *lines, END.decode(), ""]))
     return "receipt-forged"
