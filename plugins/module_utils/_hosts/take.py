@@ -92,7 +92,7 @@ def take(host: str, offered: Iterable[Offered], depot: Path, check: bool = False
             _take_all(taken, offered, folder, check=True)
             return taken
         make_folder(folder)
-        with locked(depot, "receipts", f"the receipts in {depot}", WAIT):
+        with locked(depot / FOLDER, host, f"the receipts of {host}", WAIT):
             _take_all(taken, offered, folder, check=False)
             there = sorted((path.name for path in folder.iterdir() if number_of(path.name)), key=number_of)
             for name in there[: -limits.RECEIPTS]:
