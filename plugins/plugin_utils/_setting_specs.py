@@ -23,8 +23,8 @@ ON_CONTROLLER |= {"runtime_allowed_signers", "runtime_depot"}
 ON_HOSTS = {"build_root", "deploy_jupyter_kernels", "deploy_root", "report_root", "runtime_root", "verify_root"}
 # What a list or a dictionary has names of environments in.
 ENVS = {"deploy_envs", "deploy_releases", "media_envs", "media_releases", "report_envs", "verify_envs"}
-ENVS |= {"remove_env", "repair_env", "rollback_env"}
-RELEASES = {"deploy_releases", "remove_release", "rollback_release"}
+ENVS |= {"audit_env", "remove_env", "repair_env", "rollback_env"}
+RELEASES = {"audit_release", "deploy_releases", "remove_release", "rollback_release"}
 # What is the rest of a line in a unit of systemd, which drops a space and reads on after a backslash at its end.
 LINE_OF_UNIT = {"schedule_directory"}
 # What nobody needs to see in a result.
@@ -88,6 +88,18 @@ NAME: dict[str, Any]
 NAMED: dict[str, Any]
 NAME, NAMED = {"type": "str", "default": ""}, {"type": "str", "required": True}
 PLAYBOOKS = {
+    "audit": Playbook(
+        (),
+        {
+            **WORKSTATIONS,
+            **CONTROLLER,
+            **ROOT,
+            "audit_env": NAME,
+            "audit_release": NAME,
+            "audit_depot": {"type": "path"},
+        },
+        {**OLD_FLEET, **OLD_CONTROLLER},
+    ),
     "build": Playbook(("build",), BASTION, OLD_BASTION, fleet=False),
     "deploy": Playbook(("deploy",), {**WORKSTATIONS, **BATCHES}, OLD_FLEET),
     "export": Playbook((), {**BASTION, **chosen("build", "build_depot"), **DRIVE}, OLD_BASTION, fleet=False),

@@ -315,8 +315,9 @@ def _unusable(path: Path, found: str) -> AirgapError:
     )
 
 
-def as_result(chain: Chain) -> dict[str, Any]:
-    """Return a chain for JSON."""
+def as_result(chain: Chain, env: str = "", release: str = "") -> dict[str, Any]:
+    """Return a chain for JSON, with the lines of an environment or a release if these are given."""
+    wanted = [entry for entry in chain.entries if env in ("", entry.env) and release in ("", entry.release)]
     return {
         "path": chain.path,
         "verdict": chain.verdict,
@@ -324,5 +325,39 @@ def as_result(chain: Chain) -> dict[str, Any]:
         "head": chain.head,
         "broken": list(chain.broken[: limits.ERRORS]),
         "cut": list(chain.cut[: limits.ERRORS]),
-        "entries": [asdict(entry) for entry in chain.entries],
+        "entries": [asdict(entry) for entry in wanted],
     }
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """The part of ``as_result`` that a chain is made of again."""
+
+    path: str
+    head: str
+    broken: list[str]
+    cut: list[str]
+    entries: list[Entry]
+
+
+def from_result(data: object, place: str) -> Chain:
+    """Make a chain of what ``as_result`` gave on another machine, whose word it is; raises AirgapError."""
+    answer = handed(_Answer, data, "what was read of an audit chain", place, {})
+    return Chain(
+        clean(f"{place}: {answer.path}"),
+        tuple(map(_plain, answer.entries)),
+        _clean(answer.broken),
+        _clean(answer.cut),
+        answer.head,
+    )
+
+
+def _plain(entry: Entry) -> Entry:
+    return Entry(**{**asdict(entry), **{name: clean(getattr(entry, name)) for name in _TEXTS}})
+
+
+def _clean(texts: Sequence[str]) -> tuple[str, ...]:
+    return tuple(clean(text) for text in texts[: limits.ERRORS])
+
+
+_TEXTS = ("when", "who", "what", "env", "release", "manifest_sha256", "key", "prev")
