@@ -28,7 +28,7 @@ RELEASES = {"audit_release", "deploy_releases", "remove_release", "rollback_rele
 # What is the rest of a line in a unit of systemd, which drops a space and reads on after a backslash at its end.
 LINE_OF_UNIT = {"schedule_directory"}
 # What nobody needs to see in a result.
-SECRET = {"schedule_environment"}
+SECRET = {"refresh_notify_url", "schedule_environment"}
 # What a playbook works out from what all hosts did: the one task that wants it does that, and not once for each host.
 ONCE = {"report_failures"}
 LEAST = {"build_backend_timeout": 1, "build_part_size": 1, "deploy_keep": 1, "deploy_max_failed": 0}
@@ -78,6 +78,10 @@ BATCHES: dict[str, Any] = {
     "deploy_batches": {"type": "list", "elements": "str"},
     "deploy_max_failed": {"type": "int", "default": 20},
 }
+NOTIFY: dict[str, Any] = {
+    **{f"refresh_notify_{name}": {"type": "str"} for name in ("url", "mail_to", "mail_from", "mail_host")},
+    "refresh_notify_mail_port": {"type": "int", "default": 25},
+}
 OLD_FLEET, OLD_BASTION, OLD_CONTROLLER = (
     {"workstations": "airgap_workstations"},
     {"bastion": "airgap_bastion"},
@@ -111,7 +115,7 @@ PLAYBOOKS = {
     ),
     "refresh": Playbook(
         ("build", "media", "deploy", "report"),
-        {**WORKSTATIONS, **BASTION, **CONTROLLER, **BATCHES, "refresh_side": SIDE},
+        {**WORKSTATIONS, **BASTION, **CONTROLLER, **BATCHES, **NOTIFY, "refresh_side": SIDE},
         EVERY,
     ),
     "remove": Playbook(
