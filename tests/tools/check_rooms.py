@@ -37,13 +37,17 @@ RULES = {
         "_pack": "base run contract formats requirements environment secrets",
         "_source": "base run contract",
         "_depot": "base contract source spec requirements solve environment doctor secrets pack",
-        "_media": "base contract source depot",
+        "_audit": "base contract",
+        "_fit": "base contract",
+        "_hosts": "base contract fit",
+        "_media": "base contract source depot audit hosts",
         "_gpu": "base run activation contract requirements",
         "_store": "base run activation contract formats gpu",
-        "_preflight": "base contract gpu store",
-        "_pull": "base store",
-        "_cli": "base activation contract formats source store preflight pull",
-        "_report": "base contract",
+        "_preflight": "base contract fit gpu store",
+        "_receipt": "base contract fit gpu store preflight audit pull",
+        "_pull": "base contract store",
+        "_cli": "base activation contract formats source fit store preflight audit receipt pull",
+        "_report": "base contract hosts",
     }.items()
 }
 

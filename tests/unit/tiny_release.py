@@ -189,5 +189,10 @@ def snapshot(folder: Path) -> dict[str, tuple[int, str]]:
 
 
 def without_locks(folder: Path) -> dict[str, tuple[int, str]]:
-    """Return the same but for the locks, which name their last holder."""
-    return {name: found for name, found in snapshot(folder).items() if LOCKS not in name.split("/")}
+    """Return the same but for the locks, which name their last holder, and for what is written down of a failure."""
+    parts = {name: name.split("/") for name in snapshot(folder)}
+    return {
+        name: found
+        for name, found in snapshot(folder).items()
+        if not {LOCKS, "receipts", "audit.jsonl"} & {*parts[name]}
+    }

@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError, Faults
 from ansible_collections.airgap.conda.plugins.module_utils._cli import install as _install
 from ansible_collections.airgap.conda.plugins.module_utils._cli import update as _waiting
 from ansible_collections.airgap.conda.plugins.module_utils._cli.say import (
@@ -24,13 +24,14 @@ from ansible_collections.airgap.conda.plugins.module_utils._cli.say import (
 from ansible_collections.airgap.conda.plugins.module_utils._contract.step import Step
 from ansible_collections.airgap.conda.plugins.module_utils._pull.policy import Policy, wait_for_window
 from ansible_collections.airgap.conda.plugins.module_utils._pull.window import parse_windows
+from ansible_collections.airgap.conda.plugins.module_utils._receipt.noted import Note
 from ansible_collections.airgap.conda.plugins.module_utils._store import kernelspec
 from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy, to_prune
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.plugins.module_utils._store.uninstall import uninstall
 
-# Does a command, puts what it found and did into the dictionary, and raises AirgapError.
-Command = Callable[[Store, argparse.Namespace, dict[str, Any]], None]
+# Does a command, puts what it found and did into the dictionary and into the note, and raises AirgapError.
+Command = Callable[[Store, argparse.Namespace, dict[str, Any], Note], None]
 
 
 def _planned(store: Store, options: argparse.Namespace, found: dict[str, Any], only_here: bool) -> _install.Plan:
@@ -42,39 +43,47 @@ def _planned(store: Store, options: argparse.Namespace, found: dict[str, Any], o
     return planned
 
 
-def _check(store: Store, options: argparse.Namespace, found: dict[str, Any]) -> None:
+def _check(store: Store, options: argparse.Namespace, found: dict[str, Any], _note: Note) -> None:
     planned = _planned(store, options, found, only_here=False)
     _install.verify(planned)
     _tell(options, planned.lines())
 
 
 def _carry_out(
-    store: Store, options: argparse.Namespace, found: dict[str, Any], planned: _install.Plan
-) -> tuple[dict[str, Any], AirgapError | None]:
-    """Do what is planned; returns what was done by environment, and one error for all that failed."""
+    store: Store, options: argparse.Namespace, found: dict[str, Any], note: Note, planned: _install.Plan
+) -> dict[str, AirgapError]:
+    """Do what is planned, and tell what was done; returns what failed, by environment."""
     found["changed"] = False
     _install.fetch(store, planned)
-    done, error = _install.install(store, planned)
+    done, failed = _install.install(store, planned)
     found["changed"] = bool(done)
     for env, result in done.items():
         found["envs"][env].update(result)
+        note.deployed({"env": env, "id": found["envs"][env]["release"]}, result["seconds"], result["removed"])
         for text in result["warnings"]:
             warn(text)
+    for env, error in failed.items():
+        note.failed("install", env, error)
     _tell(options, _install.done_lines(planned, done))
-    return done, error
+    return failed
 
 
-def _install_new(store: Store, options: argparse.Namespace, found: dict[str, Any]) -> None:
+def _require_none(failed: Mapping[str, AirgapError]) -> None:
+    """Raise one AirgapError for all that failed, if anything did."""
+    faults = Faults()
+    faults.found += failed.values()
+    faults.tell("what was installed")
+
+
+def _install_new(store: Store, options: argparse.Namespace, found: dict[str, Any], note: Note) -> None:
     planned = _planned(store, options, found, only_here=False)
     if planned.todo and not options.yes and not confirm(planned.lines(), options.called):
         found["changed"] = False
         raise _declined(options.called)
-    _done, error = _carry_out(store, options, found, planned)
-    if error:
-        raise error
+    _require_none(_carry_out(store, options, found, note, planned))
 
 
-def _update(store: Store, options: argparse.Namespace, found: dict[str, Any]) -> None:
+def _update(store: Store, options: argparse.Namespace, found: dict[str, Any], note: Note) -> None:
     policy = Policy(options.ring, options.after_days, parse_windows(options.window), options.despite_gpu)
     now = datetime.now().astimezone()
     closed = wait_for_window(policy, now)
@@ -85,14 +94,14 @@ def _update(store: Store, options: argparse.Namespace, found: dict[str, Any]) ->
     planned = _planned(store, options, found, only_here=True)
     waits = _waiting.hold_back(store, planned, policy, now, options.allow_downgrade)
     found["waits"] = {env: asdict(wait) for env, wait in waits.items()}
-    done, error = _carry_out(store, options, found, planned)
+    tried = _waiting.taken(planned)
+    failed = _carry_out(store, options, found, note, planned)
     _tell(options, _waiting.lines(waits))
-    _waiting.remember(store, planned.todo, done, now)
-    if error:
-        raise error
+    _waiting.remember(store, policy, tried, failed, now)
+    _require_none(failed)
 
 
-def _prune(store: Store, options: argparse.Namespace, found: dict[str, Any]) -> None:
+def _prune(store: Store, options: argparse.Namespace, found: dict[str, Any], note: Note) -> None:
     if options.env is not None:
         require_env(store, options.env)
     found["removed"] = {}
@@ -105,6 +114,7 @@ def _prune(store: Store, options: argparse.Namespace, found: dict[str, Any]) -> 
             require_writable(store, env, "prune")
             done = deploy(store, step, "", options.keep)
             going, concerns = done.pruned, done.warnings
+            note.deployed(step, done.seconds, going)
         found["removed"][env] = going
         found["changed"] = found["changed"] or bool(going)
         for text in concerns:
@@ -112,7 +122,7 @@ def _prune(store: Store, options: argparse.Namespace, found: dict[str, Any]) -> 
         _tell(options, [f"{env}: removed {', '.join(going)}" if going else f"{env}: nothing to remove"])
 
 
-def _remove(store: Store, options: argparse.Namespace, found: dict[str, Any]) -> None:
+def _remove(store: Store, options: argparse.Namespace, found: dict[str, Any], note: Note) -> None:
     env, release = options.env, options.release
     concerns: list[str] = []
     going = uninstall(store, env, release, True, concerns)
@@ -126,7 +136,9 @@ def _remove(store: Store, options: argparse.Namespace, found: dict[str, Any]) ->
     require_writable(store, env, f"remove {what}")
     if not options.yes and not confirm([f"{env}: remove {', '.join(going) or 'what is left of it'}"], "remove"):
         raise _declined("remove")
+    deeds = {name: note.deed("removed", env, name) for name in going}
     going = uninstall(store, env, release, False)
+    note.deeds += [deeds[name] for name in going if name in deeds]
     found["removed"][env], found["changed"] = going, bool(going)
     for text in concerns:
         warn(text)

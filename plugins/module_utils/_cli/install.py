@@ -19,9 +19,9 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.progress import
 from ansible_collections.airgap.conda.plugins.module_utils._cli.say import NAME, Bar, warn
 from ansible_collections.airgap.conda.plugins.module_utils._contract.signature import KEYGENS
 from ansible_collections.airgap.conda.plugins.module_utils._contract.step import Step
+from ansible_collections.airgap.conda.plugins.module_utils._fit.table import Table
 from ansible_collections.airgap.conda.plugins.module_utils._formats.formats import taken_here
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.look import inspect
-from ansible_collections.airgap.conda.plugins.module_utils._preflight.table import Table
 from ansible_collections.airgap.conda.plugins.module_utils._source import bring
 from ansible_collections.airgap.conda.plugins.module_utils._source.folder import Folder, Verified
 from ansible_collections.airgap.conda.plugins.module_utils._source.signers import require_signers, signers_file
@@ -198,19 +198,22 @@ def _each(planned: Plan, what: str, work: Callable[[Step, Verified, Bar], object
     faults.tell("what was read from the source")
 
 
-def install(store: Store, planned: Plan) -> tuple[dict[str, dict[str, Any]], AirgapError | None]:
+def install(store: Store, planned: Plan) -> tuple[dict[str, dict[str, Any]], dict[str, AirgapError]]:
     """Install, check, switch and prune each environment; one that fails stays as it was, and the others go on.
 
-    Returns what was done by environment, and one error for all that failed.
+    Returns what was done and what failed, both by environment.
     """
-    done, faults = {}, Faults()
+    done, failed = {}, {}
     for step in planned.todo:
         one = planned.releases.get(step.env)
         sums = (one.release.manifest_sha256, one.release.signature_sha256) if one else ("", "")
-        with faults.gathered():
+        try:
             result = deploy(store, step.to_dict(), sums[0], planned.keep, None, sums[1])
+        except AirgapError as error:
+            failed[step.env] = error
+        else:
             done[step.env] = {"seconds": result.seconds, "removed": result.pruned, "warnings": result.warnings}
-    return done, faults.error("what was installed")
+    return done, failed
 
 
 def done_lines(planned: Plan, done: dict[str, dict[str, Any]]) -> Sequence[str]:

@@ -92,6 +92,17 @@ def _parser(root: Path) -> argparse.ArgumentParser:
     gone.add_argument("--yes", action="store_true", help="do not ask")
     _add_json(gone)
     gone.set_defaults(run=_documented("remove"))
+
+    paper = commands.add_parser("export-receipt", help="copy the receipts of this host to a drive, or print them")
+    paper.add_argument("folder", nargs="?", metavar="FOLDER", help="a mounted drive, or a folder that is a depot")
+    paper.set_defaults(run=_paper("export_receipt"))
+
+    audit = commands.add_parser("audit", help="look at what was done on this host, by whom")
+    verbs = audit.add_subparsers(metavar="VERB", required=True)
+    chain = verbs.add_parser("verify", help="check that no line of the audit chain was changed or taken out; show it")
+    chain.add_argument("folder", nargs="?", metavar="FOLDER", help="also the chain of this drive or depot")
+    chain.add_argument("--json", action="store_true", help="as JSON")
+    chain.set_defaults(run=_paper("audit_verify"))
     return parser
 
 
@@ -115,7 +126,7 @@ def _add_source(parser: argparse.ArgumentParser, name: str) -> None:
 
 def _add_policy(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--ring", type=_count, default=1, metavar="N", help="wait until a host of ring N-1 has reported a release right"
+        "--ring", type=_count, default=0, metavar="N", help="wait until a host of ring N-1 has reported a release right"
     )
     parser.add_argument(
         "--after-days",
@@ -151,14 +162,17 @@ def _documented(name: str) -> Callable[[Store, argparse.Namespace], int]:
 
     def run(store: Store, options: argparse.Namespace) -> int:
         from ansible_collections.airgap.conda.plugins.module_utils._cli import changes
+        from ansible_collections.airgap.conda.plugins.module_utils._receipt.noted import noted
 
         if getattr(options, "release", "") and name in ("install", "check") and len(options.env) != 1:
             options.refuse("--release needs one --env")
         found: dict[str, Any] = {"changed": False}
         wrong: AirgapError | None = None
         try:
-            with os_errors(NAME, store.root):
-                changes.COMMANDS[name](store, options, found)
+            is_dry = name == "check"
+            event = "install" if is_dry else name
+            with os_errors(NAME, store.root), noted(store, event, warn, dry=is_dry) as note:
+                changes.COMMANDS[name](store, options, found, note)
         except AirgapError as error:
             wrong = error
         if options.json:
@@ -166,6 +180,17 @@ def _documented(name: str) -> Callable[[Store, argparse.Namespace], int]:
         if wrong:
             raise wrong
         return 0
+
+    return run
+
+
+def _paper(name: str) -> Callable[[Store, argparse.Namespace], int]:
+    """Return what runs a command of ``papers``, which is loaded only then."""
+
+    def run(store: Store, options: argparse.Namespace) -> int:
+        from ansible_collections.airgap.conda.plugins.module_utils._cli import papers
+
+        return int(getattr(papers, name)(store, options))
 
     return run
 
@@ -202,20 +227,23 @@ def _list(store: Store, options: argparse.Namespace) -> int:
 
 
 def _verify(store: Store, options: argparse.Namespace) -> int:
-    faults = 0
+    from ansible_collections.airgap.conda.plugins.module_utils._receipt.noted import noted
+
     if options.env is not None:
         require_env(store, options.env)
-    for env in [options.env] if options.env else store.envs():
-        try:
-            found = verify(store, env)
-        except AirgapError as error:
-            faults += 1
-            complain(error)
-            continue
-        for text in found["warnings"]:
-            warn(text)
-        say(f"{env} {found['release']} is as it was signed, and its checks passed")
-    return 1 if faults else 0
+    with noted(store, "verify", warn, always=True) as note:
+        for env in [options.env] if options.env else store.envs():
+            try:
+                found = verify(store, env)
+            except AirgapError as error:
+                note.failed("verify", env, error)
+                complain(error)
+                continue
+            note.saw_gpu(env, found["gpu"])
+            for text in found["warnings"]:
+                warn(text)
+            say(f"{env} {found['release']} is as it was signed, and its checks passed")
+    return 1 if note.error else 0
 
 
 def _activate_path(store: Store, options: argparse.Namespace) -> int:
@@ -233,7 +261,12 @@ def _rollback(store: Store, options: argparse.Namespace) -> int:
     require_env(store, env)
     require_writable(store, env, f"rollback {env}")
     before = store.current(env)
-    back = rollback(store, env, options.release, check_mode=False)
+    from ansible_collections.airgap.conda.plugins.module_utils._receipt.noted import noted
+
+    with noted(store, "rollback", warn) as note:
+        back = rollback(store, env, options.release, check_mode=False)
+        if back.release != before:
+            note.did("rolled back", env, back.release)
     for text in back.warnings:
         warn(text)
     say(f"{env}: {before} -> {back.release}" if back.release != before else f"{env}: {before} is already current")

@@ -5,17 +5,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
+from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._cli.install import RUNTIME, Plan
+from ansible_collections.airgap.conda.plugins.module_utils._contract.rings import Rings, read_rings
 from ansible_collections.airgap.conda.plugins.module_utils._contract.step import Step
 from ansible_collections.airgap.conda.plugins.module_utils._pull.busy import busy
-from ansible_collections.airgap.conda.plugins.module_utils._pull.failed import failed_ago, note_failed
+from ansible_collections.airgap.conda.plugins.module_utils._pull.failed import failed_ago, note_failed, note_ring
 from ansible_collections.airgap.conda.plugins.module_utils._pull.policy import Policy, Wait, wait_for_gpu, wait_for_ring
-from ansible_collections.airgap.conda.plugins.module_utils._pull.rings import Rings, read_rings
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 
+# Codes of errors that speak against the host, and not against the release.
+HOST_FAULTS = ("changed-meanwhile", "locked", "release-in-use", "system-error")
 # What makes another release current.
 TAKES = ("install", "switch")
 
@@ -51,11 +54,23 @@ def _wait(
     )
 
 
-def remember(store: Store, tried: list[Step], done: dict[str, Any], now: datetime) -> None:
-    """Write down for the next update which of the releases that were ``tried`` failed, and which did not."""
-    for step in tried:
-        if step.action in TAKES:
-            note_failed(store, step.env, "" if step.env in done else step.id, now.timestamp())
+def taken(planned: Plan) -> dict[str, str]:
+    """Return the releases that a plan makes current, by environment."""
+    return {step.env: step.id for step in planned.steps if step.action in TAKES}
+
+
+def remember(
+    store: Store, policy: Policy, tried: Mapping[str, str], failed: Mapping[str, AirgapError], now: datetime
+) -> None:
+    """Write down which of the releases that were ``tried`` did not work here, and the ring of this host.
+
+    What was wrong with this host alone speaks for no release, and is tried again at the next turn.
+    """
+    for env, release in tried.items():
+        speaks = env in failed and failed[env].code not in HOST_FAULTS
+        note_failed(store, env, release if speaks else "", now.timestamp())
+    if policy.ring:
+        note_ring(store, policy.ring)
 
 
 def lines(waits: dict[str, Wait]) -> list[str]:

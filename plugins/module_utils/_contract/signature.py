@@ -31,7 +31,7 @@ UNFIT = re.compile(r"(?i)option -- '?Y|unsupported operation for -Y|error while 
 LIMIT = 300
 
 
-def sign(manifest: Path, key: Path, namespace: str = NAMESPACE) -> Path:
+def sign(manifest: Path, key: Path, namespace: str = NAMESPACE, keygens: Sequence[str] = KEYGENS) -> Path:
     """Sign ``manifest``, or another file for another purpose, and return <manifest>.sig.
 
     ``key`` is a private key without a passphrase, or a public one whose private half is in an ssh-agent or on a
@@ -47,7 +47,7 @@ def sign(manifest: Path, key: Path, namespace: str = NAMESPACE) -> Path:
         )
     signature = manifest.with_name(manifest.name + ".sig")
     signature.unlink(missing_ok=True)
-    result = _keygen(["-Y", "sign", "-q", "-f", str(key), "-n", namespace, str(manifest)], b"")
+    result = _keygen(["-Y", "sign", "-q", "-f", str(key), "-n", namespace, str(manifest)], b"", keygens)
     if not result.ok or not signature.is_file():
         found, remedy = _explain(key, result)
         raise AirgapError(
@@ -172,6 +172,27 @@ def _try(data: bytes, signature: str, allowed_signers: str, namespace: str, keyg
     words = ["-Y", "verify", "-f", allowed_signers, "-I", signer, "-n", namespace, "-s", signature]
     result = _keygen(words, data, keygens)
     return signer, _said(result) if not result.ok else ""
+
+
+def not_by(data: bytes, signature: bytes, key: str, namespace: str) -> str:
+    """Return why ``signature`` is none over ``data`` by ``key``, a public key as in key.pub; empty when it is one."""
+    with _in_memory(signature) as copy, _in_memory(f"signer {key}\n".encode()) as signers:
+        result = _keygen(["-Y", "verify", "-f", signers, "-I", "signer", "-n", namespace, "-s", copy], data)
+    return "" if result.ok else _said(result)
+
+
+def make_key(key: Path, keygens: Sequence[str] = KEYGENS) -> None:
+    """Make a private key without a passphrase that only this user can read, and its <key>.pub."""
+    result = _keygen(["-q", "-t", "ed25519", "-N", "", "-C", key.parent.name, "-f", str(key)], b"", keygens)
+    if not result.ok:
+        raise AirgapError(
+            "A key could not be made",
+            wanted="an ssh key in a folder that this user may write",
+            found=_said(result),
+            where=str(key),
+            remedy="see that the folder can be written and that ssh-keygen starts",
+            code="no-key",
+        )
 
 
 def require_accepted(manifest: Path, signature: Path, key: Path, allowed_signers: Path) -> None:

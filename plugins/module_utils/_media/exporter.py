@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +56,10 @@ class _Work:
 
 @dataclass(frozen=True)
 class Export:
-    """What is to be exported: see ``choose`` for ``envs`` and ``releases``; ``signing_key`` signs the kit."""
+    """What is to be exported: see ``choose`` for ``envs`` and ``releases``; ``signing_key`` signs the kit.
+
+    ``copied`` is told of each release as soon as it is whole on the drive, while nobody else writes there.
+    """
 
     depot: Depot
     drive: Drive
@@ -65,6 +68,7 @@ class Export:
     allowed_signers: Path | None = None
     require_mount: bool = True
     signing_key: Path | None = None
+    copied: Callable[[Mapping[str, Any]], object] = dict
 
     def run(self, check: bool) -> dict[str, Any]:
         """Bring the drive up to date and return what was copied; with ``check`` only look and say.
@@ -87,6 +91,7 @@ class Export:
             if not check:
                 for item in work:
                     self._write(item)
+                    self.copied(item.result)
             kit = Kit(self.drive, self.depot, self.signing_key, self.allowed_signers).run(check)
         notes = {
             one.release.header.key: f" ({len(one.missing)} files missing or different)" for one in work if one.started

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,6 +93,7 @@ class Import:
     """What is to be imported: see ``choose`` for ``envs`` and ``releases``.
 
     With ``newer_only``, an environment that is not on the drive, or older there than in the depot, is left out.
+    ``copied`` is told of each release as soon as it is in the depot.
     """
 
     depot: Depot
@@ -103,6 +104,7 @@ class Import:
     allow_downgrade: bool = False
     require_mount: bool = True
     newer_only: bool = False
+    copied: Callable[[Mapping[str, Any]], object] = dict
 
     def run(self, check: bool) -> dict[str, Any]:
         """Bring the chosen releases into the depot and return what was copied; with ``check`` only verify and say.
@@ -128,6 +130,7 @@ class Import:
             if not check:
                 for release in contents:
                     _bring(release, target, signers)
+                    self.copied(release.header.result("copied", release.items))
         copied = {one.header.key: one.header.result("copied", one.items) for one in contents}
         results = [
             copied.get(header.key) or header.result("older" if header.key in older else "unchanged", ())

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from ansible_collections.airgap.conda.plugins.module_utils._pull.rings import Rings
+from ansible_collections.airgap.conda.plugins.module_utils._contract.rings import Rings
 from ansible_collections.airgap.conda.plugins.module_utils._pull.window import Window, is_open
 
 # How the build writes the time of a release, in UTC.
@@ -21,12 +21,13 @@ CREATED = "%Y-%m-%dT%H:%M:%SZ"
 
 @dataclass(frozen=True)
 class Policy:
-    """``ring`` 1 goes first. ``after_days`` opens a release that no ring before has said anything of; 0 never does.
+    """``ring`` 1 goes first; 0 is none, and waits for none.
 
-    ``windows`` in local time; none is any time. ``despite_gpu`` takes a release while its environment computes.
+    ``after_days`` opens a release that no ring before has said anything of; 0 never does. ``windows`` are in local
+    time; none is any time. ``despite_gpu`` takes a release while its environment computes.
     """
 
-    ring: int = 1
+    ring: int = 0
     after_days: int = 0
     windows: Sequence[Window] = ()
     despite_gpu: bool = False

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ import pytest
 from ansible_collections.airgap.conda.plugins.module_utils._cli import install, main, update
 from ansible_collections.airgap.conda.plugins.module_utils._contract import signature
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import MANIFEST, Checks
+from ansible_collections.airgap.conda.plugins.module_utils._contract.rings import RINGS, Rings, Said
 from ansible_collections.airgap.conda.plugins.module_utils._pull import failed
-from ansible_collections.airgap.conda.plugins.module_utils._pull.rings import RINGS, Rings, Said
 from ansible_collections.airgap.conda.plugins.module_utils._store.rollback import rollback
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_key, make_release, release_id
@@ -92,7 +93,7 @@ def test_a_depot_whose_rings_cannot_be_read_changes_nothing(host: Host) -> None:
 
 def test_outside_the_window_the_depot_is_not_even_read(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(install, "plan", lambda *_: pytest.fail("it was read"))
-    now = update.datetime.now()
+    now = datetime.now()
     shut = f"{(now.hour + 2) % 24}:00-{(now.hour + 3) % 24}:00"
     assert (code(host.update("--window", shut)), host.current) == ("window-closed", ONE)
 
@@ -138,7 +139,7 @@ def test_a_newer_release_is_taken_although_the_last_one_failed(host: Host) -> No
     assert host.update()["status"] == 1
     host.build(4)
     assert (code(host.update()), host.current) == ("", release_id(4))
-    assert not (host.store.state("demo") / failed.FILE).exists()
+    assert not (host.store.state("demo") / failed.FAILED).exists()
 
 
 def test_what_failed_when_the_clock_was_ahead_is_tried_again(host: Host) -> None:

@@ -77,7 +77,7 @@ def test_every_value_arrives_as_it_was(tmp_path: Path) -> None:
 def test_systemd_takes_the_units(tmp_path: Path) -> None:
     folder = tmp_path / "a b%c"
     folder.mkdir()
-    variables = {"schedule_directory": str(folder), "_schedule_folder": str(tmp_path)}
+    variables: dict[str, Any] = {"schedule_directory": str(folder), "_schedule_folder": str(tmp_path)}
     (tmp_path / "command").write_text("#!/bin/sh\n")
     (tmp_path / "command").chmod(0o755)
     variables |= {"_schedule_command": tmp_path / "command", "_schedule_update": ["update", "/mnt/a b%c", "--ring", 2]}

@@ -11,10 +11,9 @@ release back, or let it go to all at once.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base import limits
 from ansible_collections.airgap.conda.plugins.module_utils._base.bounded import read_small
@@ -24,8 +23,6 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.plain_json impo
 
 RINGS = ".rings.json"
 SCHEMA = 1
-# Rings that a fleet can have.
-MOST = 100
 
 
 @dataclass(frozen=True)
@@ -69,7 +66,7 @@ class Rings:
             if not isinstance(found, Mapping) or found.get("schema") != SCHEMA:
                 raise ValueError(f"no schema {SCHEMA}")
             rings = typed(cls, {name: found[name] for name in ("said", "opened")})
-            if any(one.right < 0 or one.wrong < 0 or not 1 <= one.ring <= MOST for one in rings.said):
+            if any(one.right < 0 or one.wrong < 0 or not 1 <= one.ring <= limits.RINGS for one in rings.said):
                 raise ValueError("a number out of range")
         except (ValueError, KeyError, TypeError) as error:
             raise _unusable(where, f"{type(error).__name__}: {error}") from error
@@ -85,16 +82,6 @@ def read_rings(depot: Path) -> Rings:
         if not path.exists():
             return Rings()
         raise _unusable(str(path), str(fault)) from fault
-
-
-def summarise(answers: Iterable[Mapping[str, Any]], opened: Iterable[str] = ()) -> Rings:
-    """Make it of one answer a host and release: ``env``, ``id``, ``ring`` and whether it is ``right``."""
-    counts: dict[tuple[str, str, int], list[int]] = {}
-    for one in answers:
-        count = counts.setdefault((one["env"], one["id"], one["ring"]), [0, 0])
-        count[0 if one["right"] else 1] += 1
-    said = tuple(Said(*key, *counts[key]) for key in sorted(counts))
-    return Rings(said, tuple(sorted({*opened})))
 
 
 def _unusable(where: str, found: str) -> AirgapError:
