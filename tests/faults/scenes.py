@@ -190,7 +190,7 @@ def _rollback_command(world: World, _step: Step) -> None:
         status = command(world.store.root, ["rollback", ENV, release_id(1)])
     if status:
         problem, *parts = said.getvalue().splitlines()
-        raise AirgapError(problem, **dict(part.strip().split(":", 1) for part in parts))
+        raise AirgapError(problem, code="command-failed", **dict(part.strip().split(":", 1) for part in parts))
 
 
 def _repair(world: World, step: Step) -> None:

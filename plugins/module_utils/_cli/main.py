@@ -140,6 +140,7 @@ def _require_env(store: Store, env: str) -> None:
     if env not in store.envs():
         raise AirgapError(
             f"There is no environment {env} on this host",
+            code="env-missing",
             wanted=f"an environment {env} with a current release",
             found=f"environments {', '.join(store.envs()) or 'none'}",
             where=str(store.root),
@@ -152,6 +153,7 @@ def _require_writable(store: Store, env: str) -> None:
         if not os.access(folder, os.W_OK | os.X_OK):
             raise AirgapError(
                 f"User {os.geteuid()} may not switch {env}",
+                code="not-permitted",
                 wanted="a user who can write to the store",
                 found=f"no permission to write {folder}",
                 where=str(folder),

@@ -87,6 +87,7 @@ class Depot:
             envs = [name for name in list_names(self.path) if is_env_name(name) and self.releases(name)]
             raise AirgapError(
                 "The depot does not have this release",
+                code="release-missing",
                 wanted=f"{env} {release or '(the newest)'}",
                 found=f"releases {', '.join(releases)}" if releases else f"environments {', '.join(envs) or 'none'}",
                 where=str(self.path),
@@ -139,6 +140,7 @@ class Depot:
         if manifest.serial <= newest:
             raise AirgapError(
                 "Another build published first",
+                code="serial-taken",
                 wanted=f"serial {newest + 1} or higher",
                 found=f"serial {manifest.serial}",
                 where=str(self.path / manifest.env),
@@ -171,6 +173,7 @@ def _whole(path: Path, wanted: str) -> Iterator[None]:
     except FileFault as fault:
         raise AirgapError(
             "A file of this release is damaged or missing",
+            code="file-damaged",
             wanted=wanted,
             found=f"sha256 {fault.sha256}" if isinstance(fault, OtherContentError) else str(fault),
             where=str(path),

@@ -72,4 +72,11 @@ def _write(path: Path, content: Iterable[bytes]) -> str:
 
 
 def _unsteady(path: Path, wanted: str, found: str, remedy: str) -> AirgapError:
-    return AirgapError("A medium does not keep its bytes", wanted=wanted, found=found, where=str(path), remedy=remedy)
+    return AirgapError(
+        "A medium does not keep its bytes",
+        code="medium-unsteady",
+        wanted=wanted,
+        found=found,
+        where=str(path),
+        remedy=remedy,
+    )
