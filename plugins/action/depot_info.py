@@ -79,6 +79,7 @@ def slips(depot: Folder, pins: Iterable[str], envs: Sequence[str]) -> list[str]:
 def _slip(depot: Folder, pin: str, envs: Sequence[str]) -> AirgapError:
     return AirgapError(
         "A release is given for an environment that is not there",
+        code="pin-unknown",
         wanted=f"a name among {', '.join(envs)}",
         found=clean(pin),
         where=f"deploy_releases, and {depot.path}",
@@ -94,6 +95,7 @@ def _state(at: os.stat_result) -> list[int]:
 def _not_told(lacking: list[str]) -> AirgapError:
     return AirgapError(
         "The depot, or who may sign, is not known",
+        code="settings-missing",
         wanted=" and ".join(lacking),
         found="nothing",
         where="the variables of this host",

@@ -119,6 +119,7 @@ class ActionModule(ActionBase):
         if name in self.known.get("ansible_facts", {}) and self.known["hostvars"][host].get(name) == value:
             raise AirgapError(
                 "A fact of a host has the name of a setting",
+                code="fact-forged",
                 wanted=f"{name} from the owner of the controller",
                 found=clean(repr(value), LINE),
                 where=f"the facts of {host}, of this run or from the fact cache",

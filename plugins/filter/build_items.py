@@ -70,6 +70,7 @@ def _item(env: Any, container: str) -> dict[str, str]:
 def _refused(wanted: str, found: str) -> AirgapError:
     return AirgapError(
         "What is to be built is not clear",
+        code="build-unclear",
         wanted=wanted,
         found=found,
         where="build_envs",

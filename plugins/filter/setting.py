@@ -70,6 +70,7 @@ def setting(value: Any, name: str, hostvars: Mapping[str, Mapping[str, Any]], ho
     if found is None:
         raise AirgapError(
             "A fact of a host has the name of a setting",
+            code="fact-forged",
             wanted=f"{name} from the owner of the controller",
             found=clean(repr(value)),
             where=f"the facts of {host}, of this run or from the fact cache",

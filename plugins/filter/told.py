@@ -64,6 +64,7 @@ def told(hostvars: Mapping[str, Mapping[str, Any]], work: str = "") -> list[str]
         return []
     raise AirgapError(
         "This run has looked at no host",
+        code="no-host",
         wanted="at least one host of the playbook, and all of its steps",
         found=f"no host of which anything is known{f'; {options.partial} leaves steps out' if options.partial else ''}",
         where="the inventory and the command line",

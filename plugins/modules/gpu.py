@@ -161,6 +161,9 @@ gpu:
         remedy:
           description: What to do, empty if there is nothing to do.
           type: str
+        code:
+          description: The check's name, whatever the texts are.
+          type: str
 """
 
 from pathlib import Path

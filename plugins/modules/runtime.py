@@ -92,4 +92,7 @@ verdicts:
     remedy:
       description: What to do about it.
       type: str
+    code:
+      description: The kind of what is wrong in one to three words, whatever the texts are; the check's name otherwise.
+      type: str
 """

@@ -28,7 +28,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.answer import (
     plain,
     take_in,
 )
-from ansible_collections.airgap.conda.plugins.module_utils._base.errors import FIELDS, AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._base.errors import CODE, FIELDS, AirgapError
 
 MODULES = Path(__file__).resolve().parent.parent / "modules"
 TYPES: dict[str, Any] = {"bool": bool, "dict": dict, "float": (int, float), "int": int, "list": list, "str": str}
@@ -56,6 +56,8 @@ def accept(
     result: dict[str, Any] = {name: bool(answer[name]) for name in FLAGS if name in answer}
     if isinstance(answer.get("rc"), int) and not isinstance(answer["rc"], bool):
         result["rc"] = answer["rc"]
+    if isinstance(answer.get("code"), str) and CODE.fullmatch(answer["code"]):
+        result["code"] = answer["code"]
     result.update({name: plain(str(answer[name]), MESSAGE) for name in TEXTS if name in answer})
     for name, of in returns.items():
         if name in answer and name not in result:
@@ -94,6 +96,7 @@ def _warning(warning: Any) -> str:
 def _refused(found: str, wanted: str, module: str, host: str) -> dict[str, Any]:
     error = AirgapError(
         "The answer of this host cannot be used",
+        code="answer-refused",
         wanted=f"what airgap.conda.{module} documents that it returns, here of type {wanted}",
         found=found,
         where=host,

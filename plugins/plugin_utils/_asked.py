@@ -74,6 +74,7 @@ def _refused(wanted: str, found: Any, host: str) -> AirgapError:
 def _unwelcome(wanted: str, found: str, host: str) -> AirgapError:
     return AirgapError(
         "A host asks for what is not for it",
+        code="request-refused",
         wanted=f"{wanted}, as preflight and repair answer",
         found=found,
         where=host,

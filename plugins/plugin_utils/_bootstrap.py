@@ -258,6 +258,7 @@ def require_runtime(seen: Mapping[str, str], host: str) -> dict[str, str]:
     if seen.get("works") != "yes":
         raise AirgapError(
             "This host has no runtime that works",
+            code="runtime-broken",
             wanted="a host that a deploy has reached",
             found=f"runtime {current}, whose Python does not start" if current else "no runtime",
             where=f"{root}/runtime on {host}",

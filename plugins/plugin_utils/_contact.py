@@ -103,6 +103,7 @@ def command(script: str, mark: str, limit: int = 0, keep: Iterable[str] = ()) ->
     if len(line) > SENT:
         raise AirgapError(
             "A command is longer than a host takes",
+            code="command-too-long",
             wanted=f"{SENT} characters at most",
             found=f"{len(line)}",
             where="the list of the runtime's parts, most of all",

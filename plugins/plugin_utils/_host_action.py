@@ -189,6 +189,7 @@ class HostAction(ActionBase):
             user = self.get_become_option("become_user")
             raise AirgapError(
                 f"User {user} may not read what is sent to this host",
+                code="upload-unreadable",
                 wanted=f"a way to let {user}, and nobody else, read the files of {self._get_remote_user()}",
                 found=clean(str(error), MESSAGE),
                 where=f"{paths[0]} on {host}",
@@ -203,6 +204,7 @@ def no_place(heard: Heard, need: int) -> AirgapError:
         found = f"no end within {PLACE_LIMIT} s, at {heard.at}"
     return AirgapError(
         "There is no temporary folder on the host",
+        code="no-temporary-folder",
         wanted=f"a folder that the remote user can write, with {-(-need >> 10)} KiB of room",
         found=clean(found, MESSAGE),
         where="remote_tmp and system_tmpdirs, as Ansible is set",
@@ -215,6 +217,7 @@ def unheard(what: str, host: str, heard: Heard, limit: int) -> AirgapError:
     if not heard.begun:
         return AirgapError(
             f"Could not {what}",
+            code="host-unheard",
             wanted="an account whose login shell runs /bin/sh, with base64, env and gzip on the host",
             found=heard.text,
             where=host,
@@ -223,6 +226,7 @@ def unheard(what: str, host: str, heard: Heard, limit: int) -> AirgapError:
     if heard.status == -1:
         return AirgapError(
             f"Could not {what}",
+            code="host-unheard",
             wanted=f"an answer within {limit} s" if limit else "an answer to the end",
             found=clean(f"none; it was at {heard.at or 'its beginning'} {heard.text}", MESSAGE),
             where=host,
@@ -230,6 +234,7 @@ def unheard(what: str, host: str, heard: Heard, limit: int) -> AirgapError:
         )
     return AirgapError(
         f"Could not {what}",
+        code="host-unheard",
         wanted="a POSIX shell with coreutils, tar and gzip, and space to write",
         found=heard.text or f"exit status {heard.status}",
         where=host,

@@ -220,6 +220,7 @@ WORKS = {
 def _forged(host: str, name: str) -> AirgapError:
     return AirgapError(
         "A fact of a host has the name of a result",
+        code="fact-forged",
         wanted="results of this run only",
         found=clean(name),
         where=f"the facts of {host}, of this run or from the fact cache",
@@ -230,7 +231,9 @@ def _forged(host: str, name: str) -> AirgapError:
 def _unreachable(problem: str, result: Result, host: str, work: str) -> AirgapError:
     found = clean(str(result.get("msg", "")), MESSAGE)
     remedy = f"switch it on and look at its network, then {_again(work)}"
-    return AirgapError(problem, wanted="a host that answers", found=found, where=host, remedy=remedy)
+    return AirgapError(
+        problem, code="host-unreachable", wanted="a host that answers", found=found, where=host, remedy=remedy
+    )
 
 
 def _not_shown(host: str, work: str, lacking: str, localhost: Result, options: RunOptions) -> AirgapError:
@@ -239,6 +242,7 @@ def _not_shown(host: str, work: str, lacking: str, localhost: Result, options: R
     if not lacking and work == "deploy" and isinstance(stopped, int) and stopped > 0:
         return AirgapError(
             "The deploy was not tried on this host",
+            code="not-tried",
             wanted="every host to have the releases",
             found=f"too many hosts before it on which the deploy failed: {stopped} % of those that answered",
             where=host,
@@ -249,6 +253,7 @@ def _not_shown(host: str, work: str, lacking: str, localhost: Result, options: R
         found = f"{found}; {options.partial} left steps out"
     return AirgapError(
         f"Nothing in this run shows that the {work} went well on this host",
+        code="not-shown",
         wanted="every step to run, and to end well",
         found=found,
         where=host,
@@ -268,6 +273,7 @@ def _failure(result: Result, host: str, work: str, options: RunOptions) -> Airga
     found = " ".join(plain(str(result.get("msg", "")), MESSAGE).split()) or "no message"
     return AirgapError(
         f"A step of the {work} failed",
+        code="step-failed",
         wanted="every step to pass",
         found=f"{found} ({options.partial} left steps out)" if options.partial else found,
         where=host,

@@ -93,6 +93,7 @@ def ending(places: Places, options: RunOptions) -> AirgapError | None:
         return None
     return AirgapError(
         "The refresh is not complete",
+        code="refresh-incomplete",
         wanted="that every step passes and every host is right",
         found="; ".join([*wrong[:NAMED], *(["and more"] if len(wrong) > NAMED else [])]),
         where=_page(fleet, hostvars),

@@ -68,6 +68,7 @@ def take(folder: Path, me: Holder, check_mode: bool = False, proc: Path = PROC) 
         if other and not mine and other.boot == me.boot and _started(other.pid, proc) == other.started:
             raise AirgapError(
                 "Another refresh is at work",
+                code="locked",
                 wanted="one refresh of this depot at a time",
                 found=str(other),
                 where=str(folder / NAME),

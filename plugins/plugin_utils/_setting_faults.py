@@ -46,6 +46,7 @@ def refusal(faults: Iterable[Fault], where: str) -> AirgapError:
     faults = list(faults)
     return AirgapError(
         "The settings cannot be used",
+        code="settings-unusable",
         wanted="; ".join(f"{fault.name}: {fault.wanted}" for fault in faults),
         found="; ".join(f"{fault.name}: {fault.found}" for fault in faults),
         where=where,
@@ -160,6 +161,7 @@ def limited(limit: str) -> AirgapError:
     """Return what to say to a refresh of some hosts: the page and the depots are of all of them."""
     return AirgapError(
         "A refresh cannot be limited to some hosts",
+        code="settings-unusable",
         wanted="all of them",
         found=f"--limit {limit}",
         where="the command line",

@@ -68,6 +68,7 @@ def not_sent(found: str, where: str) -> AirgapError:
     """Return what to say when a release did not get to a host."""
     return AirgapError(
         "A release could not be sent to the host",
+        code="send-failed",
         wanted="room for one part in the remote user's temporary folder, and for the release in the store",
         found=clean(found, MESSAGE),
         where=where,

@@ -198,7 +198,7 @@ def _command(store: Store, *words: str) -> None:
         status = command(store.root, words)
     if status:
         problem, *parts = said.getvalue().splitlines()
-        raise AirgapError(problem, **dict(part.strip().split(":", 1) for part in parts))
+        raise AirgapError(problem, code="command-failed", **dict(part.strip().split(":", 1) for part in parts))
 
 
 def install_command(store: Store, depot: Path, serial: int, keep: int = KEEP) -> None:

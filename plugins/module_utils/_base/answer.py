@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.airgap.conda.plugins.module_utils._base.errors import FIELDS
+from ansible_collections.airgap.conda.plugins.module_utils._base.errors import CODE, FIELDS
 
 # Characters of a text in a report or a summary, on one line.
 LINE = 300
@@ -76,10 +76,15 @@ def _shortened(text: str, limit: int) -> str:
 
 
 def fields_of(failure: Any) -> dict[str, str] | None:
-    """Return the parts of a failure of ours, each ``plain``; None of any other, as Ansible's own are."""
+    """Return the code and the texts of a failure of ours, ``plain``; None of any other, as Ansible's own are.
+
+    Where there is no code, because an earlier version wrote the failure down, it is ``failed``.
+    """
     if not isinstance(failure, Mapping) or not all(isinstance(failure.get(name), str) for name in FIELDS):
         return None
-    return {name: plain(failure[name], MESSAGE) for name in FIELDS}
+    code = str(failure.get("code", ""))
+    texts = {name: plain(failure[name], MESSAGE) for name in FIELDS}
+    return {"code": code if CODE.fullmatch(code) else "failed", **texts}
 
 
 def take_in(value: Any, values: int = VALUES, characters: int = CHARACTERS) -> Any:

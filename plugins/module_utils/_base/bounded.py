@@ -100,6 +100,7 @@ def list_names(folder: Path, limit: int = limits.NAMES) -> list[str]:
             if len(names) > limit:
                 raise AirgapError(
                     "A folder has too many entries",
+                    code="too-many-entries",
                     wanted=f"at most {limit} names",
                     found="more",
                     where=str(folder),

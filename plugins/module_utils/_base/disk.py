@@ -38,6 +38,7 @@ def os_errors(what: str, where: Path) -> Iterator[None]:
             remedy = "let the user of this task read and write there (become: true), or choose another folder"
         raise AirgapError(
             f"{what} failed",
+            code="system-error",
             wanted="files that can be read and written, and enough space",
             found=str(error.strerror or error),
             where=str(error.filename or where),
@@ -48,6 +49,7 @@ def os_errors(what: str, where: Path) -> Iterator[None]:
 def _no_process(what: str, where: Path, found: str) -> AirgapError:
     return AirgapError(
         f"{what} failed",
+        code="no-process",
         wanted="a system that starts one more process or thread for this user",
         found=found,
         where=str(where),
@@ -147,6 +149,7 @@ def cannot_write(prefix: Path, error: OSError) -> AirgapError:
     """Return the error for a prefix that the file system refuses."""
     return AirgapError(
         "The prefix cannot be written",
+        code="prefix-unwritable",
         wanted="a directory that this user may create, rename and fill",
         found=error.strerror or str(error),
         where=str(error.filename or prefix),

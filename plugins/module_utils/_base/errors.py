@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -12,8 +13,10 @@ from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base import limits
 
-# The parts of an error, as in a result.
+# The texts of an error, as in a result; its code is not one of them.
 FIELDS = ("problem", "wanted", "found", "where", "remedy")
+# What a code looks like: lower-case words with hyphens between them. Those of complaints have up to five words.
+CODE = re.compile(r"(?=.{1,64}$)[a-z][a-z0-9]*(-[a-z0-9]+){0,4}")
 
 
 class AirgapError(Exception):
@@ -21,11 +24,11 @@ class AirgapError(Exception):
 
     ``problem`` is one short sentence. The four others answer what was expected, what was there
     instead, in which file, package or host path, and what to do about it. Each is cut at
-    ``_limits.MESSAGE`` characters. ``code`` names the kind of error in a word or three (``drive-unusable``), whatever
-    its words are.
+    ``_limits.MESSAGE`` characters. ``code`` names the kind of error in a word or three (``drive-unusable``): it stays
+    the same when the texts get better, so that plays and tests can rely on it.
     """
 
-    def __init__(self, problem: str, *, wanted: str, found: str, where: str, remedy: str, code: str = "") -> None:
+    def __init__(self, problem: str, *, code: str, wanted: str, found: str, where: str, remedy: str) -> None:
         super().__init__(problem)
         self.code = code
         self.problem = _short(problem.rstrip("."))
@@ -48,8 +51,8 @@ class AirgapError(Exception):
         return f"{self.problem} ({self.found})"
 
     def fields(self) -> dict[str, str]:
-        """Return the parts by their names, which are those of the parameters too."""
-        return {name: getattr(self, name) for name in FIELDS}
+        """Return the code and the texts by their names, which are those of the parameters too."""
+        return {"code": self.code, **{name: getattr(self, name) for name in FIELDS}}
 
     def as_result(self) -> dict[str, Any]:
         """Return what a task that failed says: the message, and its parts for callers that read them by name."""
@@ -59,17 +62,18 @@ class AirgapError(Exception):
 class Several(AirgapError):
     """All that is wrong in one error; its text has one paragraph for each.
 
-    In the four fields, each is numbered, and equal texts appear once.
+    In the four fields, each is numbered, and equal texts appear once. Its code is that of all of them, if they have
+    the same, or ``several``.
     """
 
     def __init__(self, problem: str, errors: Sequence[AirgapError]) -> None:
         super().__init__(
             problem,
+            code=errors[0].code if len({error.code for error in errors}) == 1 else "several",
             wanted=_numbered([error.wanted for error in errors]),
             found=_numbered([error.found for error in errors]),
             where=_numbered([error.where for error in errors]),
             remedy=_numbered([error.remedy for error in errors]),
-            code=errors[0].code if len({error.code for error in errors}) == 1 else "several",
         )
         self.errors = tuple(errors)
 

@@ -21,7 +21,8 @@ class Finding:
     """One thing that was looked at by a ``check``.
 
     ``subject`` is what of the host it concerns, an environment or ``GPU 0``, and empty for the whole host. The others
-    are as those of an AirgapError; ``problem`` and ``remedy`` are empty where all is well.
+    are as those of an AirgapError; ``problem`` and ``remedy`` are empty where all is well. The ``code`` is that of the
+    error, or the check's name; earlier versions wrote none.
     """
 
     check: str
@@ -32,11 +33,15 @@ class Finding:
     found: str
     where: str
     remedy: str = ""
+    code: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "code", self.code or self.check)
 
     def as_error(self, problem: str = "") -> AirgapError:
         """Return it as an error, which may have another first sentence."""
         fields = {name: getattr(self, name) for name in FIELDS}
-        return AirgapError(**{**fields, "problem": problem or self.problem})
+        return AirgapError(**{**fields, "problem": problem or self.problem}, code=self.code)
 
     def as_result(self) -> dict[str, str]:
         """Return it for JSON, its texts on one line and of bounded length."""

@@ -64,6 +64,7 @@ class _Reader:
         self.faults.found.append(
             AirgapError(
                 f"{self._what[:1].upper()}{self._what[1:]} cannot be used",
+                code="handover-invalid",
                 wanted=f"{wanted}{f' as {at}' if at else ''}",
                 found=text if len(text) <= SHOWN else f"{text[:SHOWN]} …",
                 where=self._where,

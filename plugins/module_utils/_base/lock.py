@@ -87,6 +87,7 @@ def _take(handle: int, path: Path, what: str, wait: float, shared: bool) -> None
         if waited >= (wait if holder else max(wait, HOLDER_UNSEEN)):
             raise AirgapError(
                 f"Another run is at work on {what}",
+                code="locked",
                 wanted=f"one run at a time{f', or its end within {wait:.0f} s' if wait else ''}",
                 found=f"process {_described(holder) or '(unknown)'} holds the lock",
                 where=str(path),

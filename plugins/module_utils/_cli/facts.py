@@ -58,6 +58,7 @@ def require_ours(folder: Path = FOLDER) -> None:
     if path.is_symlink() or (path.exists() and MARK not in _read(path)):
         raise AirgapError(
             f"Local facts named {NAME} already exist",
+            code="facts-taken",
             wanted="no such file, or one written by an earlier deploy",
             found="another file",
             where=str(path),

@@ -190,7 +190,7 @@ def _each(planned: Plan, what: str, work: Callable[[Step, Verified, Bar], object
             try:
                 work(step, planned.releases[step.env], bar)
             except AirgapError as error:
-                if error.code != "release-damaged":  # the others would say the same
+                if error.code != "file-damaged":  # the others would say the same
                     raise
                 faults.found.append(error)
             finally:

@@ -99,7 +99,7 @@ def require_env(store: Releases, env: str) -> None:
             found=f"environments {', '.join(store.envs()) or 'none'}",
             where=str(store.root),
             remedy=f"list the names with {NAME} list, or deploy it to this host",
-            code="no-such-env",
+            code="env-missing",
         )
 
 

@@ -169,6 +169,7 @@ def require_env_name(name: str, where: str) -> None:
     if not is_env_name(name):
         raise AirgapError(
             "This cannot be the name of an environment",
+            code="name-invalid",
             wanted="a-z, 0-9, '.', '_' and '-', 64 characters at most, starting with a letter or digit, "
             "and none of " + ", ".join(RESERVED_NAMES),
             found=repr(name[:100]),

@@ -31,6 +31,7 @@ def require_own(folder: Path, what: str, remedy: str) -> None:
         if fault and not fault.startswith("group"):
             raise AirgapError(
                 f"Others could exchange {what}",
+                code="exchangeable",
                 wanted=trusted(me),
                 found=fault,
                 where=str(place),
@@ -61,6 +62,7 @@ def exchangeable(kind: type[AirgapError], me: int, place: str, fault: str) -> Ai
     way = f"remove {place}" if fault in (LINK, NO_FOLDER) else f"chown root {place} and chmod go-w {place}"
     return kind(
         "Others could exchange the store on this host",
+        code="folders",
         wanted=trusted(me),
         found=fault,
         where=place,

@@ -16,6 +16,7 @@ def require_place(root: str, env: str, release: str, prefix: str) -> None:
     if prefix != place:
         raise AirgapError(
             f"{env} {release} was packed for another place",
+            code="place",
             wanted=f"a release for {place}",
             found=f"a release for {prefix}",
             where=root,
@@ -27,6 +28,7 @@ def in_the_way(prefix: str) -> AirgapError:
     """Return the error for something unknown in the place of a release."""
     return AirgapError(
         "An unknown folder is in the place of the release",
+        code="place-taken",
         wanted="nothing there, or a release with its record in .state",
         found="a folder without a record",
         where=prefix,

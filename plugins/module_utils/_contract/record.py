@@ -44,6 +44,7 @@ def as_signed(path: Path, sha256: str, remedy: str = SEND_AGAIN) -> Iterator[Non
     except FileFault as fault:
         raise AirgapError(
             "A file is not as it was signed",
+            code="file-damaged",
             wanted=f"sha256 {sha256}",
             found=f"sha256 {fault.sha256}" if isinstance(fault, OtherContentError) else str(fault),
             where=str(path),

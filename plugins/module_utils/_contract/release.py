@@ -86,6 +86,7 @@ class Release:
             if not is_whole(payload):
                 raise AirgapError(
                     "What the controller says of a release cannot be used",
+                    code="handover-invalid",
                     wanted=f"parts of {payload.format} that add up to {payload.size} bytes, with their hashes",
                     found=", ".join(f"{part.name}, {part.size} bytes" for part in payload.parts) or "no part",
                     where=where,

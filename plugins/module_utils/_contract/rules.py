@@ -46,6 +46,7 @@ def parse_manifest(data: bytes, where: str) -> Manifest:
         if schema != SCHEMA:
             raise AirgapError(
                 "This release was made by another version of airgap.conda",
+                code="schema-unknown",
                 wanted=f"manifest schema {SCHEMA}",
                 found=f"schema {schema}",
                 where=where,
@@ -158,18 +159,15 @@ def _fault(entry: FileEntry, seen: Mapping[str, FileEntry]) -> str:
 
 def unusable(where: str, found: str) -> AirgapError:
     """Return the error for a manifest that is not there or breaks a rule."""
-    return AirgapError(
-        "The manifest cannot be used",
-        wanted="a manifest.json written by airgap.conda",
-        found=found,
-        where=where,
-        remedy="copy the release again from the depot it came from, or build it again",
-    )
+    problem, wanted = "The manifest cannot be used", "a manifest.json written by airgap.conda"
+    remedy = "copy the release again from the depot it came from, or build it again"
+    return AirgapError(problem, code="manifest-unusable", wanted=wanted, found=found, where=where, remedy=remedy)
 
 
 def _no_list(where: str, found: str) -> AirgapError:
     return AirgapError(
         "The list of files of this release is not acceptable",
+        code="list-unusable",
         wanted="files, directories and links that stay inside the release",
         found=found,
         where=where,

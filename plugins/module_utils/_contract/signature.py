@@ -40,6 +40,7 @@ def sign(manifest: Path, key: Path, namespace: str = NAMESPACE, keygens: Sequenc
     if not key.is_file():
         raise AirgapError(
             "The signing key is missing",
+            code="key-missing",
             wanted="an ssh private key to sign releases with",
             found="no such file",
             where=str(key),
@@ -52,6 +53,7 @@ def sign(manifest: Path, key: Path, namespace: str = NAMESPACE, keygens: Sequenc
         found, remedy = _explain(key, result)
         raise AirgapError(
             f"{'The release' if namespace == NAMESPACE else manifest.name} could not be signed",
+            code="sign-failed",
             wanted="a signature by ssh-keygen -Y sign",
             found=found,
             where=str(key),
@@ -114,6 +116,7 @@ def read_signature(path: Path) -> bytes:
     except FileFault as fault:
         raise AirgapError(
             "The release is not signed",
+            code="signature-missing",
             wanted="a readable file",
             found=str(fault),
             where=str(path),
@@ -136,6 +139,7 @@ def check(
     if not allowed_signers.is_file():
         raise AirgapError(
             "The list of allowed signers is missing",
+            code="signers-missing",
             wanted="a readable file",
             found="no such file",
             where=str(allowed_signers),
@@ -205,6 +209,7 @@ def require_accepted(manifest: Path, signature: Path, key: Path, allowed_signers
         public = key if key.suffix == ".pub" else f"{key}.pub"
         raise AirgapError(
             "The controller does not trust this signing key",
+            code="key-untrusted",
             wanted=f"a key of {allowed_signers}",
             found=f"{key}: {error.found}",
             where=str(allowed_signers),
@@ -215,6 +220,7 @@ def require_accepted(manifest: Path, signature: Path, key: Path, allowed_signers
 def _refused(where: Path, allowed_signers: Path, found: str) -> AirgapError:
     return AirgapError(
         "The signature of this release is not accepted",
+        code="signature-refused",
         wanted=f"a signature by a key of {allowed_signers} over the manifest as it is",
         found=found,
         where=str(where),
@@ -250,11 +256,11 @@ def _run(name: str, arguments: list[str], data: bytes) -> process.Outcome:
     if program is None:
         raise AirgapError(
             f"{name} is missing",
+            code="program-missing",
             wanted=f"{name} of OpenSSH 8.1 or newer",
             found="no such program on PATH",
             where="this machine",
             remedy="apt-get install openssh-client",
-            code="no-ssh-keygen",
         )
     # It has no terminal, and no askpass is allowed: it fails where it would ask and wait.
     return process.run(

@@ -140,6 +140,7 @@ class TrustedRelease:
         if (self.manifest.env, self.manifest.id) != (env, release):
             raise AirgapError(
                 "A release is in the folder of another release",
+                code="release-misplaced",
                 wanted=f"{env} {release}",
                 found=f"{self.manifest.env} {self.manifest.id}",
                 where=f"{self._where}/{MANIFEST}",

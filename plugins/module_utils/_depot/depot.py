@@ -61,6 +61,7 @@ class Depot(Folder):
         if manifest.serial <= newest:
             raise AirgapError(
                 "Another build published first",
+                code="serial-taken",
                 wanted=f"serial {newest + 1} or higher",
                 found=f"serial {manifest.serial}",
                 where=str(self.path / manifest.env),

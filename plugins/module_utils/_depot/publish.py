@@ -78,6 +78,7 @@ def publish(
     if not pack or not pack["prefix"].endswith(f"/{spec.name}/{release}"):
         raise AirgapError(
             "The pack is not the one to publish",
+            code="pack-unusable",
             wanted=f"a pack whose prefix ends in {spec.name}/{release}",
             found=pack.get("prefix", "no whole pack"),
             where=str(folder),

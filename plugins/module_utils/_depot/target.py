@@ -58,6 +58,7 @@ def _glibc(env: str, needs: Requirements, target: Target) -> dict[str, AirgapErr
     symbol = f" for the symbol {needs.glibc_symbol}" if needs.glibc_symbol else ""
     error = AirgapError(
         f"{env} needs a newer glibc than its hosts have",
+        code=GLIBC,
         wanted=f"glibc {target.glibc} or older, the target",
         found=f"glibc {needs.glibc}, needed by {needs.glibc_file}{symbol}",
         where=f"target.glibc of {env}",
@@ -73,6 +74,7 @@ def _cpu(env: str, needs: Requirements, target: Target) -> dict[str, AirgapError
         return {}
     error = AirgapError(
         f"{env} needs a newer processor than its hosts have",
+        code=CPU,
         wanted=f"{target.cpu} or older, the target",
         found=f"{needs.cpu}, needed by {needs.cpu_file}",
         where=f"target.cpu of {env}",
@@ -86,6 +88,7 @@ def _cuda_of(env: str, needs: Requirements, target: Target) -> dict[str, AirgapE
         return {}
     error = AirgapError(
         f"{env} brings a CUDA that its hosts' driver does not run",
+        code=CUDA_UNSUPPORTED,
         wanted=f"a CUDA for hosts with {_hosts(target)}, the target",
         found=f"CUDA {needs.cuda_runtime} (by {needs.cuda_file}), which needs driver {needs.driver} or newer",
         where=f"target.{'driver' if target.driver else 'cuda'} of {env}",

@@ -58,6 +58,7 @@ class Finding:
         allow = f'. To build anyway, write in {RELEASE}: allow: {{{self.name}: "the reason"}}'
         return AirgapError(
             f"{known.title} ({self.name}). {known.why}",
+            code=self.name,
             wanted=known.wanted,
             found=self.what,
             where=self.where,

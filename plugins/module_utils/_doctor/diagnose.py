@@ -91,6 +91,7 @@ def _checked(allow: Mapping[str, str]) -> Mapping[str, str]:
         if name not in ALLOWABLE or not str(reason or "").strip():
             raise AirgapError(
                 "An entry of allow is invalid",
+                code="allow-invalid",
                 wanted=f"the reason for one of {', '.join(ALLOWABLE)}",
                 found=f"no reason for {name}" if name in ALLOWABLE else repr(name),
                 where="allow",

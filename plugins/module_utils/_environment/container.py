@@ -90,6 +90,7 @@ class Container:
         if glibc and version_key(found) > version_key(glibc):
             raise AirgapError(
                 "The build image is newer than the hosts",
+                code="image-too-new",
                 wanted=f"glibc {glibc} or older, the target",
                 found=f"glibc {found}",
                 where=self.image,
@@ -107,6 +108,7 @@ class Container:
             said = [line for line in lines if "error" in line.lower()] or lines
             raise AirgapError(
                 "The build image cannot be used",
+                code="image-unusable",
                 wanted="an image of the hosts' system, with its glibc, local or downloadable",
                 found=said[-1] if said else f"{done.how}: {done.output!r}",
                 where=self.image,
@@ -123,6 +125,7 @@ def container(image: str, engine: str = "", options: Sequence[str] = ()) -> Cont
             return Container(image, found, tuple(options))
     raise AirgapError(
         "There is no program to run containers",
+        code="program-missing",
         wanted=engine or " or ".join(ENGINES),
         found="no such program",
         where=f"PATH ({os.environ.get('PATH', os.defpath)})",

@@ -84,6 +84,7 @@ class Inside:
     def _not_activated(self, found: str) -> AirgapError:
         return AirgapError(
             "The environment cannot be activated to run pip or the scripts of its packages",
+            code="activation-failed",
             wanted="scripts in etc/conda/activate.d that do not end the shell",
             found=found,
             where=str(self.prefix / "etc/conda/activate.d"),

@@ -135,6 +135,7 @@ def run_link_scripts(prefix: Path, scripts: Sequence[LinkScript], container: Con
             said = "; ".join(line.strip() for line in done.output.splitlines() if line.strip())
             raise AirgapError(
                 f"The post-link script of {record['name']} {record['version']} failed",
+                code="link-script-failed",
                 wanted="exit status 0",
                 found=f"{done.how}: {said[-_LONGEST:] or 'no output'}"
                 + "".join(f"; message: {message}" for message in messages[-1:]),

@@ -187,6 +187,7 @@ def _not_as_locked(output: str, lines: Sequence[str], where: str) -> AirgapError
     found = f"sha256 {wrong[3]}" if wrong else decisive_lines(output)
     return AirgapError(
         f"The pip package {name} is not available as the lock names it" if name else "pip cannot install the lock",
+        code="lock-unavailable",
         wanted=mask_credentials(wanted),
         found=found,
         where=where,
@@ -198,6 +199,7 @@ def _not_as_locked(output: str, lines: Sequence[str], where: str) -> AirgapError
 def _failed(requirements: Sequence[str], where: str, found: str) -> AirgapError:
     return AirgapError(
         "The pip list cannot be installed",
+        code="pip-failed",
         wanted=mask_credentials(", ".join(requirements)),
         found=found,
         where=where,

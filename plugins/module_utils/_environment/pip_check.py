@@ -47,6 +47,7 @@ def require_new_pip(conda: Iterable[CondaPackage], specs: Sequence[str], where: 
         remedy += f" and a Python for it, {ITS_PYTHON} or newer; or install the packages of the pip list with conda"
     raise AirgapError(
         "The environment's pip is too old for its pip list",
+        code="pip-too-old",
         wanted=f"pip {OLDEST_PIP} or newer, which reports what it installs",
         found=f"pip {pip}" + (f" with Python {python}" if python else ""),
         where=place_of(where, *lines),
@@ -76,6 +77,7 @@ def require_all(
     if lacking:
         raise AirgapError(
             "pip did not install everything on the pip list",
+            code="pip-incomplete",
             wanted=mask_credentials(", ".join(lacking)),
             found="pip succeeded, but neither its report nor the environment has them",
             where=where,

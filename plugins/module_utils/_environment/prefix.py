@@ -28,6 +28,7 @@ def require_plain(what: str, path: str, where: str, remedy: str) -> None:
     if not re.fullmatch(r"/[^\s:\"'$`\\]+", path):
         raise AirgapError(
             f"{what} is invalid in scripts",
+            code="path-not-plain",
             wanted="an absolute path without spaces, quotes, colons, $ and backslashes",
             found=repr(path),
             where=where,
@@ -41,6 +42,7 @@ def check_prefix(prefix: Path) -> None:
     if len(str(prefix)) > LONGEST:
         raise AirgapError(
             "The prefix is too long",
+            code="prefix-too-long",
             wanted=f"a path of at most {LONGEST} characters: otherwise installers write scripts without #!",
             found=f"{len(str(prefix))} characters",
             where=str(prefix),
@@ -138,6 +140,7 @@ def _unfinished(prefix: Path) -> Path:
 def _taken(prefix: Path, found: str) -> AirgapError:
     return AirgapError(
         "The prefix contains something else",
+        code="prefix-taken",
         wanted="an absent or empty directory, or an environment created by airgap.conda.environment",
         found=found,
         where=str(prefix),

@@ -79,6 +79,7 @@ def _run(prefix: Path, container: Container | None, arguments: Sequence[str]) ->
 def _cannot_run(prefix: Path, found: str) -> AirgapError:
     return AirgapError(
         "The environment's own Python does not run on the bastion",
+        code="python-broken",
         wanted="a bastion that can run programs for the target",
         found=found or "no output",
         where=str(python_of(prefix)),

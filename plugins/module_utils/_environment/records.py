@@ -42,6 +42,7 @@ def adopt(prefix: Path, packages: Sequence[CondaPackage]) -> None:
         odd = sorted(set(records) ^ set(by_stem))
         raise AirgapError(
             "The environment has other packages than the solution",
+            code="packages-differ",
             wanted=f"{len(by_stem)} packages",
             found=f"{len(records)}, different in {', '.join(odd[:4])}",
             where=str(prefix / "conda-meta"),

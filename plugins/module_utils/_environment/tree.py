@@ -251,6 +251,7 @@ def _conda_packages(prefix: Path) -> tuple[CondaPackage, ...]:
     if not folder.is_dir():
         raise AirgapError(
             "There is no conda environment to inspect",
+            code="prefix-missing",
             wanted="a conda environment (a folder with conda-meta)",
             found="a folder without conda-meta" if prefix.is_dir() else "no such folder",
             where=str(prefix),
@@ -276,6 +277,7 @@ def _conda_package(path: Path) -> CondaPackage:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise AirgapError(
             "A record of a conda package cannot be read",
+            code="record-unreadable",
             wanted="the JSON that conda writes for each package",
             found=f"{type(error).__name__}: {error}",
             where=str(path),

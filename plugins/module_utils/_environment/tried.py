@@ -166,6 +166,7 @@ def _folder(prefix: Path) -> Iterator[tuple[Path, bool]]:
                 _remove(folder)
     raise AirgapError(
         "The activation of the environment cannot be tested",
+        code="activation-untested",
         wanted="a folder for temporary files",
         found="no writable folder",
         where=tempfile.gettempdir(),

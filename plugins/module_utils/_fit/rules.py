@@ -120,6 +120,7 @@ def serial(facts: HostFacts, wanted: Release, allow_downgrade: bool) -> Seen:
         setting = f"{'runtime_allow_downgrade or ' if wanted.env == 'runtime' else ''}deploy_allow_downgrade"
         raise AirgapError(
             f"An older release of {wanted.env} was offered than this host has had",
+            code="serial",
             wanted=f"serial {high_water} or higher",
             found=f"serial {wanted.serial} ({wanted.id})",
             where=f"{facts.root}/.state/{wanted.env}/high-water",
@@ -143,7 +144,14 @@ def platform(facts: HostFacts, wanted: Release) -> Seen:
     found = _known(facts.machine)
     machine = PLATFORMS.get(found, found)
     if machine != wanted.platform:
-        raise _unfit(facts, wanted, f"a release for {machine}", wanted.platform, f"build it for the platform {machine}")
+        raise _unfit(
+            "platform",
+            facts,
+            wanted,
+            f"a release for {machine}",
+            wanted.platform,
+            f"build it for the platform {machine}",
+        )
     return f"a release for {machine}", wanted.platform
 
 
@@ -153,10 +161,12 @@ def glibc(facts: HostFacts, wanted: Release) -> Seen:
     symbol = f" for the symbol {needs.glibc_symbol}" if needs.glibc_symbol else ""
     want = f"glibc {needs.glibc} or newer on the host (needed by {needs.glibc_file}{symbol})"
     if not found:
-        raise _unfit(facts, wanted, want, "no glibc", "give the release to hosts with glibc, which conda packages need")
+        raise _unfit(
+            "glibc", facts, wanted, want, "no glibc", "give the release to hosts with glibc, which conda packages need"
+        )
     if version_key(found) < version_key(needs.glibc):
         remedy = f'set target.glibc to "{found}" in release.yml of {wanted.env} and build again, or update the host'
-        raise _unfit(facts, wanted, want, f"glibc {found}", remedy)
+        raise _unfit("glibc", facts, wanted, want, f"glibc {found}", remedy)
     return want, f"glibc {found}"
 
 
@@ -185,6 +195,7 @@ def cpu(facts: HostFacts, wanted: Release) -> Seen:
     if needed not in levels or not found:
         raise Concern(
             f"Whether the processor of this host runs {wanted} cannot be told",
+            code="cpu",
             wanted=want,
             found=found or "no flags of an x86-64 processor",
             where=f"{facts.proc}/cpuinfo",
@@ -194,7 +205,7 @@ def cpu(facts: HostFacts, wanted: Release) -> Seen:
         lacking = [flag for level in levels[1 : levels.index(needed) + 1] for flag in CPU_LEVELS[level].split()]
         missing = [flag for flag in lacking if flag not in flags]
         remedy = f"set target.cpu to {found} in its release.yml and build again with packages made for it"
-        raise _unfit(facts, wanted, want, f"level {found}, without {', '.join(missing)}", remedy)
+        raise _unfit("cpu", facts, wanted, want, f"level {found}, without {', '.join(missing)}", remedy)
     return want, f"level {found}"
 
 
@@ -210,6 +221,7 @@ def driver(facts: HostFacts, wanted: Release) -> Seen:
     if not found and need == "required":
         raise AirgapError(
             f"{wanted} does not run on this host: it says gpu: {need}",
+            code="driver",
             wanted=want,
             found="no NVIDIA driver",
             where=where,
@@ -218,6 +230,7 @@ def driver(facts: HostFacts, wanted: Release) -> Seen:
     if found and runs and version_key(found) < version_key(runs):
         raise AirgapError(
             f"{wanted} does not run on this host: it says gpu: {need}",
+            code="driver",
             wanted=want,
             found=f"driver {found}",
             where=where,
@@ -226,6 +239,7 @@ def driver(facts: HostFacts, wanted: Release) -> Seen:
     if found and full and version_key(found) < version_key(full):
         raise Concern(
             f"The driver of this host supports the CUDA of {wanted} only in part",
+            code="driver",
             wanted=f"driver {full} or newer for all of CUDA {cuda}",
             found=f"driver {found}",
             where=where,
@@ -242,6 +256,7 @@ def payload(facts: HostFacts, wanted: Release) -> Seen:
     if found is None:
         raise AirgapError(
             f"This host cannot unpack {wanted}",
+            code="payload",
             wanted=want,
             found=", ".join(item.format for item in wanted.payloads) or "no payload",
             where=f"the depot and {facts.name}",
@@ -259,6 +274,7 @@ def kernel(facts: HostFacts) -> Seen:
     if version_key(found)[:2] < version_key(OLDEST_KERNEL):
         raise AirgapError(
             "The kernel of this host is too old",
+            code="kernel",
             wanted=f"Linux {OLDEST_KERNEL} or newer, which glibc needs",
             found=f"Linux {found}",
             where=facts.name,
@@ -274,6 +290,7 @@ def write(facts: HostFacts, what: str = "The store") -> Seen:
         read_only = "ro" in (facts.mount_options or ())
         raise AirgapError(
             f"{what} cannot be written on this host",
+            code="write",
             wanted=want,
             found="a file system mounted read-only" if read_only else "no permission to write",
             where=facts.folder,
@@ -287,6 +304,7 @@ def mount(facts: HostFacts) -> Seen:
     if "noexec" in _known(facts.mount_options):
         raise AirgapError(
             "Programs cannot be started from the store on this host",
+            code="mount",
             wanted="a file system mounted without noexec",
             found="the mount option noexec",
             where=facts.folder,
@@ -295,6 +313,7 @@ def mount(facts: HostFacts) -> Seen:
     if facts.mounts_inside:
         raise AirgapError(
             "A folder of the store is a file system of its own on this host",
+            code="mount",
             wanted="the whole store on one file system, where one rename brings a release to its place",
             found="a mount point",
             where=facts.mounts_inside[0],
@@ -326,7 +345,7 @@ def space(facts: HostFacts, installs: Sequence[New]) -> Seen:
     detail = ", ".join(f"{new.wanted.env} {_mib(new.bytes)} MiB" for new in installs)
     want, found = f"{_mib(need)} MiB free ({detail}, and a margin)", f"{free >> 20} MiB free"
     if free < need:
-        raise _no_space(facts, installs, want, found)
+        raise _no_space("space", facts, installs, want, found)
     return want, found
 
 
@@ -335,7 +354,7 @@ def inodes(facts: HostFacts, installs: Sequence[New]) -> Seen:
     free, need = _known(facts.free_inodes), sum(new.wanted.files for new in installs) + MARGIN_INODES
     want, found = f"{need} free inodes", f"{free} free inodes"
     if 0 <= free < need:
-        raise _no_space(facts, installs, want, found)
+        raise _no_space("inodes", facts, installs, want, found)
     return want, found if free >= 0 else "as many as there is room for"
 
 
@@ -345,6 +364,7 @@ def clock(facts: HostFacts, built: Iterable[str]) -> Seen:
     if _utc(here + CLOCK_TOLERANCE) < newest:
         raise Concern(
             "The clock of this host is wrong",
+            code="clock",
             wanted=f"a time after {newest}, when a release was built",
             found=_utc(here),
             where=facts.name,
@@ -367,9 +387,10 @@ def _mib(size: int) -> int:
     return -(-size >> 20)
 
 
-def _no_space(facts: HostFacts, installs: Sequence[New], want: str, found: str) -> AirgapError:
+def _no_space(code: str, facts: HostFacts, installs: Sequence[New], want: str, found: str) -> AirgapError:
     return AirgapError(
         f"There is not enough room for {' and '.join(str(new.wanted) for new in installs)}",
+        code=code,
         wanted=want,
         found=found,
         where=f"{facts.folder} on {facts.name}",
@@ -377,5 +398,7 @@ def _no_space(facts: HostFacts, installs: Sequence[New], want: str, found: str) 
     )
 
 
-def _unfit(facts: HostFacts, wanted: Release, want: str, found: str, remedy: str) -> AirgapError:
-    return AirgapError(f"{wanted} does not run on this host", wanted=want, found=found, where=facts.name, remedy=remedy)
+def _unfit(code: str, facts: HostFacts, wanted: Release, want: str, found: str, remedy: str) -> AirgapError:
+    return AirgapError(
+        f"{wanted} does not run on this host", code=code, wanted=want, found=found, where=facts.name, remedy=remedy
+    )

@@ -62,11 +62,11 @@ class RefusedError(AirgapError):
         more = ", ".join(f"{item.check} of {item.subject}" if item.subject else item.check for item in others)
         super().__init__(
             f"{first.problem} (refused for {len(others)} more: {more})" if others else first.problem,
+            code=first.code,
             wanted=first.wanted,
             found=first.found,
             where=first.where,
             remedy=first.remedy,
-            code="refused",
         )
         self.table = table
 

@@ -85,6 +85,7 @@ def look(prefix: Path | None = None, cuda: str = "", tools: Tools | None = None,
     if prefix is not None and not prefix.is_dir():
         raise AirgapError(
             "There is no environment to test the GPU with",
+            code="prefix-missing",
             wanted="the directory of an environment",
             found="no such directory",
             where=str(prefix),

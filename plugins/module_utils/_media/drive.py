@@ -84,6 +84,7 @@ class Drive:
             if os.path.lexists(folder) and not stat.S_ISDIR(folder.lstat().st_mode):
                 raise AirgapError(
                     "The drive has something else in the place of a folder",
+                    code="drive-taken",
                     wanted="a folder, or nothing",
                     found="a link" if folder.is_symlink() else "a file",
                     where=str(folder),
@@ -182,6 +183,7 @@ def _choose_of(depot: Depot, env: str, wanted: Any) -> list[str]:
     if not isinstance(names, list) or not names:
         raise AirgapError(
             "It is not clear which releases are meant",
+            code="choice-unclear",
             wanted="the id of a release, a list of ids, or how many of the newest",
             found=repr(wanted),
             where=f"releases of {env}",
@@ -291,6 +293,7 @@ def _not_whole(depot: Depot, faults: Mapping[str, Mapping[str, str]], remedy: st
         lines.append(f"{release}: " + ", ".join(f"{fault} {' '.join(names)}" for fault, names in kinds.items()))
     return AirgapError(
         "A chosen release is damaged or not whole",
+        code="release-damaged",
         wanted="every file of these releases, as the bastion signed it",
         found="; ".join(lines),
         where=str(depot.path),
@@ -301,6 +304,7 @@ def _not_whole(depot: Depot, faults: Mapping[str, Mapping[str, str]], remedy: st
 def _not_there(depot: Depot, wanted: str, found: str) -> AirgapError:
     return AirgapError(
         "A chosen release is not there",
+        code="release-missing",
         wanted=wanted,
         found=found,
         where=str(depot.path),
@@ -319,6 +323,7 @@ def require_room(folder: Path, sizes: Iterable[tuple[int, int]], what: str) -> N
     if status.f_flag & os.ST_RDONLY or not os.access(folder, os.W_OK | os.X_OK):
         raise AirgapError(
             f"{what} cannot be written",
+            code="drive-unwritable",
             wanted="a folder that this task may write",
             found="a file system mounted read-only" if status.f_flag & os.ST_RDONLY else "no permission",
             where=str(folder),
@@ -334,6 +339,7 @@ def require_room(folder: Path, sizes: Iterable[tuple[int, int]], what: str) -> N
     if needed > free:
         raise AirgapError(
             f"{what} is too full",
+            code="space",
             wanted=f"{needed} bytes free ({_mib(needed)})",
             found=f"{free} bytes free ({_mib(free)})",
             where=str(folder),
@@ -346,4 +352,6 @@ def _mib(size: int) -> str:
 
 
 def _not_usable(where: object, wanted: str, found: str, remedy: str) -> AirgapError:
-    return AirgapError("The drive cannot be used", wanted=wanted, found=found, where=str(where), remedy=remedy)
+    return AirgapError(
+        "The drive cannot be used", code="drive-unusable", wanted=wanted, found=found, where=str(where), remedy=remedy
+    )

@@ -109,6 +109,7 @@ class Export:
         if MANIFEST in names and all(os.path.lexists(target / name) for name in (MANIFEST, SIGNATURE)):
             raise AirgapError(
                 "The drive has another release of this name",
+                code="release-differs",
                 wanted=f"the manifest of {release.header.name} as the depot has it, or none",
                 found="a signed manifest with other content",
                 where=str(target),
@@ -133,6 +134,7 @@ class Export:
         except OSError as error:
             raise AirgapError(
                 f"Writing {work.release.header.name} to the drive failed",
+                code="drive-write-failed",
                 wanted="a drive that can be written and read back",
                 found=str(error.strerror or error),
                 where=str(error.filename or work.target),
@@ -147,6 +149,7 @@ def _require_portable(header: Header) -> None:
     if DEVICES.fullmatch(env) or env.endswith("."):
         raise AirgapError(
             "This name cannot be used on every drive",
+            code="name-not-portable",
             wanted="the name of an environment that FAT and Windows keep as it is",
             found=repr(env),
             where=str(header.folder),
@@ -156,6 +159,7 @@ def _require_portable(header: Header) -> None:
     if parts:
         raise AirgapError(
             f"{header.name} has files that are too large for a drive",
+            code="part-too-large",
             wanted=f"files of at most {FAT_LIMIT} bytes, the limit of FAT32",
             found=", ".join(f"{part.name} with {part.size} bytes" for part in parts),
             where=str(header.folder),

@@ -54,11 +54,12 @@ class _Target(Depot):
         except AirgapError as error:
             remedy = f"remove {self.folder(*header.key)}, then import again"
             raise AirgapError(
-                error.problem, wanted=error.wanted, found=error.found, where=error.where, remedy=remedy
+                error.problem, code=error.code, wanted=error.wanted, found=error.found, where=error.where, remedy=remedy
             ) from error
         if there.release.manifest_sha256 != header.sha256:
             raise AirgapError(
                 "The depot has another release of this name",
+                code="release-differs",
                 wanted=f"the manifest of {header.name} as the depot has it",
                 found=f"another manifest, also signed by {header.release.signer}",
                 where=str(header.folder),
@@ -72,6 +73,7 @@ class _Target(Depot):
         if manifest.serial in there:
             raise AirgapError(
                 "The depot has another release with this serial",
+                code="serial-taken",
                 wanted=f"{manifest.env} {there[manifest.serial]}, or a serial that is not there yet",
                 found=f"{manifest.env} {manifest.id}",
                 where=str(self.path / manifest.env),
@@ -80,6 +82,7 @@ class _Target(Depot):
         if manifest.serial < newest and not self.allow_downgrade:
             raise AirgapError(
                 f"This release of {manifest.env} is older than what the depot has",
+                code="serial",
                 wanted=f"serial {newest + 1} or higher",
                 found=f"serial {manifest.serial}, release {manifest.id}",
                 where=str(self.path / manifest.env),
@@ -147,6 +150,7 @@ class Import:
         if self.allowed_signers is None:
             raise AirgapError(
                 "Nobody is trusted to sign releases",
+                code="signers-missing",
                 wanted="the file of keys that releases may be signed with",
                 found="none",
                 where="allowed_signers",

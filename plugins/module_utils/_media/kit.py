@@ -141,6 +141,7 @@ class Kit:
     def _no_kit(self, found: str) -> AirgapError:
         return AirgapError(
             "The drive's kit cannot be signed",
+            code="sign-failed",
             wanted="few and small files with plain names, from which a controller is set up",
             found=found,
             where=str(self.drive.path),
@@ -154,6 +155,7 @@ class Kit:
         faults = {"new or changed": others, "missing": gone}
         return AirgapError(
             "The drive's kit has other files than were signed",
+            code="kit-differs",
             wanted=f"the files that {self.depot.path / KEPT / SUMS} lists, or none",
             found="; ".join(f"{fault} {' '.join(names)}" for fault, names in faults.items() if names),
             where=str(self.drive.path),
@@ -164,6 +166,7 @@ class Kit:
     def _not_signed(self, first: PurePosixPath) -> AirgapError:
         return AirgapError(
             "The drive's kit is not signed",
+            code="signature-missing",
             wanted=f"{SUMS} over these files and a signature, by which a controller knows them before it uses them",
             found=f"./{first} without them, and no key to sign with",
             where=str(self.drive.path),

@@ -49,4 +49,11 @@ def copy_file(source: Path, folder: Path, item: Item) -> None:
 
 
 def _unsteady(path: Path, wanted: str, found: str, remedy: str) -> AirgapError:
-    return AirgapError("A medium does not keep its bytes", wanted=wanted, found=found, where=str(path), remedy=remedy)
+    return AirgapError(
+        "A medium does not keep its bytes",
+        code="medium-unsteady",
+        wanted=wanted,
+        found=found,
+        where=str(path),
+        remedy=remedy,
+    )

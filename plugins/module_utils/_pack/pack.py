@@ -84,6 +84,7 @@ def check_request(request: PackRequest) -> None:
     if unknown or not request.formats:
         raise AirgapError(
             "A payload format is unknown",
+            code="format-unknown",
             wanted=f"one or more of {', '.join(FORMATS)}",
             found=", ".join(unknown) or "none",
             where="formats",
@@ -92,6 +93,7 @@ def check_request(request: PackRequest) -> None:
     if not (request.prefix / "conda-meta").is_dir():
         raise AirgapError(
             "There is no conda environment to pack",
+            code="prefix-missing",
             wanted="a conda environment (a folder with conda-meta)",
             found="a folder without conda-meta" if request.prefix.is_dir() else "no such folder",
             where=str(request.prefix),
@@ -101,6 +103,7 @@ def check_request(request: PackRequest) -> None:
     if request.part_size < 1:
         raise AirgapError(
             "The size of a part is too small",
+            code="part-too-small",
             wanted="one byte or more",
             found=str(request.part_size),
             where="part_size",
@@ -111,6 +114,7 @@ def check_request(request: PackRequest) -> None:
     if not is_ours or request.prefix == dest or request.prefix in dest.parents:
         raise AirgapError(
             "The folder for the pack contains other files and would be replaced",
+            code="pack-folder-taken",
             wanted="a folder outside the environment that is missing, empty or written by an earlier pack",
             found=f"no {PACK} in it" if not is_ours else "a folder in the environment",
             where=str(dest),

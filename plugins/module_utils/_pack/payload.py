@@ -176,6 +176,7 @@ def _release_pyc(code: bytes, path: str) -> bytes | None:
 def _cannot_pack(path: Path, found: str, remedy: str) -> AirgapError:
     return AirgapError(
         "The environment contains something that cannot be released",
+        code="tree-unpackable",
         wanted="files, directories and links inside the environment",
         found=found,
         where=str(path),

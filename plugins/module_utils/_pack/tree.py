@@ -113,6 +113,7 @@ def make_tree(prefix: Path, tree: Path, dest_prefix: str, allow: Collection[str]
     except (conda_pack.CondaPackException, UserWarning) as error:
         raise AirgapError(
             "conda-pack could not pack the environment",
+            code="pack-failed",
             wanted="an environment whose files belong to one package each, and its package cache",
             found=mask_credentials(" ".join(str(error).split())),
             where=str(prefix),
@@ -146,6 +147,7 @@ def make_tree(prefix: Path, tree: Path, dest_prefix: str, allow: Collection[str]
         except ValueError as error:
             raise AirgapError(
                 "A file cannot be rewritten for its path on the hosts",
+                code="rewrite-failed",
                 wanted=f"a path in it that can be replaced by {dest_prefix}",
                 found=str(error),
                 where=str(prefix / file.target),

@@ -60,7 +60,7 @@ def with_failure(report: HostReport, failure: Mapping[str, Any] | None) -> HostR
     """Return the report with what failed on the host before; the releases that it has may still be right."""
     if not failure or not report.reachable:
         return report
-    texts = [clean(str(failure.get(name, ""))) for name in FIELDS]
+    texts = [clean(str(failure.get(name, ""))) for name in (*FIELDS, "code")]
     return replace(report, findings=(*report.findings, Finding("run", "", DEGRADED, *texts)))
 
 
@@ -137,7 +137,8 @@ def _one_env(
         return None, [_garbage(env, clean(str(result.get("found", ""))), host)]
     fields = fields_of(result)
     if result.get("failed") and fields:
-        return None, [Finding("verify", env, BROKEN, *map(clean, fields.values()))]
+        texts = {name: clean(text) for name, text in fields.items()}
+        return None, [Finding("verify", env, BROKEN, **texts)]
     try:
         (answer,) = result["envs"]
         installed = tuple(_name(release) for release in answer["installed"][:NAMED])
@@ -155,7 +156,7 @@ def _one_env(
 
 
 def _of_gpu(env: str, item: Mapping[str, Any]) -> Finding:
-    texts = [clean(str(item[name])) for name in FIELDS]
+    texts = [clean(str(item.get(name, ""))) for name in (*FIELDS, "code")]
     return Finding(clean(str(item["check"]), _NAME), env, DEGRADED, *texts)
 
 

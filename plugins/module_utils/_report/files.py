@@ -62,6 +62,7 @@ def require_time(text: str) -> str:
     except ValueError as error:
         raise AirgapError(
             "The time of the report cannot be used",
+            code="time-invalid",
             wanted="a UTC time like 2026-01-31T12:00:00Z",
             found=text,
             where="option time of airgap.conda.report",

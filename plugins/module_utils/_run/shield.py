@@ -92,6 +92,7 @@ class Shield:
         if others:
             raise AirgapError(
                 "A check changed the release that it checks",
+                code="release-changed",
                 wanted="activation scripts and checks that leave the release as it was signed",
                 found=f"{self._blame(cause, others)} changed {_some(others)}",
                 where=str(self.prefix),

@@ -115,7 +115,7 @@ def require_none(leaks: Sequence[Leak], name: str, where: str, allow: Mapping[st
         listed = [f"{leak.path} ({leak.kind})" for leak in refused]
         more = f" and {len(listed) - 10} more" if len(listed) > 10 else ""
         raise AirgapError(
-            f"{name} would carry secrets to every host",
+            f"{name} would carry secrets to every host", code="secrets-found",
             wanted="no password, token or private key in a signed release",
             found=", ".join(listed[:10]) + more,
             where=where,

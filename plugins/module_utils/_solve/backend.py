@@ -72,6 +72,7 @@ def _package(record: Any) -> CondaPackage:
     if package is None:
         raise AirgapError(
             "A channel lists an archive with an invalid name",
+            code="archive-name",
             wanted="name-version-build.conda or .tar.bz2",
             found=record.file_name,
             where=record.name.normalized,
@@ -99,6 +100,7 @@ def _program(name: str, executable: str | None) -> str:
         return os.path.abspath(found)
     raise AirgapError(
         f"{name} is missing",
+        code="program-missing",
         wanted=f"the program {executable or name}",
         found="no such file, or one that cannot be executed",
         where=executable or f"PATH ({os.environ.get('PATH', os.defpath)})",

@@ -99,6 +99,7 @@ class Channels:
     def _shut_out(self, package: str, channel: str, where: str) -> AirgapError:
         return AirgapError(
             f"The spec pins {package} to a channel that is not listed",
+            code="channel-not-listed",
             wanted=f"a channel whose URL ends in /{mask_credentials(channel)}",
             found=mask_credentials(", ".join(self.names)),
             where=where,

@@ -106,6 +106,7 @@ class CliBackend:
         except OSError as error:
             raise AirgapError(
                 "The cache cannot be written",
+                code="cache-unwritable",
                 wanted="a directory for packages and indexes",
                 found=error.strerror or str(error),
                 where=str(path),
@@ -128,6 +129,7 @@ class CliBackend:
         if done.returncode is None:
             raise AirgapError(
                 f"{self.name} did not finish",
+                code="solver-unfinished",
                 wanted=f"an answer to '{self.name} {arguments[0]}' within {self._deadline:.0f} s",
                 found=_tail(done) or "no output",
                 where=self._program,
@@ -182,6 +184,7 @@ class CliBackend:
         if "ToSNonInteractive" in name + reason or "Terms of Service" in reason:
             return AirgapError(
                 "A channel requires acceptance of its terms of service",
+                code="terms-not-accepted",
                 wanted="channels that an unattended run can read",
                 found=reason,
                 where=channels.where,
@@ -192,6 +195,7 @@ class CliBackend:
         unsolvable = _UNSOLVABLE.search(name) or "solver_problems" in (answer or {})
         return AirgapError(
             "The environment cannot be solved" if unsolvable else f"{self.name} could not query the packages",
+            code="unsolvable" if unsolvable else "query-failed",
             wanted=mask_credentials(", ".join(specs)),
             found=reason,
             where=where if unsolvable else self._program,
@@ -204,6 +208,7 @@ class CliBackend:
     def _garbage(self, done: Outcome) -> AirgapError:
         return AirgapError(
             f"{self.name} gave an invalid answer",
+            code="solver-answer",
             wanted="JSON that names each package and its URL, as conda 24.9, mamba and micromamba 2.1 give it",
             found=_tail(done) or "no output",
             where=self._program,

@@ -35,6 +35,7 @@ def refuse_in_url(urls: str | Sequence[str], name: str, secrets: set[str]) -> No
             secrets.update(found)
             raise AirgapError(
                 "Logs would show credentials in a URL",
+                code="url-credentials",
                 wanted="a URL without user, password and token",
                 found=mask_credentials(url),
                 where=f"the parameter {name}",
@@ -49,6 +50,7 @@ def authenticated(path: str | None, backend: str, secrets: set[str]) -> Iterator
     if path and backend != "rattler":
         raise AirgapError(
             f"{backend} does not use these credentials",
+            code="credentials-unused",
             wanted="credentials only with the backend rattler",
             found=f"credentials and the backend {backend}",
             where=path,
@@ -126,6 +128,7 @@ def _resolved(value: Any, where: str) -> Any:
     if not os.environ.get(match[1]):
         raise AirgapError(
             "A credential is missing from the environment",
+            code="credential-missing",
             wanted=f"the variable {match[1]} in the environment of the module",
             found="a missing or empty variable",
             where=where,
@@ -156,6 +159,7 @@ def _plain_secrets(values: dict[str, dict[str, Any]]) -> set[str]:
 def _refused(path: Path, found: str, remedy: str) -> AirgapError:
     return AirgapError(
         "The credentials file cannot be used",
+        code="credentials-unusable",
         wanted=f"JSON that only its owner can read, such as {_EXAMPLE}",
         found=found,
         where=str(path),

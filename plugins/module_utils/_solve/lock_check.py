@@ -48,6 +48,7 @@ def _placed(package: CondaPackage, channels: Channels, where: str) -> CondaPacka
     if place is None:
         raise AirgapError(
             f"The lock takes {package.name} from a channel that is not listed",
+            code="channel-not-listed",
             wanted=f"a channel with the name of {package.channel}",
             found=", ".join(channels.names),
             where=where,
@@ -64,6 +65,7 @@ def _require_conda(text: str, by_name: Mapping[str, CondaPackage], channels: Cha
     except rattler.exceptions.InvalidMatchSpecError as error:
         raise AirgapError(
             "A dependency is invalid",
+            code="dependency-invalid",
             wanted="conda's notation, such as 'numpy 1.26.*'",
             found=f"'{text}': {error}",
             where=where,
@@ -150,6 +152,7 @@ def _repository(url: str) -> str:
 def _stale(wanted: str, found: str, where: str) -> AirgapError:
     return AirgapError(
         "The lock does not satisfy environment.yml",
+        code="lock-stale",
         wanted=wanted,
         found=found,
         where=where,

@@ -79,6 +79,7 @@ def read_lock(folder: Path) -> Lock | None:
     if pip_path.exists():
         raise AirgapError(
             "There is a pip.lock without a conda.lock",
+            code="lock-incomplete",
             wanted="both locks of one release, or none",
             found="pip.lock alone",
             where=str(pip_path),
@@ -145,7 +146,9 @@ def _unique(names: Sequence[str], where: str) -> None:
 
 
 def _unreadable(where: str, wanted: str, found: str) -> AirgapError:
-    return AirgapError("The lock cannot be used", wanted=wanted, found=found, where=where, remedy=_REMEDY)
+    return AirgapError(
+        "The lock cannot be used", code="lock-unusable", wanted=wanted, found=found, where=where, remedy=_REMEDY
+    )
 
 
 def package_list(conda: Sequence[CondaPackage], pip: Sequence[PipPackage]) -> tuple[dict[str, Any], ...]:

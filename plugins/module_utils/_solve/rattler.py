@@ -35,6 +35,7 @@ def load_rattler() -> Any:
 
         raise AirgapError(
             "py-rattler cannot be loaded on the bastion",
+            code="library-missing",
             wanted="py-rattler for the Python that runs the modules",
             found=str(error),
             where=sys.executable,

@@ -122,6 +122,7 @@ def install_failed(text: str, packages: Sequence[CondaPackage], prefix: Path) ->
     if re.search(r"placeholder.*too short|longer than the placeholder", text, re.IGNORECASE | re.DOTALL):
         return AirgapError(
             "The path of the environment on the bastion is too long for a binary file of a package",
+            code="prefix-too-long",
             wanted="a prefix that is not longer than the placeholder in the package",
             found=mask_credentials(text),
             where=str(prefix),
@@ -132,6 +133,7 @@ def install_failed(text: str, packages: Sequence[CondaPackage], prefix: Path) ->
             return package_failed(package, text)
     return AirgapError(
         "The conda packages cannot be installed",
+        code="install-failed",
         wanted=f"{len(packages)} packages downloaded, complete and linked into the prefix",
         found=mask_credentials(text),
         where=str(prefix),
@@ -143,6 +145,7 @@ def package_failed(package: CondaPackage, found: str) -> AirgapError:
     """Return the message for one package that is missing, or another one than the index or the lock says."""
     return AirgapError(
         f"The conda package {package.name} {package.version} cannot be installed",
+        code="install-failed",
         wanted=f"{package.file} with {package.hash.replace(':', ' ') or 'any content'}",
         found=mask_credentials(" ".join(found.split())),
         where=mask_credentials(package.source),
@@ -157,6 +160,7 @@ def copy_inside(prefix: Path, source: str, target: str, where: str) -> None:
     if not origin.exists():
         raise AirgapError(
             "A file to copy is not in the environment",
+            code="copy-missing",
             wanted=source,
             found="no such file after the install",
             where=where,

@@ -76,6 +76,7 @@ class _Request:
         except (failures.InvalidChannelError, failures.InvalidUrlError, ValueError) as error:
             raise AirgapError(
                 "A channel's name is invalid",
+                code="channel-invalid",
                 wanted="a name such as conda-forge, a URL or an absolute path",
                 found=f"'{self.shown[name]}', {_one_line(str(error))}",
                 where=self.channels_where,
@@ -88,6 +89,7 @@ class _Request:
         except self.rattler.exceptions.InvalidMatchSpecError as error:
             raise AirgapError(
                 "A dependency is invalid",
+                code="dependency-invalid",
                 wanted="conda's notation, such as 'numpy 1.26.*' or 'conda-forge::numpy >=1.26,<2'",
                 found=f"'{mask_credentials(written)}': {_one_line(str(error))}",
                 where=self.where,
@@ -100,6 +102,7 @@ class _Request:
         except OSError as error:
             raise AirgapError(
                 "The cache cannot be written",
+                code="cache-unwritable",
                 wanted="a directory for packages and indexes",
                 found=error.strerror or str(error),
                 where=str(self.folder),
@@ -176,6 +179,7 @@ class _Request:
                 break
         return AirgapError(
             f"The channel {shown} cannot be read",
+            code="channel-unreadable",
             wanted=f"the channel's index for {' and '.join(self.platforms)}",
             found=_one_line(str(cause)),
             where=self.channels_where,

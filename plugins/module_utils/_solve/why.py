@@ -71,6 +71,7 @@ class Why:
             error = await self._hidden()
         return error or AirgapError(
             "The environment cannot be solved",
+            code="unsolvable",
             wanted=mask_credentials(", ".join(self._search.specs)),
             found=mask_credentials(re.sub(r"^Cannot solve the request because of:\s*", "", explanation.strip())),
             where=self._search.where,
@@ -96,6 +97,7 @@ class Why:
         if not records:
             raise AirgapError(
                 f"The package {name} does not exist in the channels",
+                code="package-unknown",
                 wanted=mask_credentials(written),
                 found=f"no package of this name for {' or '.join(self._search.platforms)} in {channels}",
                 where=self._place(written),
@@ -110,6 +112,7 @@ class Why:
             return
         raise AirgapError(
             "No version of a package fits the spec",
+            code="version-unknown",
             wanted=mask_credentials(written),
             found=f"versions {', '.join(_versions(records)[-SHOWN:])} in {channels}",
             where=self._place(written),
@@ -120,6 +123,7 @@ class Why:
         """Return the one error for all lines of an exported file whose build is not there."""
         return AirgapError(
             "The channels have these packages, but not the requested builds",
+            code="build-unknown",
             wanted=mask_credentials(", ".join(self._builds)),
             found="; ".join(self._builds.values()),
             where=self._place(*self._builds),
@@ -140,6 +144,7 @@ class Why:
         if len(lines) > 1 and apart and not any(all(spec.matches(r) for _t, spec in lines) for r in records):
             raise AirgapError(
                 f"No version of {name} satisfies all lines that request it",
+                code="versions-conflict",
                 wanted=mask_credentials(" and ".join(text for text, _spec in lines)),
                 found=f"versions {', '.join(_versions(records)[-SHOWN:])} in {self._channels}",
                 where=self._place(*(text for text, _spec in lines)),
@@ -170,6 +175,7 @@ class Why:
         pin = f"add {instead} to the dependencies, or " if written else ""
         return AirgapError(
             "The order of the channels hides a required package",
+            code="channel-order",
             wanted=mask_credentials(", ".join(search.specs)),
             found="; ".join(found),
             where=search.where,

@@ -79,6 +79,7 @@ class Folder:
             if len(found) > limits.RELEASES:
                 raise AirgapError(
                     "There are too many releases",
+                    code="too-many-entries",
                     wanted=f"at most {limits.RELEASES} of all environments",
                     found="more",
                     where=str(self.path),
@@ -110,7 +111,7 @@ class Folder:
                 found=f"releases {', '.join(releases)}" if releases else f"environments {', '.join(envs) or 'none'}",
                 where=str(self.path),
                 remedy="build or import it first, or correct its name",
-                code="no-such-release",
+                code="release-missing",
             )
         return release or releases[-1]
 
@@ -171,5 +172,5 @@ def whole(path: Path, wanted: str) -> Iterator[None]:
             found=f"sha256 {fault.sha256}" if isinstance(fault, OtherContentError) else str(fault),
             where=str(path),
             remedy="copy the release to this depot again",
-            code="release-damaged",
+            code="file-damaged",
         ) from fault

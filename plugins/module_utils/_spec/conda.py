@@ -44,6 +44,7 @@ def match_spec(node: Node, notes: list[str]) -> tuple[str, str]:
             "This is not a conda match spec",
             wanted="name, name=1.2, name>=1.2,<2 or channel::name=1.2",
             remedy=_remedy(text),
+            code="dependency-invalid",
         )
     if match["bracket"] and "=" not in match["bracket"]:
         text = text[: match.start("bracket")].rstrip()

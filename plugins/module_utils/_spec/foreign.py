@@ -71,6 +71,7 @@ def other_names(path: Path) -> list[str]:
 def _refusal(what: str, where: str, remedy: str) -> AirgapError:
     return AirgapError(
         "This is not an environment.yml",
+        code="foreign-file",
         wanted="channels and dependencies, in the format of conda's environment.yml",
         found=what,
         where=where,

@@ -45,9 +45,13 @@ class Node:
         self.kind = _kind(node)
         self.text: str = node.value if isinstance(node.value, str) else ""
 
-    def error(self, problem: str, *, wanted: str, remedy: str, found: str = "") -> AirgapError:
+    def error(
+        self, problem: str, *, wanted: str, remedy: str, found: str = "", code: str = "value-invalid"
+    ) -> AirgapError:
         """Return (for the caller to raise) the refusal of this value, which is described unless ``found`` is given."""
-        return AirgapError(problem, wanted=wanted, found=found or self.describe(), where=self.where, remedy=remedy)
+        return AirgapError(
+            problem, code=code, wanted=wanted, found=found or self.describe(), where=self.where, remedy=remedy
+        )
 
     def describe(self) -> str:
         """Return the value in a user's words: ``the number 2.30``, ``a list``, ``nothing``."""
@@ -68,6 +72,7 @@ class Node:
                 "A mapping is missing here",
                 wanted="'key: value' lines",
                 remedy="write one 'key: value' per line, with the same indentation",
+                code="mapping-missing",
             )
         entries: dict[str, Node] = {}
         gathered = faults or Faults()
@@ -80,6 +85,7 @@ class Node:
                         wanted="each key once",
                         found=f"{key.text!r} again, first near line {entries[key.text].line}",
                         remedy="keep one of them: YAML would silently use the last",
+                        code="key-twice",
                     )
                 if known is not None and key.text not in known:
                     raise unknown_key(key, known)
@@ -99,6 +105,7 @@ class Node:
                 "A list is missing here",
                 wanted="one or more lines that start with '- '",
                 remedy="write each entry on its own line after '- ', or remove the key",
+                code="list-missing",
             )
         return [Node(node, self._origin) for node in self._node.value]
 
@@ -106,15 +113,24 @@ class Node:
         """Return a text that is not blank and, unless ``multiline``, has only one line."""
         if self.kind in ("int", "float", "bool", "timestamp"):
             raise self.error(
-                "YAML does not read this value as text", wanted="a text", remedy=f'quote it: "{self.text}"'
+                "YAML does not read this value as text",
+                wanted="a text",
+                remedy=f'quote it: "{self.text}"',
+                code="text-unquoted",
             )
         if self.kind != "str" or not self.text.strip():
-            raise self.error("A text is missing here", wanted="a text", remedy="write the value, quoted if in doubt")
+            raise self.error(
+                "A text is missing here",
+                wanted="a text",
+                remedy="write the value, quoted if in doubt",
+                code="text-missing",
+            )
         if "\0" in self.text or (not multiline and any(ord(char) < 32 or ord(char) == 127 for char in self.text)):
             raise self.error(
                 "The text has a line break or another control character",
                 wanted="one line of text",
                 remedy="write it on one line",
+                code="text-control",
             )
         return self.text
 
@@ -123,6 +139,7 @@ class Node:
         if self.text not in choices:
             raise self.error(
                 "This value is unknown",
+                code="value-unknown",
                 wanted="one of " + ", ".join(choices),
                 remedy=_meant(self.text, choices) + "use one of these values",
             )
@@ -161,6 +178,7 @@ def parse_yaml(text: str, origin: str) -> Node | None:
     except ImportError as error:
         raise AirgapError(
             "The Python library PyYAML is missing",
+            code="library-missing",
             wanted="PyYAML, to read specs",
             found=str(error),
             where=origin,
@@ -188,6 +206,7 @@ def unknown_key(key: Node, known: Sequence[str], remedy: str = "") -> AirgapErro
         wanted="one of " + ", ".join(known),
         found=repr(key.text),
         remedy=remedy or _meant(key.text, known) + "correct or remove the key",
+        code="key-unknown",
     )
 
 
@@ -204,6 +223,7 @@ def _meant(word: str, choices: Sequence[str]) -> str:
 def _broken(where: str, found: str) -> AirgapError:
     return AirgapError(
         "The file is not valid YAML",
+        code="yaml-invalid",
         wanted="a valid YAML file",
         found=found,
         where=where,

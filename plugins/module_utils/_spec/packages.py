@@ -95,6 +95,7 @@ def load_packaging() -> Any:
     except ImportError as error:
         raise AirgapError(
             "The Python library packaging is missing",
+            code="library-missing",
             wanted="packaging, to read the versions and requirements of pip's packages",
             found=str(error),
             where=sys.executable,

@@ -52,8 +52,8 @@ class _Line:
     def where(self) -> str:
         return f"{self.file}:{self.number}:{self.column}"
 
-    def error(self, problem: str, wanted: str, remedy: str) -> AirgapError:
-        return AirgapError(problem, wanted=wanted, found=repr(self.text), where=self.where, remedy=remedy)
+    def error(self, problem: str, wanted: str, remedy: str, code: str = "pip-line-invalid") -> AirgapError:
+        return AirgapError(problem, code=code, wanted=wanted, found=repr(self.text), where=self.where, remedy=remedy)
 
 
 def read_pip(section: Node, directory: Path, faults: Faults) -> PipList:
@@ -66,6 +66,7 @@ def read_pip(section: Node, directory: Path, faults: Faults) -> PipList:
                     "YAML reads this line as a mapping",
                     wanted="a text",
                     remedy="quote the line, because it has a colon followed by a space",
+                    code="text-unquoted",
                 )
             text, (file, line, column) = item.string(multiline=True), item.where.rsplit(":", 2)
             block = "\n" in text.strip()  # its lines follow the sign that begins it
@@ -99,6 +100,7 @@ class _Reader:
                 "A requirements file on a server can change",
                 "a file next to environment.yml",
                 "download it, and write -r with its name",
+                code="file-remote",
             )
         _require_all_taken(line, parts)
         if parts.requirement:
@@ -114,16 +116,20 @@ class _Reader:
                     "A local path means something else on every machine",
                     f"{name} with an http(s) URL",
                     "put the packages on an index, and use its URL",
+                    code="path-local",
                 )
         (self.constraints if constraints else self.requirements).append(line.text)
 
     def _read_file(self, line: _Line, name: str, open_files: tuple[Path, ...], constraints: bool) -> None:
         path = line.origin / name
         if path.resolve() in open_files:
-            raise line.error("A requirements file includes itself", "no such loop", "remove this line")
+            raise line.error(
+                "A requirements file includes itself", "no such loop", "remove this line", code="file-loop"
+            )
         if not path.is_file():
             raise AirgapError(
                 "A requirements file is missing",
+                code="file-missing",
                 wanted=str(path),
                 found="no such file",
                 where=line.where,
@@ -155,7 +161,12 @@ def _editable(line: _Line, parts: pip_line.Parts) -> AirgapError:
     remedy = f"write it without -e: '{value}'{rest}"
     if _LOCAL.fullmatch(value):
         remedy = "build a wheel, put it on an index or into a channel, and require it by name"
-    return line.error("An editable install cannot travel", "a requirement from an index or a repository", remedy)
+    return line.error(
+        "An editable install cannot travel",
+        "a requirement from an index or a repository",
+        remedy,
+        code="editable-install",
+    )
 
 
 def _require_all_taken(line: _Line, parts: pip_line.Parts) -> None:
@@ -175,6 +186,7 @@ def _require_all_taken(line: _Line, parts: pip_line.Parts) -> None:
         f"pip ignores '{lost}' on this line",
         "one requirement per line, and options for all of them on separate lines",
         "write these lines: " + ", ".join(f"'{each}'" for each in lines),
+        code="pip-option-ignored",
     )
 
 
@@ -189,6 +201,7 @@ def _check_requirement(line: _Line, text: str) -> None:
             "A local path means something else on every machine",
             "a requirement from an index",
             f"write {freeze['name']}==VERSION (see pip list --format=freeze), or {remedy}" if freeze else remedy,
+            code="path-local",
         )
     if _REQUIREMENT.fullmatch(text):
         return
@@ -198,4 +211,5 @@ def _check_requirement(line: _Line, text: str) -> None:
         remedy = "write two equal signs; a single one is conda syntax"
     elif len(words) > 1 and all(_REQUIREMENT.fullmatch(word) for word in words):
         remedy = "write each package on a separate line, or == before its version"
-    raise line.error("This is not a pip requirement", "name, name==1.2, name[extra]>=1.2,<2 or name @ URL", remedy)
+    wanted = "name, name==1.2, name[extra]>=1.2,<2 or name @ URL"
+    raise line.error("This is not a pip requirement", wanted, remedy, code="pip-requirement-invalid")

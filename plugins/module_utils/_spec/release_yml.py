@@ -125,6 +125,7 @@ def shell_name(name: str, node: Node) -> str:
             found=repr(name),
             wanted="letters, digits and _, not starting with a digit",
             remedy="rename the variable",
+            code="variable-name",
         )
     if name in RESERVED_VARIABLES:
         raise node.error(
@@ -132,6 +133,7 @@ def shell_name(name: str, node: Node) -> str:
             found=repr(name),
             wanted="any variable but " + ", ".join(RESERVED_VARIABLES),
             remedy="remove it or rename it",
+            code="variable-reserved",
         )
     return name
 
@@ -145,6 +147,7 @@ def unique(values: list[str], node: Node) -> tuple[str, ...]:
                 wanted="each value once",
                 found=f"{value!r} {values.count(value)} times",
                 remedy="keep one of them",
+                code="value-twice",
             )
     return tuple(values)
 
@@ -173,6 +176,7 @@ def _version(node: Node, name: str) -> str:
             f"The {name} version is not quoted",
             wanted="a version as text",
             remedy=f'quote it: "{node.text}"; otherwise YAML reads a number, and 2.30 becomes 2.3',
+            code="text-unquoted",
         )
     return node.matching(r"\d+(\.\d+)*", f"a {name} version: numbers with dots between them", "correct the version")
 
@@ -229,6 +233,7 @@ def _activated(name: str, value: Node, taken: Collection[str]) -> str:
             wanted="each variable in one place",
             found=f"{name} here and in environment.yml",
             remedy=f"remove {name} from one of them",
+            code="variable-twice",
         )
     text = value.string()
     rest = _REFERENCE.sub("", text)
@@ -237,6 +242,7 @@ def _activated(name: str, value: Node, taken: Collection[str]) -> str:
             "The value contains a $ or ` that is not a variable",
             wanted="text, $NAME and ${NAME}",
             remedy="name the variable, or remove the sign: commands are not run at activation",
+            code="variable-expansion",
         )
     return text
 
@@ -258,6 +264,7 @@ def _copy(item: Node) -> tuple[str, str]:
             wanted="the keys from and to",
             found="only " + ", ".join(keys),
             remedy="write - {from: lib/a, to: lib/b}",
+            code="copy-paths",
         )
     source, target = _relative(keys["from"]), _relative(keys["to"])
     if source == target:
@@ -266,6 +273,7 @@ def _copy(item: Node) -> tuple[str, str]:
             wanted="two different paths",
             found=source,
             remedy="correct to",
+            code="copy-paths",
         )
     return source, target
 
@@ -277,5 +285,6 @@ def _relative(node: Node) -> str:
             "This path could point out of the release",
             wanted="a path relative to the prefix, without ..",
             remedy="write it relative to the prefix, such as lib/libdevice.10.bc",
+            code="path-outside",
         )
     return path

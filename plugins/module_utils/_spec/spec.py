@@ -106,6 +106,7 @@ def _env_name(directory: Path) -> str:
     if not is_env_name(name):
         raise AirgapError(
             "The folder's name is not a valid name of an environment",
+            code="name-invalid",
             wanted="a-z, 0-9, '.', '_' and '-', 64 characters at most, starting with a letter or digit, "
             "and none of " + ", ".join(RESERVED_NAMES),
             found=repr(name),
@@ -121,6 +122,7 @@ def _spelled(directory: Path, name: str) -> Path:
     if os.path.lexists(other):
         raise AirgapError(
             "The file's name ends in .yaml",
+            code="file-misnamed",
             wanted=name,
             found=other.name,
             where=str(other),
@@ -135,6 +137,7 @@ def _root(path: Path) -> Node:
     if others:
         raise AirgapError(
             f"There is no {path.name}",
+            code="spec-missing",
             wanted=str(path),
             found=", ".join(others),
             where=str(path.parent),
@@ -146,6 +149,7 @@ def _root(path: Path) -> Node:
     if root is None:
         raise AirgapError(
             "environment.yml is empty",
+            code="spec-empty",
             wanted="channels and dependencies",
             found="no key at all",
             where=str(path),
@@ -176,6 +180,7 @@ def _check_name(node: Node, name: str) -> None:
             "The name differs from that of the folder",
             wanted=name,
             remedy="rename the folder or the environment, or remove the name",
+            code="name-differs",
         )
 
 
@@ -192,6 +197,7 @@ def _required(root: Node, keys: dict[str, Node], name: str, example: str) -> Nod
             wanted=f"{name}: with one or more entries",
             found=node.describe() if name in keys else f"no key {name}",
             remedy=f"write {name}: and under it lines such as '{example}'",
+            code="list-missing",
         )
     return keys[name]
 
@@ -210,6 +216,7 @@ def _channels(root: Node, keys: dict[str, Node], faults: Faults) -> tuple[str, .
                 wanted="a channel with packages",
                 found="only nodefaults",
                 remedy="add one, such as conda-forge",
+                code="channel-missing",
             )
     return tuple(channel for channel in channels if channel != "nodefaults")
 
@@ -220,6 +227,7 @@ def _channel(item: Node) -> str:
             "A channel's URL contains a variable",
             wanted="a literal URL, the same in every build",
             remedy="write the URL; put passwords and tokens into build_credentials or the program's own configuration",
+            code="channel-variable",
         )
     return item.matching(_CHANNEL, "a channel's name, a URL or an absolute path", "correct the channel")
 
@@ -250,6 +258,7 @@ def _dependencies(
                 "environment.yml names no package",
                 wanted="one or more packages",
                 remedy="add at least - python",
+                code="package-missing",
             )
     if pip and pip.requirements and "pip" not in names:
         conda["pip"] = "pip"  # as conda does: the pip that installs must be the environment's own
@@ -267,6 +276,7 @@ def _pip_section(item: Node, first: bool) -> Node:
             remedy="fill in the template first"
             if any(node.kind == "map" for node in item.key_nodes())
             else "write 'name=version' without a colon",
+            code="dependency-invalid",
         )
     if not first:
         raise item.error(
@@ -274,6 +284,7 @@ def _pip_section(item: Node, first: bool) -> Node:
             wanted="one pip list, because conda uses only the last one",
             found="a second mapping",
             remedy="write all pip requirements into one list",
+            code="pip-lists",
         )
     return entries["pip"]
 

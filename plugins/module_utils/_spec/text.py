@@ -68,6 +68,7 @@ def _decoded(raw: bytes, path: Path) -> str:
         wide = not encoding.startswith("utf-8")
         raise AirgapError(
             f"The file is not {encoding.upper()}" if wide else "The file is not UTF-8",
+            code="encoding",
             wanted="a text file in UTF-8",
             found=f"the byte 0x{raw[error.start]:02x}",
             where=f"{path}:{line}",
@@ -85,6 +86,7 @@ def refuse_credentials(text: str, where: str) -> None:
     for column, found in _credentials_in(text):
         raise AirgapError(
             "The release would carry credentials to every host",
+            code="spec-credentials",
             wanted="URLs without credentials",
             found=found,
             where=f"{where}:{column}",
@@ -122,5 +124,10 @@ def _comment(text: str) -> int:
 
 def _unreadable(path: Path, found: str, remedy: str) -> AirgapError:
     return AirgapError(
-        f"{path.name} cannot be read", wanted="a readable file", found=found, where=str(path), remedy=remedy
+        f"{path.name} cannot be read",
+        code="file-unreadable",
+        wanted="a readable file",
+        found=found,
+        where=str(path),
+        remedy=remedy,
     )

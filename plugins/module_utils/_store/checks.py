@@ -70,6 +70,7 @@ def require_checks(prefix: Path, manifest: Manifest, consequence: str, activate:
         check, outcome = failed
         raise AirgapError(
             f"A check of {manifest.env} {manifest.id} failed; {consequence}",
+            code="check-failed",
             wanted=f"success of: {check}",
             found=outcome.explain(),
             where=str(prefix),

@@ -79,6 +79,7 @@ def _require_unchanged(store: Store, step: Mapping[str, Any]) -> None:
     if current not in (step.get("current", current), step["id"]):
         raise AirgapError(
             f"Another run has changed {step['env']} meanwhile",
+            code="changed-meanwhile",
             wanted=f"{step['current'] or 'no release'} as current, as preflight found it",
             found=current or "no release",
             where=str(store.root / step["env"] / "current"),

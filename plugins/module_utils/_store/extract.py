@@ -66,6 +66,7 @@ def _extract_files(
     if format_name not in FORMATS:
         raise AirgapError(
             "This host does not know the format of a payload",
+            code="format-unknown",
             wanted=f"one of {', '.join(FORMATS)}",
             found=format_name,
             where=where,
@@ -109,6 +110,7 @@ def _write(blocks: Iterable[memoryview], entry: FileEntry, path: str, where: str
 def _damaged(where: str, found: str) -> AirgapError:
     return AirgapError(
         "The payload does not match its release",
+        code="payload-damaged",
         wanted="exactly the files of files.json",
         found=found,
         where=where,

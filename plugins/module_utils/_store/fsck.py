@@ -44,6 +44,7 @@ class DamagedError(AirgapError):
         more = [f"and {count - NAMED} more"] if count > NAMED else []
         super().__init__(
             f"{env} {release} is not as it was signed: {count} path{' differs' if count == 1 else 's differ'}",
+            code="release-damaged",
             wanted=faults[0].wanted if count == 1 else "every path as files.json of the release lists it",
             found="; ".join([str(fault) for fault in faults[:NAMED]] + more),
             where=str(store.release(env, release) / (faults[0].path if count == 1 else "")),

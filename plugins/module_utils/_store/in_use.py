@@ -58,6 +58,7 @@ def in_use(prefixes: Iterable[Path]) -> dict[Path, list[int]]:
     if not results:
         raise AirgapError(
             "It cannot be found out which processes use a release",
+            code="use-unknown",
             wanted="a look at all processes of the host",
             found=f"no end of it after {DEADLINE:.0f} s" if look.is_alive() else "it failed",
             where="/proc",

@@ -109,6 +109,7 @@ def require_absolute(folder: str) -> None:
     if folder and not os.path.isabs(folder):
         raise AirgapError(
             "The folder of Jupyter kernels is not usable",
+            code="kernels-unusable",
             wanted="an absolute path",
             found=folder,
             where="deploy_jupyter_kernels",
@@ -124,6 +125,7 @@ def require_free(store: Releases, env: str, folder: str) -> None:
     if taken or (os.path.lexists(path) and not _is_ours(store, env, folder)):
         raise AirgapError(
             f"A Jupyter kernel named {env} is there already",
+            code="kernel-taken",
             wanted="no such kernel, or the one that an earlier deploy of this store wrote",
             found="one of somebody else",
             where=str(path.parent if taken else path),

@@ -82,6 +82,7 @@ def repair(
     if not release or not store.release(env, release).is_dir():
         raise AirgapError(
             f"There is no release of {env} to repair",
+            code="release-missing",
             wanted="a current release",
             found=f"current is {release}, which is not there" if release else "none",
             where=str(store.root / env),
@@ -216,6 +217,7 @@ class _Repair:
         if payload is None:
             raise AirgapError(
                 f"This host cannot unpack {env} {release}",
+                code="payload",
                 wanted=f"a payload in one of {', '.join(self._formats)}",
                 found="none",
                 where=str(self._prefix),
@@ -290,6 +292,7 @@ def _has_content(path: Path, sha256: str) -> bool:
 def _changed(path: Path) -> AirgapError:
     return AirgapError(
         "A file changed while it was copied",
+        code="changed-meanwhile",
         wanted="a release that nobody writes",
         found="other content than a moment before",
         where=str(path),
@@ -303,6 +306,7 @@ def require_repaired(store: Store, done: Repaired) -> None:
         found = ", ".join(done.left[:NAMED]) or "the host's own record of it is damaged"
         raise AirgapError(
             f"{done.env} {done.release} could not be repaired",
+            code="repair-incomplete",
             wanted="its record, and all parts of its payload",
             found=f"not sent yet: {', '.join(done.step.missing[:NAMED]) or MANIFEST}; left to repair: {found}",
             where=str(store.incoming(done.env, done.release)),

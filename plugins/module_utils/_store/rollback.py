@@ -47,6 +47,7 @@ def _back(store: Releases, env: str, release: str) -> Back:
     if not target or target not in store.releases(env):
         raise AirgapError(
             f"There is nothing to roll {env} back to",
+            code="nothing-older",
             wanted=f"release {release} on this host" if release else "a release older than the current one",
             found=f"{', '.join(store.releases(env)) or 'no release'}, current is {store.current(env) or 'none'}",
             where=str(store.root / env),

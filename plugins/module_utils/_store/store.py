@@ -109,6 +109,7 @@ class Store(Activated):
         if payload is None:
             raise AirgapError(
                 "The release has no payload in this format",
+                code="payload",
                 wanted=format_name,
                 found=", ".join(p.format for p in manifest.payloads),
                 where=str(incoming),
@@ -132,6 +133,7 @@ class Store(Activated):
         if self.current(env) == release:
             raise AirgapError(
                 "The current release cannot be removed",
+                code="release-current",
                 wanted="a release that is not current",
                 found=f"{env} {release} is current",
                 where=str(self.release(env, release)),

@@ -46,6 +46,7 @@ def _require_names(store: Store, env: str, release: str) -> None:
     if not is_env_name(env) or (release and not RELEASE_ID.fullmatch(release)):
         raise AirgapError(
             "This is not the name of an environment and a release",
+            code="name-invalid",
             wanted="an environment like demo, a release like 1-1c0ffee5 or none",
             found=f"{env!r}, {release!r}",
             where=str(store.root),
@@ -54,6 +55,7 @@ def _require_names(store: Store, env: str, release: str) -> None:
     if env == "runtime" and not release:
         raise AirgapError(
             "The runtime is what removes environments, and cannot remove itself",
+            code="runtime-kept",
             wanted="another environment, or an old release of runtime",
             found=env,
             where=str(store.root / env),
@@ -69,6 +71,7 @@ def _going(store: Store, env: str, release: str) -> list[str]:
     if used:
         raise AirgapError(
             f"{env} is in use",
+            code="release-in-use",
             wanted="no process that uses what should go",
             found="; ".join(f"{path.name} by {_processes(numbers)}" for path, numbers in sorted(used.items())),
             where=str(store.root / env),

@@ -23,6 +23,7 @@ def verify(store: Store, env: str, tools: Tools | None = None) -> dict[str, Any]
     if not current:
         raise AirgapError(
             f"{env} is not deployed on this host",
+            code="env-missing",
             wanted=f"a current release of {env}",
             found=f"environments {', '.join(store.envs()) or 'none'}",
             where=str(store.root),
@@ -31,6 +32,7 @@ def verify(store: Store, env: str, tools: Tools | None = None) -> dict[str, Any]
     if current not in store.releases(env):
         raise AirgapError(
             f"{env} {current} is current, but not on this host",
+            code="release-missing",
             wanted=f"{store.release(env, current)} and its record in {store.state(env)}",
             found=f"releases {', '.join(store.releases(env)) or 'none'}",
             where=str(store.root / env / "current"),

@@ -21,10 +21,11 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.answer import (
     plain,
     take_in,
 )
-from ansible_collections.airgap.conda.plugins.module_utils._base.errors import FIELDS, AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._base.errors import FIELDS
 from ansible_collections.airgap.conda.plugins.module_utils._contract.step import Step
 from ansible_collections.airgap.conda.plugins.plugin_utils._accept import MODULES, TYPES, accept, documented
 from ansible_collections.airgap.conda.plugins.plugin_utils._asked import asked
+from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 from ansible_collections.airgap.conda.tests.unit.tiny_release import Made, make_release
 
 NAMES = sorted(path.stem for path in MODULES.glob("*.py"))
@@ -126,8 +127,12 @@ def test_a_value_of_another_type_is_refused_with_host_and_value(value: Any) -> N
 def test_the_errors_of_one_failure_come_through_in_bounds() -> None:
     one = dict.fromkeys(FIELDS, "a\x1bb")
     answer = accept({"failed": True, "errors": [one, {"problem": "p"}, 7, {**one, "more": "x"}]}, {}, "verify", "ws1")
-    plain = dict.fromkeys(FIELDS, "a b")
+    plain = {**dict.fromkeys(FIELDS, "a b"), "code": "failed"}
     assert answer["errors"] == [plain, plain]
+    for code in ("drive-unusable", "\x1b]0;x", "x" * 65, 7):
+        kept = code if code == "drive-unusable" else "failed"
+        answer = accept({"failed": True, "code": code, "errors": [{**one, "code": code}]}, {}, "verify", "ws1")
+        assert (answer["errors"][0]["code"], answer.get("code", "failed")) == (kept, kept)
     assert len(accept({"errors": [one] * 10_000}, {}, "verify", "ws1")["errors"]) == limits.ERRORS
     assert "errors" not in accept({"errors": "x" * 100}, {}, "verify", "ws1")
 
@@ -200,7 +205,7 @@ BAD: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("change", BAD, ids=[str(change)[:50] for change in BAD])
 def test_an_answer_that_asks_for_anything_else_is_refused_whole(made: Made, change: dict[str, Any]) -> None:
-    with pytest.raises(AirgapError) as error:
+    with raised("request-refused") as error:
         asked([{**lacking(made), **change}], [made.wanted], "ws1")
     assert error.value.where == "ws1"
     assert len(str(error.value)) < 2000
@@ -210,17 +215,17 @@ def test_an_answer_that_asks_for_anything_else_is_refused_whole(made: Made, chan
 def test_a_step_with_a_hole_is_refused(made: Made, name: str) -> None:
     step = lacking(made)
     del step[name]
-    with pytest.raises(AirgapError, match="asks for what is not for it") as error:
+    with raised("request-refused") as error:
         asked([step], [made.wanted], "ws1")
     assert name in error.value.wanted
 
 
 @pytest.mark.parametrize("steps", [[5], ["x"], [[]], [None]])
 def test_steps_that_are_no_steps_are_refused(made: Made, steps: list[Any]) -> None:
-    with pytest.raises(AirgapError, match="asks for what is not for it"):
+    with raised("request-refused"):
         asked(steps, [made.wanted], "ws1")
 
 
 def test_a_release_is_sent_once(made: Made) -> None:
-    with pytest.raises(AirgapError, match="each release once"):
+    with raised("request-refused", wanted="each release once"):
         asked([lacking(made), lacking(made)], [made.wanted], "ws1")

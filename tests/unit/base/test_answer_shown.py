@@ -26,6 +26,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._report.host import H
 from ansible_collections.airgap.conda.plugins.plugin_utils import _bootstrap, _links
 from ansible_collections.airgap.conda.plugins.plugin_utils._contact import Heard, listen
 from ansible_collections.airgap.conda.plugins.plugin_utils._notes import short
+from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_release
 
 TIME = "2026-11-23T12:00:00Z"
@@ -171,7 +172,7 @@ def look(said: str) -> Heard:
 def test_a_current_runtime_that_is_no_release_is_none(current: str) -> None:
     seen = _bootstrap.parse_look(look(f"m current={current}\nm works=yes\n"))
     assert (seen["current"], seen["works"]) == ("", "")
-    with pytest.raises(AirgapError, match="no runtime that works"):
+    with raised("runtime-broken"):
         _bootstrap.require_runtime({**seen, "root": "/opt"}, "ws1")
 
 
@@ -197,7 +198,7 @@ def test_a_setting_that_a_host_gave_itself_is_that_of_the_controller() -> None:
     # A role's own variables outrank facts, and are no host's.
     assert told("/role", {"x": "/evil"}, {"x": "/srv"}) == "/role"
     assert told("/evil", {"x": "/evil"}, {}, 20) == 20
-    with pytest.raises(AirgapError, match="A fact of a host has the name of a setting") as error:
+    with raised("fact-forged") as error:
         told("/evil", {"x": "/evil"}, {})
     assert error.value.where.startswith("the facts of ws1")
 
@@ -210,7 +211,14 @@ def test_what_is_no_name_has_no_releases(tmp_path: Path, env: str) -> None:
 
 
 def test_a_failure_in_one_line_is_bounded() -> None:
-    error = AirgapError("The drive\x1b cannot be used.", wanted="w", found="nothing\nis there", where="x", remedy="r")
+    error = AirgapError(
+        "The drive\x1b cannot be used.",
+        code="drive-unusable",
+        wanted="w",
+        found="nothing\nis there",
+        where="x",
+        remedy="r",
+    )
     assert short({"failed": True, **error.as_result()}) == "The drive cannot be used (nothing is there)"
     assert short({"msg": "MODULE FAILURE\nsee stdout"}) == "MODULE FAILURE see stdout"
     assert short({"rc": 1}) == "no message"

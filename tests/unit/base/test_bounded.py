@@ -19,6 +19,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.errors import A
 from ansible_collections.airgap.conda.plugins.module_utils._base.found import FileFault
 from ansible_collections.airgap.conda.plugins.module_utils._base.plain_json import parse_json
 from ansible_collections.airgap.conda.plugins.module_utils._spec.text import read_text
+from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 
 PAGE = Path(__file__).parents[3] / "docs/guide/limits.md"
 
@@ -89,7 +90,7 @@ def test_a_spec_or_a_lock_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (tmp_path / "conda.lock").write_text("@EXPLICIT\n", encoding="ascii")
     assert read_text(tmp_path / "conda.lock") == "@EXPLICIT\n"
     monkeypatch.setattr(limits, "DOCUMENT", 9)
-    with pytest.raises(AirgapError, match="more than 9 bytes"):
+    with raised("file-unreadable", found="more than 9 bytes"):
         read_text(tmp_path / "conda.lock")
 
 
@@ -98,7 +99,7 @@ def test_a_folder_has_an_end(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     assert list_names(tmp_path, 3) == ["a", "b", "c"]
     assert list_names(tmp_path / "a") == list_names(tmp_path / "nowhere") == []
-    with pytest.raises(AirgapError, match="too many entries") as caught:
+    with raised("too-many-entries") as caught:
         list_names(tmp_path, 2)
     assert (caught.value.wanted, caught.value.where) == ("at most 2 names", str(tmp_path))
 
@@ -122,7 +123,7 @@ def test_json_is_read() -> None:
 
 def test_a_message_is_for_a_person() -> None:
     long = "x" * 7_600_000
-    error = AirgapError(long, wanted=long, found=long, where=long, remedy=long)
+    error = AirgapError(long, code="too-long", wanted=long, found=long, where=long, remedy=long)
     assert len(str(error)) < 6 * limits.MESSAGE
     assert error.found.endswith("… and 7592000 characters more")
     assert all(len(text) < 2 * limits.MESSAGE for text in error.fields().values())

@@ -21,13 +21,13 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.disk import (
     replace_file,
     replace_link,
 )
-from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._base.progress import Progress
 from ansible_collections.airgap.conda.plugins.module_utils._cli import facts
 from ansible_collections.airgap.conda.plugins.module_utils._contract.owners import require_own
 from ansible_collections.airgap.conda.plugins.module_utils._report.files import write_report
 from ansible_collections.airgap.conda.plugins.module_utils._store import kernelspec
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
+from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 from ansible_collections.airgap.conda.tests.unit.tiny_release import skip_flushes, snapshot
 
 FORK = multiprocessing.get_context("fork")
@@ -176,7 +176,7 @@ def theirs(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
 def test_no_report_is_written_where_others_can_exchange_it(theirs: Path, tmp_path: Path) -> None:
     before = snapshot(tmp_path)
     for check_mode in (True, False):
-        with pytest.raises(AirgapError, match="Others could exchange the report") as caught:
+        with raised("exchangeable", problem="the report") as caught:
             write_report(theirs, ["ws1"], {}, TIME, check_mode)
         assert "choose another folder for report_path" in caught.value.remedy
     assert snapshot(tmp_path) == before
@@ -184,14 +184,14 @@ def test_no_report_is_written_where_others_can_exchange_it(theirs: Path, tmp_pat
 
 def test_no_kernel_is_written_where_others_can_exchange_it(theirs: Path, tmp_path: Path) -> None:
     store = Store(tmp_path / "opt")
-    with pytest.raises(AirgapError, match="Others could exchange the Jupyter kernels of this host") as caught:
+    with raised("exchangeable", problem="the Jupyter kernels") as caught:
         kernelspec.require_free(store, "demo", str(theirs))
     assert "deploy_jupyter_kernels" in caught.value.remedy
 
 
 def test_no_facts_are_written_where_others_can_exchange_them(theirs: Path, tmp_path: Path) -> None:
     before = snapshot(tmp_path)
-    with pytest.raises(AirgapError, match="Others could exchange the local facts of this host") as caught:
+    with raised("exchangeable", problem="the local facts") as caught:
         facts.apply_facts(Store(tmp_path / "opt"), True, theirs)
     assert "deploy_facts" in caught.value.remedy
     assert snapshot(tmp_path) == before
@@ -202,7 +202,7 @@ def test_a_link_of_another_user_for_the_hosts_of_a_report_is_refused(tmp_path: P
     (tmp_path / "report").mkdir()
     (tmp_path / "report/hosts").symlink_to("/etc")
     os.chown(tmp_path / "report/hosts", NOBODY, NOBODY, follow_symlinks=False)
-    with pytest.raises(AirgapError, match="Others could exchange the report"):
+    with raised("exchangeable", problem="the report"):
         write_report(tmp_path / "report", [], {}, TIME, check_mode=False)
 
 
@@ -210,7 +210,7 @@ def test_a_link_of_another_user_for_the_hosts_of_a_report_is_refused(tmp_path: P
 def test_the_user_who_called_sudo_is_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "home").mkdir()
     os.chown(tmp_path / "home", NOBODY, NOBODY)
-    with pytest.raises(AirgapError, match="exchange the report"):
+    with raised("exchangeable", problem="the report"):
         require_own(tmp_path / "home/report", "the report", "")
     monkeypatch.setenv("SUDO_UID", str(NOBODY))
     require_own(tmp_path / "home/report", "the report", "")

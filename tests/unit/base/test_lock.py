@@ -17,7 +17,6 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._base.lock import LOCKS, lock_file, locked
 from ansible_collections.airgap.conda.plugins.module_utils._cli import file
 from ansible_collections.airgap.conda.plugins.module_utils._cli.file import write_command
@@ -27,6 +26,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._environment.prefix i
 from ansible_collections.airgap.conda.plugins.module_utils._media.drive import Drive
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.plugins.plugin_utils import _refresh_lock
+from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_release
 
 FORK = multiprocessing.get_context("fork")
@@ -112,22 +112,21 @@ def test_a_link_in_the_place_of_a_lock_is_not_followed(tmp_path: Path, planted: 
     link = tmp_path / "folder" / planted
     link.parent.mkdir(exist_ok=True)
     link.symlink_to(tmp_path / "elsewhere" / ("one" if "/" in planted else ""))
-    with pytest.raises(AirgapError, match="Locking it failed"), locked(tmp_path / "folder", "one", "it"):
+    with raised("system-error", problem="it"), locked(tmp_path / "folder", "one", "it"):
         pass
     assert (tmp_path / "elsewhere/one").read_text(encoding="ascii") == "kept"
 
 
 def test_the_holder_is_named_with_its_program(tmp_path: Path) -> None:
     program = Path("/proc/self/comm").read_text(encoding="ascii").strip()
-    with in_another_process(hold(tmp_path)) as pid, pytest.raises(AirgapError) as caught, locked(tmp_path, "one", "it"):
+    with in_another_process(hold(tmp_path)) as pid, raised("locked") as caught, locked(tmp_path, "one", "it"):
         pass
-    assert caught.value.problem == "Another run is at work on it"
     assert caught.value.found == f"process {pid} ({program}) holds the lock"
     assert caught.value.where == str(lock_file(tmp_path, "one"))
 
 
 def test_a_wait_ends_at_its_deadline(tmp_path: Path) -> None:
-    refused = pytest.raises(AirgapError, match=r"at work on it.*its end within 1 s")
+    refused = raised("locked", problem="it", wanted="within 1 s")
     with in_another_process(hold(tmp_path)), refused, locked(tmp_path, "one", "it", wait=0.6):
         pass
 
@@ -151,7 +150,7 @@ def test_those_who_share_a_lock_keep_out_who_wants_it_alone(tmp_path: Path) -> N
     with in_another_process(hold(tmp_path, shared=True)):
         with locked(tmp_path, "one", "it", shared=True):
             pass
-        with pytest.raises(AirgapError, match="at work on it"), locked(tmp_path, "one", "it"):
+        with raised("locked", problem="it"), locked(tmp_path, "one", "it"):
             pass
 
 
@@ -211,7 +210,7 @@ def test_a_run_that_writes_the_command_for_ever_is_not_waited_for(
             ready.set()
             done.wait(20)
 
-    refused = pytest.raises(AirgapError, match="Another run is at work on airgap-envs")
+    refused = raised("locked", problem="airgap-envs")
     with in_another_process(work), refused:
         write_command(store)
     assert not store.command.exists()

@@ -18,7 +18,6 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._cli import file, main
 from ansible_collections.airgap.conda.plugins.module_utils._cli.facts import (
     NAME,
@@ -35,6 +34,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._cli.file import (
 from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.tests.unit.conftest import CHECKOUT
+from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 from ansible_collections.airgap.conda.tests.unit.tiny_release import (
     TREE,
     Made,
@@ -381,9 +381,9 @@ def test_the_facts_of_somebody_else_are_refused(store: Store, tmp_path: Path, li
     else:
         (tmp_path / NAME).write_text("#!/bin/sh\necho {}\n", encoding="ascii")
     before = snapshot(tmp_path)
-    with pytest.raises(AirgapError, match="already exist"):
+    with raised("facts-taken"):
         require_ours(tmp_path)
-    with pytest.raises(AirgapError, match="already exist"):
+    with raised("facts-taken"):
         apply_facts(store, True, tmp_path)
     apply_facts(store, False, tmp_path)
     assert snapshot(tmp_path) == before

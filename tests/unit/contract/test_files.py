@@ -16,11 +16,11 @@ import pytest
 import zstandard
 
 from ansible_collections.airgap.conda.plugins.module_utils._base import limits
-from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._contract.files import FileEntry, write_files
 from ansible_collections.airgap.conda.plugins.module_utils._contract.rules import leads_out, read_files
 from ansible_collections.airgap.conda.plugins.module_utils._contract.tree import compare_tree
 from ansible_collections.airgap.conda.plugins.module_utils._pack.payload import write_payloads
+from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 from ansible_collections.airgap.conda.tests.unit.tiny_release import write_tree
 
 SHA = "0" * 64
@@ -108,13 +108,13 @@ def test_a_list_comes_back_as_it_was_written() -> None:
     ],
 )
 def test_hostile_lists_are_refused(items: Any) -> None:
-    with pytest.raises(AirgapError, match="not acceptable"):
+    with raised("list-unusable"):
         read(items)
 
 
 @pytest.mark.parametrize("data", [b"", b"no zstd", zstandard.ZstdCompressor().compress(b"[" * 100_000)])
 def test_garbage_is_refused(data: bytes) -> None:
-    with pytest.raises(AirgapError, match="unreadable list"):
+    with raised("list-unusable", found="unreadable list"):
         read_files(data, "x")
 
 
@@ -216,6 +216,6 @@ def test_entries_are_what_the_json_says() -> None:
 def test_a_list_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     data = write_files([FileEntry("a", "dir", 0o755)])
     monkeypatch.setattr(limits, "FILES", 50)
-    with pytest.raises(AirgapError, match="list of files") as caught:
+    with raised("list-unusable") as caught:
         read_files(data, "x")
     assert "more than 50 bytes" in caught.value.found

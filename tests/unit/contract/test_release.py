@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._base import limits
-from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import (
     Finding,
     Manifest,
@@ -22,6 +21,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest im
 )
 from ansible_collections.airgap.conda.plugins.module_utils._contract.record import read_manifest
 from ansible_collections.airgap.conda.plugins.module_utils._contract.rules import parse_manifest
+from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_release, skip_flushes
 
 SHA = "a" * 64
@@ -104,14 +104,14 @@ def change(data: dict[str, Any], path: str, value: Any) -> None:
 def test_a_manifest_that_contradicts_itself_is_refused(manifest: Manifest, path: str, value: Any) -> None:
     data = json.loads(manifest.to_json())
     change(data, path, value)
-    with pytest.raises(AirgapError, match="cannot be used") as caught:
+    with raised("manifest-unusable") as caught:
         parse_manifest(json.dumps(data).encode(), "depot/manifest.json")
     assert caught.value.where == "depot/manifest.json"
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "3", "[" * 100_000, "NaN", '{"schema": 2, "schema": 2}'])
 def test_garbage_is_refused(text: str) -> None:
-    with pytest.raises(AirgapError, match="cannot be used"):
+    with raised("manifest-unusable"):
         parse_manifest(text.encode(), "x")
 
 
@@ -134,24 +134,24 @@ def test_a_manifest_has_an_end(manifest: Manifest, tmp_path: Path, monkeypatch: 
         ({"platform": "x" * 1001}, "text is 'one of more than 1000 characters'"),
         ({"bytes": 10**30}, "a number of 31 digits"),
     ):
-        with pytest.raises(AirgapError, match="cannot be used") as caught:
+        with raised("manifest-unusable") as caught:
             parse_manifest(json.dumps({**data, **change}).encode(), "x")
         assert says in caught.value.found
     (tmp_path / "manifest.json").write_text(manifest.to_json(), encoding="utf-8")
     assert read_manifest(tmp_path / "manifest.json") == manifest
     monkeypatch.setattr(limits, "MANIFEST", 99)
-    with pytest.raises(AirgapError, match="more than 99"):
+    with raised("manifest-unusable", found="more than 99"):
         read_manifest(tmp_path / "manifest.json")
 
 
 @pytest.mark.parametrize("schema", [0, 1, "2", None])
 def test_another_schema_is_refused_as_such(manifest: Manifest, schema: Any) -> None:
     data = {**json.loads(manifest.to_json()), "schema": schema}
-    with pytest.raises(AirgapError, match="another version"):
+    with raised("schema-unknown"):
         parse_manifest(json.dumps(data).encode(), "x")
 
 
 def test_a_missing_manifest_is_named(tmp_path: Path) -> None:
-    with pytest.raises(AirgapError, match="Found: missing") as caught:
+    with raised("manifest-unusable", found="^missing$") as caught:
         read_manifest(tmp_path / "manifest.json")
     assert caught.value.where == str(tmp_path / "manifest.json")

@@ -17,6 +17,7 @@ import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._contract import signature as _signature
+from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_key
 
 
@@ -45,7 +46,7 @@ def test_the_signer_is_named(signed: tuple[Path, Path, Path]) -> None:
 def test_one_changed_byte_is_refused(signed: tuple[Path, Path, Path]) -> None:
     manifest, signature, signers = signed
     error = refused(manifest.read_bytes().replace(b"1", b"2"), signature, signers)
-    assert error.problem == "The signature of this release is not accepted"
+    assert error.code == "signature-refused"
     assert error.where == str(signature)
 
 
@@ -105,7 +106,7 @@ def test_a_signature_is_a_small_file(tmp_path: Path, signed: tuple[Path, Path, P
         with open(signature, "wb") as stream:
             stream.truncate(4 << 40)
     error = refused(manifest.read_bytes(), signature, signers)
-    assert (error.problem, error.where) == ("The release is not signed", str(signature))
+    assert (error.code, error.where) == ("signature-missing", str(signature))
 
 
 @pytest.mark.parametrize(
@@ -128,12 +129,12 @@ def test_missing_files_are_named(tmp_path: Path, signed: tuple[Path, Path, Path]
     assert refused(manifest.read_bytes(), signature, tmp_path / "no").where == str(tmp_path / "no")
     signature.unlink()
     error = refused(manifest.read_bytes(), signature, signers)
-    assert (error.problem, error.where) == ("The release is not signed", str(signature))
+    assert (error.code, error.where) == ("signature-missing", str(signature))
 
 
 def test_a_missing_key_is_named_with_the_command_that_makes_one(tmp_path: Path) -> None:
     (tmp_path / "m").touch()
-    with pytest.raises(AirgapError, match="signing key is missing") as caught:
+    with raised("key-missing") as caught:
         _signature.sign(tmp_path / "m", tmp_path / "no-key")
     assert str(tmp_path / "no-key") in caught.value.remedy
 
@@ -163,7 +164,7 @@ def test_a_key_with_a_passphrase_fails_instead_of_asking(tmp_path: Path) -> None
 
 
 def not_signed(manifest: Path, key: Path) -> AirgapError:
-    with pytest.raises(AirgapError, match="could not be signed") as caught:
+    with raised("sign-failed") as caught:
         _signature.sign(manifest, key)
     assert caught.value.where == str(key)
     assert not manifest.with_name(manifest.name + ".sig").exists()

@@ -21,6 +21,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._fit.rules import MAR
 from ansible_collections.airgap.conda.plugins.plugin_utils import _bootstrap
 from ansible_collections.airgap.conda.plugins.plugin_utils._contact import listen, marked
 from ansible_collections.airgap.conda.tests.unit.tiny_bare_host import SHELLS, Host
+from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 from ansible_collections.airgap.conda.tests.unit.tiny_release import (
     PYTHON,
     TREE,
@@ -184,7 +185,7 @@ def test_the_lock_is_that_of_the_store_and_names_the_shell(host: Host) -> None:
 
 
 def test_the_runtime_of_an_earlier_deploy_is_found(host: Host) -> None:
-    with pytest.raises(AirgapError, match="no runtime that works") as caught:
+    with raised("runtime-broken") as caught:
         _bootstrap.require_runtime(host.look(), "ws1")
     assert (caught.value.found, caught.value.where) == ("no runtime", f"{host.root}/runtime on ws1")
     assert (caught.value.wanted, caught.value.remedy) == (
@@ -194,7 +195,7 @@ def test_the_runtime_of_an_earlier_deploy_is_found(host: Host) -> None:
     python = host.store.release("runtime", release_id(1)) / "bin/python"
     assert _bootstrap.require_runtime(host.look(), "ws1") == {"release": release_id(1), "interpreter": str(python)}
     python.write_text("#!/bin/sh\nexit 1\n", encoding="ascii")
-    with pytest.raises(AirgapError, match="no runtime that works") as caught:
+    with raised("runtime-broken") as caught:
         _bootstrap.require_runtime(host.look(), "ws1")
     assert caught.value.found == f"runtime {release_id(1)}, whose Python does not start"
 
@@ -240,7 +241,8 @@ def test_a_good_host_is_not_refused(wanted: Release) -> None:
 
 def test_another_platform_or_an_older_glibc_is_refused(wanted: Release) -> None:
     error = refused(wanted, machine="aarch64")
-    assert (error.wanted, error.found, error.where) == ("a release for linux-aarch64", "linux-64", "ws1")
+    assert (error.code, error.where) == ("platform", "ws1")
+    assert (error.wanted, error.found) == ("a release for linux-aarch64", "linux-64")
     error = refused(wanted, glibc="glibc 2.5")
     assert (error.wanted, error.found) == (
         "glibc 2.17 or newer on the host (needed by lib/libneedy.so)", "glibc 2.5",
@@ -250,7 +252,7 @@ def test_another_platform_or_an_older_glibc_is_refused(wanted: Release) -> None:
 
 def test_a_place_that_cannot_be_written_is_refused(wanted: Release) -> None:
     error = refused(wanted, writable="")
-    assert (error.problem, error.where) == ("The store cannot be written on this host", "/opt")
+    assert (error.code, error.where) == ("write", "/opt")
 
 
 def test_a_file_system_that_starts_no_programs_is_refused(wanted: Release) -> None:
@@ -303,7 +305,8 @@ def test_a_host_without_room_is_refused(wanted: Release) -> None:
     need = size + wanted.bytes + wanted.files * PER_FILE + MARGIN
     _bootstrap.check_host({**SEEN, "free_kib": str(-(-need >> 10))}, wanted, "ws1", allow_downgrade=False)
     error = refused(wanted, free_kib=str((need >> 10) - 1))
-    assert (error.problem, error.where) == ("There is not enough room for runtime 5-00000005", "/opt on ws1")
+    assert (error.code, error.where) == ("space", "/opt on ws1")
+    assert "runtime 5-00000005" in error.problem
     assert refused(wanted, free_kib="").found == "0 MiB free"
 
 

@@ -13,6 +13,7 @@ from ansible_collections.airgap.conda.plugins.filter.build_items import build_it
 from ansible_collections.airgap.conda.plugins.filter.build_summary import build_summary
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._doctor.diagnose import Complaints
+from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 
 
 def test_a_name_stands_for_the_container_of_all() -> None:
@@ -39,7 +40,7 @@ def test_a_name_stands_for_the_container_of_all() -> None:
     ],
 )
 def test_what_is_not_clear_is_refused(envs: Any, found: str) -> None:
-    with pytest.raises(AirgapError) as caught:
+    with raised("build-unclear") as caught:
         build_items(envs)
     message = str(caught.value)
     assert found in message
@@ -47,7 +48,7 @@ def test_what_is_not_clear_is_refused(envs: Any, found: str) -> None:
 
 
 def test_the_summary_says_what_came_of_each_and_all_of_what_is_wrong() -> None:
-    error = AirgapError("It cannot be solved", wanted="a", found="b", where="c", remedy="write d.")
+    error = AirgapError("It cannot be solved", code="unsolvable", wanted="a", found="b", where="c", remedy="write d.")
     results: list[dict[str, Any]] = [
         {"env": "runtime", "target": {"platform": "linux-64", "glibc": "2.17"}, "new": False, "release": "4-aa"},
         {"env": "imaging-2004", "target": {"platform": "linux-64", "cuda": "11.8"}, "new": True, "release": "1-bb"},
@@ -71,7 +72,10 @@ def test_the_summary_says_what_came_of_each_and_all_of_what_is_wrong() -> None:
 
 
 def test_each_of_several_complaints_is_told() -> None:
-    errors = [AirgapError(f"Bad {name}", wanted="a", found="b", where="c", remedy="d") for name in ("one", "two")]
+    errors = [
+        AirgapError(f"Bad {name}", code="unsolvable", wanted="a", found="b", where="c", remedy="d")
+        for name in ("one", "two")
+    ]
     several = Complaints(errors)
     results: list[dict[str, Any]] = [{"env": "sick", "target": {}, "failure": several.as_result()}]
     parts = ["    Wanted: a.", "    Found: b.", "    Where: c.", "    Remedy: d."]

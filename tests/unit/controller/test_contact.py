@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.answer import VALUE
-from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.plugin_utils import _bootstrap, _contact, _host_action, _links
 from ansible_collections.airgap.conda.plugins.plugin_utils._contact import Heard, command, listen, new_mark
+from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 from ansible_collections.airgap.conda.tests.unit.tiny_release import Made, make_release
 
 LOGIN = ("sh", "bash", "dash", "zsh", "ksh", "mksh", "fish", "tcsh", "csh", "busybox sh")
@@ -69,7 +69,7 @@ def test_the_longest_command_fits_the_csh_of_bsd(runtime: Made) -> None:
 
 
 def test_a_command_that_no_host_takes_is_not_sent() -> None:
-    with pytest.raises(AirgapError, match="longer than a host takes") as caught:
+    with raised("command-too-long") as caught:
         command(f"# {os.urandom(200_000).hex()}", new_mark())
     assert "build_part_size" in caught.value.remedy
 

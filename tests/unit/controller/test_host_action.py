@@ -19,11 +19,11 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleError
 
-from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.plugin_utils import _host_action
 from ansible_collections.airgap.conda.plugins.plugin_utils._contact import Heard, command, listen, new_mark
 from ansible_collections.airgap.conda.plugins.plugin_utils._stoppable import stoppable
 from ansible_collections.airgap.conda.tests.unit.conftest import COLLECTIONS
+from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 
 
 def place(*places: str, need: int = 0) -> Heard:
@@ -111,7 +111,7 @@ class Action(_host_action.HostAction):
     "said", ["/srv", "/srv/other", "srv/{name}", "/srv/{name}/x", "/{name}\x1b[2J", "/srv//{name}"]
 )
 def test_a_host_does_not_say_where_else_things_are_put(said: str) -> None:
-    with pytest.raises(AirgapError, match="no temporary folder"):
+    with raised("no-temporary-folder"):
         Action(said)._make_tmp_path()  # noqa: SLF001 - Ansible calls it
 
 
@@ -124,7 +124,7 @@ def test_the_places_mean_what_they_mean_to_the_remote_user() -> None:
 def test_a_user_that_cannot_be_let_in_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
     action = Action("/srv/{name}", folder_is_shown=False)
     files: dict[str, Path | bytes] = {"it": tmp_path}
-    with pytest.raises(AirgapError, match="User app may not read") as caught, action.folder_for(1, "ws1") as folder:
+    with raised("upload-unreadable", problem="app") as caught, action.folder_for(1, "ws1") as folder:
         action.put(folder, files, "ws1")
     assert "ansible_common_remote_group" in caught.value.remedy
     assert [did.split()[0] for did in action.did[1:]] == ["rm"]

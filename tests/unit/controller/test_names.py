@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._cli.file import write_command
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import is_env_name
 from ansible_collections.airgap.conda.plugins.module_utils._contract.rules import parse_manifest
@@ -19,6 +18,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._spec.spec import loa
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.plugins.module_utils._store.uninstall import uninstall
 from ansible_collections.airgap.conda.plugins.plugin_utils import _refresh_lock
+from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_release
 
 TAKEN = ["bin", ".state", ".incoming", ".staging", ".locks", ".lock", ".refresh", "current", "activate"]
@@ -31,14 +31,14 @@ pytestmark = pytest.mark.usefixtures("quick_disk")
 def test_a_spec_is_not_called_like_that(tmp_path: Path, name: str) -> None:
     (tmp_path / name).mkdir()
     (tmp_path / name / "environment.yml").write_text("dependencies: [python]\nchannels: [x]\n", encoding="ascii")
-    with pytest.raises(AirgapError, match="not a valid name of an environment"):
+    with raised("name-invalid"):
         load_spec(tmp_path / name)
 
 
 @pytest.mark.parametrize("name", TAKEN)
 def test_a_release_of_such_an_environment_is_refused(tmp_path: Path, name: str) -> None:
     made = make_release(tmp_path, Path("/opt"), env=name)
-    with pytest.raises(AirgapError, match="The manifest cannot be used") as caught:
+    with raised("manifest-unusable") as caught:
         parse_manifest(made.manifest.to_json().encode(), "x")
     assert caught.value.found == f"env is {name!r}"
     assert json.loads(made.manifest.to_json())["env"] == name
@@ -47,9 +47,9 @@ def test_a_release_of_such_an_environment_is_refused(tmp_path: Path, name: str) 
 @pytest.mark.parametrize("name", [*TAKEN, "..", "../demo", "a/b", "", "Demo", "x" * 65])
 def test_a_host_has_no_such_environment(tmp_path: Path, name: str) -> None:
     store = Store(tmp_path / "opt")
-    with pytest.raises(AirgapError, match="name of an environment"), store.lock(name):
+    with raised("name-invalid"), store.lock(name):
         pass
-    with pytest.raises(AirgapError, match="name of an environment"):
+    with raised("name-invalid"):
         uninstall(store, name)
     assert not store.root.exists()
 

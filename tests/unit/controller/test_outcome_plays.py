@@ -18,8 +18,8 @@ import yaml
 
 from ansible_collections.airgap.conda.plugins.action import report
 from ansible_collections.airgap.conda.plugins.filter.told import told
-from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.tests.unit.conftest import COLLECTIONS
+from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 from ansible_collections.airgap.conda.tests.unit.tiny_host import PLAYBOOK, RUNTIME, Done, Host
 from ansible_collections.airgap.conda.tests.unit.tiny_release import release_id, skip_flushes
 
@@ -163,10 +163,10 @@ def test_a_run_that_said_something_of_a_host_has_looked() -> None:
     assert told({"localhost": {"_refresh_plan": {"side": "bastion"}}}, "refresh") == []
     unsaid: list[dict[str, Any]] = [{}, {"_airgap_outcome": {}}]
     for known in unsaid:
-        with pytest.raises(AirgapError, match="This run has looked at no host"):
+        with raised("no-host"):
             told({"ws1": known})
     for side, work in (("controller", "refresh"), ("bastion", "deploy")):
-        with pytest.raises(AirgapError, match="This run has looked at no host"):
+        with raised("no-host"):
             told({"localhost": {"_refresh_plan": {"side": side}}}, work)
 
 

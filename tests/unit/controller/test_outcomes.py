@@ -19,7 +19,9 @@ from ansible_collections.airgap.conda.plugins.plugin_utils._run_options import R
 LOST = {"unreachable": True, "msg": "Failed to connect\n to the host via ssh"}
 SKIPPED = {"skipped": True, "changed": False, "skip_reason": "Conditional result was False"}
 BAD = {"failed": True, "msg": "a\n traceback"}
-ERROR = AirgapError("A check of demo 2 failed", wanted="w", found="exit status 1", where="/p", remedy="mend it")
+ERROR = AirgapError(
+    "A check of demo 2 failed", code="check-failed", wanted="w", found="exit status 1", where="/p", remedy="mend it"
+)
 RUNTIME = {"changed": False, "interpreter": "/p"}
 DEPOT = {"changed": False, "releases": [{"env": "demo", "id": "2-1c0ffee5"}]}
 FOUND = {"work": False, "steps": [{"env": "demo", "id": "2-1c0ffee5"}]}

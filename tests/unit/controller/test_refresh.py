@@ -24,12 +24,15 @@ from ansible_collections.airgap.conda.plugins.plugin_utils._places import PLACES
 from ansible_collections.airgap.conda.plugins.plugin_utils._refresh import STEPS, ending, imports, lines, plan
 from ansible_collections.airgap.conda.plugins.plugin_utils._run_options import RunOptions
 from ansible_collections.airgap.conda.tests.unit.conftest import COLLECTIONS
+from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 from ansible_collections.airgap.conda.tests.unit.tiny_host import RUNTIME, Host
 from ansible_collections.airgap.conda.tests.unit.tiny_release import release_id, skip_flushes
 
 PLAYBOOKS = COLLECTIONS / "ansible_collections/airgap/conda/playbooks"
 BASTION, EXPORT, IMPORT = STEPS
-ERROR = AirgapError("It cannot be solved", wanted="w", found="no package x", where="/e", remedy="mend it")
+ERROR = AirgapError(
+    "It cannot be solved", code="unsolvable", wanted="w", found="no package x", where="/e", remedy="mend it"
+)
 FAILED = {"failed": True, **ERROR.as_result()}
 
 
@@ -109,7 +112,7 @@ def test_a_plan_names_the_depots_of_this_machine_and_what_is_imported() -> None:
 
 def test_all_that_a_plan_cannot_use_is_one_message() -> None:
     of = places(refresh_side="left", deploy_depot="")
-    with pytest.raises(AirgapError) as caught:
+    with raised("settings-unusable") as caught:
         plan(of, of.variables.get)
     for name in ("refresh_side: 'left'", "deploy_depot: ''", "report_path: nothing", "build_depot: nothing"):
         assert name in caught.value.found
@@ -215,7 +218,7 @@ def test_batches_are_those_of_e_then_of_the_inventory_then_of_the_work() -> None
     hostvars["ws2"] = {"deploy_batches": "2, 50%"}
     assert batches("refresh", of.variables, lambda value: value) == ["2", "50%"]
     assert batches("deploy", {**of.variables, "deploy_batches": 5}, lambda value: value) == ["5"]
-    with pytest.raises(AirgapError, match="deploy_batches: 'many'"):
+    with raised("settings-unusable", found="deploy_batches: 'many'"):
         batches("deploy", {"deploy_batches": "many"}, lambda value: value)
 
 
@@ -224,7 +227,7 @@ def test_a_batch_is_not_begun_after_too_many_failures() -> None:
     hostvars: dict[str, Any] = {"a": bad, "b": {}, "localhost": {}}
     assert gate("b", None, ["a", "b"], hostvars) == {"stop": True, "failed_percent": 100}
     assert gate("b", "100", ["a", "b"], hostvars) == {"stop": False, "failed_percent": 100}
-    with pytest.raises(AirgapError, match="deploy_max_failed"):
+    with raised("settings-unusable", found="deploy_max_failed"):
         gate("b", "x", ["a", "b"], hostvars)
 
 

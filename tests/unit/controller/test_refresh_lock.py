@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.plugin_utils._refresh_lock import NAME, Holder, holder, take
 from ansible_collections.airgap.conda.tests.unit.conftest import COLLECTIONS
+from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 
 PLAYBOOK = Path(sys.executable).parent / "ansible-playbook"
 PLAY = """
@@ -63,9 +63,9 @@ def test_the_lock_is_taken_and_taken_again_by_the_same(depot: Path) -> None:
 
 def test_another_that_lives_is_named(depot: Path, other: Holder) -> None:
     take(depot, other)
-    with pytest.raises(AirgapError) as refusal:
+    with raised("locked") as refusal:
         take(depot, me())
-    assert refusal.value.problem == "Another refresh is at work"
+    assert refusal.value.code == "locked"
     assert refusal.value.found == f"process {other.pid} of {other.user}, at work since {other.since}"
     assert refusal.value.where == str(depot / NAME)
     assert recorded(depot) == other.pid
@@ -75,7 +75,7 @@ def test_check_mode_looks_and_writes_nothing(depot: Path, other: Holder) -> None
     take(depot, me(), check_mode=True)
     assert not depot.exists()
     take(depot, other)
-    with pytest.raises(AirgapError, match="Another refresh"):
+    with raised("locked"):
         take(depot, me(), check_mode=True)
 
 
@@ -104,7 +104,7 @@ def test_what_no_refresh_wrote_holds_nothing(depot: Path, text: str) -> None:
 
 def test_a_depot_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(AirgapError, match=r"Locking the depot .* failed\. Wanted: "):
+    with raised("system-error", problem="depot"):
         take(tmp_path / "file/depot", me())
 
 

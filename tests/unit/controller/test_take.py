@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import SIGNATURE
 from ansible_collections.airgap.conda.plugins.module_utils._store.repair import repair
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.plugins.plugin_utils._take import take_script
 from ansible_collections.airgap.conda.tests.unit.tiny_bare_host import SHELLS, Host
+from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_release
 
 # Long enough for every machine, and less than what is waited for without the defence.
@@ -120,7 +120,7 @@ def test_a_signature_that_is_not_the_verified_one_is_not_recorded(tmp_path: Path
             path.write_text("for root only", encoding="ascii")
 
     plant()
-    with pytest.raises(AirgapError, match="not as it was signed") as caught, store.lock("demo"):
+    with raised("file-damaged") as caught, store.lock("demo"):
         store.install("demo", made.manifest.id, made.sha256, "tar.zst", signature)
     assert caught.value.where.endswith(SIGNATURE)
     made.send(store)
@@ -131,7 +131,7 @@ def test_a_signature_that_is_not_the_verified_one_is_not_recorded(tmp_path: Path
     before = record.read_bytes()
     record.unlink()
     plant()
-    with pytest.raises(AirgapError, match="not as it was signed"):
+    with raised("file-damaged"):
         repair(store, "demo", ["tar.zst"], made.wanted)
     assert not record.exists()
     store.clear_incoming("demo", made.manifest.id)

@@ -19,6 +19,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.errors import A
 from ansible_collections.airgap.conda.plugins.module_utils._contract import signature
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES, MANIFEST, SIGNATURE
 from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
+from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 from ansible_collections.airgap.conda.tests.unit.tiny_release import (
     Made,
     make_key,
@@ -91,10 +92,10 @@ def test_a_whole_release_is_verified(depot: Depot) -> None:
 )
 def test_what_is_not_there_is_named(depot: Depot, env: str, release: str, found: str) -> None:
     (depot.path / "empty").mkdir()
-    with pytest.raises(AirgapError, match="does not have this release") as caught:
+    with raised("release-missing") as caught:
         depot.choose(env, release)
     assert caught.value.found == found
-    with pytest.raises(AirgapError, match="environments none"):
+    with raised("release-missing", found="environments none"):
         Depot(depot.path / "nowhere").choose("demo")
 
 
@@ -109,7 +110,7 @@ def test_each_field_of_the_manifest_is_signed(depot: Depot, field: str) -> None:
     data[field] = {"changed": 1} if isinstance(data[field], dict) else [{}] if isinstance(data[field], list) else 7
     path.write_text(json.dumps(data, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     # It is the signature that refuses, before anything of the manifest is believed.
-    assert refused(depot).problem == "The signature of this release is not accepted"
+    assert refused(depot).code == "signature-refused"
 
 
 def _edit(path: Path) -> None:
@@ -134,7 +135,7 @@ def test_a_damaged_file_is_named(depot: Depot, name: str, damage: Callable[[Path
     path = depot.folder("demo", release_id(2)) / name
     damage(path)
     error = refused(depot)
-    assert error.problem == "A file of this release is damaged or missing"
+    assert error.code == "file-damaged"
     assert error.where == str(path)
     if name.startswith("env."):  # the size of the others is not in the manifest
         assert found in error.found
@@ -152,7 +153,7 @@ def test_parts_of_two_releases_cannot_be_mixed(depot: Depot) -> None:
     one, two = (depot.folder("demo", release_id(serial)) for serial in (1, 2))
     for part in one.glob("env.*"):
         shutil.copy(part, two)
-    assert "damaged or missing" in refused(depot).problem
+    assert refused(depot).code == "file-damaged"
 
 
 def test_a_host_is_told_the_hash_of_the_signature_that_was_verified(depot: Depot) -> None:
@@ -214,7 +215,7 @@ def test_what_a_killed_run_left_goes_with_the_next(depot: Depot, tmp_path: Path)
 @pytest.mark.parametrize("serial", [1, 2])
 def test_a_serial_is_given_once(depot: Depot, tmp_path: Path, serial: int) -> None:
     before = without_locks(depot.path)
-    with pytest.raises(AirgapError, match="published first") as caught:
+    with raised("serial-taken") as caught:
         add(depot, make_release(tmp_path / "work", ROOT, serial))
     assert caught.value.wanted == "serial 3 or higher"
     assert without_locks(depot.path) == before
@@ -242,6 +243,6 @@ def test_of_two_racing_runs_one_wins(tmp_path: Path) -> None:
 
 def test_a_depot_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "depot").write_text("a file", encoding="ascii")
-    with pytest.raises(AirgapError, match="Publishing demo 1-00000001 failed") as caught:
+    with raised("system-error", problem="demo 1-00000001") as caught:
         add(Depot(tmp_path / "depot"), make_release(tmp_path / "work", ROOT, 1))
     assert caught.value.where == str(tmp_path / "depot")

@@ -19,6 +19,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract import sign
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import MANIFEST
 from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
 from ansible_collections.airgap.conda.plugins.plugin_utils._once import once
+from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_key, make_release, release_id
 
 ROOT = Path("/opt/conda-envs")
@@ -64,11 +65,11 @@ def test_another_list_of_keys_is_another_verification(depot: Depot) -> None:
     (folder / "other").mkdir()
     _key, stricter = make_key(folder / "other")
     assert _ids(depot, ("", folder / "key.signers")) == [TWO]
-    with pytest.raises(AirgapError, match="signature of this release is not accepted"):
+    with raised("signature-refused"):
         _ids(depot, ("", stricter))
     # The same file with other keys in it, later in the run.
     shutil.copy(stricter, folder / "key.signers")
-    with pytest.raises(AirgapError, match="signature of this release is not accepted"):
+    with raised("signature-refused"):
         _ids(depot, ("", folder / "key.signers"))
 
 
@@ -79,7 +80,7 @@ def test_a_part_that_changes_in_the_run_is_verified_again(depot: Depot) -> None:
     content = bytearray(part.read_bytes())
     content[0] ^= 1
     part.write_bytes(content)
-    with pytest.raises(AirgapError, match="damaged or missing"):
+    with raised("file-damaged"):
         _ids(depot, ("", signers))
 
 
@@ -88,11 +89,11 @@ def test_a_refusal_is_shared_as_well(tmp_path: Path) -> None:
 
     def refuse() -> dict[str, Any]:
         calls.append(1)
-        raise AirgapError("No", wanted="w", found="f", where="x", remedy="r")
+        raise AirgapError("No", code="no", wanted="w", found="f", where="x", remedy="r")
 
     said = []
     for _host in range(3):
-        with pytest.raises(AirgapError) as caught:
+        with raised("no") as caught:
             once(tmp_path, {"x": 1}, refuse)
         said.append(str(caught.value))
     assert (calls, said) == ([1], ["No. Wanted: w. Found: f. Where: x. Remedy: r."] * 3)

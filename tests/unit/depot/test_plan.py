@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
 from ansible_collections.airgap.conda.plugins.module_utils._depot.plan import Plan, plan
 from ansible_collections.airgap.conda.plugins.module_utils._spec.spec import load_spec
 from ansible_collections.airgap.conda.tests.unit.tiny_channel import write_spec
+from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 
 ONE = f"@EXPLICIT\nhttps://h/c/noarch/tool-1.0-0.conda#sha256:{'1' * 64}\n"
 TWO = f"@EXPLICIT\nhttps://h/c/noarch/tool-2.0-0.conda#sha256:{'2' * 64}\n"
@@ -90,7 +90,7 @@ def test_a_release_with_locks_of_an_older_kind(world: World) -> None:
 
 def test_a_lock_that_is_none(world: World) -> None:
     world.locks(world.spec, "tool=1.0\n")
-    with pytest.raises(AirgapError, match="The lock cannot be used"):
+    with raised("lock-unusable"):
         world.plan()
 
 
@@ -106,6 +106,6 @@ def test_a_release_that_does_not_say_from_what_it_was_built(world: World, monkey
 
 @pytest.mark.parametrize("root", ["/opt/our envs", "opt", "/srv/a:b", "/opt/$HOME", "/opt/it's"])
 def test_a_root_that_scripts_cannot_hold_is_refused_before_the_build(world: World, root: str) -> None:
-    with pytest.raises(AirgapError, match="is invalid in scripts") as caught:
+    with raised("path-not-plain") as caught:
         plan(Depot(world.depot), load_spec(world.spec), root, [], {})
     assert (caught.value.found, caught.value.where) == (repr(root), "build_root")

@@ -21,6 +21,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._depot.publish import
 from ansible_collections.airgap.conda.plugins.module_utils._pack.pack import PackRequest, pack, packed
 from ansible_collections.airgap.conda.plugins.module_utils._spec.spec import Spec, load_spec
 from ansible_collections.airgap.conda.tests.unit.tiny_elf import make_elf
+from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 from ansible_collections.airgap.conda.tests.unit.tiny_pack import (
     DEST_PREFIX,
     RELEASE,
@@ -120,7 +121,7 @@ def test_a_tree_that_is_too_new_for_its_hosts_is_refused(
     if says is None:
         do_publish(request_, spec, key, **target)
         return
-    with pytest.raises(AirgapError, match="needs a newer glibc than its hosts have") as caught:
+    with raised("glibc-too-new") as caught:
         do_publish(request_, spec, key, **target)
     assert caught.value.wanted.startswith(says)
     assert caught.value.found == f"glibc {needed}, needed by lib/libnew.so.1 for the symbol new"
@@ -147,8 +148,8 @@ def test_a_failed_publish_leaves_the_depot_and_the_pack(tmp_path: Path, request_
     before = snapshot(request_.dest)
     (tmp_path / "no-key").write_text("not a key", encoding="ascii")
     (tmp_path / "no-key").chmod(0o600)
-    for bad, match in ((tmp_path / "missing", "signing key is missing"), (tmp_path / "no-key", "could not be signed")):
-        with pytest.raises(AirgapError, match=match):
+    for bad, code in ((tmp_path / "missing", "key-missing"), (tmp_path / "no-key", "sign-failed")):
+        with raised(code):
             do_publish(request_, spec, bad)
         assert [path.name for path in (tmp_path / "depot").iterdir()] == [".locks"]
         assert snapshot(request_.dest) == before
@@ -160,7 +161,7 @@ def test_a_pack_that_was_damaged_since_is_not_signed(tmp_path: Path, request_: P
     pack(request_)
     path = request_.dest / "env.tar.gz"
     path.write_bytes(path.read_bytes()[:-1] + b"\xff")
-    with pytest.raises(AirgapError, match="damaged or missing") as caught:
+    with raised("file-damaged") as caught:
         do_publish(request_, spec, key)
     assert caught.value.where.endswith("/env.tar.gz")
     assert [p.name for p in (tmp_path / "depot").iterdir()] == [".locks"]
@@ -171,7 +172,7 @@ def test_what_every_reader_would_refuse_is_not_signed(tmp_path: Path, request_: 
     pack(request_)
     path = request_.dest / "pack.json"
     path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), "bytes": -1}), encoding="utf-8")
-    with pytest.raises(AirgapError, match="manifest cannot be used"):
+    with raised("manifest-unusable"):
         do_publish(request_, spec, key)
     assert [p.name for p in (tmp_path / "depot").iterdir()] == [".locks"]
 
@@ -181,11 +182,11 @@ def test_the_pack_of_another_release_is_refused(
     tmp_path: Path, request_: PackRequest, spec: Spec, release: str
 ) -> None:
     key, _signers = make_key(tmp_path)
-    with pytest.raises(AirgapError, match="not the one to publish") as caught:
+    with raised("pack-unusable") as caught:
         do_publish(request_, spec, key, release)
     assert caught.value.found == "no whole pack"
     pack(request_)
-    with pytest.raises(AirgapError, match="not the one to publish") as caught:
+    with raised("pack-unusable") as caught:
         do_publish(request_, spec, key, release)
     assert caught.value.found == DEST_PREFIX
 
@@ -196,7 +197,7 @@ def test_a_serial_is_published_once(tmp_path: Path, request_: PackRequest, spec:
     depot = do_publish(request_, spec, key)
     other = replace(request_, dest_prefix="/opt/conda-envs/demo/1-00000000")
     pack(other)
-    with pytest.raises(AirgapError, match="published first"):
+    with raised("serial-taken"):
         do_publish(other, spec, key, "1-00000000")
     assert depot.releases("demo") == [RELEASE]
     depot.verify("demo", RELEASE, signers)
@@ -215,7 +216,7 @@ def test_all_that_a_second_build_needs_is_signed(tmp_path: Path, request_: PackR
     for name in documents:
         content = (folder / name).read_bytes()
         (folder / name).write_bytes(content + b"#")
-        with pytest.raises(AirgapError, match="damaged or missing") as caught:
+        with raised("file-damaged") as caught:
             depot.verify("demo", RELEASE, signers)
         assert caught.value.where == str(folder / name)
         (folder / name).write_bytes(content)
@@ -260,11 +261,11 @@ def test_a_key_that_the_hosts_do_not_trust_is_refused_at_the_build(
     _other, others = make_key(tmp_path, "other")
     pack(request_)
     error = refused_publish(request_, spec, key, signing=Signing(key, others))
-    assert error.problem == "The controller does not trust this signing key"
+    assert error.code == "key-untrusted"
     assert (error.wanted, error.where) == (f"a key of {others}", str(others))
     assert f"{key}.pub" in error.remedy
     error = refused_publish(request_, spec, key, signing=Signing(key, tmp_path / "no-list"))
-    assert (error.problem, error.where) == ("The list of allowed signers is missing", str(tmp_path / "no-list"))
+    assert (error.code, error.where) == ("signers-missing", str(tmp_path / "no-list"))
     publish(Depot(tmp_path / "depot"), spec, RELEASE, request_.dest, BUILT, "b" * 64, {}, Signing(key, signers))
 
 
@@ -274,7 +275,8 @@ def test_nothing_is_signed_while_a_canary_is_in_the_tree(tmp_path: Path, request
     pack(replace(request_, credentials=("canary-7f3a9c",)))
     spec = replace(spec, release=replace(spec.release, allow={"secret-in-release": "for tests"}))
     error = refused_publish(request_, spec, key)
-    assert error.problem == f"demo {RELEASE} would carry secrets to every host"
+    assert error.code == "secrets-found"
+    assert f"demo {RELEASE}" in error.problem
     assert error.found == "share/deep/state (a credential that this build used)"
 
 
@@ -288,7 +290,7 @@ def test_nothing_is_signed_while_a_canary_is_in_a_document(tmp_path: Path, reque
     leaky = replace(BUILT, packages=({"name": "tool", "version": "canary-7f3a9c"},))
     path.write_text("channels: [a]\ndependencies: [python]\n", encoding="ascii")
     depot = Depot(tmp_path / "depot")
-    with pytest.raises(AirgapError) as caught:
+    with raised("secrets-found") as caught:
         publish(depot, spec, RELEASE, request_.dest, leaky, "b" * 64, {}, Signing(key), credentials=("canary-7f3a9c",))
     assert caught.value.found == "manifest.json (a credential that this build used)"
     assert depot.releases("demo") == []

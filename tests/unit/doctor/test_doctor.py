@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._contract.complaints import (
     ALLOWABLE,
     CATALOGUE,
@@ -32,6 +31,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._spec.spec import loa
 from ansible_collections.airgap.conda.tests.unit.conftest import CHECKOUT, COLLECTIONS
 from ansible_collections.airgap.conda.tests.unit.tiny_channel import write_spec
 from ansible_collections.airgap.conda.tests.unit.tiny_doctor import Patient
+from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 
 pytest.importorskip("rattler")
 pytest.importorskip("packaging")
@@ -126,11 +126,11 @@ def test_a_sound_environment_has_nothing_to_say(patient: Patient) -> None:
 def test_a_folder_that_is_no_environment_is_refused(patient: Patient) -> None:
     write_spec(patient.folder / "demo", "channels: [near]\ndependencies: [tool]\n")
     spec = load_spec(patient.folder / "demo")
-    with pytest.raises(AirgapError, match=r"no conda environment.*no such folder"):
+    with raised("prefix-missing", found="no such folder"):
         diagnose(patient.folder / "nothing", spec)
     (patient.folder / "broken/conda-meta").mkdir(parents=True)
     (patient.folder / "broken/conda-meta/a-1-0.json").write_text('{"name": "a"}')
-    with pytest.raises(AirgapError, match=r"cannot be read.*KeyError: 'version'.*a-1-0.json"):
+    with raised("record-unreadable", found="KeyError: 'version'", where="a-1-0.json"):
         diagnose(patient.folder / "broken", spec)
 
 
@@ -150,27 +150,29 @@ def test_a_reason_in_release_yml_lets_an_error_pass_and_stands_in_the_manifest(s
 
 
 @pytest.mark.parametrize(
-    ("allow", "says"),
+    ("allow", "code", "texts"),
     [
-        ("{pip-replaced-conda-file: because}", r"did you mean 'pip-replaced-conda-files'"),
-        ("{nonsense: because}", "Wanted: one of " + ", ".join(ALLOWABLE)),
-        ("{link-leads-out: no host takes it}", "The key 'link-leads-out' is unknown"),
-        ("{defaults-terms: }", "A text is missing"),
-        ("{defaults-terms: ''}", "A text is missing"),
-        ("{defaults-terms: true}", "does not read this value as text"),
-        ("[defaults-terms]", "A mapping is missing"),
+        ("{pip-replaced-conda-file: because}", "key-unknown", {"remedy": "'pip-replaced-conda-files'"}),
+        ("{nonsense: because}", "key-unknown", {"wanted": "one of " + ", ".join(ALLOWABLE)}),
+        ("{link-leads-out: no host takes it}", "key-unknown", {"problem": "'link-leads-out'"}),
+        ("{defaults-terms: }", "text-missing", {}),
+        ("{defaults-terms: ''}", "text-missing", {}),
+        ("{defaults-terms: true}", "text-unquoted", {}),
+        ("[defaults-terms]", "mapping-missing", {}),
     ],
 )
-def test_release_yml_refuses_unknown_names_and_missing_reasons(tmp_path: Path, allow: str, says: str) -> None:
+def test_release_yml_refuses_unknown_names_and_missing_reasons(
+    tmp_path: Path, allow: str, code: str, texts: dict[str, str]
+) -> None:
     folder = write_spec(tmp_path / "demo", "channels: [near]\ndependencies: [tool]\n", f"gpu: none\nallow: {allow}\n")
-    with pytest.raises(AirgapError, match=says) as caught:
+    with raised(code, **texts) as caught:
         load_spec(folder)
     assert "release.yml:2:" in caught.value.where
 
 
 @pytest.mark.parametrize("allow", [{"nonsense": "because"}, {"defaults-terms": " "}, {"defaults-terms": None}])
 def test_the_parameter_allow_is_held_to_the_same(sick: Patient, allow: dict[str, str]) -> None:
-    with pytest.raises(AirgapError, match="entry of allow is invalid.*" + ALLOWABLE[0]):
+    with raised("allow-invalid", wanted=ALLOWABLE[0]):
         diagnose(sick.prefix, load_spec(sick.folder / "demo"), "", allow)
 
 

@@ -32,6 +32,7 @@ from ansible_collections.airgap.conda.tests.unit.tiny_channel import (
     make_wheel,
     write_spec,
 )
+from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 from ansible_collections.airgap.conda.tests.unit.tiny_server import TOKEN, served
 
 pytest.importorskip("rattler")
@@ -169,7 +170,8 @@ def test_update_asks_again(world: World) -> None:
 def test_a_failed_first_build_leaves_nothing(world: World) -> None:
     path = world.channel.add("tool", "2.0", sha256="0" * 64)
     error = world.refused()
-    assert error.problem == "The conda package tool 2.0 cannot be installed"
+    assert error.code == "install-failed"
+    assert "tool 2.0" in error.problem
     assert (error.wanted, error.where) == (f"tool-2.0-0.tar.bz2 with sha256 {'0' * 64}", path.as_uri())
     path.unlink()
     assert "No such file" in world.refused().found
@@ -180,7 +182,7 @@ def test_a_download_that_is_not_what_the_index_says(world: World) -> None:
     world.channel.add("tool", "2.0", sha256="0" * 64)
     with served(world.folder) as port:
         channels = Channels((f"http://127.0.0.1:{port}/t/{TOKEN}/token/near",), "https://channels.invalid", "here")
-        with pytest.raises(AirgapError, match=r"The conda package tool 2\.0 cannot be installed") as caught:
+        with raised("install-failed", problem=r"tool 2\.0") as caught:
             make(replace(world.request(), channels=channels))
     assert "hash mismatch" in caught.value.found
     assert TOKEN not in str(caught.value)
@@ -199,7 +201,7 @@ def test_a_failed_build_brings_the_old_environment_back(world: World, monkeypatc
     world.make()
     world.spec(SPEC, "copies: [{from: share/nosuch, to: lib/x}]\n")
     error = world.refused()
-    assert (error.problem, error.wanted) == ("A file to copy is not in the environment", "share/nosuch")
+    assert (error.code, error.wanted) == ("copy-missing", "share/nosuch")
     assert error.where == str(world.folder / "demo/release.yml")
     assert world.beside() == ["demo"]
     assert world.read("share/tool") == "1.0\n"
@@ -250,7 +252,7 @@ def test_a_prefix_with_something_else_is_refused(world: World, content: str) -> 
     (world.prefix / content).parent.mkdir(parents=True)
     (world.prefix / content).touch()
     error = world.refused()
-    assert error.problem == "The prefix contains something else"
+    assert error.code == "prefix-taken"
     assert error.where == str(world.prefix)
     assert (world.prefix / content).exists()
 
@@ -264,7 +266,7 @@ def test_a_link_as_prefix_is_refused(world: World) -> None:
 @pytest.mark.parametrize("name", ["our builds", "a:b", "$x"])
 def test_a_prefix_that_scripts_cannot_hold_is_refused(world: World, name: str) -> None:
     world.prefix = world.folder / name / "prefix"
-    assert world.refused().problem == "The prefix is invalid in scripts"
+    assert world.refused().code == "path-not-plain"
     assert not (world.folder / name).exists()
 
 
@@ -275,7 +277,7 @@ def test_an_empty_prefix_is_fine(world: World) -> None:
 
 def test_unwritable_prefix(world: World) -> None:
     world.prefix = world.folder / "demo/environment.yml/x"
-    assert world.refused().problem == "The prefix cannot be written"
+    assert world.refused().code == "prefix-unwritable"
 
 
 def test_two_runs_at_once(world: World) -> None:
@@ -284,7 +286,8 @@ def test_two_runs_at_once(world: World) -> None:
     with open(path, "w") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         error = world.refused()
-    assert error.problem == f"Another run is at work on the prefix {world.prefix}"
+    assert error.code == "locked"
+    assert str(world.prefix) in error.problem
     assert f"process {os.getpid()} " in error.found
     assert world.make().changed
     assert world.beside() == ["demo"]
@@ -350,7 +353,7 @@ def test_a_failing_pip_section(world: World, monkeypatch: pytest.MonkeyPatch) ->
     world.channel.add_python()
     world.spec(PIP_SPEC)
     error = world.refused()
-    assert error.problem == "The pip list cannot be installed"
+    assert error.code == "pip-failed"
     assert error.wanted == "wheely"
     assert "No matching distribution found for wheely" in error.found
     assert world.beside() == []
@@ -359,5 +362,5 @@ def test_a_failing_pip_section(world: World, monkeypatch: pytest.MonkeyPatch) ->
 def test_python_that_does_not_run_here(world: World) -> None:
     world.channel.add("python", "3.99", files={"bin/python": ("->", "/bin/false")})
     world.spec("channels: [near]\ndependencies: [python]\n")
-    assert world.refused().problem == "The environment's own Python does not run on the bastion"
+    assert world.refused().code == "python-broken"
     assert world.beside() == []

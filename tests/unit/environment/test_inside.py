@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._environment.container import Container
 from ansible_collections.airgap.conda.plugins.module_utils._environment.inside import Inside
 from ansible_collections.airgap.conda.tests.unit.tiny_channel import SITE_PACKAGES, make_sdist
 from ansible_collections.airgap.conda.tests.unit.tiny_doctor import Patient
+from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 from ansible_collections.airgap.conda.tests.unit.tiny_release import write_tree
 
 # A build backend in the source itself. The wheel holds the prefix, and what it was told by the activation.
@@ -89,7 +89,7 @@ def test_what_a_script_writes_into_the_environment_is_taken_away(patient: Patien
 @pytest.mark.parametrize("text", ["exit 0\n", "set -e\nfalse\n", "exec true\n"])
 def test_a_script_that_ends_the_shell_is_told(patient: Patient, text: str) -> None:
     script(patient, "ending", f"echo at the end\n{text}")
-    with pytest.raises(AirgapError, match="cannot be activated") as caught:
+    with raised("activation-failed") as caught:
         patient.build("  - python\n  - ending\n  - pip: [native]\n")
     assert caught.value.found.startswith("at the end")
 

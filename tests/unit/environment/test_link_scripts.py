@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._doctor.case import Finding
 from ansible_collections.airgap.conda.plugins.module_utils._doctor.diagnose import diagnose
 from ansible_collections.airgap.conda.plugins.module_utils._environment.link_scripts import only_tells
@@ -25,6 +24,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._spec.packages import
 from ansible_collections.airgap.conda.plugins.module_utils._spec.release_yml import Target
 from ansible_collections.airgap.conda.plugins.module_utils._spec.spec import load_spec
 from ansible_collections.airgap.conda.tests.unit.tiny_channel import PLACEHOLDER, Content, TinyChannel, write_spec
+from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 from ansible_collections.airgap.conda.tests.unit.tiny_release import snapshot
 
 pytest.importorskip("rattler")
@@ -126,7 +126,7 @@ def test_every_backend_gives_the_same(world: World) -> None:
 def test_a_script_that_fails_stops_the_build_with_its_words(world: World) -> None:
     script = b'echo "Cannot fetch" >&2\necho "Ask for help" > "$PREFIX/.messages.txt"\nexit 3\n'
     world.channel.add("broken", "2.0", files={"bin/.broken-post-link.sh": script})
-    with pytest.raises(AirgapError, match=r"post-link script of broken 2\.0 failed") as caught:
+    with raised("link-script-failed", problem=r"post-link .*broken 2\.0") as caught:
         world.make("broken")
     assert caught.value.found == "exit status 3: Cannot fetch; message: Ask for help"
     assert not world.prefix.exists()

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._environment.pip import (
     decisive_lines,
     pip_install,
@@ -21,6 +20,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._environment.pip impo
 from ansible_collections.airgap.conda.plugins.module_utils._environment.python import clean_variables
 from ansible_collections.airgap.conda.plugins.module_utils._solve.locks import pip_lock
 from ansible_collections.airgap.conda.plugins.module_utils._spec.packages import load_packaging
+from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 
 WHERE = "envs/demo/environment.yml"
 HASH = "0" * 64
@@ -89,7 +89,7 @@ def test_decisive_lines(output: str, shown: str) -> None:
 
 
 def test_an_environment_without_python(tmp_path: Path) -> None:
-    with pytest.raises(AirgapError, match="The pip list cannot be installed") as caught:
+    with raised("pip-failed") as caught:
         pip_install(tmp_path, ["x==1", "y"], WHERE)
     assert (caught.value.wanted, caught.value.where) == ("x==1, y", WHERE)
     assert "No such file" in caught.value.found
@@ -98,6 +98,6 @@ def test_an_environment_without_python(tmp_path: Path) -> None:
 @pytest.mark.parametrize("missing", ["packaging", "packaging.utils"])
 def test_a_library_that_is_not_there(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
     monkeypatch.setitem(sys.modules, missing, None)
-    with pytest.raises(AirgapError, match="library packaging is missing") as caught:
+    with raised("library-missing") as caught:
         load_packaging()
     assert (caught.value.where, "pip install packaging" in caught.value.remedy) == (sys.executable, True)

@@ -17,12 +17,12 @@ import pytest
 import zstandard
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.disk import os_errors
-from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._formats import ahead
 from ansible_collections.airgap.conda.plugins.module_utils._formats.ahead import Ahead
 from ansible_collections.airgap.conda.plugins.module_utils._pack import payload
 from ansible_collections.airgap.conda.plugins.module_utils._run.aside import aside
 from ansible_collections.airgap.conda.plugins.plugin_utils._progress import shown
+from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 
 
 @pytest.fixture(autouse=True)
@@ -140,7 +140,7 @@ def test_threads_that_are_not_to_be_had_are_one_message(
     monkeypatch.setattr(threading.Thread, "start", refuse)
     monkeypatch.setattr(os, "fork", no_fork)
     monkeypatch.setattr(zstandard, "ZstdCompressor", Refusing)
-    with pytest.raises(AirgapError, match="Something failed") as caught, os_errors("Something", tmp_path):
+    with raised("no-process", problem="Something") as caught, os_errors("Something", tmp_path):
         work(tmp_path)
     assert "one more process or thread" in caught.value.wanted
     assert "ulimit -u" in caught.value.remedy

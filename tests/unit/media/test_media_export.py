@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES, MANIFEST, SIGNATURE
 from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
 from ansible_collections.airgap.conda.plugins.module_utils._media import exporter
 from ansible_collections.airgap.conda.plugins.module_utils._media.drive import Drive
+from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_key, make_release, release_id, snapshot
 from ansible_collections.airgap.conda.tests.unit.tiny_site import (
     ONE,
@@ -103,7 +103,7 @@ def test_a_drive_is_mounted_and_free(site: Site) -> None:
     with drive.in_use(writing=False):
         site.bring()
         site.export(check=True)
-        with pytest.raises(AirgapError, match="at work on the drive"):
+        with raised("locked", problem="the drive"):
             site.export()
     with drive.in_use(writing=True):
         site.refused(site.bring)
@@ -160,7 +160,8 @@ def test_what_a_killed_run_left_is_removed(site: Site, monkeypatch: pytest.Monke
     (site.on_drive() / f".{PARTS[0]}.new").write_bytes(bytes(150))
     files = sum(release["files"] for release in site.export(check=True)["releases"])
     leave_free(monkeypatch, site.drive, files - 2)
-    assert site.refused(site.export).problem == "The drive is too full"
+    error = site.refused(site.export)
+    assert (error.code, error.where) == ("space", str(site.drive / "depot"))
     leave_free(monkeypatch, site.drive, files - 1)  # one more is given back
     site.export()
     assert not list(site.drive.rglob("*.new"))
@@ -171,7 +172,7 @@ def test_a_signed_release_of_another_depot_is_not_overwritten(site: Site) -> Non
     site.export()
     damage(site.on_drive() / MANIFEST)
     error = site.refused(site.export)
-    assert (error.problem, error.where) == ("The drive has another release of this name", str(site.on_drive()))
+    assert (error.code, error.where) == ("release-differs", str(site.on_drive()))
 
 
 def test_only_what_is_whole_leaves_the_depot(site: Site) -> None:
@@ -180,7 +181,7 @@ def test_only_what_is_whole_leaves_the_depot(site: Site) -> None:
     (site.bastion / "runtime" / ONE / FILES).unlink()
     for signers in (site.path / "key.signers", None):
         error = site.refused(site.export, allowed_signers=signers)
-        assert error.problem == "A chosen release is damaged or not whole"
+        assert error.code == "release-damaged"
         assert error.found == (
             f"demo {TWO}: other content {PARTS[0]}, missing {PARTS[2]}; runtime {ONE}: missing {FILES}"
         )
@@ -190,7 +191,7 @@ def test_only_what_is_whole_leaves_the_depot(site: Site) -> None:
 def test_an_export_asks_for_the_signature_when_it_can(site: Site) -> None:
     (site.path / "other").mkdir()
     _key, signers = make_key(site.path / "other")
-    assert "not accepted" in site.refused(site.export, allowed_signers=signers).problem
+    assert site.refused(site.export, allowed_signers=signers).code == "signature-refused"
     (site.bastion / "demo" / TWO / SIGNATURE).unlink()
     assert f"demo {TWO}: missing {SIGNATURE}" in site.refused(site.export, allowed_signers=None).found
     assert site.export(envs=["runtime"], allowed_signers=None)["releases"][0]["signer"] == ""
@@ -206,7 +207,7 @@ def test_files_stay_below_the_limit_of_fat32(site: Site, monkeypatch: pytest.Mon
     assert exporter.FAT_LIMIT == 2**32 - 1
     monkeypatch.setattr(exporter, "FAT_LIMIT", 149)
     error = site.refused(site.export)
-    assert "too large for a drive" in error.problem
+    assert error.code == "part-too-large"
     assert f"{PARTS[0]} with 150 bytes, {PARTS[1]} with 150 bytes" in error.found
     assert "build_part_size" in error.remedy
     monkeypatch.setattr(exporter, "FAT_LIMIT", 150)
@@ -217,7 +218,7 @@ def test_files_stay_below_the_limit_of_fat32(site: Site, monkeypatch: pytest.Mon
 def test_names_that_fat_would_change_are_refused(site: Site, env: str) -> None:
     make_release(site.bastion, ROOT, 1, env=env)
     error = site.refused(site.export, envs=[env], allowed_signers=None)
-    assert (error.problem, error.found) == ("This name cannot be used on every drive", repr(env))
+    assert (error.code, error.found) == ("name-not-portable", repr(env))
 
 
 @pytest.mark.parametrize("place", ["depot", "depot/demo", f"depot/demo/{TWO}"])
@@ -243,4 +244,6 @@ def test_a_link_in_the_place_of_a_file_is_replaced(site: Site) -> None:
 
 def test_a_full_drive_is_told_before_it_is_written(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     leave_free(monkeypatch, site.drive, 3)
-    assert site.refused(site.export).problem == "The drive is too full"
+    error = site.refused(site.export)
+    assert error.code == "space"
+    assert "drive" in error.problem

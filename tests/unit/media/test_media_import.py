@@ -15,10 +15,10 @@ import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._base import limits
 from ansible_collections.airgap.conda.plugins.module_utils._base.bounded import list_names
-from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._contract import signature as _signature
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES, MANIFEST, SIGNATURE
 from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
+from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_key, make_release, release_id
 from ansible_collections.airgap.conda.tests.unit.tiny_site import (
     ONE,
@@ -41,7 +41,7 @@ def test_everything_that_is_wrong_is_named_and_nothing_is_written(site: Site) ->
     (site.on_drive(ONE) / FILES).unlink()
     os.mkfifo(site.on_drive(ONE) / FILES)
     error = site.refused(site.bring, releases={"demo": 2})
-    assert error.problem == "A chosen release is damaged or not whole"
+    assert error.code == "release-damaged"
     assert error.found == (
         f"demo {ONE}: unreadable (Not a regular file) {FILES}; "
         f"demo {TWO}: other content {PARTS[0]}, missing {PARTS[1]}, 3 bytes instead of 41 {PARTS[2]}"
@@ -117,14 +117,14 @@ def test_work_does_not_obey_a_drive_without_a_signature(site: Site, monkeypatch:
         return real(path, *args, **more)
 
     monkeypatch.setattr(os, "open", noted)
-    with pytest.raises(AirgapError) as caught:  # nothing here may look at the content of these files, this test neither
+    with raised("release-damaged") as caught:  # nothing here may look at the content of these files, this test neither
         site.bring(envs=["demo"])
     assert caught.value.found == f"demo {TWO}: missing {SIGNATURE}"
     of_release = {Path(path).name for path in opened if path.startswith(str(folder))}
     assert of_release == {MANIFEST}
     opened.clear()
     (folder / SIGNATURE).write_bytes(site.on_drive(ONE, "runtime").joinpath(SIGNATURE).read_bytes())
-    with pytest.raises(AirgapError, match="not accepted"):
+    with raised("signature-refused"):
         site.bring(envs=["demo"])
     assert {Path(path).name for path in opened if path.startswith(str(folder))} <= {MANIFEST, SIGNATURE}
 
@@ -139,7 +139,7 @@ def test_one_release_without_a_right_signature_ends_the_reading(site: Site, monk
         return real(path, *args, **more)
 
     monkeypatch.setattr(os, "open", noted)
-    with pytest.raises(AirgapError, match="not accepted"):
+    with raised("signature-refused"):
         site.bring()
     assert site.on_drive() / MANIFEST in opened
     assert not [path for path in opened if path.is_relative_to(site.on_drive(ONE, "runtime"))]
@@ -158,7 +158,7 @@ def test_files_that_are_too_large_for_what_was_signed_are_not_read(site: Site, m
         return real(path, *args, **more)
 
     monkeypatch.setattr(os, "open", watched)
-    with pytest.raises(AirgapError) as caught:
+    with raised("release-damaged") as caught:
         site.bring(envs=["demo"])
     assert f"4398046511104 bytes instead of 150 {PARTS[0]}" in caught.value.found
     assert f"4398046511104 bytes, more than {limits.FILES_PACKED} {FILES}" in caught.value.found
@@ -189,17 +189,17 @@ def test_an_unknown_signer_is_refused(site: Site) -> None:
     key, _signers = make_key(site.path / "other")
     _signature.sign(site.on_drive() / MANIFEST, key)
     error = site.refused(site.bring)
-    assert (error.problem, error.where) == (
-        "The signature of this release is not accepted",
+    assert (error.code, error.where) == (
+        "signature-refused",
         str(site.on_drive() / SIGNATURE),
     )
-    assert "Nobody is trusted" in site.refused(site.bring, allowed_signers=None).problem
+    assert site.refused(site.bring, allowed_signers=None).code == "signers-missing"
 
 
 def test_an_edited_manifest_is_refused(site: Site) -> None:
     site.export()
     damage(site.on_drive() / MANIFEST)
-    assert "not accepted" in site.refused(site.bring).problem
+    assert site.refused(site.bring).code == "signature-refused"
 
 
 def test_a_signed_manifest_in_the_folder_of_another_is_refused(site: Site) -> None:
@@ -214,7 +214,7 @@ def test_a_release_older_than_what_the_depot_has_is_refused(site: Site) -> None:
     shutil.rmtree(site.drive / "depot")
     site.export(releases={"demo": ONE})
     error = site.refused(site.bring)
-    assert error.problem == "This release of demo is older than what the depot has"
+    assert error.code == "serial"
     assert (error.wanted, error.found) == ("serial 3 or higher", f"serial 1, release {ONE}")
     assert site.bring(allow_downgrade=True)["files"]
     assert Depot(site.inside).releases("demo") == [ONE, TWO]
@@ -234,13 +234,13 @@ def test_without_a_person_only_what_is_newer_is_taken(site: Site) -> None:
     damage(site.on_drive() / FILES)
     assert not site.bring(newer_only=True, envs=["demo"])["files"]  # the depot has it whole
     shutil.rmtree(site.inside / "demo" / TWO)
-    assert "damaged" in site.refused(site.bring, newer_only=True, envs=["demo"]).problem
+    assert site.refused(site.bring, newer_only=True, envs=["demo"]).code == "release-damaged"
 
 
 def test_a_drive_without_any_of_the_environments_is_refused(site: Site) -> None:
     site.export(envs=["demo"])
     error = site.refused(site.bring, newer_only=True, envs=["other", "another"])
-    assert (error.problem, error.wanted) == ("A chosen release is not there", "other")
+    assert (error.code, error.wanted) == ("release-missing", "other")
 
 
 def test_one_serial_means_one_release(site: Site) -> None:
@@ -248,7 +248,7 @@ def test_one_serial_means_one_release(site: Site) -> None:
     (site.inside / "demo/2-ffffffff").mkdir(parents=True)
     for allowed in (False, True):
         error = site.refused(site.bring, allow_downgrade=allowed)
-        assert error.problem == "The depot has another release with this serial"
+        assert error.code == "serial-taken"
         assert "2-ffffffff" in error.wanted
 
 
@@ -259,7 +259,7 @@ def test_another_release_of_the_same_name_is_refused(site: Site) -> None:
     made = make_release(site.path / "again", ROOT, 2, tree={"bin/python": "other"}, part_size=1 << 20)
     _signature.sign(made.folder / MANIFEST, site.path / "key")
     shutil.copytree(made.folder, site.inside / "demo" / TWO)
-    assert site.refused(site.bring).problem == "The depot has another release of this name"
+    assert site.refused(site.bring).code == "release-differs"
 
 
 def test_a_damaged_release_in_the_depot_is_not_taken_for_whole(site: Site) -> None:
@@ -283,7 +283,7 @@ def test_what_the_drive_gives_the_second_time_counts(site: Site, monkeypatch: py
         return real(depot, manifest)
 
     monkeypatch.setattr(Depot, "new_release", changing)
-    with pytest.raises(AirgapError, match="does not keep its bytes"):
+    with raised("medium-unsteady"):
         site.bring()
     assert [path.name for path in site.inside.iterdir()] == [".locks"]
 
@@ -298,7 +298,7 @@ def test_a_signature_that_changed_after_it_was_verified_is_found(site: Site, mon
         return signer
 
     monkeypatch.setattr(_signature, "check", checked)
-    with pytest.raises(AirgapError, match="not accepted"):
+    with raised("signature-refused"):
         site.bring()
     assert [path.name for path in site.inside.iterdir()] == [".locks"]
 
@@ -306,4 +306,6 @@ def test_a_signature_that_changed_after_it_was_verified_is_found(site: Site, mon
 def test_a_full_depot_is_told_before_it_is_written(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     site.export()
     leave_free(monkeypatch, site.drive, 3)
-    assert site.refused(site.bring).problem == "The depot is too full"
+    error = site.refused(site.bring)
+    assert error.code == "space"
+    assert "depot" in error.problem

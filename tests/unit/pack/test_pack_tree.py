@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._base.progress import Progress
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES
 from ansible_collections.airgap.conda.plugins.module_utils._contract.rules import read_files
@@ -23,6 +22,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._pack import tree as 
 from ansible_collections.airgap.conda.plugins.module_utils._pack.pack import PackRequest, pack
 from ansible_collections.airgap.conda.plugins.module_utils._pack.tree import LinkTree, make_tree
 from ansible_collections.airgap.conda.plugins.module_utils._store.extract import extract
+from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 from ansible_collections.airgap.conda.tests.unit.tiny_release import snapshot, write_tree
 
 pytest.importorskip("conda_pack")
@@ -138,7 +138,7 @@ def test_what_was_built_is_packed_and_not_what_the_cache_has(tmp_path: Path, pre
 
 def test_what_the_doctor_let_pass_is_packed(tmp_path: Path, prefix: Path) -> None:
     def refused(found: str, allow: str, name: str) -> None:
-        with pytest.raises(AirgapError, match="conda-pack could not pack") as caught:
+        with raised("pack-failed") as caught:
             make_tree(prefix, tmp_path / f"no-{name}", DEST, ["mixed-channels"])
         assert found in caught.value.found
         make_tree(prefix, tmp_path / name, DEST, [allow])
@@ -155,7 +155,7 @@ def test_what_the_doctor_let_pass_is_packed(tmp_path: Path, prefix: Path) -> Non
 def test_what_conda_pack_says_is_told_without_passwords(tmp_path: Path, prefix: Path) -> None:
     record = {"name": "other", "version": "1", "url": "https://me:geheim@host.example/c", "files": [], "link": {}}
     write_tree(prefix, {"conda-meta/other-1-0.json": json.dumps(record)})
-    with pytest.raises(AirgapError, match="without entries in the package cache") as caught:
+    with raised("pack-failed", found="without entries in the package cache") as caught:
         make_tree(prefix, tmp_path / "tree", DEST)
     assert "other='1' https://***@host.example/c" in caught.value.found
 
@@ -172,14 +172,14 @@ def test_an_editable_install_that_the_doctor_let_pass_is_packed(tmp_path: Path, 
     write_tree(tmp_path, {"info/paths.json": json.dumps({"paths": [], "paths_version": 1})})
     write_tree(prefix, {"conda-meta/python-3.9.2-0.json": json.dumps(record)})
     write_tree(prefix, {f"{SITE}/p-1.dist-info/direct_url.json": json.dumps(info)})
-    with pytest.raises(AirgapError, match="editable"):
+    with raised("pack-failed", found="editable"):
         make_tree(prefix, tmp_path / "no", DEST)
     make_tree(prefix, tmp_path / "tree", DEST, ["editable-install"])
     assert (tmp_path / "tree" / SITE / "p-1.dist-info/direct_url.json").is_file()
 
 
 def test_a_path_that_does_not_fit_is_an_error_that_names_the_file(tmp_path: Path, prefix: Path) -> None:
-    with pytest.raises(AirgapError, match="cannot be rewritten") as caught:
+    with raised("rewrite-failed") as caught:
         make_tree(prefix, tmp_path / "tree", "/long" * 40)
     assert caught.value.where.endswith("/bin/tool")
 

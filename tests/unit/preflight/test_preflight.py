@@ -174,7 +174,7 @@ def test_another_root_is_refused(store: Store) -> None:
 
 def test_an_unknown_folder_in_the_place_is_refused(store: Store) -> None:
     store.release("demo", release_id(1)).mkdir(parents=True)
-    assert "in the place of the release" in refused(store, make(store)).problem
+    assert refused(store, make(store)).code == "place-taken"
 
 
 @pytest.mark.parametrize(("flag", "found"), [(0, "no permission"), (os.ST_RDONLY, "mounted read-only")])
@@ -207,7 +207,8 @@ def test_space_is_refused_one_byte_short(store: Store, monkeypatch: pytest.Monke
     assert look(store, made)[0].action == "install"
     disk(monkeypatch, need(made.wanted) + MARGIN - 1)
     error = refused(store, made)
-    assert error.problem == "There is not enough room for demo 1-00000001"
+    assert error.code == "space"
+    assert error.problem.endswith("demo 1-00000001")
     assert error.wanted.startswith("65 MiB free")
     assert error.found == "64 MiB free"
     assert error.where == f"{store.root.parent} on ws1"
@@ -220,7 +221,8 @@ def test_the_needs_of_all_environments_are_added(store: Store, monkeypatch: pyte
     assert [step.action for step in look(store, one, two)] == ["install", "install"]
     disk(monkeypatch, need(one.wanted) + need(two.wanted) + MARGIN - 1)
     error = refused(store, one, two)
-    assert error.problem == "There is not enough room for demo 1-00000001 and other 1-00000001"
+    assert error.code == "space"
+    assert "demo 1-00000001 and other 1-00000001" in error.problem
     disk(monkeypatch, need(one.wanted) + MARGIN)
     look(store, one)
 

@@ -21,6 +21,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._report.files import 
 from ansible_collections.airgap.conda.plugins.module_utils._report.fleet import Fleet, fleet, parse_host
 from ansible_collections.airgap.conda.plugins.module_utils._report.host import HostReport
 from ansible_collections.airgap.conda.plugins.module_utils._report.page import page
+from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 
 TIME = "2026-03-31T12:00:00Z"
 EVIL = "<script>alert(1)</script>\"'&"
@@ -41,7 +42,14 @@ def right(env: str, release: str, gpu: dict[str, Any] | None = None) -> dict[str
 
 
 def wrong(env: str, found: str = "other content") -> dict[str, Any]:
-    error = AirgapError(f"{env} is not as it was signed", wanted="w", found=found, where="/f", remedy="roll back")
+    error = AirgapError(
+        f"{env} is not as it was signed",
+        code="release-damaged",
+        wanted="w",
+        found=found,
+        where="/f",
+        remedy="roll back",
+    )
     return {"item": env, "failed": True, **error.as_result()}
 
 
@@ -94,6 +102,11 @@ def test_a_fault_keeps_its_four_fields_and_the_release() -> None:
     found = broken("ws")
     (finding,) = found.findings
     assert (finding.subject, finding.verdict, finding.problem) == ("demo", "broken", "demo is not as it was signed")
+    assert (finding.check, finding.code, json.loads(found.to_json())["findings"][0]["code"]) == (
+        "verify",
+        "release-damaged",
+        "release-damaged",
+    )
     assert (finding.wanted, finding.found, finding.where, finding.remedy) == ("w", "other content", "/f", "roll back")
     assert (found.verdict("demo"), found.verdict("runtime"), found.verdict()) == ("broken", "ok", "broken")
     assert found.envs[0].release == "12-1c0ffee5"
@@ -172,9 +185,9 @@ def test_a_report_of_before_findings_had_a_check_reads_too() -> None:
     data = json.loads(now.to_json())
     for item in data["findings"]:
         item["env"] = item.pop("subject")
-        del item["check"]
+        del item["check"], item["code"]
     (found,) = parse_host(json.dumps(data), "ws", "x.json", "").findings
-    assert (found.check, found.subject, found.problem) == ("", "demo", "demo is not as it was signed")
+    assert (found.check, found.subject, found.code, found.found) == ("", "demo", "", "other content")
 
 
 @pytest.mark.parametrize(
@@ -362,5 +375,5 @@ def test_a_deploy_that_failed_before_is_shown_and_named(tmp_path: Path) -> None:
 
 def test_a_time_that_is_none_is_refused() -> None:
     assert require_time(TIME) == TIME
-    with pytest.raises(AirgapError, match="2026-01-31T12:00:00Z"):
+    with raised("time-invalid", wanted="2026-01-31T12:00:00Z"):
         require_time("now")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError, Several
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Finding, Requirements
 from ansible_collections.airgap.conda.plugins.module_utils._depot.target import as_allowed, compare
 from ansible_collections.airgap.conda.plugins.module_utils._requirements.tree import (
@@ -148,7 +148,7 @@ def refused(needs: Requirements, target: Target, **allow: str) -> AirgapError:
 def test_a_newer_glibc_than_the_target_stops_the_build_with_file_and_symbol() -> None:
     needs = Requirements(glibc="2.34", glibc_file="lib/a.so", glibc_symbol="dlopen")
     error = refused(needs, Target(glibc="2.31"), **{"cuda-unsupported": "x"})
-    assert error.problem == "demo needs a newer glibc than its hosts have"
+    assert error.code == "glibc-too-new"
     assert (error.wanted, error.where) == ("glibc 2.31 or older, the target", "target.glibc of demo")
     assert error.found == "glibc 2.34, needed by lib/a.so for the symbol dlopen"
     assert compare("demo", needs, Target(glibc="2.34"), {}) == []
@@ -174,8 +174,9 @@ def test_what_the_hosts_do_not_have_can_be_allowed_with_a_reason() -> None:
 def test_all_that_the_hosts_do_not_have_is_told_at_once() -> None:
     needs = replace(CUDA, glibc="2.34", glibc_file="lib/a.so", cpu="x86-64-v3", cpu_file="lib/b.so")
     error = refused(needs, Target(glibc="2.31", cpu="x86-64", cuda="11.4"))
-    assert error.problem == "3 complaints stop the build"
-    assert all(name in str(error) for name in ("lib/a.so", "lib/b.so", "conda-meta/cuda.json"))
+    assert isinstance(error, Several)
+    assert [one.code for one in error.errors] == ["glibc-too-new", "cpu-too-new", "cuda-unsupported"]
+    assert all(name in error.found for name in ("lib/a.so", "lib/b.so", "conda-meta/cuda.json"))
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ import pytest
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._run.aside import aside
 from ansible_collections.airgap.conda.tests.unit.conftest import COLLECTIONS
+from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 from ansible_collections.airgap.conda.tests.unit.tiny_processes import left
 
 
@@ -28,12 +29,12 @@ def test_the_result_comes_from_another_process() -> None:
 
 
 def test_errors_arrive_whole() -> None:
-    wanted = AirgapError("It is wrong", wanted="a", found="b", where="c", remedy="d")
+    wanted = AirgapError("It is wrong", code="wrong", wanted="a", found="b", where="c", remedy="d")
 
     def fail() -> None:
         raise wanted
 
-    with pytest.raises(AirgapError) as caught, aside(fail) as result:
+    with raised("wrong") as caught, aside(fail) as result:
         result()
     assert str(caught.value) == str(wanted)
     assert caught.value.as_result() == wanted.as_result()

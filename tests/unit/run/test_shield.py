@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Checks
 from ansible_collections.airgap.conda.plugins.module_utils._gpu import works
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.gpu import Gpu
@@ -22,6 +21,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._store.checks import 
 from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.plugins.module_utils._store.verify import verify
+from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 from ansible_collections.airgap.conda.tests.unit.tiny_processes import can_shield
 from ansible_collections.airgap.conda.tests.unit.tiny_release import (
     TREE,
@@ -69,7 +69,7 @@ def test_an_activation_that_writes_leaves_the_release_as_it_was_signed(store: St
 @shielding
 def test_a_check_that_writes_fails_and_may_write_elsewhere(store: Store) -> None:
     made = bring(store, "", Checks(commands=('echo >"$HOME/mine" && echo >"$CONDA_PREFIX/mine"',), timeout=20))
-    with pytest.raises(AirgapError, match="A check of demo") as caught:
+    with raised("check-failed", problem="demo") as caught:
         deploy(store, made.step(), made.sha256, 2)
     assert "Read-only file system" in caught.value.found
 
@@ -114,7 +114,7 @@ def test_without_mounts_what_an_activation_changes_is_refused_with_its_script(
     store: Store, way: str, path: str
 ) -> None:
     made = bring(store, WAYS[way])
-    with pytest.raises(AirgapError, match="A check changed the release that it checks") as caught:
+    with raised("release-changed") as caught:
         deploy(store, made.step(), made.sha256, 2)
     assert caught.value.found.startswith(f"etc/conda/activate.d/gdb_activate.sh changed {path}")
     assert store.current("demo") == ""
@@ -125,7 +125,7 @@ def test_without_mounts_what_an_activation_changes_is_refused_with_its_script(
 def test_without_mounts_a_check_that_writes_is_named(store: Store) -> None:
     command = 'echo >"$CONDA_PREFIX/lib/data.txt"'
     made = bring(store, "", Checks(commands=("true", command), timeout=20))
-    with pytest.raises(AirgapError) as caught:
+    with raised("release-changed") as caught:
         require_checks(write_tree(store.root / "x", TREE), made.manifest, "")
     assert caught.value.found == f"the check {command} changed lib/data.txt"
 

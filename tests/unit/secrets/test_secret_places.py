@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._secrets import places as _secret_places
 from ansible_collections.airgap.conda.plugins.module_utils._secrets.places import credentials_of, secrets_of
+from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 from ansible_collections.airgap.conda.tests.unit.tiny_release import write_tree
 
 CANARY = "canary+7f3a9c"
@@ -201,7 +201,7 @@ def test_credentials_come_from_the_file(tmp_path: Path, monkeypatch: pytest.Monk
     found = set(credentials_of(str(tmp_path / "auth.json")))
     assert {"from/file", "from-environment", "short", encoded("somebody-special:from/file")} == found
     (tmp_path / "auth.json").write_text("{", encoding="ascii")
-    with pytest.raises(AirgapError, match="cannot be used"):
+    with raised("credentials-unusable"):
         credentials_of(str(tmp_path / "auth.json"))
 
 

@@ -16,7 +16,6 @@ from urllib.parse import quote
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._secrets import members
 from ansible_collections.airgap.conda.plugins.module_utils._secrets.forms import CREDENTIAL, WORD
 from ansible_collections.airgap.conda.plugins.module_utils._secrets.search import (
@@ -28,6 +27,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._secrets.search impor
     require_none,
     scrub,
 )
+from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 from ansible_collections.airgap.conda.tests.unit.tiny_release import write_tree
 
 SITE = "lib/python3.11/site-packages"
@@ -131,7 +131,7 @@ def test_a_short_password_is_a_word_elsewhere_and_may_be_allowed(tmp_path: Path)
     found = leaks(tmp_path, "hello", "h", records=[{"files": ["package"]}])
     assert found == [Leak("own", WORD)]
     assert require_none(found, "demo 1", "the tree", {SECRET: "an ordinary word"})[0].allowed == "an ordinary word"
-    with pytest.raises(AirgapError, match="would carry secrets"):
+    with raised("secrets-found"):
         require_none(found, "demo 1", "the tree", {})
 
 
@@ -261,7 +261,7 @@ def test_a_link_is_not_followed_out_of_the_tree(tmp_path: Path) -> None:
 
 def test_a_release_with_secrets_is_refused_without_repeating_them() -> None:
     found = [Leak("etc/a", "a private key"), Leak("etc/b", CREDENTIAL)]
-    with pytest.raises(AirgapError, match="demo 1 would carry secrets") as caught:
+    with raised("secrets-found", problem="demo 1") as caught:
         require_none(found, "demo 1", "the tree", {})
     assert caught.value.found == "etc/a (a private key), etc/b (a credential that this build used)"
     assert caught.value.where == "the tree"
@@ -270,20 +270,20 @@ def test_a_release_with_secrets_is_refused_without_repeating_them() -> None:
 
 def test_what_is_no_credential_of_the_build_is_allowed_with_a_reason() -> None:
     key, credential = Leak("etc/a", "a private key"), Leak("etc/b", CREDENTIAL)
-    with pytest.raises(AirgapError) as caught:
+    with raised("secrets-found") as caught:
         require_none([key], "demo 1", "the tree", {"other": "x"})
     assert f"allow: {{{SECRET}: the reason}}" in caught.value.remedy
     (finding,) = require_none([key], "demo 1", "the tree", {SECRET: "only for tests"})
     assert (finding.name, finding.level, finding.allowed) == (SECRET, "error", "only for tests")
     assert finding.what == "a private key in etc/a"
-    with pytest.raises(AirgapError) as caught:
+    with raised("secrets-found") as caught:
         require_none([key, credential], "demo 1", "the tree", {SECRET: "only for tests"})
     assert caught.value.found == "etc/b (a credential that this build used)"
     assert require_none([], "demo 1", "the tree", {}) == []
 
 
 def test_of_many_files_the_first_ten_are_named() -> None:
-    with pytest.raises(AirgapError) as caught:
+    with raised("secrets-found") as caught:
         require_none([Leak(f"f{n}", "a private key") for n in range(13)], "demo 1", "the tree", {})
     assert caught.value.found.count("private key") == 10
     assert caught.value.found.endswith("and 3 more")

@@ -25,6 +25,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._solve.credentials im
 )
 from ansible_collections.airgap.conda.plugins.module_utils._spec.spec import load_spec
 from ansible_collections.airgap.conda.tests.unit.tiny_channel import TinyChannel, write_spec
+from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 from ansible_collections.airgap.conda.tests.unit.tiny_server import PASSWORD, TOKEN, USER, served
 
 pytest.importorskip("rattler")
@@ -102,7 +103,8 @@ def test_a_private_channel_from_a_lock(private: Private, kind: str) -> None:
 @pytest.mark.parametrize("kind", ["basic", "token"])
 def test_without_credentials_the_channel_is_named(private: Private, kind: str) -> None:
     error = private.refused(getattr(private, kind), credentials=False)
-    assert error.problem == f"The channel {getattr(private, kind)} cannot be read"
+    assert error.code == "channel-unreadable"
+    assert str(getattr(private, kind)) in error.problem
     assert "401" in error.found or "403" in error.found
     assert "credentials" in error.remedy
 
@@ -134,7 +136,7 @@ def test_from_the_environment(private: Private, monkeypatch: pytest.MonkeyPatch)
     assert PASSWORD in secrets
     monkeypatch.delenv("CHANNEL_PASSWORD")
     error = private.refused(private.basic)
-    assert (error.problem, error.where) == ("A credential is missing from the environment", str(path))
+    assert (error.code, error.where) == ("credential-missing", str(path))
     assert "CHANNEL_PASSWORD" in error.wanted
 
 
@@ -161,7 +163,7 @@ def test_secrets_are_told_in_every_form_they_take(private: Private) -> None:
 def test_a_file_that_cannot_be_used(private: Private, content: Any, found: str) -> None:
     path = private.credentials(content)
     error = private.refused(private.basic)
-    assert (error.problem, error.found) == ("The credentials file cannot be used", found)
+    assert (error.code, error.found) == ("credentials-unusable", found)
     assert error.where == str(path)
     assert "canary" not in str(error)
 
@@ -180,7 +182,7 @@ def test_a_file_that_is_not_there(private: Private) -> None:
 def test_another_backend_has_its_own(private: Private) -> None:
     path = str(private.folder / "credentials.json")
     with (
-        pytest.raises(AirgapError, match="conda does not use these credentials"),
+        raised("credentials-unused", problem="conda"),
         authenticated(path, "conda", set()),
     ):
         pass
@@ -198,7 +200,7 @@ def test_another_backend_has_its_own(private: Private) -> None:
 )
 def test_credentials_in_an_address_are_refused(url: str, secrets: set[str]) -> None:
     found: set[str] = set()
-    with pytest.raises(AirgapError) as caught:
+    with raised("url-credentials") as caught:
         refuse_in_url(["https://h/c", url], "channels", found)
     assert found == secrets
     assert "ary" not in caught.value.found

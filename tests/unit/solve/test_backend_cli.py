@@ -279,7 +279,7 @@ UNSATISFIABLE = {"exception_name": "LibMambaUnsatisfiableError", "message": "not
 def test_terms_of_service(conda: Bastion) -> None:
     conda.fail("create-dry-run", {"exception_name": "CondaToSNonInteractiveError", "message": TOS})
     error = conda.refused()
-    assert error.problem == "A channel requires acceptance of its terms of service"
+    assert error.code == "terms-not-accepted"
     assert "pkgs/main" in error.found
     assert "CONDA_PLUGINS_AUTO_ACCEPT_TOS" in error.remedy
     assert "conda-forge" in error.remedy
@@ -289,7 +289,7 @@ def test_terms_of_service(conda: Bastion) -> None:
 def test_unsolvable(bastion: Bastion, answer: dict[str, Any]) -> None:
     bastion.fail("create-dry-run", answer)
     error = bastion.refused()
-    assert error.problem == "The environment cannot be solved"
+    assert error.code == "unsolvable"
     assert error.wanted == "tool, lib >=2, far::other"
     assert error.where == str(bastion.folder / "demo/environment.yml")
     assert "nosuch" in error.found or "__glibc >=2.36" in error.found
@@ -300,7 +300,8 @@ def test_unsolvable(bastion: Bastion, answer: dict[str, Any]) -> None:
 def test_a_failure_with_exit_status_0(bastion: Bastion) -> None:
     bastion.answer("create-dry-run", {"success": False, "error": "no network"})
     error = bastion.refused()
-    assert (error.problem, error.found) == (f"{bastion.name} could not query the packages", "no network")
+    assert (error.code, error.found) == ("query-failed", "no network")
+    assert bastion.name in error.problem
 
 
 @pytest.mark.parametrize(
@@ -344,7 +345,8 @@ NO_ADDRESS = {"actions": {"LINK": [linked("tool", "1.0")], "FETCH": []}}
 def test_garbage(bastion: Bastion, answer: str) -> None:
     bastion.answer("create-dry-run", answer)
     error = bastion.refused()
-    assert error.problem == f"{bastion.name} gave an invalid answer"
+    assert error.code == "solver-answer"
+    assert bastion.name in error.problem
     assert error.where == str(bastion.program)
 
 
@@ -360,14 +362,15 @@ def test_a_program_that_hangs(bastion: Bastion) -> None:
     start = time.monotonic()
     error = bastion.refused()
     assert time.monotonic() - start < 50
-    assert error.problem == f"{bastion.name} did not finish"
+    assert error.code == "solver-unfinished"
+    assert bastion.name in error.problem
     assert "build_backend_timeout" in error.remedy
 
 
 def test_a_program_that_hangs_while_it_installs(bastion: Bastion) -> None:
     bastion.deadline = 2
     bastion.answer("create", "30", "sleep")
-    assert bastion.refused().problem == f"{bastion.name} did not finish"
+    assert bastion.refused().code == "solver-unfinished"
     assert sorted(os.listdir(bastion.prefix.parent)) == [".locks"]
 
 
@@ -375,7 +378,8 @@ def test_an_install_that_fails_names_the_package(bastion: Bastion) -> None:
     text = "ChecksumMismatchError: checksum mismatch for https://h/near/noarch/lib-2.0-0.tar.bz2 (sha256 a != c)"
     bastion.fail("create", {"exception_name": "ChecksumMismatchError", "message": text})
     error = bastion.refused()
-    assert error.problem == "The conda package lib 2.0 cannot be installed"
+    assert error.code == "install-failed"
+    assert "lib 2.0" in error.problem
     assert (error.wanted, error.found) == (f"lib-2.0-0.tar.bz2 with sha256 {SHA256}", text)
 
 
@@ -384,11 +388,12 @@ def test_an_archive_that_the_program_did_not_look_at(bastion: Bastion) -> None:
     archive.parent.mkdir(parents=True)
     archive.write_text("something else")
     error = bastion.refused()
-    assert error.problem == "The conda package lib 2.0 cannot be installed"
+    assert error.code == "install-failed"
+    assert "lib 2.0" in error.problem
     assert str(archive) in error.found
 
 
 def test_an_environment_with_other_packages(bastion: Bastion) -> None:
     source = bastion.program.read_text().replace(".splitlines()[1:]", ".splitlines()[2:]")
     bastion.program.write_text(source)
-    assert bastion.refused().problem == "The environment has other packages than the solution"
+    assert bastion.refused().code == "packages-differ"

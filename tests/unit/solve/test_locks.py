@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._solve.channels import Channels
 from ansible_collections.airgap.conda.plugins.module_utils._solve.lock_check import checked
 from ansible_collections.airgap.conda.plugins.module_utils._solve.locks import (
@@ -27,6 +26,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._spec.packages import
 from ansible_collections.airgap.conda.plugins.module_utils._spec.release_yml import Target
 from ansible_collections.airgap.conda.plugins.module_utils._spec.spec import load_spec
 from ansible_collections.airgap.conda.tests.unit.tiny_channel import write_spec
+from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 
 pytest.importorskip("rattler")
 
@@ -109,7 +109,7 @@ def test_a_mirror_is_the_same_lock() -> None:
     ],
 )
 def test_a_lock_that_is_none(conda: str, pip: str, where: str, found: str) -> None:
-    with pytest.raises(AirgapError, match="The lock cannot be used") as caught:
+    with raised("lock-unusable") as caught:
         parse_lock(conda, pip)
     assert caught.value.where == where
     assert found in caught.value.found
@@ -125,13 +125,13 @@ def test_files(tmp_path: Path) -> None:
     write_lock(tmp_path, CONDA_TEXT, "")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["conda.lock"]
     (tmp_path / "conda.lock").rename(tmp_path / "pip.lock")
-    with pytest.raises(AirgapError, match=r"There is a pip\.lock without a conda\.lock"):
+    with raised("lock-incomplete"):
         read_lock(tmp_path)
 
 
 def test_credentials_in_a_lock_are_refused(tmp_path: Path) -> None:
     (tmp_path / "conda.lock").write_text(CONDA_TEXT.replace("https://h/", "https://me:canary@h/"))
-    with pytest.raises(AirgapError) as caught:
+    with raised("spec-credentials") as caught:
         read_lock(tmp_path)
     assert caught.value.where.endswith("conda.lock:4:1")
     assert "canary" not in str(caught.value)
@@ -213,7 +213,7 @@ def test_a_pip_lock_that_satisfies_the_spec(tmp_path: Path, pip: str) -> None:
     ],
 )
 def test_a_lock_that_does_not(tmp_path: Path, conda: str, pip: str, wanted: str, found: str, file: str) -> None:
-    with pytest.raises(AirgapError, match=r"The lock does not satisfy environment\.yml") as caught:
+    with raised("lock-stale") as caught:
         check(tmp_path, conda, pip)
     assert caught.value.wanted == wanted
     assert found in caught.value.found
@@ -227,20 +227,20 @@ def test_constraints_hold_for_a_lock(tmp_path: Path) -> None:
     limits.write_text("click<9\nabsent<1\n", encoding="utf-8")
     check(tmp_path, "python", "click, -c limits.txt")
     limits.write_text("click<8\n", encoding="utf-8")
-    with pytest.raises(AirgapError, match=r"The lock does not satisfy environment\.yml") as caught:
+    with raised("lock-stale") as caught:
         check(tmp_path, "python", "click, -c limits.txt")
     assert (caught.value.wanted, caught.value.found) == ("click<8", "click 8.1.8")
 
 
 def test_a_pip_lock_for_a_spec_without_pip(tmp_path: Path) -> None:
     write_spec(tmp_path / "demo", "channels: [conda-forge]\ndependencies: [python]\n")
-    with pytest.raises(AirgapError) as caught:
+    with raised("lock-stale") as caught:
         checked(LOCK, load_spec(tmp_path / "demo"), Channels(("conda-forge",), ALIAS, "here"), Target())
     assert (caught.value.wanted, caught.value.found) == ("no pip packages", "click and 2 others")
 
 
 def test_a_lock_for_another_platform(tmp_path: Path) -> None:
-    with pytest.raises(AirgapError) as caught:
+    with raised("lock-stale") as caught:
         check(tmp_path, target=Target(platform="linux-aarch64"))
     assert caught.value.wanted == "packages for linux-aarch64"
     assert "for linux-64" in caught.value.found
@@ -269,7 +269,7 @@ def test_where_locked_packages_come_from(tmp_path: Path, channels: tuple[str, ..
 
 
 def test_a_locked_package_whose_channel_is_not_given(tmp_path: Path) -> None:
-    with pytest.raises(AirgapError, match="The lock takes my-tool from a channel that is not listed") as caught:
+    with raised("channel-not-listed", problem="lock.*my-tool") as caught:
         check(tmp_path, pip="", channels=("https://m/a", "https://m/conda-forge"), only=True)
     assert "https://h/private" in caught.value.wanted
     assert "the list of channels" in caught.value.remedy

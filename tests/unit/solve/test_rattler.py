@@ -13,9 +13,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._solve import rattler
 from ansible_collections.airgap.conda.plugins.module_utils._solve.rattler import load_rattler, wait_for
+from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 
 pytest.importorskip("rattler")
 
@@ -67,7 +67,7 @@ def test_it_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "rattler", None)
-    with pytest.raises(AirgapError) as caught:
+    with raised("library-missing") as caught:
         load_rattler()
     assert caught.value.where == sys.executable
     assert "py-rattler" in caught.value.remedy

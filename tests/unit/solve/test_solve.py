@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError, Several
 from ansible_collections.airgap.conda.plugins.module_utils._solve import rattler
 from ansible_collections.airgap.conda.plugins.module_utils._solve.channels import Channels, virtual_packages
 from ansible_collections.airgap.conda.plugins.module_utils._solve.rattler_solve import solve
@@ -154,6 +154,7 @@ def test_a_channel_that_only_a_pin_names_is_read_too(channel: TinyChannel, far: 
 
 def test_given_channels_shut_out_the_pinned_one(channel: TinyChannel, far: TinyChannel, tmp_path: Path) -> None:
     error = refusal([f"{far}::tool"], [channel], tmp_path, only=True)
+    assert error.code == "channel-not-listed"
     assert "tool" in error.problem
     assert str(far) in error.wanted
     assert str(channel) in error.found
@@ -175,7 +176,8 @@ def test_a_package_added_to_the_channel_is_seen(channel: TinyChannel) -> None:
 
 def test_no_such_package(channel: TinyChannel, tmp_path: Path) -> None:
     error = refusal(["tool", "nosuch >=3"], [channel], tmp_path)
-    assert error.problem == "The package nosuch does not exist in the channels"
+    assert error.code == "package-unknown"
+    assert "nosuch" in error.problem
     assert (error.wanted, error.where) == ("nosuch >=3", WHERE)
     assert str(channel) in error.found
 
@@ -188,8 +190,9 @@ def test_no_such_version(channel: TinyChannel, tmp_path: Path) -> None:
 
 def test_all_dependencies_that_cannot_be_met_are_told_at_once(channel: TinyChannel, tmp_path: Path) -> None:
     error = refusal(["tool", "nosuch >=3", "tool2", "fast-tool 7.*"], [channel], tmp_path)
-    assert error.problem == "There are 3 errors in the dependencies"
-    assert "\n1. The package nosuch does not exist in the channels. Wanted: nosuch >=3. " in str(error)
+    assert isinstance(error, Several)
+    assert [one.code for one in error.errors] == ["package-unknown", "package-unknown", "version-unknown"]
+    assert [line[:2] for line in str(error).splitlines()[1:]] == ["1.", "2.", "3."]
     assert error.wanted == "(1) nosuch >=3; (2) tool2; (3) fast-tool 7.*"
     assert "(3) versions 1.0 in" in error.found
 
@@ -200,7 +203,7 @@ def test_builds_that_the_channel_does_not_have(channel: TinyChannel, tmp_path: P
     channel.add("libx", "3.1", build="hdef_1")
     written = [form.format("tool", "1.0"), form.format("libx", "3.1")]
     error = refusal([*written, "fast-tool"], [channel], tmp_path)
-    assert error.problem == "The channels have these packages, but not the requested builds"
+    assert error.code == "build-unknown"
     assert error.wanted == f"{written[0]}, {written[1]}"
     assert error.found == "tool 1.0 in the builds 0; libx 3.1 in the builds habc_0, hdef_1"
     assert error.remedy.startswith("drop the build strings")
@@ -216,15 +219,15 @@ def test_lines_of_the_spec_are_told(channel: TinyChannel, tmp_path: Path, monkey
 
 
 def test_a_build_of_a_version_that_is_not_there(channel: TinyChannel, tmp_path: Path) -> None:
-    assert refusal(["tool=7.0=h1"], [channel], tmp_path).problem == "No version of a package fits the spec"
+    assert refusal(["tool=7.0=h1"], [channel], tmp_path).code == "version-unknown"
 
 
 def test_one_package_in_two_lines(channel: TinyChannel, tmp_path: Path) -> None:
     target = Target(glibc="2.36")
     assert found(["tool", "tool>=1,<2", "Tool"], [channel], target) == {"tool": "1.0"}
     error = refusal(["tool<2", "fast-tool", "tool>=2"], [channel], tmp_path, target=target)
-    assert (error.problem, error.wanted) == (
-        "No version of tool satisfies all lines that request it",
+    assert (error.code, error.wanted) == (
+        "versions-conflict",
         "tool<2 and tool>=2",
     )
 
@@ -232,7 +235,7 @@ def test_one_package_in_two_lines(channel: TinyChannel, tmp_path: Path) -> None:
 def test_what_strict_priority_hides(channel: TinyChannel, far: TinyChannel, tmp_path: Path) -> None:
     far.add("needs-tool-9", "1.0", ["tool >=9"])
     error = refusal(["needs-tool-9", "fast-tool"], [channel, far], tmp_path, target=Target(cpu="x86-64-v3"))
-    assert error.problem == "The order of the channels hides a required package"
+    assert error.code == "channel-order"
     assert f"tool 9.0 is in {far}; " in error.found
     assert f"add '{far}::tool' to the dependencies, or set build_channel_priority: disabled" in error.remedy
     assert found(["needs-tool-9", f"{far}::tool"], [channel, far]) == {"needs-tool-9": "1.0", "tool": "9.0"}
@@ -257,12 +260,12 @@ def test_priority_is_not_to_blame_for_what_no_channel_has(
 ) -> None:
     far.add("needs-tool-10", "1.0", ["tool >=10"])
     error = refusal(["needs-tool-10"], [channel, far], tmp_path)
-    assert error.problem == "The environment cannot be solved"
+    assert error.code == "unsolvable"
 
 
 def test_unsolvable_shows_the_solvers_explanation(channel: TinyChannel, tmp_path: Path) -> None:
     error = refusal(["needs-new-tool"], [channel], tmp_path, target=Target(glibc="2.31"))
-    assert error.problem == "The environment cannot be solved"
+    assert error.code == "unsolvable"
     assert "needs-new-tool 1.0 would require" in error.found
     assert "__glibc >=2.36" in error.found
     assert "__glibc 2.31" in error.remedy
@@ -270,7 +273,8 @@ def test_unsolvable_shows_the_solvers_explanation(channel: TinyChannel, tmp_path
 
 def test_a_channel_that_is_not_there(channel: TinyChannel, tmp_path: Path) -> None:
     error = refusal(["tool"], [channel, "file:///nonexistent"], tmp_path)
-    assert error.problem == "The channel file:///nonexistent cannot be read"
+    assert error.code == "channel-unreadable"
+    assert "file:///nonexistent" in error.problem
     assert "No such file" in error.found
 
 
@@ -279,7 +283,8 @@ def test_an_unreachable_channel_is_named_without_its_credentials(
 ) -> None:
     monkeypatch.setattr(rattler, "RETRIES", 0)
     error = refusal(["tool"], [channel, "http://me:secret@127.0.0.1:9/t/tk-123/chan"], tmp_path)
-    assert error.problem == "The channel http://***@127.0.0.1:9/t/***/chan cannot be read"
+    assert error.code == "channel-unreadable"
+    assert "http://***@127.0.0.1:9/t/***/chan" in error.problem
     assert "refused" in error.found
     assert "secret" not in str(error)
     assert "tk-123" not in str(error)
@@ -293,13 +298,13 @@ def test_a_spec_that_nobody_understands(channel: TinyChannel, tmp_path: Path, sp
 @pytest.mark.parametrize("name", ["./here", "http://", "ht!tp://x"])
 def test_a_channel_that_nobody_understands(tmp_path: Path, name: str) -> None:
     error = refusal(["tool"], [name], tmp_path)
-    assert error.problem == "A channel's name is invalid"
+    assert error.code == "channel-invalid"
     assert name in error.found
 
 
 def test_a_cache_that_cannot_be_written(channel: TinyChannel, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    assert refusal(["tool"], [channel], tmp_path / "file/cache").problem == "The cache cannot be written"
+    assert refusal(["tool"], [channel], tmp_path / "file/cache").code == "cache-unwritable"
 
 
 def test_what_is_likely_where_only_another_program_knows() -> None:

@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._spec.release_yml import ReleaseSpec, Target, override_target
 from ansible_collections.airgap.conda.plugins.module_utils._spec.spec import Spec, load_spec
+from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 
 ENVIRONMENT = """\
 name: demo
@@ -261,7 +262,7 @@ def test_packages_of_users_are_left_out_unless_the_spec_says_so(write: Write) ->
 
 @pytest.mark.parametrize("value", ["yes", "'true'", "1", "[]"])
 def test_user_site_is_true_or_false(write: Write, value: str) -> None:
-    with pytest.raises(AirgapError) as caught:
+    with raised("value-invalid") as caught:
         load_spec(write(MINIMAL, f"activation:\n  user_site: {value}\n"))
     assert (caught.value.wanted, caught.value.where[-16:]) == ("true or false", "release.yml:2:14")
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._spec.spec import load_spec
 from ansible_collections.airgap.conda.plugins.module_utils._spec.text import read_text, refuse_credentials
+from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 
 TEXT = "# Größe\nchannels: [c]\r\ndependencies: [python]\n"
 
@@ -52,7 +52,7 @@ def test_a_spec_means_the_same_in_every_encoding(tmp_path: Path, encoding: str) 
 )
 def test_what_is_no_text(tmp_path: Path, raw: bytes, found: str, remedy: str) -> None:
     (tmp_path / "f").write_bytes(raw)
-    with pytest.raises(AirgapError) as caught:
+    with raised("encoding") as caught:
         read_text(tmp_path / "f")
     assert (caught.value.found, caught.value.where) == (found, f"{tmp_path}/f:1")
     assert remedy in caught.value.remedy
@@ -60,13 +60,13 @@ def test_what_is_no_text(tmp_path: Path, raw: bytes, found: str, remedy: str) ->
 
 def test_credentials_in_utf_16_are_found(tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes("# https://me:S3cr3t@h.org\n".encode("utf-16"))
-    with pytest.raises(AirgapError, match="would carry credentials"):
+    with raised("spec-credentials"):
         read_text(tmp_path / "f")
 
 
 def test_all_lines_with_credentials_are_told(tmp_path: Path) -> None:
     (tmp_path / "f").write_text("# https://me:S3cr3t@h.org\nx\n  - https://h.org/t/S3cr3t/c\n", encoding="utf-8")
-    with pytest.raises(AirgapError) as caught:
+    with raised("spec-credentials") as caught:
         read_text(tmp_path / "f")
     assert caught.value.where == f"(1) {tmp_path}/f:1:3; (2) {tmp_path}/f:3:5"
     assert "S3cr3t" not in str(caught.value)
@@ -131,6 +131,6 @@ SECRETS = [
 
 @pytest.mark.parametrize("line", SECRETS)
 def test_what_is_a_secret(line: str) -> None:
-    with pytest.raises(AirgapError) as caught:
+    with raised("spec-credentials") as caught:
         refuse_credentials(line.format(SECRET), "f:1")
     assert SECRET not in str(caught.value)

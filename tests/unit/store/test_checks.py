@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._activation.variables import activation_scripts
-from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Checks, Manifest
 from ansible_collections.airgap.conda.plugins.module_utils._store.checks import failed_check, require_checks
+from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_release, skip_flushes, write_tree
 
 
@@ -60,7 +60,7 @@ def test_a_check_sees_the_packages_of_a_user_as_users_do(tmp_path: Path, manifes
 def test_the_first_failure_is_shown_in_its_own_words(
     tmp_path: Path, manifest: Manifest, checks: Checks, name: str, says: str
 ) -> None:
-    with pytest.raises(AirgapError, match="A check of demo 1-00000001 failed; the rest") as caught:
+    with raised("check-failed", problem="demo 1-00000001.*; the rest") as caught:
         require_checks(prefix_of(tmp_path), replace(manifest, checks=checks), "the rest")
     assert caught.value.wanted == f"success of: {name}"
     assert says in caught.value.found

@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._cli.file import write_command
 from ansible_collections.airgap.conda.plugins.module_utils._contract.step import Step
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.look import inspect
@@ -23,6 +22,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._store import kernels
 from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy
 from ansible_collections.airgap.conda.plugins.module_utils._store.rollback import rollback, state_now
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
+from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 from ansible_collections.airgap.conda.tests.unit.tiny_release import (
     TREE,
     Made,
@@ -199,7 +199,7 @@ def test_a_kernel_of_somebody_else_is_refused_before_anything_is_sent(store: Sto
     foreign(kernels, how)
     made = make(store, 1)
     before = snapshot(store.root.parent)
-    with pytest.raises(AirgapError, match="A Jupyter kernel named demo is there already") as caught:
+    with raised("kernel-taken", problem="demo") as caught:
         inspect(store, [made.wanted], 2, False, ["tar.zst"], str(kernels))
     assert caught.value.where.startswith(str(kernels / "demo"))
     assert all((caught.value.wanted, caught.value.found, caught.value.remedy))
@@ -224,7 +224,7 @@ def test_a_rollback_goes_on_and_says_that_a_kernel_of_somebody_else_is_there(sto
 
 
 def test_a_folder_that_is_no_absolute_path_is_refused(store: Store) -> None:
-    with pytest.raises(AirgapError) as caught:
+    with raised("kernels-unusable") as caught:
         inspect(store, [make(store, 1).wanted], 2, False, ["tar.zst"], "share/jupyter")
     assert (caught.value.found, caught.value.where) == ("share/jupyter", "deploy_jupyter_kernels")
 
@@ -235,7 +235,7 @@ def test_a_folder_that_cannot_be_written_is_refused(
     real = os.access
     kernels.mkdir(parents=True)
     monkeypatch.setattr(os, "access", lambda path, mode: real(path, mode) and Path(path) != kernels)
-    with pytest.raises(AirgapError, match="The folder of Jupyter kernels cannot be written") as caught:
+    with raised("write", problem="folder of Jupyter kernels") as caught:
         inspect(store, [make(store, 1).wanted], 2, False, ["tar.zst"], str(kernels))
     assert caught.value.where == str(kernels)
 

@@ -17,7 +17,6 @@ import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._base import disk
 from ansible_collections.airgap.conda.plugins.module_utils._base import lock as _lock
-from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import MANIFEST, Checks
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.look import inspect
 from ansible_collections.airgap.conda.plugins.module_utils._store import releases as _releases
@@ -26,6 +25,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._store.in_use import 
 from ansible_collections.airgap.conda.plugins.module_utils._store.rollback import rollback
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.plugins.module_utils._store.uninstall import uninstall
+from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 from ansible_collections.airgap.conda.tests.unit.tiny_release import (
     Made,
     make_release,
@@ -161,7 +161,7 @@ def test_a_run_stops_when_another_switched_since_it_looked(store: Store) -> None
     step = inspect(store, [made.wanted], 9, False, ["tar.zst"])[0].to_dict()
     assert step["action"] == "switch"
     bring(store, 3)
-    with pytest.raises(AirgapError, match="Another run has changed demo") as caught:
+    with raised("changed-meanwhile", problem="demo") as caught:
         deploy(store, step, made.sha256, 9)
     assert (caught.value.found, store.current("demo")) == (IDS[3], IDS[3])
 
@@ -172,7 +172,7 @@ def test_a_lock_whose_holder_is_not_seen_is_refused_all_the_same(store: Store, m
     bring(store, 1)
     with open(store.root / ".state/.locks/demo", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(AirgapError, match="Another run") as caught, store.lock("demo"):
+        with raised("locked") as caught, store.lock("demo"):
             pass
     assert "process (unknown)" in caught.value.found
 
@@ -246,7 +246,7 @@ def test_a_release_is_uninstalled(store: Store) -> None:
     assert (store.releases("demo"), store.current("demo")) == (IDS[2:4], IDS[3])
     assert uninstall(store, "demo", IDS[1]) == []
     for check_mode in (True, False):
-        with pytest.raises(AirgapError, match="current release cannot be removed"):
+        with raised("release-current"):
             uninstall(store, "demo", IDS[3], check_mode)
 
 
@@ -262,7 +262,7 @@ def test_an_environment_is_uninstalled_and_its_mark_stays(store: Store) -> None:
     assert store.log("demo")[-1].endswith(f" {IDS[2]} -> -")
     assert not store.unfinished("demo")
     assert uninstall(store, "demo") == []
-    with pytest.raises(AirgapError, match="An older release of demo was offered"):
+    with raised("serial", problem="demo"):
         inspect(store, [first.wanted], 9, False, ["tar.zst"])
 
 
@@ -271,7 +271,7 @@ def test_what_is_in_use_is_not_uninstalled(store: Store) -> None:
     before = without_locks(store.root)
     with open(store.release("demo", IDS[1]) / "serial", encoding="ascii"):
         for check_mode in (True, False):
-            with pytest.raises(AirgapError, match="demo is in use") as caught:
+            with raised("release-in-use", problem="demo") as caught:
                 uninstall(store, "demo", "", check_mode)
             assert IDS[1] in caught.value.found
     assert without_locks(store.root) == before

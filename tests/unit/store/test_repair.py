@@ -16,7 +16,6 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._contract.files import FILE
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES, MANIFEST, SIGNATURE
 from ansible_collections.airgap.conda.plugins.module_utils._store import repair as _repair
@@ -37,6 +36,7 @@ from ansible_collections.airgap.conda.tests.unit.tiny_damage import (
     prefix_of,
     relink,
 )
+from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 from ansible_collections.airgap.conda.tests.unit.tiny_release import (
     TREE,
     make_release,
@@ -115,7 +115,7 @@ def test_a_fault_is_repaired_from_the_depot(
     if first.left:
         assert first.step is not None
         assert first.step.missing == [part.name for part in made.manifest.payloads[0].parts]
-        with pytest.raises(AirgapError, match="could not be repaired"):
+        with raised("repair-incomplete"):
             require_repaired(store, first)
         preview = repair(store, "demo", FORMATS, made.wanted, check_mode=True)
         made.send(store)
@@ -166,7 +166,7 @@ def test_a_part_that_is_damaged_is_asked_for_again(store: Store) -> None:
     done = repair(store, "demo", FORMATS, made.wanted)
     assert done.step is not None
     assert done.step.missing == [part]
-    with pytest.raises(AirgapError, match=f"not sent yet: {part}; left to repair: serial"):
+    with raised("repair-incomplete", found=f"not sent yet: {part}; left to repair: serial"):
         require_repaired(store, done)
     assert [fault.path for fault in faults_of(store, "demo", made.manifest.id)] == ["serial"]
 
@@ -203,12 +203,12 @@ def test_a_record_that_was_exchanged_together_with_the_tree_is_seen(store: Store
 
 
 def test_nothing_deployed_is_nothing_to_repair(store: Store) -> None:
-    with pytest.raises(AirgapError, match="no release of demo to repair") as caught:
+    with raised("release-missing", problem="demo") as caught:
         repair(store, "demo", FORMATS)
     assert caught.value.found == "none"
     made = bring(store)
     shutil.rmtree(prefix_of(made))
-    with pytest.raises(AirgapError, match="which is not there"):
+    with raised("release-missing", found="which is not there"):
         repair(store, "demo", FORMATS)
 
 
@@ -222,7 +222,7 @@ def test_no_room_leaves_the_release_as_it_was(store: Store, monkeypatch: pytest.
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(shutil, "copyfileobj", full)
-    with pytest.raises(AirgapError, match=r"Repairing demo .* failed.*No space left"):
+    with raised("system-error", problem="demo", found="No space left"):
         repair(store, "demo", FORMATS)
     assert without_locks(store.root) == before
 
@@ -233,7 +233,7 @@ def test_a_source_that_changes_while_it_is_copied_is_not_taken(store: Store, mon
     flip(prefix_of(made) / "lib/data.txt")
     before = identities(prefix_of(made))
     monkeypatch.setattr(shutil, "copyfileobj", lambda _source, copy, _size: copy.write(b"other"))
-    with pytest.raises(AirgapError, match="changed while it was copied"):
+    with raised("changed-meanwhile"):
         repair(store, "demo", FORMATS)
     assert identities(prefix_of(made)) == before
     assert not (store.root / ".staging").exists()
@@ -246,7 +246,7 @@ def test_a_record_that_arrives_damaged_is_not_taken(store: Store, name: str) -> 
     drop(record / name)
     before = snapshot(record)
     flip(made.send(store) / name)
-    with pytest.raises(AirgapError, match="not as it was signed"):
+    with raised("file-damaged"):
         repair(store, "demo", FORMATS, made.wanted)
     assert snapshot(record) == before
 

@@ -83,7 +83,7 @@ def test_an_environment_goes_and_its_mark_stays(store: Store) -> None:
 
 
 def test_the_current_release_stays(store: Store) -> None:
-    assert "current release cannot be removed" in refused(store, "demo", TWO).problem
+    assert refused(store, "demo", TWO).code == "release-current"
 
 
 @pytest.mark.parametrize("release", ["", ONE])
@@ -106,7 +106,7 @@ def test_the_runtime_stays_but_its_old_release_may_go(store: Store) -> None:
     ("env", "release"), [("", ""), ("..", ""), ("demo/..", ""), (".state", ""), ("demo", ".."), ("demo", "current")]
 )
 def test_what_is_no_name_is_refused(store: Store, env: str, release: str) -> None:
-    assert "not the name" in refused(store, env, release).problem
+    assert refused(store, env, release).code == "name-invalid"
 
 
 def test_an_environment_that_was_never_here_is_no_work(store: Store) -> None:

@@ -21,7 +21,6 @@ import pytest
 from ansible.errors import AnsibleError
 
 from ansible_collections.airgap.conda.plugins.action import fetch
-from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._base.finding import BROKEN, OK, Finding
 from ansible_collections.airgap.conda.plugins.module_utils._contract.files import FILE
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES, MANIFEST, SIGNATURE
@@ -57,6 +56,7 @@ from ansible_collections.airgap.conda.plugins.plugin_utils._transport import Mis
 from ansible_collections.airgap.conda.plugins.plugin_utils._transports import TRANSPORTS
 from ansible_collections.airgap.conda.tests.unit import tiny_gpu
 from ansible_collections.airgap.conda.tests.unit.tiny_bare_host import Host
+from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_release, skip_flushes, snapshot
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -228,7 +228,7 @@ def test_a_format_whose_parts_make_no_payload_is_refused_whole(tmp_path: Path, f
     store = Store(tmp_path / "opt")
     made = make_release(tmp_path / "depot", store.root, formats=(folder.name,), part_size=100)
     made.send(store)
-    with pytest.raises(AirgapError, match="does not match its release") as caught, store.lock("demo"):
+    with raised("payload-damaged") as caught, store.lock("demo"):
         store.install("demo", made.manifest.id, made.sha256, "folder")
     assert "parts for" in caught.value.found
     assert store.releases("demo") == []
@@ -242,7 +242,7 @@ def test_a_format_that_a_host_does_not_know_is_passed_over_and_refused_where_it_
     monkeypatch.delitem(formats.FORMATS, folder.name)
     assert inspect(store, [made.wanted], 2, False, formats.taken_here())[0].format == "tar.gz"
     made.send(store)
-    with pytest.raises(AirgapError, match="does not know the format") as caught, store.lock("demo"):
+    with raised("format-unknown") as caught, store.lock("demo"):
         store.install("demo", made.manifest.id, made.sha256, "folder")
     assert (caught.value.found, store.releases("demo")) == ("folder", [])
 
@@ -304,7 +304,7 @@ def test_a_transport_brings_what_is_missing_and_the_controller_sends_nothing(
     assert done["bytes"] == sum(path.stat().st_size for path in incoming.iterdir())
 
     (server / made.manifest.payloads[0].parts[0].sha256).unlink()
-    with pytest.raises(AirgapError, match="could not be sent") as caught:
+    with raised("send-failed") as caught:
         Fetch(host, **{**args, "steps": [{**step, "missing": parts}]}).work({"inventory_hostname": "ws"})
     assert caught.value.found == f"1 of {len(parts) + 3} files did not arrive: demo {made.manifest.id} {parts[0]}"
     with pytest.raises(AnsibleError, match="pigeon"):
