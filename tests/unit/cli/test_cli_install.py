@@ -201,7 +201,7 @@ def test_an_older_release_is_refused_unless_it_is_wanted(host: Host) -> None:
     host.make("demo", 2)
     host.install("--env", "demo")
     error = host.refused(str(host.drive), "--env", "demo", "--release", ONE)
-    assert error["code"] == "refused"
+    assert error["code"] == "serial"
     assert "--allow-downgrade" in error["remedy"]
     host.install("--env", "demo", "--release", ONE, "--allow-downgrade")
     assert host.current() == {"demo": ONE}
