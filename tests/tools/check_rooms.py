@@ -41,6 +41,8 @@ RULES = {
         "_store": "base run activation contract formats gpu",
         "_preflight": "base contract gpu store",
         "_cli": "base activation contract store preflight",
+        "_first": "activation contract formats cli",
+        "_kit": "base contract preflight store cli first",
         "_report": "base contract",
     }.items()
 }
