@@ -81,7 +81,8 @@ while [ $# -gt 0 ]; do
 done
 cd "$into"
 if ! printf '%s' "$hashes" | sha256sum -c - >"$staging/hashes" 2>/dev/null; then
-  echo "not as it was signed: $(grep -v ': OK$' "$staging/hashes")" >&2
+  changed=$(while read -r line; do case $line in *': OK') ;; *) echo "$line" ;; esac; done <"$staging/hashes")
+  echo "not as it was signed: $changed" >&2
   exit 1
 fi
 if ! works; then

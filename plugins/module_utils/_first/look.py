@@ -25,10 +25,18 @@ say glibc "$(getconf GNU_LIBC_VERSION 2>/dev/null)"
 say folder "$folder"
 if [ -w "$folder" ] && [ -x "$folder" ]; then say writable yes; fi
 say at "df of $folder"
-say free_kib "$(df -Pk "$folder" | sed -n '2s/  */ /gp' | cut -d ' ' -f 4)"
-mount=$(df -Pk "$folder" | sed -n '2s/.*% //p')
+line=$(df -Pk "$folder" | tail -n 1)  # source, blocks, used, free, use%, mount point: both names may have spaces
+mount=${line#*% }
+line=${line%"% $mount"}
+set -f
+set -- $line
+[ $# -lt 2 ] || shift $(($# - 2))
+set +f
+say free_kib "$1"
 while read -r _ point _ options _; do
-  case $point in *\\\\040*) point=$(printf '%s\n' "$point" | sed 's/\\\\040/ /g') ;; esac
+  while :; do
+    case $point in *\\\\040*) point=${point%%\\\\040*}\\ ${point#*\\\\040} ;; *) break ;; esac
+  done
   if [ "$point" = "$mount" ]; then found=$options; fi
 done </proc/self/mounts
 say mount "$found"
