@@ -15,6 +15,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._cli.file import comm
 from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
 from ansible_collections.airgap.conda.plugins.module_utils._first.install import FORMATS_OF_SHELL, programs
 from ansible_collections.airgap.conda.plugins.module_utils._kit.script import install_sh, keys_of
+from ansible_collections.airgap.conda.plugins.module_utils._source.signers import signers_text
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 
 INSTALL_SH, FOLDER = "install.sh", "kit"
@@ -69,7 +70,7 @@ def kit_files(releases: Sequence[Release], signers: str, folder: str, pages: Map
         )
     ours: dict[str, bytes] = {"airgap-envs": command_file(Store(Path(runtime.root))), **programs(runtime.root)}
     text = install_sh(runtime, [runtime, *(one for one in releases if one is not runtime)], signers, folder, ours)
-    ours["allowed_signers"] = (signers.strip("\n") + "\n").encode()
+    ours["allowed_signers"] = signers_text(signers).encode()
     for name, page in pages.items():
         if not PAGE.fullmatch(name):
             raise _unfit("pages with plain names", repr(name), "give the page another name", "kit-page-name")

@@ -21,9 +21,8 @@ from ansible_collections.airgap.conda.plugins.module_utils._first.install import
 from ansible_collections.airgap.conda.plugins.module_utils._first.look import LOOK, START_LIMIT
 from ansible_collections.airgap.conda.plugins.module_utils._kit import sh
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import MARGIN, PLATFORMS, New
+from ansible_collections.airgap.conda.plugins.module_utils._source.signers import SYSTEM, signers_text
 
-# Whose releases a host takes when it serves itself; those of a user without root are in that user's configuration.
-PINS = "/etc/airgap-conda/allowed_signers"
 # The namespace of the signature over SHA256SUMS.
 NAMESPACE = "kit@airgap.conda"
 SUMS_LIMIT = 4 << 20
@@ -72,10 +71,10 @@ def install_sh(
         "listed": ", ".join(str(release) for release in releases),
         "envs": " ".join(dict.fromkeys(envs)),
         "first": envs[0] if envs else "",
-        "signers": signers.strip("\n"),
+        "signers": signers_text(signers).rstrip("\n"),
         "keys": "\n".join(f"kit {key.kind} {key.content}" for key in keys),
         "fingerprints": ", ".join(key.fingerprint for key in keys),
-        "pins_of_root": PINS,
+        "pins_of_root": str(SYSTEM),
         "namespace": NAMESPACE,
         "sums_limit": str(SUMS_LIMIT),
         "signature_limit": str(limits.SIGNATURE),

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.airgap.conda.plugins.module_utils._base.copied import temporary_name
 from ansible_collections.airgap.conda.plugins.module_utils._base.disk import flush_directory
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._base.found import Item
@@ -23,7 +24,6 @@ from ansible_collections.airgap.conda.plugins.module_utils._media.drive import (
     Drive,
     Header,
     choose,
-    list_releases,
     listing,
     read_contents,
     read_headers,
@@ -31,7 +31,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._media.drive import (
     summary,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._media.kit import Kit
-from ansible_collections.airgap.conda.plugins.module_utils._media.medium import copy_file, is_there, temporary_name
+from ansible_collections.airgap.conda.plugins.module_utils._media.medium import copy_file, is_there
 
 FAT_LIMIT = (4 << 30) - 1
 # What Windows and older Linux kernels take for a device, whatever follows the first dot.
@@ -78,7 +78,7 @@ class Export:
             _require_portable(header)
         contents = read_contents(self.depot, headers, cached=True, remedy=BUILD_AGAIN)
         with self.drive.in_use(writing=not check):
-            before = list_releases(self.drive.depot)
+            before = self.drive.depot.everything()
             todo = [self._look(release) for release in contents]
             work = [item for item in todo if item.missing]
             if work:

@@ -15,14 +15,12 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest im
     Manifest,
     serial_of,
 )
-from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot, signed_release
+from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
 from ansible_collections.airgap.conda.plugins.module_utils._media.drive import (
     Contents,
     Drive,
     Header,
     choose,
-    list_envs,
-    list_releases,
     listing,
     read_contents,
     read_headers,
@@ -30,6 +28,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._media.drive import (
     summary,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._media.medium import copy_file
+from ansible_collections.airgap.conda.plugins.module_utils._source.folder import signed_release
 
 EXPORT_AGAIN = "export to this drive again, on the bastion; if the same files fail again, use another drive"
 
@@ -115,7 +114,7 @@ class Import:
         source = self.drive.depot
         self.drive.require(self.require_mount, target.path)
         with self.drive.in_use(writing=False):
-            before = list_releases(target)
+            before = target.everything()
             self.drive.folders(source.path)
             chosen = choose(source, self._envs(source), self.releases)
             for name in chosen:
@@ -137,7 +136,7 @@ class Import:
         return summary(results, listing(before), listing([*before, *copied]))
 
     def _envs(self, source: Depot) -> Sequence[str]:
-        there = list_envs(source)
+        there = source.envs()
         # When none of them is there, it is the wrong drive, which is not left unsaid.
         return [env for env in self.envs if self.newer_only and env in there] or self.envs
 
