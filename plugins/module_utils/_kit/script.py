@@ -17,7 +17,12 @@ from dataclasses import dataclass
 
 from ansible_collections.airgap.conda.plugins.module_utils._base import limits
 from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
-from ansible_collections.airgap.conda.plugins.module_utils._first.install import INSTALL, INSTALL_LIMIT, payload_of, settings
+from ansible_collections.airgap.conda.plugins.module_utils._first.install import (
+    INSTALL,
+    INSTALL_LIMIT,
+    payload_of,
+    settings,
+)
 from ansible_collections.airgap.conda.plugins.module_utils._first.look import LOOK, START_LIMIT
 from ansible_collections.airgap.conda.plugins.module_utils._kit import sh
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import MARGIN, PLATFORMS, New
@@ -99,4 +104,3 @@ def install_sh(
             sh.MAIN,
         )
     )
-

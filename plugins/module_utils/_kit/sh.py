@@ -4,7 +4,7 @@
 """The parts of install.sh that are the same in every kit, in POSIX shell; ``script`` puts them together.
 
 They run on a workstation that has sh, coreutils, tar and gzip, and perhaps no more. A person has compared the hash of
-install.sh, so what it carries is trusted, and a drive only as far as it has the bytes that install.sh carries hashes of.
+install.sh, so what it carries is trusted, and of a drive only the files that install.sh carries hashes of.
 """
 
 from __future__ import annotations
@@ -169,8 +169,8 @@ require_pins() {
   while read -r _ _ key; do
     case $known in *" $key "*) ;; *) fault "This workstation trusts other keys than those of this kit" \\
       "a kit of the bastion whose keys $pins has" "a kit of $fingerprints" "$pins" \\
-      "use a drive of that bastion; if the keys have changed, compare this fingerprint at the bastion, remove that file \\
-and run this again" ;; esac
+      "use a drive of that bastion; if the keys have changed, compare this fingerprint there, and remove $pins" ;;
+    esac
   done <"$scratch/keys"
 }
 write_pins() {
@@ -278,8 +278,9 @@ bring_command() {
   if [ -z "$bring" ] && [ "$mark" -gt "$serial" ] && [ -x "$into" ]; then return; fi
   (
     umask 022
-    mkdir -p "$root/bin" && cat "$scratch/airgap-envs" >"$into.new" && chmod 755 "$into.new" && mv -f "$into.new" "$into"
-  ) || fault "The command could not be written" "space to write" "an error" "$into" "free space there, and run this again"
+    mkdir -p "$root/bin" && cat "$scratch/airgap-envs" >"$into.new" && chmod 755 "$into.new" &&
+      mv -f "$into.new" "$into"
+  ) || fault "The command could not be written" "space to write" "an error" "$into" "free space there, then run again"
 }
 show_kit() {
   echo "install.sh of airgap.conda: installs conda environments from a drive, without a network"
