@@ -19,7 +19,7 @@ SAY = """\
 name=install.sh
 usage="usage: sh install.sh [--check] [--yes] [--env NAME]... [--root DIR] [DRIVE]
        sh install.sh --list | --remove [--yes] | --help"
-quoted() { printf '%s' "$1" | LC_ALL=C tr -cd '\\012\\040-\\176' | head -c 2000; }
+quoted() { printf '%s' "$1" | LC_ALL=C tr '\\n' ' ' | LC_ALL=C tr -cd '\\040-\\176' | head -c 2000; }
 fault() {
   printf '%s: %s\\n' "$name" "$1" >&2
   printf '  wanted:  %s\\n  found:   %s\\n  where:   %s\\n  remedy:  %s\\n' "$2" "$(quoted "$3")" "$4" "$5" >&2
