@@ -32,7 +32,9 @@ from ansible_collections.airgap.conda.plugins.module_utils._source.signers impor
 NAMESPACE = "kit@airgap.conda"
 SUMS_LIMIT = 4 << 20
 # The type and the content of a key, in a line of allowed_signers.
-_KEY = re.compile(r"(?:^|\s)((?:ssh|ecdsa|sk)-[\w@.-]+)\s+(AAAA[A-Za-z0-9+/]+=*)")
+_KEY = re.compile(
+    r"(?:^|\s)((?:ssh|ecdsa|sk)-[\w@.-]+)\s+((?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?)(?:\s|$)"
+)
 
 
 @dataclass(frozen=True)

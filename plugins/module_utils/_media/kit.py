@@ -70,8 +70,9 @@ class Kit:
             if self.key is None:
                 return self._look()
             kept = self.depot.path / KEPT
-            known = _read(kept / MADE / SUMS).decode().splitlines()
-            before = {line[66:]: line for line in known if _is_made(line[66:])}
+            known = set(_read(kept / MADE / SUMS).decode().splitlines())
+            known -= set(_read(kept / SUMS).decode().splitlines())  # what a person put beside it
+            before = {line[66:]: line for line in sorted(known) if _is_made(line[66:])}
             new = {f"./{name}": content for name, content in (self.made or {}).items()}
             there = {f"./{path}": path for path in self._paths()}
             mine = [self._measured(path) for name, path in there.items() if name not in {*before, *new}]

@@ -9,7 +9,7 @@ import os
 import pty
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -40,11 +40,11 @@ SHELLS = [
 
 
 @pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with a drive and an empty workstation, as they are at the beginning."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         skip_flushes(monkeypatch)
-        yield keep(make_place(tmp_path_factory.mktemp("kit"), monkeypatch).path)
+        return keep(make_place(tmp_path_factory.mktemp("kit"), monkeypatch).path)
 
 
 @pytest.fixture
