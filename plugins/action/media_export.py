@@ -12,7 +12,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 
 from ansible_collections.airgap.conda.plugins.plugin_utils._answer_action import AnswerAction
 
-# They are beside the plugins on the machine that runs ansible-playbook; the module runs on the bastion.
+# They are next to the plugins on the machine that runs ansible-playbook; the module runs on the bastion.
 GUIDES = Path(__file__).resolve().parents[2] / "docs/guide"
 
 

@@ -43,7 +43,7 @@ RULES = {
         "_preflight": "base contract gpu store",
         "_cli": "base activation contract formats source store preflight",
         "_first": "activation contract formats cli",
-        "_kit": "base contract source preflight store cli first",
+        "_kit": "base contract source media preflight store cli first",
         "_report": "base contract",
     }.items()
 }

@@ -25,16 +25,13 @@ from ansible_collections.airgap.conda.plugins.module_utils._first.install import
 )
 from ansible_collections.airgap.conda.plugins.module_utils._first.look import LOOK, START_LIMIT
 from ansible_collections.airgap.conda.plugins.module_utils._kit import sh
+from ansible_collections.airgap.conda.plugins.module_utils._media.kit import NAMESPACE, SUMS_LIMIT
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import MARGIN, PLATFORMS, New
 from ansible_collections.airgap.conda.plugins.module_utils._source.signers import SYSTEM, signers_text
 
-# The namespace of the signature over SHA256SUMS.
-NAMESPACE = "kit@airgap.conda"
-SUMS_LIMIT = 4 << 20
 # The type and the content of a key, in a line of allowed_signers.
-_KEY = re.compile(
-    r"(?:^|\s)((?:ssh|ecdsa|sk)-[\w@.-]+)\s+((?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?)(?:\s|$)"
-)
+_BASE64 = r"(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?"
+_KEY = re.compile(rf"(?:^|\s)((?:ssh|ecdsa|sk)-[\w@.-]+)\s+({_BASE64})(?:\s|$)")
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ class Kit:
     """The kit on a drive, and the key that signs it; without one it stays as it is, and is not read.
 
     ``made`` is what the export itself makes for workstations, path on the drive -> content: it is written, and signed
-    anew whenever it changes. What it was is kept apart from what a person put on the drive.
+    again whenever it changes. What it was is kept apart from what a person put on the drive.
     """
 
     drive: Drive
@@ -71,7 +71,7 @@ class Kit:
                 return self._look()
             kept = self.depot.path / KEPT
             known = set(_read(kept / MADE / SUMS).decode().splitlines())
-            known -= set(_read(kept / SUMS).decode().splitlines())  # what a person put beside it
+            known -= set(_read(kept / SUMS).decode().splitlines())  # what a person put next to it
             before = {line[66:]: line for line in sorted(known) if _is_made(line[66:])}
             new = {f"./{name}": content for name, content in (self.made or {}).items()}
             there = {f"./{path}": path for path in self._paths()}
@@ -226,7 +226,7 @@ class Kit:
         others = sorted({line[66:] for line in there - signed})
         gone = sorted({line[66:] for line in signed - there} - set(others))
         faults = {"new or changed": others, "missing": gone}
-        again = "with media_kit, which writes its own files anew" if kept.name == MADE else "again"
+        again = "with media_kit, which writes its own files again" if kept.name == MADE else "again"
         return AirgapError(
             "The drive's kit has other files than were signed",
             wanted=f"the files that {kept / SUMS} lists, or none",

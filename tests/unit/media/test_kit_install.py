@@ -95,7 +95,7 @@ def test_it_needs_coreutils_tar_and_gzip_only(place: Place) -> None:
         text.replace("PATH=$PATH:/usr/sbin:/usr/bin:/sbin:/bin", f"PATH='{path}'"), encoding="utf-8"
     )
     for words in (["--list"], ["--check", str(place.drive)], ["--yes", str(place.drive)], ["--remove", "--yes"]):
-        command = [path / "sh", place.script, *words]
+        command = [str(path / "sh"), str(place.script), *words]
         environment = {"PATH": str(path), "HOME": "/"}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         assert (done.returncode, done.stderr) == (0, ""), words
@@ -162,6 +162,11 @@ def _pipe(place: Place) -> None:
     os.mkfifo(_runtime(place) / "env.tar.gz.000")
 
 
+def _pipe_of_sums(place: Place) -> None:
+    (place.drive / SUMS).unlink()
+    os.mkfifo(place.drive / SUMS)
+
+
 def _runtime(place: Place) -> Path:
     return place.drive / "depot/runtime" / ONE
 
@@ -181,7 +186,7 @@ DRIVES: dict[str, Callable[[Place], object]] = {
     "another key signed": _sums_of_another,
     "the sums were changed": lambda place: damage(place.drive / SUMS),
     "there is no signature": lambda place: (place.drive / SIGNATURE).unlink(),
-    "the sums are a pipe": lambda place: ((place.drive / SUMS).unlink(), os.mkfifo(place.drive / SUMS)),
+    "the sums are a pipe": _pipe_of_sums,
     "the sums have terabytes": lambda place: os.truncate(place.drive / SUMS, 4 << 40),
 }
 
