@@ -1,7 +1,7 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What ``airgap-envs`` says: lines, a message for an error, a document for programs; on a terminal a bar, a question."""
+"""What ``airgap-envs`` says: lines, an error, a document for programs; on a terminal a bar and a question."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def warn(text: str) -> None:
 
 def document(command: str, root: Path, found: Mapping[str, Any], error: AirgapError | None) -> str:
     """Return what a command found and did as JSON; ``error`` is null when all went well."""
-    wrong = {"code": error.code, **error.fields()} if error else None
+    wrong = {"code": error.code, **error.as_result()} if error else None
     head = {"schema": SCHEMA, "command": command, "root": str(root), "ok": not error, "error": wrong}
     return json.dumps({**head, **found}, indent=1, sort_keys=True)
 
