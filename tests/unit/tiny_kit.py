@@ -99,12 +99,20 @@ class Place:
             Host(folder, shell)
         return folder / "bin"
 
-    def install(self, *words: str, shell: str = "dash", **more: str) -> subprocess.CompletedProcess[str]:
+    def install(
+        self, *words: str, shell: str = "dash", timeout: int = 60, **more: str
+    ) -> subprocess.CompletedProcess[str]:
         """Run the copy of install.sh as a person on a workstation does; ``more`` are variables of the environment."""
         environment = {"PATH": f"{self.programs(shell)}:{os.environ['PATH']}", "HOME": str(self.path), **more}
         command = [shell, *(["sh"] if shell == "busybox" else []), str(self.script), *words]
         return subprocess.run(
-            command, env=environment, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=60
+            command,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            timeout=timeout,
         )
 
     def asked(self) -> list[str]:

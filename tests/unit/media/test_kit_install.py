@@ -329,6 +329,32 @@ def test_what_the_command_refuses_is_the_end(place: Place) -> None:
     assert "activate" not in done.stdout
 
 
+def test_a_drive_that_changes_meanwhile_is_not_used(place: Place) -> None:
+    """While the runtime is installed, for which the lock is asked first, somebody exchanges the command."""
+    write_tree(
+        place.programs("dash").parent, {"bin/flock": f"#!/bin/sh\necho evil >>'{place.drive}/kit/airgap-envs'\n"}
+    )
+    command = (place.drive / "kit/airgap-envs").read_bytes()
+    assert place.install("--yes", str(place.drive)).returncode == 0
+    assert (place.drive / "kit/airgap-envs").read_bytes() != command
+    assert place.store.command.read_bytes() == command
+
+
+def test_a_message_is_fit_for_a_terminal(place: Place) -> None:
+    done = place.install("--env", "\x1b[2J\u202e\nother", str(place.drive))
+    assert "  found:   [2J other\n" in done.stderr
+
+
+def test_a_piece_of_it_does_nothing(place: Place) -> None:
+    """A copy that was cut off, at the end of any of its lines."""
+    lines = place.script.read_text(encoding="utf-8").splitlines(keepends=True)
+    before = host(place)
+    for count in (*range(100, len(lines) - 1, 40), len(lines) - 1):
+        place.script.write_text("".join(lines[:count]), encoding="utf-8")
+        place.install("--yes", str(place.drive))
+        assert host(place) == before
+
+
 # --- this workstation ------------------------------------------------------------------------------------------------
 
 
