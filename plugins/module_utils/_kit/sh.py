@@ -25,6 +25,15 @@ fault() {
   printf '  wanted:  %s\\n  found:   %s\\n  where:   %s\\n  remedy:  %s\\n' "$2" "$(quoted "$3")" "$4" "$5" >&2
   exit 1
 }
+# A path as a word to type.
+word() {
+  case $1 in *[!A-Za-z0-9_./:@%+=,-]*) ;; *) printf %s "$1"; return ;; esac
+  typed= rest=$1
+  while :; do
+    case $rest in *\\'*) typed="$typed${rest%%\\'*}'\\\\''" rest=${rest#*\\'} ;; *) break ;; esac
+  done
+  printf "'%s'" "$typed$rest"
+}
 wrong() {
   printf '%s\\n%s: error: %s\\n' "$usage" "$name" "$1" >&2
   exit 2
@@ -104,7 +113,7 @@ judge() {
   here="this workstation"
   if [ -n "$asked" ] && [ "${asked%/}" != "$root" ]; then
     fault "These releases were built for another folder" "releases for $asked" "releases for $root" "$name" \\
-      "leave --root out, or build them at the bastion with -e build_root=$asked"
+      "leave --root out, or build them at the bastion with -e build_root=$(word "$asked")"
   fi
   [ "$seen_machine" = "$machine" ] || fault "runtime $release does not run on $here" "a machine of type $machine" \\
     "${seen_machine:-an unknown one}" "$here" "build the releases for this type of machine (target in release.yml)"
@@ -116,7 +125,7 @@ judge() {
   if [ "$seen_writable" != yes ]; then
     case ,$seen_mount, in
       *,ro,*) found="a file system mounted read-only" way="mount it writable" ;;
-      *) found="no permission for user $me" way="run it as root: sudo sh $0 $drive" ;;
+      *) found="no permission for user $me" way="run it as root: sudo sh $(word "$0") $(word "$drive")" ;;
     esac
     fault "The releases cannot be installed by this user" "a folder that user $me may write" "$found" "$root" \\
       "$way; or have them built for a folder of yours, at the bastion with -e build_root=${HOME:-/home/you}/conda-envs"
@@ -134,7 +143,7 @@ judge() {
       if [ $((0x$bits & 01002)) -eq 2 ]; then bad="everybody can write it"; fi
     fi
     [ -z "$bad" ] || fault "Others could exchange what is installed" "folders that only root or user $me can write" \\
-      "$bad" "$path" "chown root $path and chmod go-w $path, or build for another folder (build_root)"
+      "$bad" "$path" "chown root $(word "$path"); chmod go-w $(word "$path"); or build for another folder (build_root)"
   done <"$scratch/above"
   mark=0
   for known in "$seen_high_water" "${seen_current%%-*}"; do
@@ -318,10 +327,10 @@ main_install() {
   status=$?
   [ $status -eq 0 ] || exit $status
   echo
-  echo "Use an environment:    . $root/${first:-ENV}/activate"
-  echo "Show what is there:    $command list"
-  echo "Go back:               $command rollback ${first:-ENV}"
-  echo "From the next drive:   $command install $drive"
+  echo "Use an environment:    . $(word "$root/${first:-ENV}/activate")"
+  echo "Show what is there:    $(word "$command") list"
+  echo "Go back:               $(word "$command") rollback ${first:-ENV}"
+  echo "From the next drive:   $(word "$command") install $(word "$drive")"
 }
 """
 REMOVE = """\
@@ -336,7 +345,7 @@ main_remove() {
   fi
   for place in "$root" "$(dirname "$root")"; do
     [ ! -e "$root" ] || [ -w "$place" ] || fault "User $me may not remove this" "a user who may write $place" \\
-      "no permission" "$place" "run it as root: sudo sh $0 --remove"
+      "no permission" "$place" "run it as root: sudo sh $(word "$0") --remove"
   done
   confirm "Remove $root with every environment in it, and $pins?"
   command=$root/bin/airgap-envs
@@ -361,10 +370,11 @@ main_remove() {
 """
 MAIN = """\
 stop() {
-  echo "$name: interrupted; run it again to go on" >&2
+  echo "$name: interrupted; run it again to go on" >&3
   exit 130
 }
 main() {
+  exec 3>&2  # where an interruption is told, whatever it interrupts
   umask 022
   unset CDPATH IFS
   PATH=$PATH:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C

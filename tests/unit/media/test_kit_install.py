@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import os
 import pty
+import shlex
 import shutil
+import signal
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -80,7 +83,9 @@ def test_a_workstation_gets_runtime_command_and_keys(place: Place, shell: str) -
     assert (done.returncode, done.stderr) == (0, "")
     installed(place)
     assert place.asked() == [f"install --yes {place.drive}/depot"]
-    assert f". {place.root}/demo/activate" in done.stdout
+    typed = [shlex.split(line.partition(":  ")[2]) for line in done.stdout.splitlines()[-4:]]
+    assert typed[0] == [".", str(place.root / "demo/activate")]
+    assert typed[3] == [str(place.store.command), "install", str(place.drive)]
     before = host(place)
     assert place.install("--yes", str(place.drive), shell=shell).returncode == 0
     place.log.unlink()
@@ -320,6 +325,27 @@ def in_terminal(place: Place, answer: str) -> tuple[int, str]:
             answer = ""
     os.close(terminal)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), said.decode()
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_ctrl_c_leaves_nothing_half_done(place: Place, shell: str) -> None:
+    reached = place.path / "reached"
+    (place.programs(shell) / "flock").unlink(missing_ok=True)
+    write_tree(place.programs(shell).parent, {"bin/flock": f"#!/bin/sh\n: >'{reached}'\nexec sleep 30\n"})
+    command = [shell, *(["sh"] if shell == "busybox" else []), str(place.script), "--yes", str(place.drive)]
+    environment = {"PATH": f"{place.programs(shell)}:{os.environ['PATH']}", "HOME": str(place.path)}
+    with subprocess.Popen(command, env=environment, start_new_session=True, stderr=subprocess.PIPE, text=True) as run:
+        end = time.monotonic() + 30
+        while not reached.exists() and time.monotonic() < end:
+            time.sleep(0.02)
+        os.killpg(run.pid, signal.SIGINT)
+        said = run.communicate(timeout=20)[1]
+    assert (run.returncode, said) == (130, "install.sh: interrupted; run it again to go on\n")
+    assert not place.store.releases("runtime")
+    assert not (place.root / ".staging").exists()
+    write_tree(place.programs(shell).parent, {"bin/flock": "#!/bin/sh\n"})
+    assert place.install("--yes", str(place.drive), shell=shell).returncode == 0
+    installed(place)
 
 
 def test_what_the_command_refuses_is_the_end(place: Place) -> None:
