@@ -153,7 +153,7 @@ def lone(lab: Lab, name: str, drive: Path) -> None:
         "run", "--detach", "--name", f"{lab.network}-{name}", "--hostname", name,
         "--label", LABEL, "--label", f"airgap.lab.name={lab.name}", "--label", f"airgap.lab.host={name}",
         "--network", "none", "--volume", f"{drive.resolve()}:/media/usb:ro",
-        "--pull=never", "--init", reference, "sleep", "infinity",
+        "--pull=never", reference, "sleep", "infinity",
     )  # fmt: skip
     say(f"{name} is up, without a network")
 

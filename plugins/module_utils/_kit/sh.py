@@ -381,7 +381,10 @@ main() {
   export PATH LC_ALL
   me=$(id -u)
   pins=$pins_of_root
-  [ "$me" = 0 ] || pins=${XDG_CONFIG_HOME:-$HOME/.config}/airgap-conda/allowed_signers
+  if [ "$me" != 0 ]; then
+    case ${XDG_CONFIG_HOME:-} in /*) pins=$XDG_CONFIG_HOME ;; *) pins=${HOME:-}/.config ;; esac
+    pins=$pins/airgap-conda/allowed_signers
+  fi
   options "$@"
   if [ "$mode" = list ]; then show_kit; exit 0; fi
   if [ "$mode" = remove ]; then main_remove; exit 0; fi
