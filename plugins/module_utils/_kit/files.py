@@ -22,7 +22,7 @@ INSTALL_SH, FOLDER = "install.sh", "kit"
 # What a page is called: a name that every file system keeps.
 PAGE = re.compile(r"[a-z0-9-]{1,60}")
 # A link to another page, as Markdown has it; what follows # stays out, since a page has no anchors.
-_LINK = re.compile(r"\[([^\]\n]+)\]\(([a-z0-9-]+)\.md(?:#[^)\n]*)?\)")
+_LINK = re.compile(r"\[([^\]]+)\]\(([a-z0-9-]+)\.md(?:#[^)\n]*)?\)")
 _PAGE = """\
 <!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>
