@@ -343,10 +343,8 @@ main_remove() {
     fault "This folder was not made by this kit" "a folder with .state/runtime" "no such folder in it" "$root" \\
       "remove it by hand, if it is yours"
   fi
-  for place in "$root" "$(dirname "$root")"; do
-    [ ! -e "$root" ] || [ -w "$place" ] || fault "User $me may not remove this" "a user who may write $place" \\
-      "no permission" "$place" "run it as root: sudo sh $(word "$0") --remove"
-  done
+  [ ! -e "$root" ] || [ -w "$root" ] || fault "User $me may not remove this" "a user who may write $root" \\
+    "no permission" "$root" "run it as root: sudo sh $(word "$0") --remove"
   confirm "Remove $root with every environment in it, and $pins?"
   command=$root/bin/airgap-envs
   for place in "$root"/*/current; do
@@ -361,10 +359,11 @@ main_remove() {
   rmdir "$root" 2>/dev/null
   rm -f "$pins" "$pins.new"
   rmdir "$(dirname "$pins")" 2>/dev/null
-  if [ -e "$root" ]; then
-    fault "Not all of $root was made by this kit" "an empty folder" "$(cd "$root" && echo *)" "$root" \\
+  if [ -n "$(ls -A "$root" 2>/dev/null)" ]; then
+    fault "Not all of $root was made by this kit" "an empty folder" "$(ls -A "$root")" "$root" \\
       "look what this is, and remove it by hand"
   fi
+  [ ! -e "$root" ] || echo "The folder $root is empty. User $me may not remove it."
   echo "All of $root is removed."
 }
 """
