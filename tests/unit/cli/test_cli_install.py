@@ -10,12 +10,14 @@ import json
 import os
 import shutil
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.airgap.conda.plugins.module_utils._base.bounded import blocks
 from ansible_collections.airgap.conda.plugins.module_utils._cli import install as _install
 from ansible_collections.airgap.conda.plugins.module_utils._cli import say as _say
 from ansible_collections.airgap.conda.plugins.module_utils._cli.main import INTERRUPTED, main
@@ -263,7 +265,7 @@ def test_a_source_that_goes_away_is_one_error_and_the_next_run_continues(
     host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[str] = []
-    real = _bring.blocks
+    real = blocks
 
     def vanishing(path: Path, limit: int) -> Any:
         if path.name == "env.tar.zst.001" and path.parent.parent.name == "demo" and not read:
@@ -369,8 +371,8 @@ def test_where_nobody_can_be_asked_nothing_is_done(host: Host) -> None:
 
 
 def test_a_bar_is_for_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = iter(range(100))
-    monkeypatch.setattr(_say.time, "monotonic", lambda: float(next(clock)))
+    clock = iter(range(1000))
+    monkeypatch.setattr(time, "monotonic", lambda: float(next(clock)))
     for stream, wanted in ((io.StringIO(), ""), (Terminal(), "50 %  1.0 MiB of 2.0 MiB")):
         bar = _say.Bar("Copying demo", 2 << 20, stream)
         bar.add(1 << 20)
@@ -381,7 +383,7 @@ def test_a_bar_is_for_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_interrupted_copy_keeps_what_arrived(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = _bring.blocks
+    real = blocks
 
     def stopped(path: Path, limit: int) -> Any:
         if path.name == "env.tar.zst.002":

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.airgap.conda.plugins.module_utils._base.bounded import blocks
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._contract import signature
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES, MANIFEST, SIGNATURE
@@ -69,10 +70,10 @@ def test_parts_come_first_and_the_manifest_last(verified: Verified, tmp_path: Pa
 @pytest.mark.parametrize("name", [PARTS[1], FILES, SIGNATURE, MANIFEST])
 def test_a_damaged_file_is_named_and_gets_no_name(verified: Verified, tmp_path: Path, name: str) -> None:
     damage(verified.folder / name)
-    for step in (lambda: _bring.bring(verified, PARTS, tmp_path / "in"), lambda: _bring.look(verified, PARTS)):
-        with pytest.raises(AirgapError) as caught:
-            step()
-        assert (caught.value.code, caught.value.where) == ("release-damaged", str(verified.folder / name))
+    with pytest.raises(AirgapError) as looked:
+        _bring.look(verified, PARTS)
+    for error in (looked.value, refused(verified, tmp_path / "in")):
+        assert (error.code, error.where) == ("release-damaged", str(verified.folder / name))
     assert not any(path.name in (name, f".{name}.new") for path in (tmp_path / "in").iterdir())
 
 
@@ -86,14 +87,19 @@ def test_a_part_that_is_longer_has_an_end(verified: Verified, tmp_path: Path) ->
 def test_what_is_no_file_is_not_read(verified: Verified, tmp_path: Path, kind: str) -> None:
     path = verified.folder / PARTS[0]
     path.unlink()
-    {"link": lambda: path.symlink_to("/etc/passwd"), "pipe": lambda: os.mkfifo(path), "folder": path.mkdir}[kind]()
+    if kind == "link":
+        path.symlink_to("/etc/passwd")
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.mkdir()
     assert refused(verified, tmp_path / "in").where == str(path)
 
 
 def test_a_source_that_goes_away_is_told_so(
     verified: Verified, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = _bring.blocks
+    real = blocks
 
     def vanishing(path: Path, limit: int) -> Iterator[bytes]:
         if path.name == PARTS[1]:
@@ -128,4 +134,5 @@ def test_a_full_disk_is_no_fault_of_the_source(
     monkeypatch.setattr(_bring, "write_new", full)
     error = refused(verified, tmp_path / "in")
     assert error.where.startswith(str(tmp_path / "in"))
+    assert not (tmp_path / "in").exists()
     assert "free space" in error.remedy
