@@ -142,10 +142,8 @@ class Kit:
         missing = {name: content for name, content in new.items() if not self._has(name, content)}
         if check or not (missing or gone):
             return bool(missing or gone)
-        with (
-            os_errors("Writing the kit to the drive", self.drive.path),
-            tempfile.TemporaryDirectory(prefix="new-", dir=self.depot.path / KEPT) as folder,
-        ):
+        temporary = tempfile.TemporaryDirectory(prefix="new-", dir=self.depot.path / KEPT)
+        with os_errors("Writing the kit to the drive", self.drive.path), temporary as folder:
             for path in gone:
                 (self.drive.path / path).unlink()
             for name, content in missing.items():
