@@ -4,7 +4,7 @@
 #
 # machine.sh WORK MACHINE NETWORK DRIVE COMMAND: run a command on one of two machines that share nothing but a drive.
 # MACHINE, bastion or controller, has its own /srv, /media and home below WORK and none of the caller's settings. NETWORK
-# is yes or no. DRIVE is mounted at /media/usb: an image, "image,ro", or tmpfs:SIZE. Every mount is in a namespace of this
+# is yes or no. DRIVE is mounted at /media/usb: an image, "image,ro", tmpfs:SIZE, or dir:FOLDER. Every mount is in a namespace of this
 # process, so mounts and loop devices always disappear with it.
 
 set -euo pipefail
@@ -23,6 +23,7 @@ mount -t tmpfs -o size=256m none /media
 mkdir /media/usb
 case $drive in
   tmpfs:*) mount -t tmpfs -o "size=${drive#tmpfs:}" none /media/usb ;;
+  dir:*) mount --bind "${drive#dir:}" /media/usb ;;
   *,ro) mount -o loop,ro "${drive%,ro}" /media/usb ;;
   *) mount -o loop "$drive" /media/usb ;;
 esac

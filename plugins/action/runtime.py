@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
+from ansible_collections.airgap.conda.plugins.module_utils._first import install as _install
 from ansible_collections.airgap.conda.plugins.plugin_utils import _bootstrap
 from ansible_collections.airgap.conda.plugins.plugin_utils._answer_action import host_of
 from ansible_collections.airgap.conda.plugins.plugin_utils._host_action import ROOT, HostAction
@@ -57,10 +58,10 @@ class ActionModule(HostAction):
         return result
 
     def _install(self, release: Release, root: str, host: str) -> None:
-        sums = release.sums(_bootstrap.payload_of(release))
+        sums = release.sums(_install.payload_of(release))
         files: dict[str, Path | bytes] = {name: Path(release.path, name) for name in sums}
-        files |= _bootstrap.programs(root)
+        files |= _install.programs(root)
         need = sum(len(file) if isinstance(file, bytes) else file.stat().st_size for file in files.values())
         with self.folder_for(need, host) as remote:
             self.put(remote, files, host)
-            self.sh("install the runtime", host, _bootstrap.install_script(root, remote, release))
+            self.sh("install the runtime", host, _install.install_script(root, remote, release))

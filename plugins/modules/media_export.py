@@ -21,6 +21,9 @@ description:
     and a signature over it, C(SHA256SUMS.sig), in the namespace C(kit@airgap.conda) of C(ssh-keygen -Y), and keeps both
     in C(.kit) in O(depot). If a kit differs from the signed one, on this drive or another, the export fails after it
     has copied the releases. To sign a new kit, remove C(.kit).
+  - With O(kit), the export also writes what a workstation without a controller installs itself from, C(install.sh) and
+    the folder C(kit), and keeps both up to date on this drive. A person compares the line in RV(kit.lines) before
+    C(install.sh) runs. What was signed of them is kept apart and signed again whenever it changes.
   - C(environment.yml), C(release.yml), C(conda.lock), C(pip.lock) and C(sbom.cdx.json) are copied too. The manifest has
     their hashes, so the signature covers them. They are for people and the next build; hosts do not use them.
   - Receipts of hosts that are on the drive are taken into O(depot). Each must be signed by the key that its host had
@@ -43,6 +46,18 @@ options:
       - Private key that signs the kit, or a public one whose private half is in an ssh-agent or on a hardware key.
       - It is used only for a kit that is not signed yet. Without it, such a kit causes a warning, and is not read.
     type: path
+  kit:
+    description:
+      - Whether the drive gets C(install.sh), C(kit/airgap-envs), C(kit/allowed_signers) and C(kit/docs).
+      - It needs O(allowed_signers), O(signing_key), and among the chosen releases one of C(runtime) in a format that
+        C(tar) and C(gzip) unpack. All must be built for the same root.
+    type: bool
+    default: false
+  pages:
+    description:
+      - Pages in Markdown for C(kit/docs), by name without suffix. By default the guides of this collection.
+    type: dict
+    default: {}
 attributes:
   check_mode:
     support: full
@@ -59,6 +74,14 @@ EXAMPLES = r"""
     drive: /media/usb
     allowed_signers: /srv/allowed_signers
     signing_key: ~/.ssh/releases
+
+- name: Make a drive from which a lone workstation installs by itself
+  airgap.conda.media_export:
+    depot: /srv/depot
+    drive: /media/usb
+    allowed_signers: /srv/allowed_signers
+    signing_key: ~/.ssh/releases
+    kit: true
 
 - name: Copy the two newest releases of demo and one certain release of imaging
   airgap.conda.media_export:
@@ -118,6 +141,13 @@ kit:
       description: Their size in bytes.
       type: int
       returned: success
+    lines:
+      description:
+        - With O(kit), what C(sha256sum install.sh) prints for the C(install.sh) on this drive. Write it down; it is
+          compared on the workstation.
+      type: list
+      elements: str
+      returned: success
 receipts:
   description: The receipts on the drive that were not in O(depot), by host; in check mode those that would be taken.
   returned: success
@@ -155,13 +185,16 @@ seconds:
 """
 
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.module import run_module
+from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
 from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
+from ansible_collections.airgap.conda.plugins.module_utils._kit.files import kit_files
 from ansible_collections.airgap.conda.plugins.module_utils._media.drive import SPEC, Drive
 from ansible_collections.airgap.conda.plugins.module_utils._media.exporter import Export
 from ansible_collections.airgap.conda.plugins.module_utils._media.papers import Papers
@@ -174,6 +207,8 @@ def main() -> None:
             **SPEC,
             "allowed_signers": {"type": "path"},
             "signing_key": {"type": "path", "no_log": False},
+            "kit": {"type": "bool", "default": False},
+            "pages": {"type": "dict", "default": {}},
         },
         supports_check_mode=True,
     )
@@ -184,6 +219,11 @@ def main() -> None:
         depot, drive = Depot(Path(params["depot"])), Drive(Path(params["drive"]), params["folder"])
         papers = Papers(depot.path, drive, module.check_mode)
         papers.require_ready()
+
+        def workstation(releases: Sequence[Release]) -> Mapping[str, bytes]:
+            signers = Path(params["allowed_signers"]).read_text(encoding="utf-8")
+            return kit_files(releases, signers, params["folder"], params["pages"])
+
         export = Export(
             depot,
             drive,
@@ -193,6 +233,7 @@ def main() -> None:
             params["require_mount"],
             Path(params["signing_key"]) if params["signing_key"] else None,
             papers.exported,
+            workstation if params["kit"] else None,
         )
         result = export.run(module.check_mode)
         receipts = papers.collect()

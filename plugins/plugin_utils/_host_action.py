@@ -17,6 +17,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.answer import MESSAGE, VALUE, clean
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._first import look as _look
 from ansible_collections.airgap.conda.plugins.plugin_utils import _bootstrap
 from ansible_collections.airgap.conda.plugins.plugin_utils._contact import Heard, command, listen, new_mark
 from ansible_collections.airgap.conda.plugins.plugin_utils._stoppable import Stopped, stoppable
@@ -105,8 +106,8 @@ class HostAction(ActionBase):
 
     def look(self, root: str, host: str) -> dict[str, str]:
         """Return what is on the host, and its runtime in the store at ``root``; see ``_bootstrap.parse_look``."""
-        script = _bootstrap.look_script(root)
-        heard = self.sh("look at the host", host, script, _bootstrap.LOOKED, _bootstrap.LOOK_LIMIT)
+        script = _look.look_script(root)
+        heard = self.sh("look at the host", host, script, _look.LOOKED, _bootstrap.LOOK_LIMIT)
         # What the controller knows is not asked back.
         return {**_bootstrap.parse_look(heard), "root": root}
 

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 
 from ansible.errors import AnsibleError
 
+from ansible_collections.airgap.conda.plugins.module_utils._first.take import take_script
 from ansible_collections.airgap.conda.plugins.plugin_utils._host_action import HostAction, unheard
-from ansible_collections.airgap.conda.plugins.plugin_utils._take import take_script
 from ansible_collections.airgap.conda.plugins.plugin_utils._transport import File, Missing, Transport, not_sent
 
 # What each part is called in the remote user's temporary folder, one after another: it needs room for one.

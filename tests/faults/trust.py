@@ -14,6 +14,7 @@ from dataclasses import replace
 import trust_answers
 import trust_drives
 import trust_hosts
+import trust_kit
 import trust_user
 from scenes import Share, World
 from tally import Tally
@@ -39,6 +40,7 @@ def run(world: World, share: Share) -> Tally:
         trust_answers.run(tally, world.base, share)
     if only in ("", "drives"):
         trust_drives.run(tally, world.base, share)
+        trust_kit.run(tally, world.base, share)
     if only in ("", "user"):
         trust_user.run(tally, world, share)
     return tally

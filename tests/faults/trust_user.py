@@ -28,12 +28,12 @@ from ansible_collections.airgap.conda.plugins.module_utils._base import disk
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._cli.file import write_command
 from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
+from ansible_collections.airgap.conda.plugins.module_utils._first import install as _install
 from ansible_collections.airgap.conda.plugins.module_utils._report.files import write_report
 from ansible_collections.airgap.conda.plugins.module_utils._report.host import HostReport
 from ansible_collections.airgap.conda.plugins.module_utils._store.repair import repair
 from ansible_collections.airgap.conda.plugins.module_utils._store.rollback import rollback
 from ansible_collections.airgap.conda.plugins.module_utils._store.uninstall import uninstall
-from ansible_collections.airgap.conda.plugins.plugin_utils import _bootstrap
 from ansible_collections.airgap.conda.tests.unit.tiny_release import PYTHON, make_release, release_id
 from ansible_collections.airgap.conda.tests.unit.tiny_site import Site, make_site
 
@@ -286,7 +286,7 @@ def _race(name: str, world: World) -> list[str]:
     made = make_release(place / "depot", root, 1, env="runtime", formats=("tar.gz",), part_size=1 << 20)
     shutil.copytree(made.folder, tmp)
     scripts = activate_files("runtime", root / "runtime")
-    files = {**_bootstrap.programs(str(root)), **{name: text.encode() for name, text in scripts.items()}}
+    files = {**_install.programs(str(root)), **{name: text.encode() for name, text in scripts.items()}}
     for file, content in files.items():
         (tmp / file).write_bytes(content)
     (tmp / "evil").write_bytes(_evil(ran))
@@ -295,7 +295,7 @@ def _race(name: str, world: World) -> list[str]:
     (place / "bin").mkdir()
     (place / "bin/sync").symlink_to("/bin/true")
     environment = {"PATH": f"{place / 'bin'}:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/"}
-    script = _bootstrap.install_script(str(root), str(tmp), made.wanted)
+    script = _install.install_script(str(root), str(tmp), made.wanted)
     with user(partial(_exchange, tmp, name, secret)):
         done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, env=environment, check=False)
     faults = ["a program of the user's ran as root"] if ran.exists() else []

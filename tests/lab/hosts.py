@@ -145,6 +145,25 @@ def start(lab: Lab, host: Host, subnet: ipaddress.IPv4Network, image: str) -> No
     )  # fmt: skip
 
 
+def lone(lab: Lab, name: str, drive: Path) -> None:
+    """Start a machine with no network and no service, with the folder ``drive`` at /media/usb, to be read only."""
+    image = IMAGES["bookworm"]
+    reference = _images.ensure(lab.podman, {image})[image]
+    lab.podman(
+        "run", "--detach", "--name", f"{lab.network}-{name}", "--hostname", name,
+        "--label", LABEL, "--label", f"airgap.lab.name={lab.name}", "--label", f"airgap.lab.host={name}",
+        "--network", "none", "--volume", f"{drive.resolve()}:/media/usb:ro",
+        "--pull=never", reference, "sleep", "infinity",
+    )  # fmt: skip
+    say(f"{name} is up, without a network")
+
+
+def execute(lab: Lab, name: str, command: str) -> int:
+    """Run a command on a lone machine, as root; returns its exit status."""
+    words = ["podman", "exec", "--env", "HOME=/root", f"{lab.network}-{name}", "sh", "-euc", command]
+    return subprocess.run(words, env=lab.podman.environment, check=False).returncode
+
+
 def answers(address: str) -> bool:
     """Tell whether an sshd greets at ``address``."""
     try:
@@ -300,6 +319,12 @@ def main() -> int:
     verb.add_argument("--demo", action="store_true", help="those of the demo; else those of the tests")
     verb = verbs.add_parser("image", parents=[common], help="build one image and print its name in podman, last")
     verb.add_argument("kind", choices=IMAGES)
+    verb = verbs.add_parser("lone", parents=[common], help="start a machine without network or services")
+    verb.add_argument("host", metavar="HOST")
+    verb.add_argument("--drive", type=Path, required=True, help="the folder that it has at /media/usb, read-only")
+    verb = verbs.add_parser("exec", parents=[common], help="run a command on such a machine, in sh as root")
+    verb.add_argument("host", metavar="HOST")
+    verb.add_argument("command", metavar="COMMAND")
     verbs.add_parser("probe", parents=[common], help="try whether a container runs here, in a second")
     arguments = parser.parse_args()
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,19}", arguments.name):
@@ -315,6 +340,11 @@ def main() -> int:
         image = IMAGES[arguments.kind]
         print(_images.ensure(lab.podman, {image})[image])
         return 0
+    if arguments.verb == "lone":
+        lone(lab, arguments.host, arguments.drive)
+        return 0
+    if arguments.verb == "exec":
+        return execute(lab, arguments.host, arguments.command)
     if arguments.verb == "probe":
         with tempfile.TemporaryDirectory() as cache:
             Podman(Path(cache)).probe()

@@ -60,6 +60,7 @@ PARTS = (
     Part("molecule deploy", HOSTS, (CHANNEL, IMAGES)),
     Part("faults --power 5", ("root", "mounts")),
     Part("molecule media", HOSTS, (CHANNEL, IMAGES)),
+    Part("molecule kit", HOSTS, (CHANNEL, IMAGES)),
     Part("lint sanity"),
     Part("molecule contact", HOSTS, (CHANNEL, IMAGES)),
     Part("molecule host", HOSTS, (CHANNEL, IMAGES)),

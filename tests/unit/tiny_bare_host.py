@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Checks
+from ansible_collections.airgap.conda.plugins.module_utils._first import install as _install
+from ansible_collections.airgap.conda.plugins.module_utils._first import look as _look
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.plugins.plugin_utils import _bootstrap
 from ansible_collections.airgap.conda.plugins.plugin_utils._contact import listen, marked, new_mark
@@ -48,8 +50,8 @@ class Host:
 
     def look(self) -> dict[str, str]:
         mark = new_mark()
-        done = self.sh(marked(_bootstrap.look_script(str(self.root)), mark))
-        heard = listen("Welcome to this host!\n" + done.stdout, mark, _bootstrap.LOOKED)
+        done = self.sh(marked(_look.look_script(str(self.root)), mark))
+        heard = listen("Welcome to this host!\n" + done.stdout, mark, _look.LOOKED)
         assert (heard.status, heard.text, done.stderr) == (0, "", "")
         return {**_bootstrap.parse_look(heard), "root": str(self.root)}
 
@@ -65,13 +67,13 @@ class Host:
     def send(self, made: Made) -> None:
         shutil.rmtree(self.tmp, ignore_errors=True)
         shutil.copytree(made.folder, self.tmp)
-        for name, content in _bootstrap.programs(str(self.root)).items():
+        for name, content in _install.programs(str(self.root)).items():
             (self.tmp / name).write_bytes(content)
 
     def install(self, made: Made, send: bool = True) -> subprocess.CompletedProcess[str]:
         if send:
             self.send(made)
-        return self.sh(_bootstrap.install_script(str(self.root), str(self.tmp), made.wanted))
+        return self.sh(_install.install_script(str(self.root), str(self.tmp), made.wanted))
 
     def bring(self, serial: int, **options: Any) -> Made:
         made = self.make(serial, **options)

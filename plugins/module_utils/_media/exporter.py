@@ -18,6 +18,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.disk import flu
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._base.found import Item
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import MANIFEST, SIGNATURE
+from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
 from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
 from ansible_collections.airgap.conda.plugins.module_utils._media.drive import (
     Contents,
@@ -59,6 +60,7 @@ class Export:
     """What is to be exported: see ``choose`` for ``envs`` and ``releases``; ``signing_key`` signs the kit.
 
     ``copied`` is told of each release as soon as it is whole on the drive, while nobody else writes there.
+    ``workstation`` makes of the releases what a drive has for a workstation that installs them without a controller.
     """
 
     depot: Depot
@@ -69,6 +71,7 @@ class Export:
     require_mount: bool = True
     signing_key: Path | None = None
     copied: Callable[[Mapping[str, Any]], object] = dict
+    workstation: Callable[[Sequence[Release]], Mapping[str, bytes]] | None = None
 
     def run(self, check: bool) -> dict[str, Any]:
         """Bring the drive up to date and return what was copied; with ``check`` only look and say.
@@ -80,25 +83,46 @@ class Export:
         headers = read_headers(self.depot, chosen, self.allowed_signers, BUILD_AGAIN)
         for header in headers:
             _require_portable(header)
+        kit = Kit(self.drive, self.depot, self.signing_key, self.allowed_signers, self._made(headers))
+        kit.require_key()
         contents = read_contents(self.depot, headers, cached=True, remedy=BUILD_AGAIN)
         with self.drive.in_use(writing=not check):
             before = self.drive.depot.everything()
             todo = [self._look(release) for release in contents]
             work = [item for item in todo if item.missing]
-            if work:
-                sizes = [_sizes(one.target, item) for one in work for item in one.missing]
+            sizes = [_sizes(one.target, item) for one in work for item in one.missing] + kit.sizes()
+            if sizes:
                 require_room(self.drive.depot.path, sizes, "The drive")
             if not check:
                 for item in work:
                     self._write(item)
                     self.copied(item.result)
-            kit = Kit(self.drive, self.depot, self.signing_key, self.allowed_signers).run(check)
+            signed = kit.run(check)
         notes = {
             one.release.header.key: f" ({len(one.missing)} files missing or different)" for one in work if one.started
         }
         result = summary([one.result for one in todo], listing(before, notes), listing([*before, *chosen]))
-        changed = result["changed"] or kit["action"] == "signed"
-        return {**result, "changed": changed, "kit": kit, "warnings": kit.pop("warnings")}
+        changed = result["changed"] or signed["action"] == "signed"
+        return {**result, "changed": changed, "kit": signed, "warnings": signed.pop("warnings")}
+
+    def _made(self, headers: Sequence[Header]) -> Mapping[str, bytes] | None:
+        if self.workstation is None:
+            return None
+        if self.allowed_signers is None:
+            raise AirgapError(
+                "A kit for a workstation needs the keys that it is to trust",
+                wanted="a file of trusted keys, by which the releases are verified here as well",
+                found="no media_allowed_signers",
+                where="media_kit",
+                remedy="set deploy_allowed_signers, which is media_allowed_signers by default, or leave media_kit out",
+                code="kit-no-keys",
+            )
+        found = []
+        for header in headers:
+            trusted = header.release
+            sums = (trusted.manifest_sha256, trusted.signature_sha256)
+            found.append(Release.of(header.manifest, str(header.folder), trusted.signer, *sums))
+        return self.workstation(found)
 
     def _look(self, release: Contents) -> _Work:
         target = self.drive.depot.folder(release.header.manifest.env, release.header.manifest.id)

@@ -10,10 +10,11 @@ once is kept in the depot, and a kit that differs from it is not signed again un
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -35,6 +36,8 @@ NAMESPACE = "kit@airgap.conda"
 SUMS, SIGNATURE = "SHA256SUMS", "SHA256SUMS.sig"
 # Where the depot keeps what was signed last; no environment has such a name.
 KEPT = ".kit"
+# Where it keeps what was signed last of a drive that has a kit for workstations as well.
+MADE = "made"
 # At the top of a drive: what is no kit. A file system made the last one, which only root may read.
 NO_KIT = {SUMS, SIGNATURE, temporary_name(SUMS), temporary_name(SIGNATURE), "lost+found"}
 # Bytes of SHA256SUMS: 10,000 names of 200 characters.
@@ -45,54 +48,123 @@ _ODD = re.compile(r"[\\\ud800-\udfff]")
 
 @dataclass(frozen=True)
 class Kit:
-    """The kit on a drive, and the key that signs it; without one it stays as it is, and is not read."""
+    """The kit on a drive, and the key that signs it; without one it stays as it is, and is not read.
+
+    ``made`` is what the export itself makes for workstations, path on the drive -> content: it is written, and signed
+    again whenever it changes. What it was is kept apart from what a person put on the drive.
+    """
 
     drive: Drive
     depot: Depot
     key: Path | None = None
     allowed_signers: Path | None = None
+    made: Mapping[str, bytes] | None = None
 
     def run(self, check: bool) -> dict[str, Any]:
-        """Bring sums and signature on the drive up to date and return what was done; with ``check`` only say it.
+        """Bring the kit on the drive up to date and return what was done; with ``check`` only say it.
 
-        ``action`` is none (no kit), unchanged, signed, or unsigned: then ``warnings`` has a message.
+        ``action`` is none (no kit), unchanged, signed, or unsigned: then ``warnings`` has a message. ``lines`` has what
+        a person compares before they trust what was made.
         """
         with os_errors("Reading the drive's kit", self.drive.path):
             if self.key is None:
                 return self._look()
-            files = sorted(map(self._measured, self._paths()), key=lambda item: item.name)
-        text = "".join(f"{item.sha256}  {item.name}\n" for item in files).encode()
-        action = self._sign(text, self.key, check) if files else "none"
-        return {"action": action, "files": len(files), "bytes": sum(item.size for item in files), "warnings": []}
+            kept = self.depot.path / KEPT
+            known = set(_read(kept / MADE / SUMS).decode().splitlines())
+            known -= set(_read(kept / SUMS).decode().splitlines())  # what a person put next to it
+            before = {line[66:]: line for line in sorted(known) if _is_made(line[66:])}
+            new = {f"./{name}": content for name, content in (self.made or {}).items()}
+            there = {f"./{path}": path for path in self._paths()}
+            mine = [self._measured(path) for name, path in there.items() if name not in {*before, *new}]
+            if new:
+                ours = [Item(name, len(content), _sum(content)) for name, content in new.items()]
+            else:
+                ours = [self._measured(there[name]) for name in before if name in there]
+                if ours and {_line(item) for item in ours} != set(before.values()):
+                    raise self._strange(kept / MADE, list(before.values()), [_line(item) for item in ours])
+        todo = bool(mine) and self._keep(kept, mine, check)
+        if ours:
+            kept = kept / MADE
+            todo = self._keep(kept, [*mine, *ours], check) or todo
+        stale = [there[name] for name in before if name in there and name not in new] if new else []
+        todo = self._write(new, stale, check) or todo
+        files = [*mine, *ours]
+        todo = (bool(files) and self._bring(kept, todo, check)) or todo
+        action = "none" if not files else "signed" if todo else "unchanged"
+        lines = [f"{_sum(content)}  {name}" for name, content in (self.made or {}).items() if "/" not in name]
+        size = sum(item.size for item in files)
+        return {"action": action, "files": len(files), "bytes": size, "lines": lines, "warnings": []}
+
+    def require_key(self) -> None:
+        """Raise AirgapError when there is something to sign and no key; nothing was written yet."""
+        if self.made and self.key is None:
+            raise _no_key(self.drive.path)
+
+    def sizes(self) -> list[tuple[int, int]]:
+        """Return for each file that is made and not on the drive yet its bytes, and 0."""
+        return [(len(content), 0) for name, content in (self.made or {}).items() if not self._has(name, content)]
+
+    def _has(self, name: str, content: bytes) -> bool:
+        path = self.drive.path / name
+        return is_there(path.parent, Item(path.name, len(content), _sum(content)))
 
     def _look(self) -> dict[str, Any]:
         first = next(self._paths(), None)
         signed = all((self.drive.path / name).is_file() for name in (SUMS, SIGNATURE))
         action = "none" if first is None else "unchanged" if signed else "unsigned"
         warnings = [str(self._not_signed(first))] if first and not signed else []
-        return {"action": action, "files": 0, "bytes": 0, "warnings": warnings}
+        return {"action": action, "files": 0, "bytes": 0, "lines": [], "warnings": warnings}
 
-    def _sign(self, text: bytes, key: Path, check: bool) -> str:
-        kept = self.depot.path / KEPT
+    def _keep(self, kept: Path, files: Iterable[Item], check: bool) -> bool:
+        """Sign these files unless that was done, and keep that in the folder ``kept``; tells whether it was to do.
+
+        What a person put on a drive is signed once: raises AirgapError when it is something else than that.
+        """
+        text = "".join(f"{_line(item)}\n" for item in sorted(files, key=lambda item: item.name)).encode()
         before = _read(kept / SUMS)
-        if before and before != text:
-            raise self._strange(before, text)
-        todo = not before or not self._is_accepted(kept)
-        if todo and not check:
+        if before and before != text and kept.name != MADE:
+            raise self._strange(kept, before.decode().splitlines(), text.decode().splitlines())
+        todo = before != text or not self._is_accepted(kept)
+        if todo and not check and self.key:
             with os_errors("Signing the drive's kit", kept):
                 make_folder(kept)
                 with tempfile.TemporaryDirectory(prefix="new-", dir=kept) as folder:
                     new = Path(folder, SUMS)
                     new.write_bytes(text)
-                    signature = _signature.sign(new, key, NAMESPACE)
+                    signature = _signature.sign(new, self.key, NAMESPACE)
                     replace_file(kept / SIGNATURE, signature.read_bytes())
                 replace_file(kept / SUMS, text)  # it says what was signed, so it comes last
+        return todo
+
+    def _write(self, new: Mapping[str, bytes], stale: Iterable[PurePosixPath], check: bool) -> bool:
+        """Write what is made to the drive, and remove what was made once and is not any more; tells whether it does."""
+        gone = list(stale)
+        missing = {name: content for name, content in new.items() if not self._has(name, content)}
+        if check or not (missing or gone):
+            return bool(missing or gone)
+        temporary = tempfile.TemporaryDirectory(prefix="new-", dir=self.depot.path / KEPT)
+        with os_errors("Writing the kit to the drive", self.drive.path), temporary as folder:
+            for path in gone:
+                (self.drive.path / path).unlink()
+            for name, content in missing.items():
+                target = self.drive.path / name
+                for place in self.drive.folders(target.parent) if target.parent != self.drive.path else []:
+                    if not place.is_dir():
+                        make_folder(place)
+                source = Path(folder, target.name)
+                source.write_bytes(content)
+                copy_file(source, target.parent, Item(target.name, len(content), _sum(content)))
+                source.unlink()
+        return True
+
+    def _bring(self, kept: Path, todo: bool, check: bool) -> bool:
+        """Copy the sums and their signature from ``kept`` to the drive; tells whether it lacked them."""
         missing = [] if todo and check else self._missing(kept)
         if missing and not check:
             with os_errors("Writing the sums to the drive", self.drive.path):
                 for item in missing:
                     copy_file(kept / item.name, self.drive.path, item)
-        return "signed" if todo or missing else "unchanged"
+        return bool(missing)
 
     def _missing(self, kept: Path) -> list[Item]:
         items = [measure(kept / name) for name in (SUMS, SIGNATURE)]
@@ -148,18 +220,19 @@ class Kit:
             remedy="remove it from the drive, or use a drive for this alone",
         )
 
-    def _strange(self, before: bytes, text: bytes) -> AirgapError:
-        signed, there = set(before.decode().splitlines()), set(text.decode().splitlines())
+    def _strange(self, kept: Path, before: Iterable[str], text: Iterable[str]) -> AirgapError:
+        signed, there = set(before), set(text)
         others = sorted({line[66:] for line in there - signed})
         gone = sorted({line[66:] for line in signed - there} - set(others))
         faults = {"new or changed": others, "missing": gone}
+        again = "with media_kit, which writes its own files again" if kept.name == MADE else "again"
         return AirgapError(
             "The drive's kit has other files than were signed",
             code="kit-differs",
-            wanted=f"the files that {self.depot.path / KEPT / SUMS} lists, or none",
+            wanted=f"the files that {kept / SUMS} lists, or none",
             found="; ".join(f"{fault} {' '.join(names)}" for fault, names in faults.items() if names),
             where=str(self.drive.path),
-            remedy="find out who changed them, and export to the drive again; if you did it yourself, remove "
+            remedy=f"find out who changed them, and export to the drive {again}; if you did it yourself, remove "
             f"{self.depot.path / KEPT} and export again: then they are signed as they are. The releases are exported",
         )
 
@@ -180,3 +253,27 @@ def _read(path: Path) -> bytes:
         return read_small(path, SUMS_LIMIT)
     except FileFault:
         return b""
+
+
+def _is_made(name: str) -> bool:
+    """Tell whether the export itself makes files of this name, as the sums have it."""
+    return name == "./install.sh" or name.startswith("./kit/")
+
+
+def _line(item: Item) -> str:
+    return f"{item.sha256}  {item.name}"
+
+
+def _sum(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _no_key(drive: Path) -> AirgapError:
+    return AirgapError(
+        "A kit for a workstation has to be signed",
+        wanted="a key to sign it with",
+        found="no media_signing_key",
+        where=str(drive),
+        remedy="set media_signing_key, which is build_signing_key by default, or leave media_kit out",
+        code="kit-no-key",
+    )

@@ -19,6 +19,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.answer import M
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._base.finding import UNKNOWN
 from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
+from ansible_collections.airgap.conda.plugins.module_utils._first import look as _look
 from ansible_collections.airgap.conda.plugins.module_utils._report import files
 from ansible_collections.airgap.conda.plugins.module_utils._report.answer import host_report, with_failure
 from ansible_collections.airgap.conda.plugins.module_utils._report.files import write_report
@@ -165,7 +166,7 @@ CURRENT = ["../../../../bin/sh #", "{{ 7 * 7 }}", "1-0000000g", "x" * 10**6, "1-
 
 
 def look(said: str) -> Heard:
-    return listen(f"m begin\n{said}", "m", _bootstrap.LOOKED)
+    return listen(f"m begin\n{said}", "m", _look.LOOKED)
 
 
 @pytest.mark.parametrize("current", CURRENT, ids=range(len(CURRENT)))

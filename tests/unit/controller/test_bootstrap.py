@@ -17,6 +17,8 @@ import pytest
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES, Checks
 from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
+from ansible_collections.airgap.conda.plugins.module_utils._first import install as _install
+from ansible_collections.airgap.conda.plugins.module_utils._first import look as _look
 from ansible_collections.airgap.conda.plugins.module_utils._fit.rules import MARGIN, PER_FILE
 from ansible_collections.airgap.conda.plugins.plugin_utils import _bootstrap
 from ansible_collections.airgap.conda.plugins.plugin_utils._contact import listen, marked
@@ -109,7 +111,7 @@ def test_what_is_damaged_leaves_nothing(host: Host, name: str) -> None:
 
 def test_a_tree_is_compared_with_the_list_that_its_manifest_names(tmp_path: Path) -> None:
     one, two = (make_release(tmp_path / "depot", tmp_path, serial, formats=("tar.gz",)) for serial in (1, 2))
-    (tmp_path / "compare").write_bytes(_bootstrap.programs(str(tmp_path))["compare"])
+    (tmp_path / "compare").write_bytes(_install.programs(str(tmp_path))["compare"])
     prefix = write_tree(tmp_path / "prefix", {**TREE, "serial": "1"})
 
     def compare() -> subprocess.CompletedProcess[str]:
@@ -296,8 +298,8 @@ def test_a_mount_point_with_a_space_in_its_name_is_found(host: Host) -> None:
     (host.bin / "df").unlink(missing_ok=True)
     df = "Filesystem 1024-blocks Used Available Capacity Mounted on\nnone 9 0 9 0% /media/old  1disk"
     write_tree(host.folder, {"bin/df": f"#!/bin/sh\ncat <<'END'\n{df}\nEND\n"})
-    script = _bootstrap.look_script(str(host.root)).replace("/proc/self/mounts", f"'{host.folder}/mounts'")
-    assert listen(host.sh(marked(script, "m")).stdout, "m", _bootstrap.LOOKED).first()["mount"] == "rw,noexec"
+    script = _look.look_script(str(host.root)).replace("/proc/self/mounts", f"'{host.folder}/mounts'")
+    assert listen(host.sh(marked(script, "m")).stdout, "m", _look.LOOKED).first()["mount"] == "rw,noexec"
 
 
 def test_a_host_without_room_is_refused(wanted: Release) -> None:

@@ -19,7 +19,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._activation.files import activate_files
-from ansible_collections.airgap.conda.plugins.plugin_utils import _bootstrap
+from ansible_collections.airgap.conda.plugins.module_utils._first import install as _install
+from ansible_collections.airgap.conda.plugins.module_utils._first import look as _look
 from ansible_collections.airgap.conda.tests.unit.tiny_bare_host import SHELLS, Host
 from ansible_collections.airgap.conda.tests.unit.tiny_release import TREE, release_id, write_tree
 
@@ -183,8 +184,8 @@ def test_a_release_that_was_damaged_where_it_is_gets_replaced(host: Host) -> Non
 
 
 def test_a_python_that_hangs_holds_nobody(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_bootstrap, "START_LIMIT", 1)
-    monkeypatch.setattr(_bootstrap, "INSTALL_LIMIT", 1)
+    monkeypatch.setattr(_look, "START_LIMIT", 1)
+    monkeypatch.setattr(_install, "INSTALL_LIMIT", 1)
     made = host.bring(1)
     start = time.monotonic()
     (host.store.release("runtime", release_id(1)) / "bin/python").write_text(HANGS, encoding="ascii")

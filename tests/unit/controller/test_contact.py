@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.answer import VALUE
+from ansible_collections.airgap.conda.plugins.module_utils._first import install as _install
+from ansible_collections.airgap.conda.plugins.module_utils._first import look as _look
 from ansible_collections.airgap.conda.plugins.plugin_utils import _bootstrap, _contact, _host_action, _links
 from ansible_collections.airgap.conda.plugins.plugin_utils._contact import Heard, command, listen, new_mark
 from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
@@ -64,7 +66,7 @@ def runtime(tmp_path_factory: pytest.TempPathFactory) -> Made:
 
 
 def test_the_longest_command_fits_the_csh_of_bsd(runtime: Made) -> None:
-    script = _bootstrap.install_script("/opt/conda-envs", "/home/somebody/.ansible/tmp/" + "x" * 60, runtime.wanted)
+    script = _install.install_script("/opt/conda-envs", "/home/somebody/.ansible/tmp/" + "x" * 60, runtime.wanted)
     assert len(wrapped(command(script, new_mark()), become=True)) < 8_000
 
 
@@ -93,7 +95,7 @@ def test_what_surrounds_the_answer_is_no_part_of_it(around: str, lines: str) -> 
     before, after = AROUND[around]
     mark = new_mark()
     said = f"\n{mark} begin\n{mark} current=1-00000001\nsome message\n{mark} other=9\n{mark} end=0\n"
-    heard = listen(before + said.replace("\n", lines) + after, mark, _bootstrap.LOOKED)
+    heard = listen(before + said.replace("\n", lines) + after, mark, _look.LOOKED)
     assert (heard.first(), heard.text, heard.status) == ({"current": "1-00000001"}, "some message", 0)
     assert _bootstrap.parse_look(heard) == {"current": "1-00000001"}
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import SIGNATURE
+from ansible_collections.airgap.conda.plugins.module_utils._first.take import take_script
 from ansible_collections.airgap.conda.plugins.module_utils._store.repair import repair
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
-from ansible_collections.airgap.conda.plugins.plugin_utils._take import take_script
 from ansible_collections.airgap.conda.tests.unit.tiny_bare_host import SHELLS, Host
 from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_release

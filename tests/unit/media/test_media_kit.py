@@ -57,7 +57,8 @@ def test_an_export_signs_what_is_beside_the_depot_once(site: Site, monkeypatch: 
     assert not (site.drive / SUMS).exists()
     assert not (site.bastion / KEPT).exists()
     result = export(site)
-    assert result["kit"] == {"action": "signed", "files": 3, "bytes": 23 + (site.path / "key.pub").stat().st_size}
+    size = 23 + (site.path / "key.pub").stat().st_size
+    assert result["kit"] == {"action": "signed", "files": 3, "bytes": size, "lines": []}
     text = (site.drive / SUMS).read_text(encoding="ascii")
     assert [line[66:] for line in text.splitlines()] == [f"./{name}" for name in (COLLECTION, WHEEL, "releases.pub")]
     subprocess.run(["sha256sum", "--check", "--strict", SUMS], cwd=site.drive, check=True, capture_output=True)
@@ -95,7 +96,7 @@ def test_a_drive_without_a_kit_gets_no_sums(site: Site) -> None:
     export(site)
     shutil.rmtree(site.drive)
     site.drive.mkdir()
-    assert export(site)["kit"] == {"action": "none", "files": 0, "bytes": 0}
+    assert export(site)["kit"] == {"action": "none", "files": 0, "bytes": 0, "lines": []}
     assert not (site.drive / SUMS).exists()
 
 

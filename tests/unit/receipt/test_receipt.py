@@ -77,7 +77,7 @@ def test_nothing_done_writes_nothing(store: Store) -> None:
 
 
 def test_a_step_that_fails_leaves_a_receipt_with_the_error(store: Store) -> None:
-    error = AirgapError("No room", wanted="a\nb", found="c  d", where="e", remedy="f" * 9000)
+    error = AirgapError("No room", code="no-room", wanted="a\nb", found="c  d", where="e", remedy="f" * 9000)
     with pytest.raises(AirgapError), noted(store, "update", lambda _text: None):
         raise error
     receipt = Receipt.from_json(kept(store)[0]["content"].encode(), "here")

@@ -15,7 +15,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
 import check_rooms
 
-from ansible_collections.airgap.conda.plugins.plugin_utils._bootstrap import programs
+from ansible_collections.airgap.conda.plugins.module_utils._first.install import programs
 
 ROLLBACK = check_rooms.LIBRARY / "_store/rollback.py"
 IMPORT = f"from {check_rooms.PACKAGE}"
