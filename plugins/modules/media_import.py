@@ -16,6 +16,9 @@ description:
     leaves nothing behind.
   - A release that is already in the depot is verified there and not copied. A release of the same name with another
     manifest, or with a serial that is not newer than the depot's, is refused.
+  - Drives of a set, written by M(airgap.conda.media_export#module) with O(airgap.conda.media_export#module:span), can be
+    imported in any order and repeatedly. Verified files wait in C(.incoming) of O(depot) until all files of a release
+    have come; then it becomes visible like any other. A warning names the drives that are missing and their files.
   - Writes nothing to the drive, which can be mounted read-only.
   - C(environment.yml), C(release.yml), C(conda.lock), C(pip.lock) and C(sbom.cdx.json) are copied too. The manifest has
     their hashes, so the signature covers them. They are for people and the next build; hosts do not use them.
@@ -78,7 +81,9 @@ releases:
       type: str
       returned: success
     action:
-      description: V(copied), V(unchanged), or V(older) if it was skipped.
+      description:
+        - V(copied), V(unchanged), or V(older) if it was skipped.
+        - V(gathered) if files on other drives are missing.
       type: str
       returned: success
     files:
@@ -88,6 +93,29 @@ releases:
     bytes:
       description: Their size in bytes.
       type: int
+      returned: success
+span:
+  description: The drives that the releases are on.
+  returned: success
+  type: dict
+  contains:
+    drive:
+      description: Number of this drive in its set.
+      type: int
+      returned: success
+    drives:
+      description: Number of drives. V(1) if the releases are on one drive.
+      type: int
+      returned: success
+    left:
+      description: Numbers of the drives that are still to be imported.
+      type: list
+      elements: int
+      returned: success
+    missing:
+      description: For each of these drives, its files that the depot lacks.
+      type: list
+      elements: str
       returned: success
 files:
   description: Number of files copied.
@@ -110,6 +138,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.module import run_module
+from ansible_collections.airgap.conda.plugins.module_utils._base.progress import Progress
 from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
 from ansible_collections.airgap.conda.plugins.module_utils._media.drive import SPEC, Drive
 from ansible_collections.airgap.conda.plugins.module_utils._media.importer import Import
@@ -139,8 +168,11 @@ def main() -> None:
             params["allow_downgrade"],
             params["require_mount"],
             params["newer_only"],
+            Progress(Path(params["progress"]) if params["progress"] else None),
         )
         result = wanted.run(module.check_mode)
+        for text in result["span"]["missing"]:
+            module.warn(f"A release is not whole yet, because a drive is missing: {text}")
         return {**result, "seconds": round(time.monotonic() - started, 2)}
 
     run_module(module, step)

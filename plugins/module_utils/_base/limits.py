@@ -34,6 +34,8 @@ RELEASES = 20_000
 # Files on a drive outside its depot, and bytes of each: ansible-core and its wheels are 10 files with 10 MB.
 KIT_FILES = 10_000
 KIT_FILE = 1 << 30
+# Bytes of plan.json, of a set of drives: some 40 for a file, so 400,000 files.
+PLAN = 16 << 20
 # Characters of each of the four fields of an error: some 100 lines.
 MESSAGE = 8_000
 # Errors in one message: a file with more is probably of another type.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,25 +17,30 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.errors import A
 from ansible_collections.airgap.conda.plugins.module_utils._base.found import FileFault, Item
 
 
-def is_there(folder: Path, item: Item) -> bool:
+def silent(_count: int) -> None:
+    """Hear how many bytes were read or written, and tell nobody."""
+
+
+def is_there(folder: Path, item: Item, told: Callable[[int], None] = silent) -> bool:
     """Tell whether ``folder`` holds this file, by what its medium gives back."""
     try:
-        return measure(folder / item.name, item.size, cached=False) == item
+        return measure(folder / item.name, item.size, cached=False, told=told) == item
     except FileFault:
         return False
 
 
-def copy_file(source: Path, folder: Path, item: Item) -> None:
+def copy_file(source: Path, folder: Path, item: Item, told: Callable[[int], None] = silent) -> None:
     """Copy the file ``source``, which was measured as ``item``, into ``folder``.
 
     It gets its name when it is on the medium and was read back from there; what was there under that name stays until
     then. Raises OSError, with the file's name, and AirgapError when one of the two media does not keep its bytes.
+    ``told`` hears how many bytes of it were written.
     """
     new = folder / temporary_name(item.name)
     new.unlink(missing_ok=True)
     try:
         try:
-            same = _write(new, blocks(source, item.size)) == item.sha256
+            same = _write(new, blocks(source, item.size), told) == item.sha256
         except FileFault:
             same = False  # it became longer
         if not same:
@@ -54,7 +59,7 @@ def temporary_name(name: str) -> str:
     return f".{name}.new"
 
 
-def _write(path: Path, content: Iterable[bytes]) -> str:
+def _write(path: Path, content: Iterable[bytes], told: Callable[[int], None]) -> str:
     """Write a new file and wait until it is on the medium; returns the sha256 of what was written."""
     digest = hashlib.sha256()
     try:
@@ -62,6 +67,7 @@ def _write(path: Path, content: Iterable[bytes]) -> str:
             for block in content:
                 stream.write(block)
                 digest.update(block)
+                told(len(block))
             stream.flush()
             with suppress(OSError):  # FAT has no modes; elsewhere others shall read, whatever the umask is
                 os.fchmod(stream.fileno(), 0o644)
