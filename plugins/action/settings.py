@@ -16,6 +16,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.errors import A
 from ansible_collections.airgap.conda.plugins.plugin_utils import _setting_faults as of
 from ansible_collections.airgap.conda.plugins.plugin_utils._answer_action import PYTHON, host_of
 from ansible_collections.airgap.conda.plugins.plugin_utils._places import PATTERNS, REFRESH, WORKSTATIONS, Places
+from ansible_collections.airgap.conda.plugins.plugin_utils._setting_media import collections, media_faults
 from ansible_collections.airgap.conda.plugins.plugin_utils._setting_specs import (
     NAMES,
     ONCE,
@@ -71,6 +72,8 @@ class ActionModule(ActionBase):
             used = self.known.get(PYTHON)
             faults += of.interpreter_fault(self._templar.template(used), ours, own.get("root") or "", self.extra)
         faults += of.connection_fault(type(self._connection))
+        if prefix == "media_":
+            faults += media_faults(values, collections())
         if faults:
             raise of.refusal(faults, f"-e and the variables of {host}")
         slips = of.misspelled(name for name in self.known if name not in self.extra)

@@ -16,8 +16,8 @@ description:
     leaves nothing behind.
   - A release that is already in the depot is verified there and not copied. A release of the same name with another
     manifest, or with a serial that is not newer than the depot's, is refused.
-  - Drives of a set, written by M(airgap.conda.media_export#module) with O(airgap.conda.media_export#module:span), can be
-    imported in any order and repeatedly. Verified files wait in C(.incoming) of O(depot) until all files of a release
+  - Drives of a set, which M(airgap.conda.media_export) wrote with its option C(span), can be imported in any order and
+    repeatedly. Verified files wait in C(.incoming) of O(depot) until all files of a release
     have come; then it becomes visible like any other. A warning names the drives that are missing and their files.
   - Writes nothing to the drive, which can be mounted read-only.
   - C(environment.yml), C(release.yml), C(conda.lock), C(pip.lock) and C(sbom.cdx.json) are copied too. The manifest has

@@ -27,10 +27,16 @@ RELEASES = {"deploy_releases", "remove_release", "rollback_release"}
 # What is the rest of a line in a unit of systemd, which drops a space and reads on after a backslash at its end.
 LINE_OF_UNIT = {"schedule_directory"}
 # What nobody needs to see in a result.
-SECRET = {"schedule_environment"}
+SECRET = {"media_luks_passphrase", "schedule_environment"}
 # What a playbook works out from what all hosts did: the one task that wants it does that, and not once for each host.
 ONCE = {"report_failures"}
-LEAST = {"build_backend_timeout": 1, "build_part_size": 1, "deploy_keep": 1, "deploy_max_failed": 0}
+LEAST = {
+    "build_backend_timeout": 1,
+    "build_part_size": 1,
+    "deploy_keep": 1,
+    "deploy_max_failed": 0,
+    "media_span_drive": 0,
+}
 MOST = {"deploy_max_failed": 100}
 # What the argument_specs.yml leave to a list of the collection's.
 CHOICES = {"deploy_transport": {"choices": [*TRANSPORTS]}}

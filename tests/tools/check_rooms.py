@@ -36,7 +36,7 @@ RULES = {
         "_secrets": "base contract solve environment",
         "_pack": "base run contract formats requirements environment secrets",
         "_depot": "base contract spec requirements solve environment doctor secrets pack",
-        "_media": "base contract depot",
+        "_media": "base run contract depot",
         "_gpu": "base run activation contract requirements",
         "_store": "base run activation contract formats gpu",
         "_preflight": "base contract gpu store",

@@ -9,7 +9,6 @@ import itertools
 import json
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -62,14 +61,14 @@ class Drives:
 
 
 @pytest.fixture
-def drives(site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[Drives]:
+def drives(site: Site, monkeypatch: pytest.MonkeyPatch) -> Drives:
     found, real = Drives(site), os.statvfs
 
     def room(path: Any) -> Any:
         return found.free() if site.drive in (Path(path), *Path(path).parents) else real(path)
 
     monkeypatch.setattr(os, "statvfs", room)
-    yield found
+    return found
 
 
 def inside(site: Site) -> dict[str, list[str]]:
@@ -307,17 +306,18 @@ def test_some_environments_of_a_set_are_brought(drives: Drives) -> None:
 
 def test_a_drive_may_have_a_whole_release_and_a_part_of_another(drives: Drives) -> None:
     drives.put_in("1")
-    drives.blocks = BLOCKS + 38
+    drives.blocks = BLOCKS + 50
     drives.site.export(envs=["runtime"])
-    done = drives.export("1", envs=["demo"])
+    two: dict[str, Any] = {"envs": ["demo"], "releases": {"demo": 2}}
+    done = drives.export("1", **two)
     count = done["span"]["drives"]
     assert drives.bring("1")["releases"][0]["action"] == "copied"
     assert inside(drives.site) == {"demo": [], "runtime": [ONE]}
     for number in done["span"]["left"]:
-        drives.export(str(number), envs=["demo"])
+        drives.export(str(number), **two)
         drives.bring(str(number))
     assert count > 1
-    assert inside(drives.site) == ALL
+    assert inside(drives.site) == {"demo": [ONE, TWO], "runtime": [ONE]}
 
 
 class Killed(BaseException):
@@ -333,8 +333,8 @@ def test_an_import_of_a_set_can_end_anywhere(drives: Drives, monkeypatch: pytest
         for number in range(1, count + 1):
             calls, real = itertools.count(1), getattr(os, call)
 
-            def failing(*args: Any, _calls: Any = calls, _real: Any = real, **more: Any) -> Any:
-                if next(_calls) >= fail_at:
+            def failing(*args: Any, _calls: Any = calls, _at: int = fail_at, _real: Any = real, **more: Any) -> Any:
+                if next(_calls) >= _at:
                     raise Killed
                 return _real(*args, **more)
 
