@@ -58,8 +58,8 @@ class Device:
     def content(self) -> str:
         """Return in one line which device this is and what is on it, for a person to compare and to repeat."""
         which = " ".join(str(self.node.get(name) or "").strip() for name in ("model", "serial")).strip()
-        pieces = [piece for node in _tree(self.node) if node["type"] in ("disk", "part", "loop") and node["name"]
-                  for piece in [_content(str(node["name"]))] if piece]  # fmt: skip
+        own = [node for node in _tree(self.node) if node is self.node or node["type"] == "part"]
+        pieces = [piece for piece in (_content(str(node["name"])) for node in own) if piece]
         return ", ".join([*([which] if which else []), f"{int(self.node['size'])} bytes", *(pieces or ["nothing"])])
 
     @property
