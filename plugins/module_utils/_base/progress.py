@@ -91,3 +91,19 @@ def _time(seconds: int) -> str:
         return f"{seconds} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def transferred(done: int, whole: int, seconds: float) -> str:
+    """Return how far a transfer of ``whole`` bytes is after ``seconds``: bytes, rate, and the time that is left."""
+    rate = done / seconds if seconds >= 1.0 else 0.0
+    return f"{100 * done // max(whole, 1):3} %  {figures(min(done, whole), whole, rate)}"
+
+
+def size_text(size: int) -> str:
+    """Return a number of bytes as a person reads it."""
+    value, unit = float(size), "B"
+    for larger in ("KiB", "MiB", "GiB", "TiB"):
+        if value < 1024:
+            break
+        value, unit = value / 1024, larger
+    return f"{value:.1f} {unit}" if unit != "B" else f"{size} B"

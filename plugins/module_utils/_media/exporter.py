@@ -24,7 +24,6 @@ from ansible_collections.airgap.conda.plugins.module_utils._media.drive import (
     Header,
     choose,
     has_room,
-    list_releases,
     listing,
     read_contents,
     read_headers,
@@ -47,7 +46,8 @@ class Export:
     """What is to be exported: see ``choose`` for ``envs`` and ``releases``; ``signing_key`` signs the kit.
 
     With ``span``, what does not fit on one drive is spread over several, of which ``span_drive`` names the one that is
-    written again. ``destination`` has some releases already; these stay here.
+    written again. ``destination`` has some releases already; these stay here. ``copied`` is
+    told of each release as soon as it is whole on the drive, while nobody else writes there.
     """
 
     depot: Depot
@@ -57,6 +57,7 @@ class Export:
     allowed_signers: Path | None = None
     require_mount: bool = True
     signing_key: Path | None = None
+    copied: Callable[[Mapping[str, Any]], object] = dict
     span: bool = False
     span_drive: int = 0
     destination: str = ""
@@ -78,7 +79,7 @@ class Export:
         reading = self.progress.transfer("reading the depot:", sum(header.size for header in headers))
         contents = read_contents(self.depot, headers, cached=True, remedy=BUILD_AGAIN, told=reading.add)
         with self.drive.in_use(writing=not check):
-            before = list_releases(self.drive.depot)
+            before = self.drive.depot.everything()
             reading = self.progress.transfer("reading the drive:", sum(header.size for header in headers))
             spread = Spread(self.depot, self.drive, contents, self.span_drive) if self.span else None
             todo = [] if spread and spread.is_begun else [self._look(release, reading.add) for release in contents]
@@ -99,6 +100,7 @@ class Export:
                 writing = self.progress.transfer("copying:", sum(i.size for one in work for i in one.missing))
                 for item in work:
                     self._write(item, writing.add)
+                    self.copied(item.result)
                 if spread:
                     spread.end()
             kit = Kit(self.drive, self.depot, self.signing_key, self.allowed_signers).run(check)

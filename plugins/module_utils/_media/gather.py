@@ -30,7 +30,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest im
     serial_of,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._contract.trust import TrustedRelease
-from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot, signed_release
+from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
 from ansible_collections.airgap.conda.plugins.module_utils._media.drive import (
     Contents,
     Drive,
@@ -41,6 +41,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._media.drive import (
 )
 from ansible_collections.airgap.conda.plugins.module_utils._media.medium import copy_file, is_there
 from ansible_collections.airgap.conda.plugins.module_utils._media.span import Key, Mark, area, read_mark
+from ansible_collections.airgap.conda.plugins.module_utils._source.folder import signed_release
 
 INCOMING = ".incoming"
 # Gives the folder of a new release of the depot; see Depot.

@@ -16,14 +16,12 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest im
     Manifest,
     serial_of,
 )
-from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot, signed_release
+from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
 from ansible_collections.airgap.conda.plugins.module_utils._media.drive import (
     Contents,
     Drive,
     Header,
     choose,
-    list_envs,
-    list_releases,
     listing,
     read_contents,
     read_headers,
@@ -32,6 +30,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._media.drive import (
 )
 from ansible_collections.airgap.conda.plugins.module_utils._media.gather import Gather, Gathered
 from ansible_collections.airgap.conda.plugins.module_utils._media.medium import copy_file
+from ansible_collections.airgap.conda.plugins.module_utils._source.folder import signed_release
 
 EXPORT_AGAIN = "export to this drive again, on the bastion; if the same files fail again, use another drive"
 
@@ -96,7 +95,8 @@ class Import:
     """What is to be imported: see ``choose`` for ``envs`` and ``releases``.
 
     With ``newer_only``, an environment that is not on the drive, or older there than in the depot, is left out. Of a
-    set of drives, each brings its files; a release is there when all have come.
+    set of drives, each brings its files; a release is there when all have come. ``copied`` is told of each
+    release as soon as it is in the depot.
     """
 
     depot: Depot
@@ -107,6 +107,7 @@ class Import:
     allow_downgrade: bool = False
     require_mount: bool = True
     newer_only: bool = False
+    copied: Callable[[Mapping[str, Any]], object] = dict
     progress: Progress = field(default_factory=Progress)
 
     def run(self, check: bool) -> dict[str, Any]:
@@ -119,7 +120,7 @@ class Import:
         source = self.drive.depot
         self.drive.require(self.require_mount, target.path)
         with self.drive.in_use(writing=False):
-            before = list_releases(target)
+            before = target.everything()
             self.drive.folders(source.path)
             gather = Gather.of(self.drive, target, signers)
             chosen = self._choose(source, gather)
@@ -139,7 +140,12 @@ class Import:
             if not check:
                 for release in contents:
                     _bring(release, target, signers, writing.add)
+                    self.copied(release.header.result("copied", release.items))
             parts = gather.run(found, target.new_release, check, writing.add) if gather else {}
+            if gather and not check:
+                for one in gather.results(found, parts):
+                    if (one["env"], one["id"]) in found.published:
+                        self.copied(one)
         copied = {one.header.key: one.header.result("copied", one.items) for one in contents}
         results = [
             copied.get(header.key) or header.result("older" if header.key in older else "unchanged", ())
@@ -152,7 +158,7 @@ class Import:
 
     def _choose(self, source: Depot, gather: Gather | None) -> list[tuple[str, str]]:
         """Return what is asked for of the releases that the drive has whole."""
-        there, parted = list_envs(source), gather.envs if gather else []
+        there, parted = source.envs(), gather.envs if gather else []
         envs = self._envs([*there, *parted])
         whole = [env for env in envs if env in there or env not in parted]
         if parted and not whole and (envs or not there):

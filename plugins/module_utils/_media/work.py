@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.airgap.conda.plugins.module_utils._base.copied import temporary_name
 from ansible_collections.airgap.conda.plugins.module_utils._base.disk import flush_directory
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._base.found import Item
 from ansible_collections.airgap.conda.plugins.module_utils._media.drive import Contents, Drive
-from ansible_collections.airgap.conda.plugins.module_utils._media.medium import temporary_name
 
 
 @dataclass(frozen=True)
