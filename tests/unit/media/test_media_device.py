@@ -36,12 +36,21 @@ class System:
         self.is_busy = False
         self.is_open = False
         monkeypatch.setattr(device, "run", self.run)
-        monkeypatch.setattr(os.path, "realpath", lambda path: "/dev/sdx" if path == STICK else path)
-        monkeypatch.setattr(os.path, "ismount", lambda path: path in self.mounts)
-        monkeypatch.setattr(os.path, "exists", lambda path: self.is_open and path.startswith("/dev/mapper"))
-        monkeypatch.setattr(os, "stat", lambda _path: SimpleNamespace(st_mode=stat.S_IFBLK))
-        monkeypatch.setattr(os, "close", lambda _handle: None)
-        monkeypatch.setattr(os, "open", self.open)
+        # Of the module alone: pytest itself wants the real ones.
+        self.os = SimpleNamespace(
+            path=SimpleNamespace(
+                realpath=lambda path: "/dev/sdx" if path == STICK else path,
+                ismount=lambda path: path in self.mounts,
+                exists=lambda path: self.is_open and path.startswith("/dev/mapper"),
+                basename=os.path.basename,
+            ),
+            stat=lambda _path: SimpleNamespace(st_mode=stat.S_IFBLK),
+            open=self.open,
+            close=lambda _handle: None,
+            O_RDONLY=os.O_RDONLY,
+            O_EXCL=os.O_EXCL,
+        )
+        monkeypatch.setattr(device, "os", self.os)
 
     def open(self, _path: str, flags: int) -> int:
         assert flags & os.O_EXCL
@@ -167,6 +176,6 @@ def test_what_is_no_device_is_refused(system: System, path: str) -> None:
 def test_a_device_that_cannot_be_read_is_refused(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(device, "run", lambda _command, deadline: Outcome(1, "lsblk: not a block device", deadline))
     assert refused().code == "no-device"
-    monkeypatch.setattr(os, "stat", lambda _path: SimpleNamespace(st_mode=stat.S_IFREG))
+    system.os.stat = lambda _path: SimpleNamespace(st_mode=stat.S_IFREG)
     assert refused().found == "something else"
     assert system.stick

@@ -260,9 +260,10 @@ def test_a_plan_cannot_bring_what_no_manifest_names(drives: Drives) -> None:
     assert not drives.site.inside.exists()
 
 
-def test_a_link_in_a_set_leads_nowhere(drives: Drives) -> None:
-    drives.fill()
-    place = drives.site.path / "drive-1/depot/.span"
+@pytest.mark.parametrize("name", [".span", ".span/demo", f".span/demo/{TWO}"])
+def test_a_link_in_a_set_leads_nowhere(drives: Drives, name: str) -> None:
+    drives.export("1")
+    place = drives.site.path / "drive-1/depot" / name
     os.rename(place, drives.site.path / "elsewhere")
     place.symlink_to(drives.site.path / "elsewhere")
     for step in (drives.bring, drives.export):
