@@ -1,7 +1,7 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Takes in what airgap.conda.media_export answers, and brings it the guides of this collection for a kit."""
+"""Shows how far airgap.conda.media_export is, takes in what it answers, and brings it the guides for a kit."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
 
-from ansible_collections.airgap.conda.plugins.plugin_utils._answer_action import AnswerAction
+from ansible_collections.airgap.conda.plugins.plugin_utils._progress_action import ProgressAction
 
 # They are next to the plugins on the machine that runs ansible-playbook; the module runs on the bastion.
 GUIDES = Path(__file__).resolve().parents[2] / "docs/guide"
 
 
-class ActionModule(AnswerAction):
+class ActionModule(ProgressAction):
     """Controller side of airgap.conda.media_export."""
 
     def arguments(self) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from ansible_collections.airgap.conda.plugins.plugin_utils._places import (
     WORKSTATIONS,
     Places,
 )
+from ansible_collections.airgap.conda.plugins.plugin_utils._setting_media import collections, media_faults
 from ansible_collections.airgap.conda.plugins.plugin_utils._setting_specs import (
     NAMES,
     ONCE,
@@ -77,6 +78,8 @@ class ActionModule(ActionBase):
             used = self.known.get(PYTHON)
             faults += of.interpreter_fault(self._templar.template(used), ours, own.get("root") or "", self.extra)
         faults += of.connection_fault(type(self._connection))
+        if prefix == "media_":
+            faults += media_faults(values, collections())
         if faults:
             raise of.refusal(faults, f"-e and the variables of {host}")
         slips = of.misspelled(name for name in self.known if name not in self.extra)

@@ -40,4 +40,7 @@ options:
       - Set it to V(false) for a folder of a network share.
     type: bool
     default: true
+  progress:
+    description: File for one line about the progress, which the task shows every five seconds.
+    type: path
 """

@@ -26,6 +26,10 @@ description:
     C(install.sh) runs. What was signed of them is kept apart and signed again whenever it changes.
   - C(environment.yml), C(release.yml), C(conda.lock), C(pip.lock) and C(sbom.cdx.json) are copied too. The manifest has
     their hashes, so the signature covers them. They are for people and the next build; hosts do not use them.
+  - With O(span), releases that do not fit on one drive are spread over several, one file at a time. Run it once for
+    each drive. Each drive has a second depot, C(.span) in the first one, with its share of every release, the manifests
+    and signatures, and C(plan.json), which says what the other drives have. C(.span) in O(depot) keeps the plan and
+    which drives were written. A drive of the set can be put in again at any time; it is compared and completed.
   - Receipts of hosts that are on the drive are taken into O(depot). Each must be signed by the key that its host had
     when it was first seen; one that is not causes a warning and stays out. A release that would not run on one of these
     hosts causes a warning that names the host.
@@ -58,6 +62,26 @@ options:
       - Pages in Markdown for C(kit/docs), by name without suffix. By default the guides of this collection.
     type: dict
     default: {}
+  span:
+    description:
+      - Whether to use several drives for releases that do not fit on one.
+      - The first drive of a set determines the size of all; later ones can be larger.
+    type: bool
+    default: false
+  span_drive:
+    description:
+      - Number of the drive in its set, to write a lost drive again.
+      - The default, V(0), is the first drive that is not written.
+    type: int
+    default: 0
+  destination:
+    description:
+      - Name of the host that the drive is for, or path of a file with the name of a host on each line; a value with a
+        C(/) is a path.
+      - Releases that all of these hosts have, according to their newest receipts in C(.receipts) of O(depot), are not
+        copied.
+    type: str
+    default: ""
 attributes:
   check_mode:
     support: full
@@ -91,6 +115,14 @@ EXAMPLES = r"""
     releases:
       demo: 2
       imaging: [3-1c0ffee5]
+
+- name: Copy what ws-01 lacks, to several drives if it does not fit on one
+  airgap.conda.media_export:
+    depot: /srv/depot
+    drive: /media/usb
+    allowed_signers: /srv/allowed_signers
+    destination: ws-01
+    span: true
 """
 
 RETURN = r"""
@@ -113,7 +145,9 @@ releases:
       type: str
       returned: success
     action:
-      description: V(copied), V(completed) if the drive had some of it, or V(unchanged).
+      description:
+        - V(copied), V(completed) if the drive had some of it, V(unchanged), or V(installed) if O(destination) has it.
+        - With several drives, it is about the files for this drive.
       type: str
       returned: success
     files:
@@ -123,6 +157,24 @@ releases:
     bytes:
       description: Their size in bytes.
       type: int
+      returned: success
+span:
+  description: The drives that the releases are on.
+  returned: success
+  type: dict
+  contains:
+    drive:
+      description: Number of this drive in its set.
+      type: int
+      returned: success
+    drives:
+      description: Number of drives. V(1) if the releases are on one drive.
+      type: int
+      returned: success
+    left:
+      description: Numbers of the drives that are still to be written.
+      type: list
+      elements: int
       returned: success
 kit:
   description: The files on the drive outside its depot.
@@ -192,6 +244,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.module import run_module
+from ansible_collections.airgap.conda.plugins.module_utils._base.progress import Progress
 from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
 from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
 from ansible_collections.airgap.conda.plugins.module_utils._kit.files import kit_files
@@ -209,6 +262,9 @@ def main() -> None:
             "signing_key": {"type": "path", "no_log": False},
             "kit": {"type": "bool", "default": False},
             "pages": {"type": "dict", "default": {}},
+            "span": {"type": "bool", "default": False},
+            "span_drive": {"type": "int", "default": 0},
+            "destination": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )
@@ -234,6 +290,10 @@ def main() -> None:
             Path(params["signing_key"]) if params["signing_key"] else None,
             papers.exported,
             workstation if params["kit"] else None,
+            params["span"],
+            params["span_drive"],
+            params["destination"],
+            Progress(Path(params["progress"]) if params["progress"] else None),
         )
         result = export.run(module.check_mode)
         receipts = papers.collect()

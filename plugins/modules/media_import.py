@@ -16,6 +16,9 @@ description:
     leaves nothing behind.
   - A release that is already in the depot is verified there and not copied. A release of the same name with another
     manifest, or with a serial that is not newer than the depot's, is refused.
+  - Drives of a set, which M(airgap.conda.media_export) wrote with its option C(span), can be imported in any order and
+    repeatedly. Verified files wait in C(.incoming) of O(depot) until all files of a release
+    have come; then it becomes visible like any other. A warning names the drives that are missing and their files.
   - Writes nothing to the drive, which can be mounted read-only.
   - Receipts of hosts that are on the drive are taken into O(depot), as M(airgap.conda.media_export) does.
   - Adds a line for each copied release to the audit chain C(.audit.jsonl) of O(depot).
@@ -80,7 +83,9 @@ releases:
       type: str
       returned: success
     action:
-      description: V(copied), V(unchanged), or V(older) if it was skipped.
+      description:
+        - V(copied), V(unchanged), or V(older) if it was skipped.
+        - V(gathered) if files on other drives are missing.
       type: str
       returned: success
     files:
@@ -90,6 +95,29 @@ releases:
     bytes:
       description: Their size in bytes.
       type: int
+      returned: success
+span:
+  description: The drives that the releases are on.
+  returned: success
+  type: dict
+  contains:
+    drive:
+      description: Number of this drive in its set.
+      type: int
+      returned: success
+    drives:
+      description: Number of drives. V(1) if the releases are on one drive.
+      type: int
+      returned: success
+    left:
+      description: Numbers of the drives that are still to be imported.
+      type: list
+      elements: int
+      returned: success
+    missing:
+      description: For each of these drives, its files that the depot lacks.
+      type: list
+      elements: str
       returned: success
 receipts:
   description: The receipts on the drive that were not in O(depot), by host; in check mode those that would be taken.
@@ -134,6 +162,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.module import run_module
+from ansible_collections.airgap.conda.plugins.module_utils._base.progress import Progress
 from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
 from ansible_collections.airgap.conda.plugins.module_utils._media.drive import SPEC, Drive
 from ansible_collections.airgap.conda.plugins.module_utils._media.importer import Import
@@ -168,11 +197,14 @@ def main() -> None:
             params["require_mount"],
             params["newer_only"],
             papers.imported,
+            Progress(Path(params["progress"]) if params["progress"] else None),
         )
         result = wanted.run(module.check_mode)
         receipts = papers.collect()
         for text in papers.warnings:
             module.warn(text)
+        for text in result["span"]["missing"]:
+            module.warn(f"A release is not whole yet, because a drive is missing: {text}")
         changed = result["changed"] or any(one["new"] for one in receipts)
         return {**result, "changed": changed, "receipts": receipts, "seconds": round(time.monotonic() - started, 2)}
 

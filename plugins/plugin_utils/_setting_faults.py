@@ -100,11 +100,12 @@ def run_faults(playbook: str, extra: Mapping[str, Any], get: Callable[[str], Any
         if old in extra and new not in extra:
             faults.append(Fault(old, f"{new} in its place", f"{shown(extra[old])} by -e, which is not read"))
     for name, alike in misspelled(extra).items():
-        faults.append(Fault(name, f"{alike}, or another name", f"{shown(extra[name])} by -e, which is not read"))
+        given = "a secret" if alike in SECRET else shown(extra[name])
+        faults.append(Fault(name, f"{alike}, or another name", f"{given} by -e, which is not read"))
     if of.fleet and PYTHON in extra and "/runtime/" not in str(extra[PYTHON]):
         faults.append(outranked(extra[PYTHON], f"-e {PYTHON}"))
-    given = {name: option for name, option in options.items() if name in extra and get(name) is not None}
-    settled(given, get, True, faults)
+    named = {name: option for name, option in options.items() if name in extra and get(name) is not None}
+    settled(named, get, True, faults)
     return faults
 
 

@@ -29,11 +29,11 @@ RELEASES = {"audit_release", "deploy_releases", "remove_release", "rollback_rele
 # What is the rest of a line in a unit of systemd, which drops a space and reads on after a backslash at its end.
 LINE_OF_UNIT = {"schedule_directory"}
 # What nobody needs to see in a result.
-SECRET = {"refresh_notify_url", "schedule_environment"}
+SECRET = {"media_luks_passphrase", "refresh_notify_url", "schedule_environment"}
 # What a playbook works out from what all hosts did: the one task that wants it does that, and not once for each host.
 ONCE = {"report_failures"}
 LEAST = {"build_backend_timeout": 1, "build_part_size": 1, "deploy_keep": 1, "deploy_max_failed": 0}
-LEAST |= {"schedule_after_days": 0, "schedule_ring": 1}
+LEAST |= {"media_span_drive": 0, "schedule_after_days": 0, "schedule_ring": 1}
 MOST = {"deploy_max_failed": 100, "schedule_ring": 100}
 # What the argument_specs.yml leave to a list of the collection's.
 CHOICES = {"deploy_transport": {"choices": [*TRANSPORTS]}}

@@ -34,9 +34,9 @@ PARTS = (
     *("fleet", "trust", "settings"),
 )
 # These take longer, or want a virtual machine, and run when they are asked for.
-MORE = ("defences", "power")
+MORE = ("defences", "power", "drives")
 # One worker runs these: they are one thing on many hosts, or on one machine.
-ALONE = ("fleet", "power")
+ALONE = ("fleet", "power", "drives")
 # Processes and mounts of its own, of which none is left whatever happens; and few: each deploy looks at all processes.
 APART = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 
@@ -70,7 +70,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="./dev faults", description="Try to break a host in many ways, and count.")
     known = (*PARTS, *MORE)
     parser.add_argument(
-        "parts", nargs="*", metavar="PART", help=f"of {', '.join(known)}; default: all but the last two"
+        "parts", nargs="*", metavar="PART", help=f"of {', '.join(known)}; default: all but the last three"
     )
     parser.add_argument("--long", action="store_true", help="the big figures: an hour and more")
     parser.add_argument("--defences", action="store_true", help="take every defence away in turn: a test must turn red")

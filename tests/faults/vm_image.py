@@ -12,7 +12,7 @@ import stat
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -44,35 +44,41 @@ poweroff -f
 DISK_MIB = 160
 
 
-def make_system(cache: Path) -> Path:
+def make_system(
+    cache: Path,
+    name: str = "vm",
+    packages: Sequence[str] = PACKAGES,
+    init_text: str = INIT,
+    left_out: re.Pattern[str] = LEFT_OUT,
+) -> Path:
     """Return a folder with the kernel (vmlinuz) and the system in memory (initrd), made if it is not there."""
 
     def build(scratch: Path) -> None:
         root = scratch / "root"
         docs = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "man", "locale", "info")]
-        bootstrap(SUITE, root, variant="minbase", packages=PACKAGES, extra=(*docs, "--dpkgopt=force-unsafe-io"))
+        bootstrap(SUITE, root, variant="minbase", packages=packages, extra=(*docs, "--dpkgopt=force-unsafe-io"))
         shutil.copyfile(next((root / "boot").glob("vmlinuz-*")), scratch / "vmlinuz")
         init = root / "init"
-        init.write_text(INIT, encoding="ascii")
+        init.write_text(init_text, encoding="ascii")
         init.chmod(0o755)
         with open(scratch / "initrd", "wb") as stream:
-            for number, path in enumerate(_wanted(root)):
+            for number, path in enumerate(_wanted(root, left_out)):
                 stream.write(_member(number, path, path.relative_to(root)))
             stream.write(_header("TRAILER!!!", 0, 0, 0))
         shutil.rmtree(root)
 
-    target = cache / f"vm-{digest(Path(__file__))}"
-    for old in cache.glob("vm-*"):
+    target = cache / f"{name}-{digest(Path(__file__), init_text, left_out.pattern, *packages)}"
+    for old in cache.glob(f"{name}-*"):
         if old != target:
             shutil.rmtree(old)
     return make_once(target, build)
 
 
-def _wanted(root: Path) -> Iterator[Path]:
+def _wanted(root: Path, left_out: re.Pattern[str]) -> Iterator[Path]:
     for folder, names, files in os.walk(root):
         here = Path(folder).relative_to(root)
         for found in (names, files):
-            found[:] = [name for name in found if not LEFT_OUT.fullmatch(str(here / name))]
+            found[:] = [name for name in found if not left_out.fullmatch(str(here / name))]
         yield from (root / here / name for name in (*names, *files))
 
 

@@ -40,7 +40,7 @@ RULES = {
         "_audit": "base contract",
         "_fit": "base contract",
         "_hosts": "base contract fit",
-        "_media": "base contract source depot audit hosts",
+        "_media": "base run contract source depot audit hosts",
         "_gpu": "base run activation contract requirements",
         "_store": "base run activation contract formats gpu",
         "_preflight": "base contract fit gpu store",

@@ -13,7 +13,7 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ansible_collections.airgap.conda.plugins.module_utils._base import limits
@@ -61,8 +61,17 @@ def _require_regular(status: os.stat_result, limit: int) -> None:
         raise FileFault(f"{status.st_size} bytes, more than {limit}")
 
 
-def measure(path: Path, size: int | None = None, cached: bool = True, limit: int = limits.PART) -> Item:
-    """Read a file once; raises FileFault when it is missing, unreadable, not of ``size`` or above ``limit`` bytes."""
+def measure(
+    path: Path,
+    size: int | None = None,
+    cached: bool = True,
+    limit: int = limits.PART,
+    told: Callable[[int], None] = lambda _count: None,
+) -> Item:
+    """Read a file once; raises FileFault when it is missing, unreadable, not of ``size`` or above ``limit`` bytes.
+
+    ``told`` hears how many bytes each block has.
+    """
     digest, measured = hashlib.sha256(), 0
     try:
         status = path.lstat()
@@ -71,6 +80,7 @@ def measure(path: Path, size: int | None = None, cached: bool = True, limit: int
         for block in blocks(path, limit if size is None else size, cached):
             digest.update(block)
             measured += len(block)
+            told(len(block))
     except OSError as error:
         raise as_fault(error) from error
     return Item(path.name, measured, digest.hexdigest())

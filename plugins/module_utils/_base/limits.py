@@ -34,6 +34,8 @@ RELEASES = 20_000
 # Files on a drive outside its depot, and bytes of each: ansible-core and its wheels are 10 files with 10 MB.
 KIT_FILES = 10_000
 KIT_FILE = 1 << 30
+# Bytes of plan.json, of a set of drives: some 40 for a file, so 400,000 files.
+PLAN = 16 << 20
 # Bytes of a receipt of a host: 100 environments with ten releases each have 40 KB, 100 findings at most 200 KB.
 RECEIPT = 512 << 10
 # Receipts that are kept of a host, there and in a depot.

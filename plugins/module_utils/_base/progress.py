@@ -8,7 +8,14 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import time
+from collections import deque
+from collections.abc import Callable
 from pathlib import Path
+
+# Seconds between two lines of a transfer, and over which its rate is taken: a drive slows down when its cache is full.
+PAUSE, WINDOW = 1.0, 30.0
+UNITS = (("GB", 10**9), ("MB", 10**6), ("kB", 10**3), ("bytes", 1))
 
 
 class Progress:
@@ -34,14 +41,62 @@ class Progress:
         """Write ``what`` with the completed part in whole per cent."""
         self.say(f"{what} {min(100, 100 * done // max(whole, 1))} %")
 
+    def transfer(self, what: str, whole: int) -> Transfer:
+        """Return the account of a transfer of ``whole`` bytes, which it tells here."""
+        return Transfer(self, what, whole)
+
+
+class Transfer:
+    """Tells of a transfer: bytes done and in all, the rate of the last half minute, and how long the rest takes."""
+
+    def __init__(self, progress: Progress, what: str, whole: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._progress, self._what, self._whole, self._clock = progress, what, whole, clock
+        self._done, self._told = 0, float("-inf")
+        self._seen: deque[tuple[float, int]] = deque([(clock(), 0)])
+
+    def add(self, count: int) -> None:
+        """Count ``count`` more bytes; writes at most one line a second."""
+        self._done += count
+        now = self._clock()
+        if now - self._told < PAUSE:
+            return
+        self._told = now
+        self._seen.append((now, self._done))
+        while now - self._seen[1][0] >= WINDOW:
+            self._seen.popleft()
+        began, before = self._seen[0]
+        rate = (self._done - before) / (now - began) if now > began else 0.0
+        self._progress.say(f"{self._what} {figures(min(self._done, self._whole), self._whole, rate)}")
+
+
+def figures(done: int, whole: int, rate: float) -> str:
+    """Return bytes, rate (bytes a second) and time left, as ``12.3 of 40.1 GB, 81 MB/s, 5 min left``."""
+    unit, size = _unit(whole)
+    digits = 0 if size == 1 else 1
+    text = f"{done / size:.{digits}f} of {whole / size:.{digits}f} {unit}"
+    if rate <= 0:
+        return text
+    unit, size = _unit(rate)
+    return (
+        f"{text}, {rate / size:.{0 if rate >= 10 * size else 1}f} {unit}/s, {_time(round((whole - done) / rate))} left"
+    )
+
+
+def _unit(size: float) -> tuple[str, int]:
+    return next((unit for unit in UNITS if size >= unit[1]), UNITS[-1])
+
+
+def _time(seconds: int) -> str:
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
 
 def transferred(done: int, whole: int, seconds: float) -> str:
     """Return how far a transfer of ``whole`` bytes is after ``seconds``: bytes, rate, and the time that is left."""
-    text = f"{100 * done // max(whole, 1):3} %  {size_text(done)} of {size_text(whole)}"
-    if done and seconds >= 1.0:
-        left = round(max(0, whole - done) * seconds / done)
-        text += f"  {size_text(round(done / seconds))}/s  {left // 60}:{left % 60:02} left"
-    return text
+    rate = done / seconds if seconds >= 1.0 else 0.0
+    return f"{100 * done // max(whole, 1):3} %  {figures(min(done, whole), whole, rate)}"
 
 
 def size_text(size: int) -> str:

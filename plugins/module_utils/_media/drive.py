@@ -9,7 +9,7 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +30,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest im
 )
 from ansible_collections.airgap.conda.plugins.module_utils._contract.trust import TrustedRelease
 from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
+from ansible_collections.airgap.conda.plugins.module_utils._media.medium import silent
 
 # What both modules take; doc_fragments/media.py says what it means.
 SPEC: dict[str, Any] = {
@@ -39,6 +40,7 @@ SPEC: dict[str, Any] = {
     "envs": {"type": "list", "elements": "str", "default": []},
     "releases": {"type": "dict", "default": {}},
     "require_mount": {"type": "bool", "default": True},
+    "progress": {"type": "path"},
 }
 
 
@@ -132,6 +134,11 @@ class Header:
         return self.manifest.env, self.manifest.id
 
     @property
+    def size(self) -> int:
+        """Return the bytes of its payloads, next to which all else is small."""
+        return sum(part.size for payload in self.manifest.payloads for part in payload.parts)
+
+    @property
     def sha256(self) -> str:
         """Return the hash of the manifest."""
         return self.release.manifest_sha256
@@ -172,13 +179,14 @@ def choose(depot: Depot, envs: Sequence[str], releases: Mapping[str, Any]) -> li
     for name in releases:
         if name not in wanted:
             raise _not_there(depot, f"releases of {name}", f"chosen environments {', '.join(wanted)}")
-    return [(env, release) for env in wanted for release in _choose_of(depot, env, releases.get(env, 1))]
+    found = {env: choose_of(depot, env, depot.releases(env), releases.get(env, 1)) for env in wanted}
+    return [(env, release) for env, names in found.items() for release in names]
 
 
-def _choose_of(depot: Depot, env: str, wanted: Any) -> list[str]:
-    there = depot.releases(env)
+def choose_of(depot: Depot, env: str, there: Sequence[str], wanted: Any) -> list[str]:
+    """Return those of the releases ``there``, sorted, that are ``wanted``; see ``choose``."""
     if re.fullmatch(r"[1-9][0-9]{0,8}", str(wanted)):
-        return there[-int(wanted) :]
+        return list(there[-int(wanted) :])
     names = [wanted] if isinstance(wanted, str) else wanted
     if not isinstance(names, list) or not names:
         raise AirgapError(
@@ -236,7 +244,7 @@ def read_headers(
             damaged = _look(header, cached=False)[1]
             if damaged:
                 faults[header.name] = damaged
-        raise _not_whole(depot, faults, remedy)
+        raise not_whole(depot, faults, remedy)
     return headers
 
 
@@ -250,28 +258,31 @@ def _header(folder: Path, data: Mapping[str, bytes], allowed_signers: Path | Non
     return Header(folder, release)
 
 
-def read_contents(depot: Depot, headers: Iterable[Header], cached: bool, remedy: str) -> list[Contents]:
+def read_contents(
+    depot: Depot, headers: Iterable[Header], cached: bool, remedy: str, told: Callable[[int], None] = silent
+) -> list[Contents]:
     """Read every byte of the releases and compare it with their manifests; raises one AirgapError for all faults.
 
-    Without ``cached`` it is the medium that is read, not what the kernel remembers of it.
+    Without ``cached`` it is the medium that is read, not what the kernel remembers of it. ``told`` hears how many bytes
+    were read.
     """
     found, faults = [], {}
     for header in headers:
-        items, wrong = _look(header, cached)
+        items, wrong = _look(header, cached, told)
         found.append(Contents(header, tuple(items)))
         if wrong:
             faults[header.name] = wrong
     if faults:
-        raise _not_whole(depot, faults, remedy)
+        raise not_whole(depot, faults, remedy)
     return found
 
 
-def _look(header: Header, cached: bool) -> tuple[list[Item], dict[str, str]]:
+def _look(header: Header, cached: bool, told: Callable[[int], None] = silent) -> tuple[list[Item], dict[str, str]]:
     """Return the files of a release, and for each that is not as its manifest says what is wrong with it."""
     release, items, faults = header.release, [], {}
     for content in (*release.contents(), release.content(MANIFEST)):
         try:
-            item = measure(header.folder / content.name, content.size, cached, content.limit)
+            item = measure(header.folder / content.name, content.size, cached, content.limit, told)
             release.accept(item)
             items.append(item)
         except FileFault as fault:
@@ -283,7 +294,7 @@ def _look(header: Header, cached: bool) -> tuple[list[Item], dict[str, str]]:
     return items, faults
 
 
-def _not_whole(depot: Depot, faults: Mapping[str, Mapping[str, str]], remedy: str) -> AirgapError:
+def not_whole(depot: Depot, faults: Mapping[str, Mapping[str, str]], remedy: str) -> AirgapError:
     """Name every file, those with one fault together: there may be hundreds."""
     lines = []
     for release, wrong in faults.items():
@@ -317,9 +328,7 @@ def require_room(folder: Path, sizes: Iterable[tuple[int, int]], what: str) -> N
 
     ``sizes`` has for each file, in the order of writing, its bytes and those of the file that it replaces.
     """
-    while not folder.exists():
-        folder = folder.parent
-    status = os.statvfs(folder)
+    folder, status = _file_system(folder)
     if status.f_flag & os.ST_RDONLY or not os.access(folder, os.W_OK | os.X_OK):
         raise AirgapError(
             f"{what} cannot be written",
@@ -329,13 +338,7 @@ def require_room(folder: Path, sizes: Iterable[tuple[int, int]], what: str) -> N
             where=str(folder),
             remedy="mount it for writing (a drive may have a switch), or run as a user who may write there",
         )
-    block = status.f_frsize
-    taken = needed = 0
-    for new, old in sizes:
-        taken += -(-new // block) * block
-        needed = max(needed, taken)  # the old file goes when the new one is whole
-        taken -= -(-old // block) * block
-    free = status.f_bavail * block
+    needed, free = _needed_and_free(status, sizes)
     if needed > free:
         raise AirgapError(
             f"{what} is too full",
@@ -345,6 +348,34 @@ def require_room(folder: Path, sizes: Iterable[tuple[int, int]], what: str) -> N
             where=str(folder),
             remedy="choose fewer releases, free space there, or use a larger one",
         )
+
+
+def has_room(folder: Path, sizes: Iterable[tuple[int, int]]) -> bool:
+    """Tell whether files fit; see ``require_room``."""
+    needed, free = _needed_and_free(_file_system(folder)[1], sizes)
+    return needed <= free
+
+
+def room_of(folder: Path) -> tuple[int, int]:
+    """Return the bytes of a block of the file system of ``folder``, and its free bytes."""
+    status = _file_system(folder)[1]
+    return status.f_frsize, status.f_bavail * status.f_frsize
+
+
+def _file_system(folder: Path) -> tuple[Path, os.statvfs_result]:
+    while not folder.exists():
+        folder = folder.parent
+    return folder, os.statvfs(folder)
+
+
+def _needed_and_free(status: os.statvfs_result, sizes: Iterable[tuple[int, int]]) -> tuple[int, int]:
+    block = status.f_frsize
+    taken = needed = 0
+    for new, old in sizes:
+        taken += -(-new // block) * block
+        needed = max(needed, taken)  # the old file goes when the new one is whole
+        taken -= -(-old // block) * block
+    return needed, status.f_bavail * block
 
 
 def _mib(size: int) -> str:

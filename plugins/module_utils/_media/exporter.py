@@ -8,23 +8,23 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.airgap.conda.plugins.module_utils._base.copied import temporary_name
 from ansible_collections.airgap.conda.plugins.module_utils._base.disk import flush_directory
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._base.found import Item
+from ansible_collections.airgap.conda.plugins.module_utils._base.progress import Progress
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import MANIFEST, SIGNATURE
 from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
 from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
+from ansible_collections.airgap.conda.plugins.module_utils._media.destination import installed_at
 from ansible_collections.airgap.conda.plugins.module_utils._media.drive import (
     Contents,
     Drive,
     Header,
     choose,
+    has_room,
     listing,
     read_contents,
     read_headers,
@@ -33,6 +33,8 @@ from ansible_collections.airgap.conda.plugins.module_utils._media.drive import (
 )
 from ansible_collections.airgap.conda.plugins.module_utils._media.kit import Kit
 from ansible_collections.airgap.conda.plugins.module_utils._media.medium import copy_file, is_there
+from ansible_collections.airgap.conda.plugins.module_utils._media.spread import Spread
+from ansible_collections.airgap.conda.plugins.module_utils._media.work import Work, make_folders, written
 
 FAT_LIMIT = (4 << 30) - 1
 # What Windows and older Linux kernels take for a device, whatever follows the first dot.
@@ -41,26 +43,13 @@ BUILD_AGAIN = "copy this release to the depot again from where it is whole, or b
 
 
 @dataclass(frozen=True)
-class _Work:
-    """What one release needs: the files that its folder on the drive lacks or has otherwise."""
-
-    release: Contents
-    target: Path
-    missing: tuple[Item, ...]
-    started: bool
-
-    @property
-    def result(self) -> dict[str, Any]:
-        action = "unchanged" if not self.missing else "completed" if self.started else "copied"
-        return self.release.header.result(action, self.missing)
-
-
-@dataclass(frozen=True)
 class Export:
     """What is to be exported: see ``choose`` for ``envs`` and ``releases``; ``signing_key`` signs the kit.
 
     ``copied`` is told of each release as soon as it is whole on the drive, while nobody else writes there.
     ``workstation`` makes of the releases what a drive has for a workstation that installs them without a controller.
+    With ``span``, what does not fit on one drive is spread over several, of which ``span_drive`` names the one that is
+    written again. ``destination`` has some releases already; these stay here.
     """
 
     depot: Depot
@@ -72,6 +61,10 @@ class Export:
     signing_key: Path | None = None
     copied: Callable[[Mapping[str, Any]], object] = dict
     workstation: Callable[[Sequence[Release]], Mapping[str, bytes]] | None = None
+    span: bool = False
+    span_drive: int = 0
+    destination: str = ""
+    progress: Progress = field(default_factory=Progress)
 
     def run(self, check: bool) -> dict[str, Any]:
         """Bring the drive up to date and return what was copied; with ``check`` only look and say.
@@ -80,30 +73,53 @@ class Export:
         """
         self.drive.require(self.require_mount, self.depot.path)
         chosen = choose(self.depot, self.envs, self.releases)
+        at = installed_at(self.depot, self.destination) if self.destination else set()
+        has = [name for name in chosen if name in at]
+        chosen = [name for name in chosen if name not in at]
         headers = read_headers(self.depot, chosen, self.allowed_signers, BUILD_AGAIN)
         for header in headers:
             _require_portable(header)
         kit = Kit(self.drive, self.depot, self.signing_key, self.allowed_signers, self._made(headers))
         kit.require_key()
-        contents = read_contents(self.depot, headers, cached=True, remedy=BUILD_AGAIN)
+        reading = self.progress.transfer("reading the depot:", sum(header.size for header in headers))
+        contents = read_contents(self.depot, headers, cached=True, remedy=BUILD_AGAIN, told=reading.add)
         with self.drive.in_use(writing=not check):
             before = self.drive.depot.everything()
-            todo = [self._look(release) for release in contents]
+            reading = self.progress.transfer("reading the drive:", sum(header.size for header in headers))
+            spread = Spread(self.depot, self.drive, contents, self.span_drive) if self.span else None
+            todo = [] if spread and spread.is_begun else [self._look(release, reading.add) for release in contents]
+            if spread and (spread.is_begun or not has_room(self.drive.depot.path, [*_sizes(todo), *kit.sizes()])):
+                if self.workstation:
+                    raise _no_kit_on_several(self.drive)
+                todo = spread.look(reading.add)
+            else:
+                spread = None
             work = [item for item in todo if item.missing]
-            sizes = [_sizes(one.target, item) for one in work for item in one.missing] + kit.sizes()
+            notes = {one.release.header.key: f" ({len(one.missing)} files missing or different)" for one in work}
+            diff = [listing(before, notes), listing([*before, *chosen])]
+            if spread:
+                diff = [listing(before) + spread.listing(there_only=flag) for flag in (True, False)]
+            sizes = [*_sizes(work), *kit.sizes()]
             if sizes:
                 require_room(self.drive.depot.path, sizes, "The drive")
             if not check:
+                if spread:
+                    spread.begin()
+                writing = self.progress.transfer("copying:", sum(i.size for one in work for i in one.missing))
                 for item in work:
-                    self._write(item)
+                    self._write(item, writing.add)
                     self.copied(item.result)
+                if spread:
+                    spread.end()
             signed = kit.run(check)
-        notes = {
-            one.release.header.key: f" ({len(one.missing)} files missing or different)" for one in work if one.started
-        }
-        result = summary([one.result for one in todo], listing(before, notes), listing([*before, *chosen]))
+        there = [
+            {"env": env, "id": name, "signer": "", "action": "installed", "files": 0, "bytes": 0} for env, name in has
+        ]
+        result = summary([*(one.result for one in todo), *there], *diff)
         changed = result["changed"] or signed["action"] == "signed"
-        return {**result, "changed": changed, "kit": signed, "warnings": signed.pop("warnings")}
+        warnings = [*signed.pop("warnings"), *(spread.warnings if spread else [])]
+        span = spread.result if spread else {"drive": 1, "drives": 1, "left": []}
+        return {**result, "changed": changed, "kit": signed, "span": span, "warnings": warnings}
 
     def _made(self, headers: Sequence[Header]) -> Mapping[str, bytes] | None:
         if self.workstation is None:
@@ -124,11 +140,11 @@ class Export:
             found.append(Release.of(header.manifest, str(header.folder), trusted.signer, *sums))
         return self.workstation(found)
 
-    def _look(self, release: Contents) -> _Work:
+    def _look(self, release: Contents, told: Callable[[int], None]) -> Work:
         target = self.drive.depot.folder(release.header.manifest.env, release.header.manifest.id)
         if not self.drive.folders(target)[-1].is_dir():
-            return _Work(release, target, release.items, started=False)
-        missing = tuple(item for item in release.items if not is_there(target, item))
+            return Work(release, target, release.items, started=False)
+        missing = tuple(item for item in release.items if not is_there(target, item, told))
         names = [item.name for item in missing]
         if MANIFEST in names and all(os.path.lexists(target / name) for name in (MANIFEST, SIGNATURE)):
             raise AirgapError(
@@ -141,30 +157,31 @@ class Export:
             )
         if names and SIGNATURE not in names:
             missing += release.items[-1:]  # it goes while the release is not whole, and comes back last
-        return _Work(release, target, missing, started=True)
+        return Work(release, target, missing, started=True)
 
-    def _write(self, work: _Work) -> None:
-        try:
-            for folder in self.drive.folders(work.target):
-                if not folder.is_dir():
-                    folder.mkdir()
-                    with suppress(OSError):  # FAT has no modes; elsewhere others shall read, whatever the umask is
-                        folder.chmod(0o755)
-                    flush_directory(folder.parent)
+    def _write(self, work: Work, told: Callable[[int], None]) -> None:
+        with written(work.release.header.name, work.target):
+            make_folders(self.drive, work.target)
             (work.target / SIGNATURE).unlink(missing_ok=True)
             flush_directory(work.target)
             for item in work.missing:
-                copy_file(work.release.header.folder / item.name, work.target, item)
-        except OSError as error:
-            raise AirgapError(
-                f"Writing {work.release.header.name} to the drive failed",
-                code="drive-write-failed",
-                wanted="a drive that can be written and read back",
-                found=str(error.strerror or error),
-                where=str(error.filename or work.target),
-                remedy="see that the drive is plugged in and has room, or use another one; then export again: "
-                "it goes on where this run stopped",
-            ) from error
+                copy_file(work.release.header.folder / item.name, work.target, item, told)
+
+
+def _sizes(work: Sequence[Work]) -> list[tuple[int, int]]:
+    return [size for one in work for size in one.sizes]
+
+
+def _no_kit_on_several(drive: Drive) -> AirgapError:
+    return AirgapError(
+        "A drive of several cannot carry a kit",
+        code="kit-on-several",
+        wanted="one drive with all releases that a workstation installs from it",
+        found="releases that do not fit on one drive, or a set of drives that is begun",
+        where=str(drive.path),
+        remedy="use a larger drive or choose fewer releases for media_kit; or leave media_kit out, and let a controller "
+        "import the drives",
+    )
 
 
 def _require_portable(header: Header) -> None:
@@ -189,12 +206,3 @@ def _require_portable(header: Header) -> None:
             where=str(header.folder),
             remedy="build the release again with a smaller build_part_size; the default is 64 MiB",
         )
-
-
-def _sizes(target: Path, item: Item) -> tuple[int, int]:
-    """Return what a file takes, less what a killed run left of it, and what it replaces; both in bytes."""
-    return max(0, item.size - _size(target / temporary_name(item.name))), _size(target / item.name)
-
-
-def _size(path: Path) -> int:
-    return path.lstat().st_size if os.path.lexists(path) else 0

@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._base.progress import Progress
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import (
     Manifest,
     serial_of,
@@ -27,6 +28,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._media.drive import (
     require_room,
     summary,
 )
+from ansible_collections.airgap.conda.plugins.module_utils._media.gather import Gather, Gathered
 from ansible_collections.airgap.conda.plugins.module_utils._media.medium import copy_file
 from ansible_collections.airgap.conda.plugins.module_utils._source.folder import signed_release
 
@@ -95,8 +97,9 @@ class _Target(Depot):
 class Import:
     """What is to be imported: see ``choose`` for ``envs`` and ``releases``.
 
-    With ``newer_only``, an environment that is not on the drive, or older there than in the depot, is left out.
-    ``copied`` is told of each release as soon as it is in the depot.
+    With ``newer_only``, an environment that is not on the drive, or older there than in the depot, is left out. Of a
+    set of drives, each brings its files; a release is there when all have come. ``copied`` is told of each
+    release as soon as it is in the depot.
     """
 
     depot: Depot
@@ -108,6 +111,7 @@ class Import:
     require_mount: bool = True
     newer_only: bool = False
     copied: Callable[[Mapping[str, Any]], object] = dict
+    progress: Progress = field(default_factory=Progress)
 
     def run(self, check: bool) -> dict[str, Any]:
         """Bring the chosen releases into the depot and return what was copied; with ``check`` only verify and say.
@@ -121,28 +125,66 @@ class Import:
         with self.drive.in_use(writing=False):
             before = target.everything()
             self.drive.folders(source.path)
-            chosen = choose(source, self._envs(source), self.releases)
+            gather = Gather.of(self.drive, target, signers)
+            chosen = self._choose(source, gather)
             for name in chosen:
                 self.drive.folders(source.folder(*name))
             headers = read_headers(source, chosen, signers, EXPORT_AGAIN)
-            older = {header.key for header in headers if self.newer_only and target.is_older(header)}
+            older = {header.key for header in headers if self._is_older(header, target)}
             news = [header for header in headers if header.key not in older and target.is_news(header, signers)]
-            contents = read_contents(source, news, cached=False, remedy=EXPORT_AGAIN)
-            if contents:
-                require_room(target.path, [(item.size, 0) for one in contents for item in one.items], "The depot")
+            reading = self.progress.transfer("reading the drive:", sum(header.size for header in news))
+            contents = read_contents(source, news, cached=False, remedy=EXPORT_AGAIN, told=reading.add)
+            found = self._look(gather, target, set(chosen)) if gather else Gathered()
+            sizes = [(item.size, 0) for one in contents for item in one.items]
+            sizes += gather.sizes(found) if gather else []
+            if sizes:
+                require_room(target.path, sizes, "The depot")
+            writing = self.progress.transfer("copying:", sum(new for new, _old in sizes))
             if not check:
                 for release in contents:
-                    _bring(release, target, signers)
+                    _bring(release, target, signers, writing.add)
                     self.copied(release.header.result("copied", release.items))
+            parts = gather.run(found, target.new_release, check, writing.add) if gather else {}
+            if gather and not check:
+                for one in gather.results(found, parts):
+                    if (one["env"], one["id"]) in found.published:
+                        self.copied(one)
         copied = {one.header.key: one.header.result("copied", one.items) for one in contents}
         results = [
             copied.get(header.key) or header.result("older" if header.key in older else "unchanged", ())
             for header in headers
         ]
-        return summary(results, listing(before), listing([*before, *copied]))
+        results += gather.results(found, parts) if gather else []
+        span = gather.span(found, check) if gather else {"drive": 1, "drives": 1, "left": [], "missing": []}
+        result = summary(results, listing(before), listing([*before, *copied, *found.published]))
+        return {**result, "changed": result["changed"] or bool(found.published), "span": span}
 
-    def _envs(self, source: Depot) -> Sequence[str]:
-        there = source.envs()
+    def _choose(self, source: Depot, gather: Gather | None) -> list[tuple[str, str]]:
+        """Return what is asked for of the releases that the drive has whole."""
+        there, parted = source.envs(), gather.envs if gather else []
+        envs = self._envs([*there, *parted])
+        whole = [env for env in envs if env in there or env not in parted]
+        if parted and not whole and (envs or not there):
+            return []
+        releases = {env: wanted for env, wanted in self.releases.items() if env in there or env not in parted}
+        return choose(source, whole, releases)
+
+    def _look(self, gather: Gather, target: _Target, whole: set[tuple[str, str]]) -> Gathered:
+        """Return what the drive brings of those releases that it has a part of."""
+        chosen = [name for name in gather.choose(self._envs(gather.envs), self.releases) if name not in whole]
+        reading = self.progress.transfer("reading the drive:", 0)
+        return gather.look(
+            chosen,
+            lambda header: self._is_older(header, target),
+            lambda header: target.is_news(header, self._signers()),
+            EXPORT_AGAIN,
+            reading.add,
+        )
+
+    def _is_older(self, header: Header, target: _Target) -> bool:
+        return self.newer_only and target.is_older(header)
+
+    def _envs(self, there: Sequence[str]) -> Sequence[str]:
         # When none of them is there, it is the wrong drive, which is not left unsaid.
         return [env for env in self.envs if self.newer_only and env in there] or self.envs
 
@@ -159,10 +201,10 @@ class Import:
         return self.allowed_signers
 
 
-def _bring(release: Contents, target: Depot, allowed_signers: Path) -> None:
+def _bring(release: Contents, target: Depot, allowed_signers: Path, told: Callable[[int], None]) -> None:
     header = release.header
     with target.new_release(header.manifest) as folder:
         for item in release.items:
-            copy_file(header.folder / item.name, folder, item)
+            copy_file(header.folder / item.name, folder, item, told)
         # The drive was read twice; what counts is what is in the depot now.
         signed_release(folder, allowed_signers)

@@ -30,6 +30,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.rules impor
 from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
 from ansible_collections.airgap.conda.plugins.module_utils._media.drive import Drive
 from ansible_collections.airgap.conda.plugins.module_utils._media.medium import copy_file, is_there
+from ansible_collections.airgap.conda.plugins.module_utils._media.span import SPAN
 
 # A signature over sums must not pass for a release, nor the other way round.
 NAMESPACE = "kit@airgap.conda"
@@ -39,7 +40,7 @@ KEPT = ".kit"
 # Where it keeps what was signed last of a drive that has a kit for workstations as well.
 MADE = "made"
 # At the top of a drive: what is no kit. A file system made the last one, which only root may read.
-NO_KIT = {SUMS, SIGNATURE, temporary_name(SUMS), temporary_name(SIGNATURE), "lost+found"}
+NO_KIT = {SPAN, SUMS, SIGNATURE, temporary_name(SUMS), temporary_name(SIGNATURE), "lost+found"}
 # Bytes of SHA256SUMS: 10,000 names of 200 characters.
 SUMS_LIMIT = 4 << 20
 # What sha256sum writes in another way, in addition to control characters: a backslash, and bytes that are no UTF-8.

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,25 +17,30 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.errors import A
 from ansible_collections.airgap.conda.plugins.module_utils._base.found import FileFault, Item
 
 
-def is_there(folder: Path, item: Item) -> bool:
+def silent(_count: int) -> None:
+    """Hear how many bytes were read or written, and tell nobody."""
+
+
+def is_there(folder: Path, item: Item, told: Callable[[int], None] = silent) -> bool:
     """Tell whether ``folder`` holds this file, by what its medium gives back."""
     try:
-        return measure(folder / item.name, item.size, cached=False) == item
+        return measure(folder / item.name, item.size, cached=False, told=told) == item
     except FileFault:
         return False
 
 
-def copy_file(source: Path, folder: Path, item: Item) -> None:
+def copy_file(source: Path, folder: Path, item: Item, told: Callable[[int], None] = silent) -> None:
     """Copy the file ``source``, which was measured as ``item``, into ``folder``.
 
     It gets its name when it is on the medium and was read back from there; what was there under that name stays until
     then. Raises OSError, with the file's name, and AirgapError when one of the two media does not keep its bytes.
+    ``told`` hears how many bytes of it are written.
     """
     new = folder / temporary_name(item.name)
     new.unlink(missing_ok=True)
     try:
         try:
-            same = write_new(new, blocks(source, item.size)).sha256 == item.sha256
+            same = write_new(new, _heard(blocks(source, item.size), told)).sha256 == item.sha256
         except FileFault:
             same = False  # it became longer
         if not same:
@@ -46,6 +52,12 @@ def copy_file(source: Path, folder: Path, item: Item) -> None:
         with suppress(OSError):  # the medium may be gone; the first error tells more
             new.unlink(missing_ok=True)
     flush_directory(folder)
+
+
+def _heard(content: Iterable[bytes], told: Callable[[int], None]) -> Iterator[bytes]:
+    for block in content:
+        told(len(block))
+        yield block
 
 
 def _unsteady(path: Path, wanted: str, found: str, remedy: str) -> AirgapError:
