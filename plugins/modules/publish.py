@@ -167,7 +167,8 @@ def main() -> None:
         result["diff"] = {"before": "\n".join(releases) + "\n", "after": "\n".join(names) + "\n"}
         if not module.check_mode:
             found = params["environment"]
-            built = Built(found["inputs_sha256"], found["conda_lock"], found["pip_lock"], tuple(found["packages"]))
+            lists = (tuple(found["packages"]), tuple(found.get("files", ())))
+            built = Built(found["inputs_sha256"], found["conda_lock"], found["pip_lock"], *lists)
             manifest = publish(
                 depot,
                 spec,

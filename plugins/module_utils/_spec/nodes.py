@@ -45,9 +45,11 @@ class Node:
         self.kind = _kind(node)
         self.text: str = node.value if isinstance(node.value, str) else ""
 
-    def error(self, problem: str, *, wanted: str, remedy: str, found: str = "") -> AirgapError:
+    def error(self, problem: str, *, wanted: str, remedy: str, found: str = "", code: str = "") -> AirgapError:
         """Return (for the caller to raise) the refusal of this value, which is described unless ``found`` is given."""
-        return AirgapError(problem, wanted=wanted, found=found or self.describe(), where=self.where, remedy=remedy)
+        return AirgapError(
+            problem, wanted=wanted, found=found or self.describe(), where=self.where, remedy=remedy, code=code
+        )
 
     def describe(self) -> str:
         """Return the value in a user's words: ``the number 2.30``, ``a list``, ``nothing``."""
