@@ -276,7 +276,8 @@ messages:
   returned: success
 durations:
   description: >-
-    Durations of the steps V(solve), V(install), V(link), V(pip), V(files) and V(compile) in seconds. Skipped steps are left out.
+    Durations of the steps V(solve), V(install), V(link), V(pip), V(files) and V(compile) in seconds. Skipped steps are
+    left out.
   type: dict
   returned: success
   sample: {solve: 0.02, install: 0.9, pip: 3.1, compile: 2.2}

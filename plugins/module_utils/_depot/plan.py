@@ -42,7 +42,8 @@ def plan(
     """Compare what is asked for with what the newest release was built from. Needs no network.
 
     Locks next to the spec ask for their packages: a release made of these is up to date, whatever they were called
-    when it was built. Raises AirgapError for a ``root`` that scripts cannot hold, and for ``files`` that cannot be read.
+    when it was built. Raises AirgapError for a ``root`` that scripts cannot hold, and
+    for ``files`` that cannot be read.
     """
     # Minutes before anything is built for it.
     require_plain("The root on the hosts", root, "build_root", "choose another root")

@@ -1,7 +1,7 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Make the environment of a spec on the bastion: solve or lock, install, pip, copies, activation, files, byte code, marker."""
+"""Make an environment on the bastion: solve or lock, install, pip, copies, activation, files, byte code, marker."""
 
 from __future__ import annotations
 

@@ -22,7 +22,8 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.site import
 from ansible_collections.airgap.conda.plugins.module_utils._environment.prefix import read_marker
 
 SBOM = "sbom.cdx.json"
-# Files that are named one by one: the library takes the square of their number, 1.5 s for these, 26 s for five times more.
+# Files that are named one by one: the library takes the square of their number, 1.5 s for these, 26 s for five times as
+# many.
 FILES = 1_000
 # Longer texts in the field License are the license itself, not its name.
 LONGEST_LICENSE = 100

@@ -161,7 +161,7 @@ def _knowing(prefix: Path) -> Iterator[None]:
     """Tell conda-pack what it takes for granted otherwise.
 
     Where the packages of this Python are: not always in lib/pythonX.Y of its version. And which files there are: it
-    leaves out what lies in conda's own prefix (envs, pkgs, names that end in ~), and packages and files may be there too.
+    leaves out what lies in conda's own prefix (envs, pkgs, names that end in ~), where packages have files too.
     """
     from conda_pack import core
 

@@ -189,7 +189,8 @@ def package_lines(packages: Sequence[dict[str, Any]]) -> str:
 def file_lines(files: Sequence[dict[str, Any]]) -> str:
     """Return one line for each entry of ``files`` in release.yml, for diffs."""
     return "".join(
-        f"file {item['path']} {item['sha256'][:16]} ({item['files']} files, {_readable(item['bytes'])})\n" for item in files
+        f"file {item['path']} {item['sha256'][:16]} ({item['files']} files, {_readable(item['bytes'])})\n"
+        for item in files
     )
 
 

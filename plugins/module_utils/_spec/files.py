@@ -134,7 +134,10 @@ def _entry(item: Node, directory: Path, faults: Faults) -> Brought:
                     code="not-for-folders",
                 )
             )
-    items = _folder(keys["source"], source, path, faults) if is_folder else [_file(keys["source"], source, path, mode)]
+    place = path or "unusable"  # what is wrong with the source is told as well
+    items = (
+        _folder(keys["source"], source, place, faults) if is_folder else [_file(keys["source"], source, place, mode)]
+    )
     return Brought(path, source, item.where, sha256, tuple(items))
 
 
@@ -244,7 +247,7 @@ def _folder(node: Node, source: str, path: str, faults: Faults) -> list[Item]:
     links = {item.path[len(path) + 1 :]: item.target for item in items if item.type == SYMLINK}
     for inside, target in links.items():
         remedy = "bring what it leads to, or copy the folder with cp -rL first"
-        if leads_out(inside, links) or not is_plain(target.lstrip("/")) and "\n" in target:
+        if leads_out(inside, links) or (not is_plain(target.lstrip("/")) and "\n" in target):
             wrong.append(_unusable(node, f"{source}/{inside}", f"a link to {target!r}, out of {source}", remedy))
         elif not os.path.exists(f"{source}/{inside}"):
             wrong.append(_unusable(node, f"{source}/{inside}", f"a link to {target!r}, which is not there", remedy))

@@ -75,8 +75,8 @@ def read_release_spec(
 ) -> ReleaseSpec:
     """Check the top value of a release.yml; None (an empty file) means all defaults.
 
-    ``taken_variables`` are the names that environment.yml sets already, ``directory`` is the spec's. ``faults`` gathers what is wrong; what comes
-    back then is of no use.
+    ``taken_variables`` are the names that environment.yml sets already, ``directory`` is the spec's. ``faults`` gathers
+    what is wrong; what comes back then is of no use.
     """
     if root is None:
         return ReleaseSpec()

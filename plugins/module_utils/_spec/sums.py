@@ -137,9 +137,8 @@ class _Memory:
             self._known = dict(json.loads(self._path.read_text(encoding="utf-8")))
 
     def known(self, item: Item) -> str:
-        found = self._known.get(item.source)
-        with suppress(TypeError, ValueError, AttributeError):
-            state, sha256 = found
+        with suppress(TypeError, ValueError, KeyError):
+            state, sha256 = self._known[item.source]
             if list(item.state) == state and len(sha256) == 64:
                 return str(sha256)
         return ""
@@ -169,4 +168,3 @@ def forget() -> None:
     """Forget all hashes: one of them was wrong."""
     with suppress(OSError):
         memory_path().unlink()
-
