@@ -16,7 +16,7 @@ from ansible import constants as C
 from ansible_collections.airgap.conda.plugins.module_utils._base.answer import clean
 from ansible_collections.airgap.conda.plugins.module_utils._base.disk import os_errors
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError, Faults
-from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
+from ansible_collections.airgap.conda.plugins.module_utils._source.folder import Folder
 from ansible_collections.airgap.conda.plugins.plugin_utils._controller_action import ControllerAction
 from ansible_collections.airgap.conda.plugins.plugin_utils._once import once
 from ansible_collections.airgap.conda.plugins.plugin_utils._paths import of_caller
@@ -37,7 +37,7 @@ class ActionModule(ControllerAction):
         lacking = [name for name in ("depot", "allowed_signers") if not options[name]]
         if lacking:
             raise _not_told(lacking)
-        depot, signers = Depot(Path(of_caller(options["depot"]))), Path(of_caller(options["allowed_signers"]))
+        depot, signers = Folder(Path(of_caller(options["depot"]))), Path(of_caller(options["allowed_signers"]))
         envs, pins = options["envs"], options["releases"]
         found, faults = [], Faults()
         faults.found += [_slip(depot, pin, envs) for pin in slips(depot, pins, envs)]
@@ -48,7 +48,7 @@ class ActionModule(ControllerAction):
         return {"changed": False, "releases": found}
 
 
-def verified(depot: Depot, env: str, pin: str, signers: Path, shared: Path) -> dict[str, Any]:
+def verified(depot: Folder, env: str, pin: str, signers: Path, shared: Path) -> dict[str, Any]:
     """Return what hosts need to know of a release, verified by the first one that wants it with this trust.
 
     Nothing is shared between two lists of signers, nor after a file of the release or the list has changed.
@@ -66,7 +66,7 @@ def verified(depot: Depot, env: str, pin: str, signers: Path, shared: Path) -> d
         return once(shared, wanted, lambda: depot.verify(env, release, signers).as_result())
 
 
-def slips(depot: Depot, pins: Iterable[str], envs: Sequence[str]) -> list[str]:
+def slips(depot: Folder, pins: Iterable[str], envs: Sequence[str]) -> list[str]:
     """Return the names in ``pins`` that look like a slip of the pen: like one of ``envs``, and not in the depot.
 
     Any other name may be pinned for other hosts.
@@ -75,7 +75,7 @@ def slips(depot: Depot, pins: Iterable[str], envs: Sequence[str]) -> list[str]:
     return [pin for pin in others if difflib.get_close_matches(pin, envs, 1)]
 
 
-def _slip(depot: Depot, pin: str, envs: Sequence[str]) -> AirgapError:
+def _slip(depot: Folder, pin: str, envs: Sequence[str]) -> AirgapError:
     return AirgapError(
         "A release is given for an environment that is not there",
         wanted=f"a name among {', '.join(envs)}",

@@ -8,10 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible.plugins.loader import module_loader
 
 from ansible_collections.airgap.conda.plugins.plugin_utils._places import Places
 from ansible_collections.airgap.conda.plugins.plugin_utils._refresh import ending
 from ansible_collections.airgap.conda.plugins.plugin_utils._run_options import RunOptions
+
+# What sends a mail.
+MAIL = "community.general.mail"
 
 
 class ActionModule(ActionBase):
@@ -27,4 +31,9 @@ class ActionModule(ActionBase):
         if options.leave_out(self._task.tags):
             return {"changed": False, "skipped": True, "msg": "left out by tags"}
         error = ending(Places(task_vars or {}, self._templar.template), options)
-        return {"changed": False, **({"failed": True, **error.as_result()} if error else {})}
+        if not error:
+            return {"changed": False}
+        # Ansible reads no file that names a module of a collection that is not there: whoever includes one has to know.
+        wanted = bool((task_vars or {}).get("refresh_notify_mail_to"))
+        can_mail = wanted and bool(module_loader.find_plugin(MAIL))
+        return {"changed": False, "failed": True, "can_mail": can_mail, **error.as_result()}

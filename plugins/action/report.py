@@ -11,7 +11,9 @@ from typing import Any
 
 from ansible import constants
 
+from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._report.answer import host_report, with_failure
+from ansible_collections.airgap.conda.plugins.module_utils._report.by_receipt import collect, with_receipts
 from ansible_collections.airgap.conda.plugins.module_utils._report.files import require_time, write_report
 from ansible_collections.airgap.conda.plugins.module_utils._report.fleet import now
 from ansible_collections.airgap.conda.plugins.plugin_utils._answer_action import host_of
@@ -30,6 +32,7 @@ class ActionModule(ControllerAction):
         "verified": {"type": "list", "elements": "raw", "default": []},
         "failures": {"type": "dict", "default": {}},
         "time": {"type": "str"},
+        "depot": {"type": "path"},
     }
 
     def step(self, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -45,6 +48,17 @@ class ActionModule(ControllerAction):
             name: with_failure(host_report(name, seen, verified, time), options["failures"].get(name))
             for name, seen, verified in zip(options["hosts"], options["seen"], options["verified"], strict=False)
         }
+        hosts, warnings = list(options["hosts"]), []
+        depot = Path(of_caller(options["depot"])) if options["depot"] else None
+        if depot and depot.is_dir():
+            verified = dict(zip(options["hosts"], options["verified"], strict=False))
+            inventory = (self.known.get("groups") or {}).get("all", hosts)
+            try:
+                warnings = collect(depot, verified, self._task.check_mode)
+                reports = with_receipts(reports, inventory, verified, depot)
+            except AirgapError as error:  # the page is about those who answered, whatever the depot has
+                warnings = [str(error)]
+            hosts += [name for name in reports if name not in hosts]
         path = Path(of_caller(options["path"]))
-        result = write_report(path, options["hosts"], reports, time, self._task.check_mode)
-        return {**result, "writer": host}
+        result = write_report(path, hosts, reports, time, self._task.check_mode)
+        return {**result, "writer": host, **({"warnings": warnings} if warnings else {})}

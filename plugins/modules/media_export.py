@@ -23,6 +23,10 @@ description:
     has copied the releases. To sign a new kit, remove C(.kit).
   - C(environment.yml), C(release.yml), C(conda.lock), C(pip.lock) and C(sbom.cdx.json) are copied too. The manifest has
     their hashes, so the signature covers them. They are for people and the next build; hosts do not use them.
+  - Receipts of hosts that are on the drive are taken into O(depot). Each must be signed by the key that its host had
+    when it was first seen; one that is not causes a warning and stays out. A release that would not run on one of these
+    hosts causes a warning that names the host.
+  - Adds a line for each copied release to the audit chains C(.audit.jsonl) of O(depot) and of the drive.
   - Unmount the drive before you unplug it.
 requirements:
   - ssh-keygen of OpenSSH 8.1 or newer, for O(allowed_signers)
@@ -114,6 +118,28 @@ kit:
       description: Their size in bytes.
       type: int
       returned: success
+receipts:
+  description: The receipts on the drive that were not in O(depot), by host; in check mode those that would be taken.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    host:
+      description: Name of the host.
+      type: str
+      returned: success
+    new:
+      description: Number of receipts that were taken.
+      type: int
+      returned: success
+    pinned:
+      description: Fingerprint of the host's key if it was seen for the first time, else empty.
+      type: str
+      returned: success
+    refused:
+      description: Number of kinds of faults because of which receipts were refused.
+      type: int
+      returned: success
 files:
   description: Number of files copied.
   returned: success
@@ -138,6 +164,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.module import r
 from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
 from ansible_collections.airgap.conda.plugins.module_utils._media.drive import SPEC, Drive
 from ansible_collections.airgap.conda.plugins.module_utils._media.exporter import Export
+from ansible_collections.airgap.conda.plugins.module_utils._media.papers import Papers
 
 
 def main() -> None:
@@ -154,19 +181,26 @@ def main() -> None:
 
     def step() -> dict[str, Any]:
         started = time.monotonic()
+        depot, drive = Depot(Path(params["depot"])), Drive(Path(params["drive"]), params["folder"])
+        papers = Papers(depot.path, drive, module.check_mode)
+        papers.require_ready()
         export = Export(
-            Depot(Path(params["depot"])),
-            Drive(Path(params["drive"]), params["folder"]),
+            depot,
+            drive,
             params["envs"],
             params["releases"],
             Path(params["allowed_signers"]) if params["allowed_signers"] else None,
             params["require_mount"],
             Path(params["signing_key"]) if params["signing_key"] else None,
+            papers.exported,
         )
         result = export.run(module.check_mode)
-        for text in result.pop("warnings"):
+        receipts = papers.collect()
+        papers.hold(result["releases"])
+        for text in [*result.pop("warnings"), *papers.warnings]:
             module.warn(text)
-        return {**result, "seconds": round(time.monotonic() - started, 2)}
+        changed = result["changed"] or any(one["new"] for one in receipts)
+        return {**result, "changed": changed, "receipts": receipts, "seconds": round(time.monotonic() - started, 2)}
 
     run_module(module, step)
 

@@ -17,6 +17,8 @@ description:
   - A release that is already in the depot is verified there and not copied. A release of the same name with another
     manifest, or with a serial that is not newer than the depot's, is refused.
   - Writes nothing to the drive, which can be mounted read-only.
+  - Receipts of hosts that are on the drive are taken into O(depot), as M(airgap.conda.media_export) does.
+  - Adds a line for each copied release to the audit chain C(.audit.jsonl) of O(depot).
   - C(environment.yml), C(release.yml), C(conda.lock), C(pip.lock) and C(sbom.cdx.json) are copied too. The manifest has
     their hashes, so the signature covers them. They are for people and the next build; hosts do not use them.
 requirements:
@@ -89,6 +91,28 @@ releases:
       description: Their size in bytes.
       type: int
       returned: success
+receipts:
+  description: The receipts on the drive that were not in O(depot), by host; in check mode those that would be taken.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    host:
+      description: Name of the host.
+      type: str
+      returned: success
+    new:
+      description: Number of receipts that were taken.
+      type: int
+      returned: success
+    pinned:
+      description: Fingerprint of the host's key if it was seen for the first time, else empty.
+      type: str
+      returned: success
+    refused:
+      description: Number of kinds of faults because of which receipts were refused.
+      type: int
+      returned: success
 files:
   description: Number of files copied.
   returned: success
@@ -113,6 +137,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.module import r
 from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
 from ansible_collections.airgap.conda.plugins.module_utils._media.drive import SPEC, Drive
 from ansible_collections.airgap.conda.plugins.module_utils._media.importer import Import
+from ansible_collections.airgap.conda.plugins.module_utils._media.papers import Papers
 
 
 def main() -> None:
@@ -130,18 +155,26 @@ def main() -> None:
 
     def step() -> dict[str, Any]:
         started = time.monotonic()
+        depot, drive = Depot(Path(params["depot"])), Drive(Path(params["drive"]), params["folder"])
+        papers = Papers(depot.path, drive, module.check_mode)
+        papers.require_ready()
         wanted = Import(
-            Depot(Path(params["depot"])),
-            Drive(Path(params["drive"]), params["folder"]),
+            depot,
+            drive,
             params["envs"],
             params["releases"],
             Path(params["allowed_signers"]) if params["allowed_signers"] else None,
             params["allow_downgrade"],
             params["require_mount"],
             params["newer_only"],
+            papers.imported,
         )
         result = wanted.run(module.check_mode)
-        return {**result, "seconds": round(time.monotonic() - started, 2)}
+        receipts = papers.collect()
+        for text in papers.warnings:
+            module.warn(text)
+        changed = result["changed"] or any(one["new"] for one in receipts)
+        return {**result, "changed": changed, "receipts": receipts, "seconds": round(time.monotonic() - started, 2)}
 
     run_module(module, step)
 

@@ -140,10 +140,10 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.module import r
 from ansible_collections.airgap.conda.plugins.module_utils._cli.facts import has_facts, require_ours
 from ansible_collections.airgap.conda.plugins.module_utils._cli.file import found_command, wanted_command
 from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
+from ansible_collections.airgap.conda.plugins.module_utils._fit.table import Table
 from ansible_collections.airgap.conda.plugins.module_utils._formats.formats import taken_here
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import PROBE_SPEC, Tools
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.look import inspect
-from ansible_collections.airgap.conda.plugins.module_utils._preflight.table import Table
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 
 

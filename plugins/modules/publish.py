@@ -12,6 +12,8 @@ version_added: 0.1.0
 description:
   - Writes the manifest, signs it with C(ssh-keygen -Y sign) and moves everything into the depot by one rename.
   - A release that exists is never changed.
+  - Warns of hosts on which the release would not run, by the receipts that are in O(depot).
+  - Adds lines to the audit chain of O(depot), C(.audit.jsonl).
   - Refuses to sign a release that the target of C(release.yml) cannot run, or that contains a secret. A file that only
     resembles one, such as a key for tests, can be allowed with C(allow) in C(release.yml).
 requirements:
@@ -126,11 +128,19 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.airgap.conda.plugins.module_utils._audit.chain import (
+    DEPOT_CHAIN,
+    add,
+    deed_of,
+    require_ready,
+)
 from ansible_collections.airgap.conda.plugins.module_utils._base.module import run_module
 from ansible_collections.airgap.conda.plugins.module_utils._base.plain_json import typed
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Finding
+from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
 from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
 from ansible_collections.airgap.conda.plugins.module_utils._depot.publish import Built, Signing, publish
+from ansible_collections.airgap.conda.plugins.module_utils._hosts.fit import misfits
 from ansible_collections.airgap.conda.plugins.module_utils._secrets.places import credentials_of
 from ansible_collections.airgap.conda.plugins.module_utils._spec.spec import load_spec
 
@@ -166,6 +176,8 @@ def main() -> None:
         names = [*releases, params["release"]]
         result["diff"] = {"before": "\n".join(releases) + "\n", "after": "\n".join(names) + "\n"}
         if not module.check_mode:
+            chain = depot.path / DEPOT_CHAIN
+            require_ready(chain)
             found = params["environment"]
             lists = (tuple(found["packages"]), tuple(found.get("files", ())))
             built = Built(found["inputs_sha256"], found["conda_lock"], found["pip_lock"], *lists)
@@ -181,6 +193,10 @@ def main() -> None:
                 [typed(Finding, finding) for finding in params["findings"]],
                 credentials_of(params["credentials"]),
             )
+            record = depot.folder(spec.name, params["release"])
+            add(chain, [deed_of(what, spec.name, params["release"], record) for what in ("built", "signed")])
+            for text in misfits(depot.path, [Release.of(manifest, str(record), "", "", "")]):
+                module.warn(text)
             for finding in manifest.findings[len(params["findings"]) :]:
                 module.warn(f"{spec.name} {params['release']}: {finding.what}")
             result["findings"] = [asdict(finding) for finding in manifest.findings]

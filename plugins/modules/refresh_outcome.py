@@ -33,4 +33,9 @@ EXAMPLES = r"""
   airgap.conda.refresh_outcome:
 """
 
-RETURN = r""" # """
+RETURN = r"""
+can_mail:
+  description: Whether C(refresh_notify_mail_to) is set, and M(community.general.mail) is installed on the controller.
+  returned: failure
+  type: bool
+"""

@@ -15,6 +15,8 @@ description:
   - Writes or removes the Jupyter kernel of each environment, as M(airgap.conda.preflight) decided.
   - Removes old releases, but never the current one, the previous one, or one that a process still uses.
   - Installs the command C(bin/airgap-envs) below O(root), with which people list, verify and roll back at the host.
+  - Adds a line to the audit chain C(.state/audit.jsonl) below O(root) for each release that it changes, and writes a
+    signed receipt of the host to C(.state/receipts). What cannot be written there causes a warning.
 author: airgap.conda contributors (@airgap-conda)
 extends_documentation_fragment: [airgap.conda.attributes, airgap.conda.store, airgap.conda.gpu_probe]
 options:
@@ -87,6 +89,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest im
 from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
 from ansible_collections.airgap.conda.plugins.module_utils._contract.step import Step
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import PROBE_SPEC, Tools
+from ansible_collections.airgap.conda.plugins.module_utils._receipt.noted import noted
 from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy, to_prune
 from ansible_collections.airgap.conda.plugins.module_utils._store.rollback import state_line, state_now
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
@@ -120,19 +123,21 @@ def main() -> None:
             write_command(store)
             apply_facts(store, params["facts"])
         pruned, seconds = [], {}
-        for item in steps:
-            env, there, todo = item.env, store.releases(item.env), item.to_dict()
-            before += [state_now(store, env), _installed(env, there)]
-            if module.check_mode:
-                gone = to_prune(store, todo, params["keep"])
-            else:
-                manifest, signature = hashes.get(env, ("", ""))
-                done = deploy(store, todo, manifest, params["keep"], tools, signature)
-                gone, seconds[env] = done.pruned, done.seconds
-                for text in done.warnings:
-                    module.warn(text)
-            after += [state_line(env, item.id, item.kernel), _installed(env, {*there, item.id} - {*gone})]
-            pruned += [f"{env} {name}" for name in gone]
+        with noted(store, "install", module.warn, dry=module.check_mode, tools=tools) as note:
+            for item in steps:
+                env, there, todo = item.env, store.releases(item.env), item.to_dict()
+                before += [state_now(store, env), _installed(env, there)]
+                if module.check_mode:
+                    gone = to_prune(store, todo, params["keep"])
+                else:
+                    manifest, signature = hashes.get(env, ("", ""))
+                    done = deploy(store, todo, manifest, params["keep"], tools, signature)
+                    gone, seconds[env] = done.pruned, done.seconds
+                    note.deployed(todo, done.seconds, gone)
+                    for text in done.warnings:
+                        module.warn(text)
+                after += [state_line(env, item.id, item.kernel), _installed(env, {*there, item.id} - {*gone})]
+                pruned += [f"{env} {name}" for name in gone]
         return {
             "changed": differs or any(item.action != "none" for item in steps),
             "current": {item.env: item.id for item in steps if item.id},

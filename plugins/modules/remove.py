@@ -14,6 +14,8 @@ description:
     Jupyter kernel. One rename hides everything that is removed.
   - Refuses to remove a release that a process uses.
   - Keeps the highest serial that the environment had here, so that an old release is still refused later.
+  - Adds a line to the audit chain C(.state/audit.jsonl) below O(root) for each release that it changes, and writes a
+    signed receipt of the host to C(.state/receipts). What cannot be written there causes a warning.
 author: airgap.conda contributors (@airgap-conda)
 extends_documentation_fragment: [airgap.conda.attributes, airgap.conda.store]
 options:
@@ -54,6 +56,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.module import run_module
+from ansible_collections.airgap.conda.plugins.module_utils._receipt.noted import noted
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.plugins.module_utils._store.uninstall import uninstall
 
@@ -74,7 +77,10 @@ def main() -> None:
     def step() -> dict[str, Any]:
         before = store.releases(env)
         concerns: list[str] = []
-        removed = uninstall(store, env, params["release"], module.check_mode, concerns)
+        with noted(store, "remove", module.warn, dry=module.check_mode) as note:
+            deeds = {release: note.deed("removed", env, release) for release in before}
+            removed = uninstall(store, env, params["release"], module.check_mode, concerns)
+            note.deeds += [deeds[release] for release in removed]
         for text in concerns:
             module.warn(text)
         left = [release for release in before if release not in removed]

@@ -15,6 +15,8 @@ description:
     has sent it again.
   - Each file is hashed outside the release and then put in place by one rename. Correct files are not touched, and
     running programs keep their open files. Files that do not belong to the release are removed.
+  - Adds a line to the audit chain C(.state/audit.jsonl) below O(root) for each release that it changes, and writes a
+    signed receipt of the host to C(.state/receipts). What cannot be written there causes a warning.
 author: airgap.conda contributors (@airgap-conda)
 extends_documentation_fragment: [airgap.conda.attributes, airgap.conda.store]
 options:
@@ -123,6 +125,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.handed import e
 from ansible_collections.airgap.conda.plugins.module_utils._base.module import run_module
 from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
 from ansible_collections.airgap.conda.plugins.module_utils._formats.formats import taken_here
+from ansible_collections.airgap.conda.plugins.module_utils._receipt.noted import noted
 from ansible_collections.airgap.conda.plugins.module_utils._store.repair import Repaired, repair, require_repaired
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 
@@ -144,10 +147,14 @@ def main() -> None:
         given = each(Release.from_dict, module.params["releases"], "releases of airgap.conda.repair")
         sent = {release.env: release for release in given}
         done = []
-        for env in module.params["envs"] or list(sent) or store.envs():
-            done.append(repair(store, env, formats, sent.get(env), module.check_mode))
-            if env in sent and not module.check_mode:
-                require_repaired(store, done[-1])
+        with noted(store, "repair", module.warn, dry=module.check_mode) as note:
+            for env in module.params["envs"] or list(sent) or store.envs():
+                done.append(repair(store, env, formats, sent.get(env), module.check_mode))
+                if env in sent and not module.check_mode:
+                    require_repaired(store, done[-1])
+            for item in done:
+                if item.changed:
+                    note.did("repaired", item.env, item.release)
         steps = [item.step for item in done if item.step]
         return {
             "changed": any(item.changed for item in done),

@@ -46,6 +46,13 @@ options:
       - The best verdict of such a host is degraded.
     type: dict
     default: {}
+  depot:
+    description:
+      - Depot on the controller, whose receipts of hosts are used. A host that is not among O(hosts), or that did not
+        answer, is shown as its newest receipt has it, with its age and whether it is signed.
+      - The receipts in O(verified) are kept there, each signed by the key that its host had when it was first seen. One
+        that is not, or that has another name than its host in the inventory, is left out.
+    type: path
   time:
     description: UTC time of the report, such as C(2026-01-31T12:00:00Z). The default is the current time.
     type: str
@@ -64,6 +71,12 @@ EXAMPLES = r"""
     path: /srv/conda/report
     hosts: "{{ groups['workstations'] }}"
   run_once: true
+
+- name: Make a page of hosts that no controller reaches, on the bastion
+  airgap.conda.report:
+    path: /srv/conda/report
+    hosts: []
+    depot: /srv/depot
 """
 
 RETURN = r"""

@@ -12,6 +12,8 @@ version_added: 0.1.0
 description:
   - Switches C(current) by one rename. Copies nothing and needs neither depot nor network.
   - Writes or removes the environment's Jupyter kernel to match the release, in the folder of the last deploy.
+  - Adds a line to the audit chain C(.state/audit.jsonl) below O(root) for each release that it changes, and writes a
+    signed receipt of the host to C(.state/receipts). What cannot be written there causes a warning.
 author: airgap.conda contributors (@airgap-conda)
 extends_documentation_fragment: [airgap.conda.attributes, airgap.conda.store]
 options:
@@ -57,6 +59,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.module import run_module
+from ansible_collections.airgap.conda.plugins.module_utils._receipt.noted import noted
 from ansible_collections.airgap.conda.plugins.module_utils._store.activated import Activated
 from ansible_collections.airgap.conda.plugins.module_utils._store.rollback import rollback, state_line, state_now
 
@@ -78,7 +81,10 @@ def main() -> None:
     def step() -> dict[str, Any]:
         before = store.current(env)
         now = state_now(store, env)
-        back = rollback(store, env, params["release"], module.check_mode)
+        with noted(store, "rollback", module.warn, dry=module.check_mode) as note:
+            back = rollback(store, env, params["release"], module.check_mode)
+            if back.release != before:
+                note.did("rolled back", env, back.release)
         for text in back.warnings:
             module.warn(text)
         changed = back.release != before

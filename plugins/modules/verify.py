@@ -12,7 +12,8 @@ version_added: 0.1.0
 description:
   - Compares every file of each current release with what the bastion signed, and runs the release's checks, including
     the GPU check for a release that requires a GPU.
-  - Changes nothing.
+  - Changes nothing; it writes a signed receipt of the host to C(.state/receipts) below O(root), except in check mode.
+    One that cannot be written causes a warning.
 author: airgap.conda contributors (@airgap-conda)
 extends_documentation_fragment: [airgap.conda.attributes, airgap.conda.store, airgap.conda.gpu_probe]
 options:
@@ -61,6 +62,20 @@ envs:
     gpu:
       description: Result of the GPU check, as M(airgap.conda.gpu) returns it; null if the release requires no GPU.
       type: dict
+receipt:
+  description: The receipt that was written, empty without one. M(airgap.conda.report) keeps it.
+  returned: success
+  type: dict
+  contains:
+    name:
+      description: Name of its file.
+      type: str
+    content:
+      description: Its content, as JSON.
+      type: str
+    signature:
+      description: Its signature by the host's key, empty without one.
+      type: str
 """
 
 from pathlib import Path
@@ -70,6 +85,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.module import run_module
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import PROBE_SPEC, Tools
+from ansible_collections.airgap.conda.plugins.module_utils._receipt.noted import noted
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.plugins.module_utils._store.verify import verify
 
@@ -89,10 +105,14 @@ def main() -> None:
 
     def step() -> dict[str, Any]:
         envs = module.params["envs"] or store.envs()
-        found = [verify(store, env, tools) for env in envs]
+        with noted(store, "verify", module.warn, dry=module.check_mode, always=True, tools=tools) as note:
+            found = [verify(store, env, tools) for env in envs]
+            for env in found:
+                note.saw_gpu(env["env"], env["gpu"])
         for text in [text for env in found for text in env.pop("warnings")]:
             module.warn(text)
-        return {"changed": False, "envs": found}
+        receipt = note.written.as_result() if note.written else {}
+        return {"changed": False, "envs": found, "receipt": receipt}
 
     run_module(module, step)
 

@@ -28,10 +28,10 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest im
     serial_of,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
+from ansible_collections.airgap.conda.plugins.module_utils._fit.facts import HostFacts, Owned
+from ansible_collections.airgap.conda.plugins.module_utils._fit.rules import New, judge
+from ansible_collections.airgap.conda.plugins.module_utils._fit.table import Table
 from ansible_collections.airgap.conda.plugins.module_utils._formats.formats import FORMATS
-from ansible_collections.airgap.conda.plugins.module_utils._preflight.facts import HostFacts, Owned
-from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import New, judge
-from ansible_collections.airgap.conda.plugins.module_utils._preflight.table import Table
 from ansible_collections.airgap.conda.plugins.plugin_utils._contact import Heard
 from ansible_collections.airgap.conda.plugins.plugin_utils._take import TAKE
 

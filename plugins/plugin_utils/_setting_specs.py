@@ -18,16 +18,17 @@ from ansible_collections.airgap.conda.plugins.plugin_utils._transports import TR
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 NAMES = ("build", "deploy", "media", "report", "runtime", "schedule", "verify")
 # Where a path lies that is not on the machine the role works on.
-ON_CONTROLLER = {"deploy_allowed_signers", "deploy_depot", "report_path", "runtime_allowed_signers", "runtime_depot"}
+ON_CONTROLLER = {"deploy_allowed_signers", "deploy_depot", "report_depot", "report_path"}
+ON_CONTROLLER |= {"runtime_allowed_signers", "runtime_depot"}
 ON_HOSTS = {"build_root", "deploy_jupyter_kernels", "deploy_root", "report_root", "runtime_root", "verify_root"}
 # What a list or a dictionary has names of environments in.
 ENVS = {"deploy_envs", "deploy_releases", "media_envs", "media_releases", "report_envs", "verify_envs"}
-ENVS |= {"remove_env", "repair_env", "rollback_env"}
-RELEASES = {"deploy_releases", "remove_release", "rollback_release"}
+ENVS |= {"audit_env", "remove_env", "repair_env", "rollback_env"}
+RELEASES = {"audit_release", "deploy_releases", "remove_release", "rollback_release"}
 # What is the rest of a line in a unit of systemd, which drops a space and reads on after a backslash at its end.
 LINE_OF_UNIT = {"schedule_directory"}
 # What nobody needs to see in a result.
-SECRET = {"schedule_environment"}
+SECRET = {"refresh_notify_url", "schedule_environment"}
 # What a playbook works out from what all hosts did: the one task that wants it does that, and not once for each host.
 ONCE = {"report_failures"}
 LEAST = {"build_backend_timeout": 1, "build_part_size": 1, "deploy_keep": 1, "deploy_max_failed": 0}
@@ -77,6 +78,10 @@ BATCHES: dict[str, Any] = {
     "deploy_batches": {"type": "list", "elements": "str"},
     "deploy_max_failed": {"type": "int", "default": 20},
 }
+NOTIFY: dict[str, Any] = {
+    **{f"refresh_notify_{name}": {"type": "str"} for name in ("url", "mail_to", "mail_from", "mail_host")},
+    "refresh_notify_mail_port": {"type": "int", "default": 25},
+}
 OLD_FLEET, OLD_BASTION, OLD_CONTROLLER = (
     {"workstations": "airgap_workstations"},
     {"bastion": "airgap_bastion"},
@@ -87,6 +92,18 @@ NAME: dict[str, Any]
 NAMED: dict[str, Any]
 NAME, NAMED = {"type": "str", "default": ""}, {"type": "str", "required": True}
 PLAYBOOKS = {
+    "audit": Playbook(
+        (),
+        {
+            **WORKSTATIONS,
+            **CONTROLLER,
+            **ROOT,
+            "audit_env": NAME,
+            "audit_release": NAME,
+            "audit_depot": {"type": "path"},
+        },
+        {**OLD_FLEET, **OLD_CONTROLLER},
+    ),
     "build": Playbook(("build",), BASTION, OLD_BASTION, fleet=False),
     "deploy": Playbook(("deploy",), {**WORKSTATIONS, **BATCHES}, OLD_FLEET),
     "export": Playbook((), {**BASTION, **chosen("build", "build_depot"), **DRIVE}, OLD_BASTION, fleet=False),
@@ -98,7 +115,7 @@ PLAYBOOKS = {
     ),
     "refresh": Playbook(
         ("build", "media", "deploy", "report"),
-        {**WORKSTATIONS, **BASTION, **CONTROLLER, **BATCHES, "refresh_side": SIDE},
+        {**WORKSTATIONS, **BASTION, **CONTROLLER, **BATCHES, **NOTIFY, "refresh_side": SIDE},
         EVERY,
     ),
     "remove": Playbook(

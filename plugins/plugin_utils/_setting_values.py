@@ -52,7 +52,7 @@ def settle(name: str, value: Any, option: Mapping[str, Any], local: bool) -> Any
     controller; on another one, a module takes ``~`` as that machine's.
     """
     kind = option.get("type", "str")
-    if name in SECRET:
+    if name in SECRET and kind == "dict":
         _secret(value)
     settled = TYPES[kind](value)
     if settled == "" and option.get("required"):

@@ -35,13 +35,18 @@ RULES = {
         "_doctor": "base activation contract spec solve environment",
         "_secrets": "base contract solve environment",
         "_pack": "base run contract formats requirements environment secrets",
-        "_depot": "base contract spec requirements solve environment doctor secrets pack",
-        "_media": "base contract depot",
+        "_source": "base run contract",
+        "_depot": "base contract source spec requirements solve environment doctor secrets pack",
+        "_audit": "base contract",
+        "_fit": "base contract",
+        "_hosts": "base contract fit",
+        "_media": "base contract source depot audit hosts",
         "_gpu": "base run activation contract requirements",
         "_store": "base run activation contract formats gpu",
-        "_preflight": "base contract gpu store",
-        "_cli": "base activation contract store preflight",
-        "_report": "base contract",
+        "_preflight": "base contract fit gpu store",
+        "_receipt": "base contract fit gpu store preflight audit",
+        "_cli": "base activation contract formats source fit store preflight audit receipt",
+        "_report": "base contract hosts",
     }.items()
 }
 

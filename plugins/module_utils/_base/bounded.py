@@ -18,7 +18,7 @@ from pathlib import Path
 
 from ansible_collections.airgap.conda.plugins.module_utils._base import limits
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._base.found import FileFault, Item
+from ansible_collections.airgap.conda.plugins.module_utils._base.found import FileFault, Item, UnreadableFault
 
 # Bytes read at a time.
 READ = 1 << 20
@@ -72,7 +72,7 @@ def measure(path: Path, size: int | None = None, cached: bool = True, limit: int
             digest.update(block)
             measured += len(block)
     except OSError as error:
-        raise _fault(error) from error
+        raise as_fault(error) from error
     return Item(path.name, measured, digest.hexdigest())
 
 
@@ -81,11 +81,12 @@ def read_small(path: Path, limit: int, cached: bool = True) -> bytes:
     try:
         return b"".join(blocks(path, limit, cached))
     except OSError as error:
-        raise _fault(error) from error
+        raise as_fault(error) from error
 
 
-def _fault(error: OSError) -> FileFault:
-    return FileFault("missing" if error.errno == errno.ENOENT else f"unreadable ({error.strerror})")
+def as_fault(error: OSError) -> FileFault:
+    """Return what is wrong with a file for which there was an error of the operating system."""
+    return FileFault("missing") if error.errno == errno.ENOENT else UnreadableFault(f"unreadable ({error.strerror})")
 
 
 def list_names(folder: Path, limit: int = limits.NAMES) -> list[str]:

@@ -41,7 +41,7 @@ class AirgapError(Exception):
 
     def __reduce__(self) -> tuple[Callable[[], AirgapError], tuple[()]]:
         """Tell how to send it to another process."""
-        return partial(AirgapError, **self.fields()), ()
+        return partial(AirgapError, **self.fields(), code=self.code), ()
 
     def short(self) -> str:
         """Return what is wrong and what was found, without what the whole error is to be read for."""
@@ -69,6 +69,7 @@ class Several(AirgapError):
             found=_numbered([error.found for error in errors]),
             where=_numbered([error.where for error in errors]),
             remedy=_numbered([error.remedy for error in errors]),
+            code=errors[0].code if len({error.code for error in errors}) == 1 else "several",
         )
         self.errors = tuple(errors)
 

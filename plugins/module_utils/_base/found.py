@@ -19,3 +19,7 @@ class Item:
 
 class FileFault(Exception):
     """A file that differs from what is expected; the text says how."""
+
+
+class UnreadableFault(FileFault):
+    """A file that is there, and that the system does not read: a drive that is pulled out, a server that is gone."""

@@ -17,7 +17,14 @@ Type = TypeVar("Type")
 Checks = Mapping[str, tuple[str, Callable[[Any], object]]]
 # Characters of a value in a message.
 SHOWN = 100
-_CALLED = {str: "a text", int: "a whole number", bool: "true or false", list: "a list", Mapping: "a dictionary"}
+_CALLED = {
+    str: "a text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    list: "a list",
+    Mapping: "a dictionary",
+}
 
 
 def handed(kind: type[Type], data: object, what: str, where: str, checks: Checks) -> Type:
@@ -92,7 +99,8 @@ class _Reader:
 
     def _of(self, kind: Any, value: Any, at: str) -> Any:
         # bool is an int to isinstance, but no size.
-        if isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
+        kinds = (int, float) if kind is float else kind
+        if isinstance(value, kinds) and (kind is bool or not isinstance(value, bool)):
             return value
         self.tell(at, _CALLED[kind], value)
         return None

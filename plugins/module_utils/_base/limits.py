@@ -34,6 +34,13 @@ RELEASES = 20_000
 # Files on a drive outside its depot, and bytes of each: ansible-core and its wheels are 10 files with 10 MB.
 KIT_FILES = 10_000
 KIT_FILE = 1 << 30
+# Bytes of a receipt of a host: 100 environments with ten releases each have 40 KB, 100 findings at most 200 KB.
+RECEIPT = 512 << 10
+# Receipts that are kept of a host, there and in a depot.
+RECEIPTS = 50
+# Bytes of a line of an audit chain, and of a whole chain: some 150,000 lines.
+AUDIT_LINE = 8 << 10
+AUDIT = 64 << 20
 # Characters of each of the four fields of an error: some 100 lines.
 MESSAGE = 8_000
 # Errors in one message: a file with more is probably of another type.

@@ -33,3 +33,22 @@ class Progress:
     def part(self, what: str, done: int, whole: int) -> None:
         """Write ``what`` with the completed part in whole per cent."""
         self.say(f"{what} {min(100, 100 * done // max(whole, 1))} %")
+
+
+def transferred(done: int, whole: int, seconds: float) -> str:
+    """Return how far a transfer of ``whole`` bytes is after ``seconds``: bytes, rate, and the time that is left."""
+    text = f"{100 * done // max(whole, 1):3} %  {size_text(done)} of {size_text(whole)}"
+    if done and seconds >= 1.0:
+        left = round(max(0, whole - done) * seconds / done)
+        text += f"  {size_text(round(done / seconds))}/s  {left // 60}:{left % 60:02} left"
+    return text
+
+
+def size_text(size: int) -> str:
+    """Return a number of bytes as a person reads it."""
+    value, unit = float(size), "B"
+    for larger in ("KiB", "MiB", "GiB", "TiB"):
+        if value < 1024:
+            break
+        value, unit = value / 1024, larger
+    return f"{value:.1f} {unit}" if unit != "B" else f"{size} B"

@@ -28,6 +28,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.disk import (
 from ansible_collections.airgap.conda.plugins.module_utils._base.lock import locked
 from ansible_collections.airgap.conda.plugins.module_utils._cli import main
 from ansible_collections.airgap.conda.plugins.module_utils._cli.run import RUN
+from ansible_collections.airgap.conda.plugins.module_utils._cli.say import NAME
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 
 PACKAGE = main.__name__.partition(".module_utils.")[0] + ".module_utils"
@@ -40,7 +41,9 @@ PREAMBLE = """\
 # {name}: shows, checks and switches the environments of this host. Generated; the program follows as a zip.
 root={root}
 {run}skipped=
-for python in "$root"/runtime/current/bin/python "$root"/runtime/[0-9]*/bin/python; do
+# Entered by its own name: the link may lead to another release while the program runs.
+current=$(readlink "$root/runtime/current" 2>/dev/null) || current=current
+for python in "$root/runtime/$current/bin/python" "$root"/runtime/[0-9]*/bin/python; do
   if "$python" -IBc 'import argparse, json, zstandard' >/dev/null 2>&1; then
     if [ -n "$skipped" ]; then
       echo "{name}: the current runtime does not start; $python takes its place" >&2
@@ -71,8 +74,8 @@ sys.exit(main(Path(sys.argv[0]).parent.parent, sys.argv[1:]))
 
 def command_file(store: Store) -> bytes:
     """Return the content of the command for this store."""
-    run = RUN.replace("{name}", main.NAME)
-    preamble = PREAMBLE.format(name=main.NAME, root=shlex.quote(str(store.root)), run=run)
+    run = RUN.replace("{name}", NAME)
+    preamble = PREAMBLE.format(name=NAME, root=shlex.quote(str(store.root)), run=run)
     return program(preamble, START, main.__name__)
 
 
@@ -140,8 +143,8 @@ def wanted_command(store: Store) -> str:
 def write_command(store: Store) -> None:
     """Bring the command to this host, by one rename; runs that come at the same time wait for each other."""
     path = store.command
-    lock = locked(store.root / ".state", path.parent.name, main.NAME, COMMAND_WAIT)
-    with os_errors(f"Writing {main.NAME}", path), lock:
+    lock = locked(store.root / ".state", path.parent.name, NAME, COMMAND_WAIT)
+    with os_errors(f"Writing {NAME}", path), lock:
         make_folder(path.parent)
         remove_unfinished(path)
         replace_file(path, command_file(store), MODE)

@@ -1,28 +1,37 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""``airgap-envs``: what is on this host, for people at the host. It needs neither Ansible nor depot nor network."""
+"""``airgap-envs``: what is on this host, for people at the host. It needs neither Ansible nor a network."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import os
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.disk import os_errors
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._cli.say import (
+    NAME,
+    SCHEMA,
+    complain,
+    document,
+    require_env,
+    require_writable,
+    say,
+    warn,
+)
 from ansible_collections.airgap.conda.plugins.module_utils._store.rollback import rollback
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.plugins.module_utils._store.verify import verify
 
-NAME = Store(Path()).command.name
-SCHEMA = 1
 # What a shell gives to a program that was interrupted.
 INTERRUPTED = 130
+# How many releases of an environment stay, as with deploy_keep.
+KEEP = 2
 
 
 def main(root: Path, arguments: Sequence[str]) -> int:
@@ -32,7 +41,7 @@ def main(root: Path, arguments: Sequence[str]) -> int:
         with os_errors(NAME, root):
             return int(options.run(Store(root), options))
     except AirgapError as error:
-        _complain(error)
+        complain(error)
         return 1
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -40,7 +49,7 @@ def main(root: Path, arguments: Sequence[str]) -> int:
 
 def _parser(root: Path) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=NAME, description=f"The environments in {root} on this host.")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, dest="called")
 
     listing = commands.add_parser("list", help="show the environments and their releases")
     listing.add_argument("--json", action="store_true", help="as JSON")
@@ -63,7 +72,108 @@ def _parser(root: Path) -> argparse.ArgumentParser:
     back.add_argument("env", metavar="ENV")
     back.add_argument("release", nargs="?", default="", metavar="RELEASE", help="default: the previous release")
     back.set_defaults(run=_rollback)
+
+    for name, about in (
+        ("install", "install releases from a drive or another folder, check them and make them current"),
+        ("check", "verify the same and say what install would do; change nothing"),
+        ("update", "install newer releases of the environments that are on this host"),
+    ):
+        _add_source(commands.add_parser(name, help=about, description=about), name)
+
+    prune = commands.add_parser("prune", help="remove old releases that nothing uses")
+    prune.add_argument("env", nargs="?", metavar="ENV", help="only this environment")
+    _add_keep(prune)
+    _add_json(prune)
+    prune.set_defaults(run=_documented("prune"))
+
+    gone = commands.add_parser("remove", help="remove an environment, or one release that is not current")
+    gone.add_argument("env", metavar="ENV")
+    gone.add_argument("release", nargs="?", default="", metavar="RELEASE", help="default: the whole environment")
+    gone.add_argument("--yes", action="store_true", help="do not ask")
+    _add_json(gone)
+    gone.set_defaults(run=_documented("remove"))
+
+    paper = commands.add_parser("export-receipt", help="copy the receipts of this host to a drive, or print them")
+    paper.add_argument("folder", nargs="?", metavar="FOLDER", help="a mounted drive, or a folder that is a depot")
+    paper.set_defaults(run=_paper("export_receipt"))
+
+    audit = commands.add_parser("audit", help="look at what was done on this host, by whom")
+    verbs = audit.add_subparsers(metavar="VERB", required=True)
+    chain = verbs.add_parser("verify", help="check that no line of the audit chain was changed or taken out; show it")
+    chain.add_argument("folder", nargs="?", metavar="FOLDER", help="also the chain of this drive or depot")
+    chain.add_argument("--json", action="store_true", help="as JSON")
+    chain.set_defaults(run=_paper("audit_verify"))
     return parser
+
+
+def _add_source(parser: argparse.ArgumentParser, name: str) -> None:
+    parser.add_argument("source", metavar="SOURCE", help="a mounted drive, or a folder that is a depot")
+    parser.add_argument(
+        "--env", action="append", default=[], metavar="NAME", help="only this environment; may be given again"
+    )
+    if name != "update":
+        parser.add_argument("--release", default="", metavar="ID", help="this release of the one --env")
+    _add_keep(parser)
+    parser.add_argument(
+        "--allow-downgrade", action="store_true", help="a release may be older than one that this host has had"
+    )
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+    _add_json(parser)
+    parser.set_defaults(run=_documented(name), refuse=parser.error)
+
+
+def _add_keep(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--keep", type=_count, default=KEEP, metavar="N", help=f"releases of an environment that stay ({KEEP})"
+    )
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print one JSON document, also for an error")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 10_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 9999")
+    return int(text)
+
+
+def _documented(name: str) -> Callable[[Store, argparse.Namespace], int]:
+    """Return what runs a command of ``changes``, which is loaded only then, and prints a document if that is asked."""
+
+    def run(store: Store, options: argparse.Namespace) -> int:
+        from ansible_collections.airgap.conda.plugins.module_utils._cli import changes
+        from ansible_collections.airgap.conda.plugins.module_utils._receipt.noted import noted
+
+        if getattr(options, "release", "") and name in ("install", "check") and len(options.env) != 1:
+            options.refuse("--release needs one --env")
+        found: dict[str, Any] = {"changed": False}
+        wrong: AirgapError | None = None
+        try:
+            is_dry = name == "check"
+            event = "install" if is_dry else name
+            with os_errors(NAME, store.root), noted(store, event, warn, dry=is_dry) as note:
+                changes.COMMANDS[name](store, options, found, note)
+        except AirgapError as error:
+            wrong = error
+        if options.json:
+            say(document(name, store.root, found, wrong))
+        if wrong:
+            raise wrong
+        return 0
+
+    return run
+
+
+def _paper(name: str) -> Callable[[Store, argparse.Namespace], int]:
+    """Return what runs a command of ``papers``, which is loaded only then."""
+
+    def run(store: Store, options: argparse.Namespace) -> int:
+        from ansible_collections.airgap.conda.plugins.module_utils._cli import papers
+
+        return int(getattr(papers, name)(store, options))
+
+    return run
 
 
 def inventory(store: Store) -> dict[str, Any]:
@@ -84,7 +194,7 @@ def inventory(store: Store) -> dict[str, Any]:
 def _list(store: Store, options: argparse.Namespace) -> int:
     found = inventory(store)
     if options.json:
-        _say(json.dumps(found, indent=1, sort_keys=True))
+        say(json.dumps(found, indent=1, sort_keys=True))
         return 0
     rows = [("ENVIRONMENT", "CURRENT", "ALSO HERE")]
     for env, item in found["envs"].items():
@@ -93,30 +203,33 @@ def _list(store: Store, options: argparse.Namespace) -> int:
         rows.append((env, current, ", ".join(others) or "-"))
     widths = [max(len(row[column]) for row in rows) for column in range(2)]
     for row in rows:
-        _say(f"{row[0]:{widths[0]}}  {row[1]:{widths[1]}}  {row[2]}")
+        say(f"{row[0]:{widths[0]}}  {row[1]:{widths[1]}}  {row[2]}")
     return 0
 
 
 def _verify(store: Store, options: argparse.Namespace) -> int:
-    faults = 0
+    from ansible_collections.airgap.conda.plugins.module_utils._receipt.noted import noted
+
     if options.env is not None:
-        _require_env(store, options.env)
-    for env in [options.env] if options.env else store.envs():
-        try:
-            found = verify(store, env)
-        except AirgapError as error:
-            faults += 1
-            _complain(error)
-            continue
-        for text in found["warnings"]:
-            _say(f"{NAME}: {text}", sys.stderr)
-        _say(f"{env} {found['release']} is as it was signed, and its checks passed")
-    return 1 if faults else 0
+        require_env(store, options.env)
+    with noted(store, "verify", warn, always=True) as note:
+        for env in [options.env] if options.env else store.envs():
+            try:
+                found = verify(store, env)
+            except AirgapError as error:
+                note.failed("verify", env, error)
+                complain(error)
+                continue
+            note.saw_gpu(env, found["gpu"])
+            for text in found["warnings"]:
+                warn(text)
+            say(f"{env} {found['release']} is as it was signed, and its checks passed")
+    return 1 if note.error else 0
 
 
 def _activate_path(store: Store, options: argparse.Namespace) -> int:
-    _require_env(store, options.env)
-    _say(str(store.root / options.env / "activate"))
+    require_env(store, options.env)
+    say(str(store.root / options.env / "activate"))
     return 0
 
 
@@ -126,44 +239,16 @@ def _run(store: Store, options: argparse.Namespace) -> int:
 
 def _rollback(store: Store, options: argparse.Namespace) -> int:
     env = options.env
-    _require_env(store, env)
-    _require_writable(store, env)
+    require_env(store, env)
+    require_writable(store, env, f"rollback {env}")
     before = store.current(env)
-    back = rollback(store, env, options.release, check_mode=False)
+    from ansible_collections.airgap.conda.plugins.module_utils._receipt.noted import noted
+
+    with noted(store, "rollback", warn) as note:
+        back = rollback(store, env, options.release, check_mode=False)
+        if back.release != before:
+            note.did("rolled back", env, back.release)
     for text in back.warnings:
-        _say(f"{NAME}: {text}", sys.stderr)
-    _say(f"{env}: {before} -> {back.release}" if back.release != before else f"{env}: {before} is already current")
+        warn(text)
+    say(f"{env}: {before} -> {back.release}" if back.release != before else f"{env}: {before} is already current")
     return 0
-
-
-def _require_env(store: Store, env: str) -> None:
-    if env not in store.envs():
-        raise AirgapError(
-            f"There is no environment {env} on this host",
-            wanted=f"an environment {env} with a current release",
-            found=f"environments {', '.join(store.envs()) or 'none'}",
-            where=str(store.root),
-            remedy=f"list the names with {NAME} list, or deploy it to this host",
-        )
-
-
-def _require_writable(store: Store, env: str) -> None:
-    for folder in (store.root / env, store.state(env)):
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise AirgapError(
-                f"User {os.geteuid()} may not switch {env}",
-                wanted="a user who can write to the store",
-                found=f"no permission to write {folder}",
-                where=str(folder),
-                remedy=f"run it as root: sudo {store.root / 'bin' / NAME} rollback {env}",
-            )
-
-
-def _say(line: str, stream: TextIO | None = None) -> None:
-    (stream or sys.stdout).write(f"{line}\n")
-
-
-def _complain(error: AirgapError) -> None:
-    _say(f"{NAME}: {error.problem}", sys.stderr)
-    for name in ("wanted", "found", "where", "remedy"):
-        _say(f"  {name + ':':8} {getattr(error, name)}", sys.stderr)

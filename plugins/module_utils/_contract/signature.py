@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,11 +23,15 @@ from ansible_collections.airgap.conda.plugins.module_utils._run import process
 HANDLES = "/proc/self/fd/"
 # A signature made for another purpose with the same key (git, a file) must not pass for a release.
 NAMESPACE = "release@airgap.conda"
+# The programs that verify: the first of them that can, each by its path or as PATH finds it.
+KEYGENS = ("ssh-keygen",)
+# What an ssh-keygen says that is too old for -Y, or for what -Y is asked.
+UNFIT = re.compile(r"(?i)option -- '?Y|unsupported operation for -Y|error while loading shared libraries")
 # Seconds that ssh-keygen gets: with a hardware key it waits for a touch.
 LIMIT = 300
 
 
-def sign(manifest: Path, key: Path, namespace: str = NAMESPACE) -> Path:
+def sign(manifest: Path, key: Path, namespace: str = NAMESPACE, keygens: Sequence[str] = KEYGENS) -> Path:
     """Sign ``manifest``, or another file for another purpose, and return <manifest>.sig.
 
     ``key`` is a private key without a passphrase, or a public one whose private half is in an ssh-agent or on a
@@ -43,7 +47,7 @@ def sign(manifest: Path, key: Path, namespace: str = NAMESPACE) -> Path:
         )
     signature = manifest.with_name(manifest.name + ".sig")
     signature.unlink(missing_ok=True)
-    result = _keygen(["-Y", "sign", "-q", "-f", str(key), "-n", namespace, str(manifest)], b"")
+    result = _keygen(["-Y", "sign", "-q", "-f", str(key), "-n", namespace, str(manifest)], b"", keygens)
     if not result.ok or not signature.is_file():
         found, remedy = _explain(key, result)
         raise AirgapError(
@@ -98,9 +102,9 @@ def verify(data: bytes, signature: Path, allowed_signers: Path, namespace: str =
     return check(data, read_signature(signature), signature, allowed_signers, namespace)
 
 
-def verifier(where: Path, allowed_signers: Path) -> Verify:
+def verifier(where: Path, allowed_signers: Path, keygens: Sequence[str] = KEYGENS) -> Verify:
     """Return what tells the trusted core who signed a release; ``where`` its signature was read is for messages."""
-    return lambda data, signature: check(data, signature, where, allowed_signers)
+    return lambda data, signature: check(data, signature, where, allowed_signers, keygens=keygens)
 
 
 def read_signature(path: Path) -> bytes:
@@ -117,8 +121,18 @@ def read_signature(path: Path) -> bytes:
         ) from fault
 
 
-def check(data: bytes, signature: bytes, where: Path, allowed_signers: Path, namespace: str = NAMESPACE) -> str:
-    """Verify that ``signature`` is over ``data`` by a key of ``allowed_signers``; returns who signed, else raises."""
+def check(
+    data: bytes,
+    signature: bytes,
+    where: Path,
+    allowed_signers: Path,
+    namespace: str = NAMESPACE,
+    keygens: Sequence[str] = KEYGENS,
+) -> str:
+    """Verify that ``signature`` is over ``data`` by a key of ``allowed_signers``; returns who signed, else raises.
+
+    ``keygens`` are programs as ``KEYGENS`` has them: on a host whose own one is too old, the runtime's comes after it.
+    """
     if not allowed_signers.is_file():
         raise AirgapError(
             "The list of allowed signers is missing",
@@ -129,12 +143,12 @@ def check(data: bytes, signature: bytes, where: Path, allowed_signers: Path, nam
         )
     # What was read is what is verified: ssh-keygen gets a copy, which lies in memory.
     with _in_memory(signature) as copy:
-        signer, refusal = _try(data, copy, str(allowed_signers), namespace)
+        signer, refusal = _try(data, copy, str(allowed_signers), namespace, keygens)
         if signer and refusal:
             # ssh-keygen names the first line that has the key. A key may be listed for git first, then for releases.
             for line in allowed_signers.read_bytes().splitlines():
                 with _in_memory(line + b"\n") as alone:
-                    another, said = _try(data, copy, alone, namespace)
+                    another, said = _try(data, copy, alone, namespace, keygens)
                 if another and not said:
                     return another
         if refusal:
@@ -149,14 +163,36 @@ def _in_memory(content: bytes) -> Iterator[str]:
         yield f"{HANDLES}{stream.fileno()}"
 
 
-def _try(data: bytes, signature: str, allowed_signers: str, namespace: str) -> tuple[str, str]:
+def _try(data: bytes, signature: str, allowed_signers: str, namespace: str, keygens: Sequence[str]) -> tuple[str, str]:
     """Return the first name whose key made ``signature``, empty if there is none, and why it is refused, if it is."""
-    result = _keygen(["-Y", "find-principals", "-f", allowed_signers, "-s", signature], b"")
+    result = _keygen(["-Y", "find-principals", "-f", allowed_signers, "-s", signature], b"", keygens)
     signer = result.output.split("\n")[0].split(",")[0]
     if not result.ok or not signer:
         return "", _said(result)
-    result = _keygen(["-Y", "verify", "-f", allowed_signers, "-I", signer, "-n", namespace, "-s", signature], data)
+    words = ["-Y", "verify", "-f", allowed_signers, "-I", signer, "-n", namespace, "-s", signature]
+    result = _keygen(words, data, keygens)
     return signer, _said(result) if not result.ok else ""
+
+
+def not_by(data: bytes, signature: bytes, key: str, namespace: str) -> str:
+    """Return why ``signature`` is none over ``data`` by ``key``, a public key as in key.pub; empty when it is one."""
+    with _in_memory(signature) as copy, _in_memory(f"signer {key}\n".encode()) as signers:
+        result = _keygen(["-Y", "verify", "-f", signers, "-I", "signer", "-n", namespace, "-s", copy], data)
+    return "" if result.ok else _said(result)
+
+
+def make_key(key: Path, keygens: Sequence[str] = KEYGENS) -> None:
+    """Make a private key without a passphrase that only this user can read, and its <key>.pub."""
+    result = _keygen(["-q", "-t", "ed25519", "-N", "", "-C", key.parent.name, "-f", str(key)], b"", keygens)
+    if not result.ok:
+        raise AirgapError(
+            "A key could not be made",
+            wanted="an ssh key in a folder that this user may write",
+            found=_said(result),
+            where=str(key),
+            remedy="see that the folder can be written and that ssh-keygen starts",
+            code="no-key",
+        )
 
 
 def require_accepted(manifest: Path, signature: Path, key: Path, allowed_signers: Path) -> None:
@@ -187,8 +223,26 @@ def _refused(where: Path, allowed_signers: Path, found: str) -> AirgapError:
     )
 
 
-def _keygen(arguments: list[str], data: bytes) -> process.Outcome:
-    return _run("ssh-keygen", arguments, data)
+def _keygen(arguments: list[str], data: bytes, keygens: Sequence[str] = KEYGENS) -> process.Outcome:
+    """Run the first of ``keygens`` that is there and can do it; raises AirgapError when none is."""
+    unfit = []
+    for name in keygens:
+        if shutil.which(name) is None:
+            unfit.append(f"{name}: no such program{'' if '/' in name else ' on PATH'}")
+            continue
+        result = _run(name, arguments, data)
+        said = f"{result.error}\n{result.output}"
+        if result.ok or result.returncode is None or not (result.returncode in (126, 127) or UNFIT.search(said)):
+            return result
+        unfit.append(f"{name}: {next((line for line in said.splitlines() if line.strip()), result.how)}")
+    raise AirgapError(
+        "ssh-keygen is missing or too old",
+        wanted="ssh-keygen of OpenSSH 8.1 or newer, which signs and verifies (-Y)",
+        found="; ".join(unfit),
+        where="this machine",
+        remedy="apt-get install openssh-client; on a host, a runtime release with the package openssh serves as well",
+        code="no-ssh-keygen",
+    )
 
 
 def _run(name: str, arguments: list[str], data: bytes) -> process.Outcome:
@@ -200,6 +254,7 @@ def _run(name: str, arguments: list[str], data: bytes) -> process.Outcome:
             found="no such program on PATH",
             where="this machine",
             remedy="apt-get install openssh-client",
+            code="no-ssh-keygen",
         )
     # It has no terminal, and no askpass is allowed: it fails where it would ask and wait.
     return process.run(

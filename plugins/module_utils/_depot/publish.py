@@ -28,12 +28,13 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest im
     serial_of,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._contract.trust import TrustedRelease
-from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot, check_files
+from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
 from ansible_collections.airgap.conda.plugins.module_utils._depot.provenance import PROVENANCE, provenance
 from ansible_collections.airgap.conda.plugins.module_utils._depot.target import as_allowed, compare
 from ansible_collections.airgap.conda.plugins.module_utils._pack.pack import packed
 from ansible_collections.airgap.conda.plugins.module_utils._pack.sbom import SBOM
 from ansible_collections.airgap.conda.plugins.module_utils._secrets import search
+from ansible_collections.airgap.conda.plugins.module_utils._source.folder import check_files
 from ansible_collections.airgap.conda.plugins.module_utils._spec.release_yml import override_target
 from ansible_collections.airgap.conda.plugins.module_utils._spec.spec import ENVIRONMENT, RELEASE, Spec
 

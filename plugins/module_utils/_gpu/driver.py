@@ -52,6 +52,13 @@ def loaded_module(proc: Path) -> str:
     return match[1] if match else ""
 
 
+def models(proc: Path) -> tuple[str, ...]:
+    """Return what the loaded kernel module calls each GPU (``Quadro P2200``); this never hangs."""
+    cards = sorted(proc.glob("driver/nvidia/gpus/*/information"))
+    found = (re.search(r"^Model:[ \t]*(\S.*)$", _head(card), re.MULTILINE) for card in cards)
+    return tuple(match[1].strip() for match in found if match)
+
+
 def see(module: str, tools: Tools, cuda: str, clock: Clock) -> Answer:
     """Ask nvidia-smi, and judge its answer together with what the kernel says."""
     version = tools.proc / "driver/nvidia/version"

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base import limits
-from ansible_collections.airgap.conda.plugins.module_utils._base.bounded import list_names, measure, read_small
+from ansible_collections.airgap.conda.plugins.module_utils._base.bounded import measure, read_small
 from ansible_collections.airgap.conda.plugins.module_utils._base.disk import make_folder
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._base.found import FileFault, Item
@@ -26,7 +26,6 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest im
     MANIFEST,
     SIGNATURE,
     Manifest,
-    is_env_name,
     serial_of,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._contract.trust import TrustedRelease
@@ -164,7 +163,7 @@ def choose(depot: Depot, envs: Sequence[str], releases: Mapping[str, Any]) -> li
     Without ``envs`` all of the depot are meant. ``releases`` has for an env an id, a list of ids, or how many of the
     newest; where it has nothing it is the newest one. Raises AirgapError for what is not there.
     """
-    there = list_envs(depot)
+    there = depot.envs()
     wanted = list(dict.fromkeys(envs)) or there
     for name in wanted or ["an environment"]:
         if name not in there:
@@ -192,27 +191,6 @@ def _choose_of(depot: Depot, env: str, wanted: Any) -> list[str]:
         if name not in there:
             raise _not_there(depot, f"{env} {name}", f"releases {', '.join(there)}")
     return [name for name in there if name in names]
-
-
-def list_envs(depot: Depot) -> list[str]:
-    """Return the environments that have releases in a depot."""
-    return list(dict.fromkeys(env for env, _release in list_releases(depot)))
-
-
-def list_releases(depot: Depot) -> list[tuple[str, str]]:
-    """Return env and id of each release in a depot, whole or not; raises AirgapError for more than anybody has."""
-    found: list[tuple[str, str]] = []
-    for env in filter(is_env_name, list_names(depot.path)):
-        found += [(env, release) for release in depot.releases(env)]
-        if len(found) > limits.RELEASES:
-            raise AirgapError(
-                "There are too many releases",
-                wanted=f"at most {limits.RELEASES} of all environments",
-                found="more",
-                where=str(depot.path),
-                remedy="remove old ones, or name another folder",
-            )
-    return found
 
 
 def listing(releases: Iterable[tuple[str, str]], notes: Mapping[tuple[str, str], str] | None = None) -> str:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.airgap.conda.plugins.module_utils._base.copied import temporary_name
 from ansible_collections.airgap.conda.plugins.module_utils._base.disk import flush_directory
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._base.found import Item
@@ -23,7 +24,6 @@ from ansible_collections.airgap.conda.plugins.module_utils._media.drive import (
     Drive,
     Header,
     choose,
-    list_releases,
     listing,
     read_contents,
     read_headers,
@@ -31,7 +31,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._media.drive import (
     summary,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._media.kit import Kit
-from ansible_collections.airgap.conda.plugins.module_utils._media.medium import copy_file, is_there, temporary_name
+from ansible_collections.airgap.conda.plugins.module_utils._media.medium import copy_file, is_there
 
 FAT_LIMIT = (4 << 30) - 1
 # What Windows and older Linux kernels take for a device, whatever follows the first dot.
@@ -56,7 +56,10 @@ class _Work:
 
 @dataclass(frozen=True)
 class Export:
-    """What is to be exported: see ``choose`` for ``envs`` and ``releases``; ``signing_key`` signs the kit."""
+    """What is to be exported: see ``choose`` for ``envs`` and ``releases``; ``signing_key`` signs the kit.
+
+    ``copied`` is told of each release as soon as it is whole on the drive, while nobody else writes there.
+    """
 
     depot: Depot
     drive: Drive
@@ -65,6 +68,7 @@ class Export:
     allowed_signers: Path | None = None
     require_mount: bool = True
     signing_key: Path | None = None
+    copied: Callable[[Mapping[str, Any]], object] = dict
 
     def run(self, check: bool) -> dict[str, Any]:
         """Bring the drive up to date and return what was copied; with ``check`` only look and say.
@@ -78,7 +82,7 @@ class Export:
             _require_portable(header)
         contents = read_contents(self.depot, headers, cached=True, remedy=BUILD_AGAIN)
         with self.drive.in_use(writing=not check):
-            before = list_releases(self.drive.depot)
+            before = self.drive.depot.everything()
             todo = [self._look(release) for release in contents]
             work = [item for item in todo if item.missing]
             if work:
@@ -87,6 +91,7 @@ class Export:
             if not check:
                 for item in work:
                     self._write(item)
+                    self.copied(item.result)
             kit = Kit(self.drive, self.depot, self.signing_key, self.allowed_signers).run(check)
         notes = {
             one.release.header.key: f" ({len(one.missing)} files missing or different)" for one in work if one.started

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,12 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest im
     Manifest,
     serial_of,
 )
-from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot, signed_release
+from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
 from ansible_collections.airgap.conda.plugins.module_utils._media.drive import (
     Contents,
     Drive,
     Header,
     choose,
-    list_envs,
-    list_releases,
     listing,
     read_contents,
     read_headers,
@@ -30,6 +28,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._media.drive import (
     summary,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._media.medium import copy_file
+from ansible_collections.airgap.conda.plugins.module_utils._source.folder import signed_release
 
 EXPORT_AGAIN = "export to this drive again, on the bastion; if the same files fail again, use another drive"
 
@@ -94,6 +93,7 @@ class Import:
     """What is to be imported: see ``choose`` for ``envs`` and ``releases``.
 
     With ``newer_only``, an environment that is not on the drive, or older there than in the depot, is left out.
+    ``copied`` is told of each release as soon as it is in the depot.
     """
 
     depot: Depot
@@ -104,6 +104,7 @@ class Import:
     allow_downgrade: bool = False
     require_mount: bool = True
     newer_only: bool = False
+    copied: Callable[[Mapping[str, Any]], object] = dict
 
     def run(self, check: bool) -> dict[str, Any]:
         """Bring the chosen releases into the depot and return what was copied; with ``check`` only verify and say.
@@ -115,7 +116,7 @@ class Import:
         source = self.drive.depot
         self.drive.require(self.require_mount, target.path)
         with self.drive.in_use(writing=False):
-            before = list_releases(target)
+            before = target.everything()
             self.drive.folders(source.path)
             chosen = choose(source, self._envs(source), self.releases)
             for name in chosen:
@@ -129,6 +130,7 @@ class Import:
             if not check:
                 for release in contents:
                     _bring(release, target, signers)
+                    self.copied(release.header.result("copied", release.items))
         copied = {one.header.key: one.header.result("copied", one.items) for one in contents}
         results = [
             copied.get(header.key) or header.result("older" if header.key in older else "unchanged", ())
@@ -137,7 +139,7 @@ class Import:
         return summary(results, listing(before), listing([*before, *copied]))
 
     def _envs(self, source: Depot) -> Sequence[str]:
-        there = list_envs(source)
+        there = source.envs()
         # When none of them is there, it is the wrong drive, which is not left unsaid.
         return [env for env in self.envs if self.newer_only and env in there] or self.envs
 

@@ -20,14 +20,15 @@ from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base import limits
 from ansible_collections.airgap.conda.plugins.module_utils._base.bounded import measure, read_small
+from ansible_collections.airgap.conda.plugins.module_utils._base.copied import temporary_name
 from ansible_collections.airgap.conda.plugins.module_utils._base.disk import make_folder, os_errors, replace_file
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._base.found import FileFault, Item
 from ansible_collections.airgap.conda.plugins.module_utils._contract import signature as _signature
 from ansible_collections.airgap.conda.plugins.module_utils._contract.rules import is_plain
 from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
-from ansible_collections.airgap.conda.plugins.module_utils._media.drive import Drive, list_envs
-from ansible_collections.airgap.conda.plugins.module_utils._media.medium import copy_file, is_there, temporary_name
+from ansible_collections.airgap.conda.plugins.module_utils._media.drive import Drive
+from ansible_collections.airgap.conda.plugins.module_utils._media.medium import copy_file, is_there
 
 # A signature over sums must not pass for a release, nor the other way round.
 NAMESPACE = "kit@airgap.conda"
@@ -111,7 +112,7 @@ class Kit:
         """Yield what is no folder, relative to the drive."""
         seen, todo = 0, [PurePosixPath()]
         folder = PurePosixPath(self.drive.folder)
-        depot = {folder} if folder.parts else {PurePosixPath(env) for env in list_envs(self.drive.depot)}
+        depot = {folder} if folder.parts else {PurePosixPath(env) for env in self.drive.depot.envs()}
         while todo:
             top = todo.pop()
             with os.scandir(self.drive.path / top) as entries:

@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.bounded import blocks, measure
+from ansible_collections.airgap.conda.plugins.module_utils._base.copied import temporary_name, write_new
 from ansible_collections.airgap.conda.plugins.module_utils._base.disk import flush_directory
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._base.found import FileFault, Item
@@ -35,7 +34,7 @@ def copy_file(source: Path, folder: Path, item: Item) -> None:
     new.unlink(missing_ok=True)
     try:
         try:
-            same = _write(new, blocks(source, item.size)) == item.sha256
+            same = write_new(new, blocks(source, item.size)).sha256 == item.sha256
         except FileFault:
             same = False  # it became longer
         if not same:
@@ -47,28 +46,6 @@ def copy_file(source: Path, folder: Path, item: Item) -> None:
         with suppress(OSError):  # the medium may be gone; the first error tells more
             new.unlink(missing_ok=True)
     flush_directory(folder)
-
-
-def temporary_name(name: str) -> str:
-    """Return the name under which a file is written; always the same one, so that the next run removes what is left."""
-    return f".{name}.new"
-
-
-def _write(path: Path, content: Iterable[bytes]) -> str:
-    """Write a new file and wait until it is on the medium; returns the sha256 of what was written."""
-    digest = hashlib.sha256()
-    try:
-        with open(path, "xb") as stream:
-            for block in content:
-                stream.write(block)
-                digest.update(block)
-            stream.flush()
-            with suppress(OSError):  # FAT has no modes; elsewhere others shall read, whatever the umask is
-                os.fchmod(stream.fileno(), 0o644)
-            os.fsync(stream.fileno())
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, error.filename or str(path)) from error
-    return digest.hexdigest()
 
 
 def _unsteady(path: Path, wanted: str, found: str, remedy: str) -> AirgapError:

@@ -14,16 +14,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from ansible_collections.airgap.conda.plugins.module_utils._contract.owners import way_to
+from ansible_collections.airgap.conda.plugins.module_utils._fit.facts import HostFacts, Owned
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import Tools, loaded_module
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.smi import find_smi
-from ansible_collections.airgap.conda.plugins.module_utils._preflight.facts import HostFacts, Owned
-from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
+from ansible_collections.airgap.conda.plugins.module_utils._store.releases import Releases
 
 MOUNTS = Path("/proc/self/mountinfo")
 
 
 def gather(
-    store: Store, releases: Iterable[tuple[str, str]], formats: Sequence[str], tools: Tools | None = None
+    store: Releases, releases: Iterable[tuple[str, str]], formats: Sequence[str], tools: Tools | None = None
 ) -> HostFacts:
     """Look at this host for ``releases``: environment and id of those that are to become current.
 
@@ -94,7 +94,7 @@ def owned(root: Path, inside: Iterable[Path] = ()) -> tuple[Owned, ...]:
     )
 
 
-def _places(store: Store, releases: Iterable[tuple[str, str]]) -> Iterable[Path]:
+def _places(store: Releases, releases: Iterable[tuple[str, str]]) -> Iterable[Path]:
     return (store.release(env, release) for env, release in releases if release not in store.releases(env))
 
 

@@ -10,10 +10,10 @@ from dataclasses import replace
 
 from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
 from ansible_collections.airgap.conda.plugins.module_utils._contract.step import Step
+from ansible_collections.airgap.conda.plugins.module_utils._fit.rules import New, judge, write
+from ansible_collections.airgap.conda.plugins.module_utils._fit.table import Table
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import Tools
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.gather import gather, gather_place
-from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import New, judge, write
-from ansible_collections.airgap.conda.plugins.module_utils._preflight.table import Table
 from ansible_collections.airgap.conda.plugins.module_utils._store import kernelspec
 from ansible_collections.airgap.conda.plugins.module_utils._store.extract import missing_parts
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store

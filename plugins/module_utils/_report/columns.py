@@ -18,6 +18,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._report.column import
 from ansible_collections.airgap.conda.plugins.module_utils._report.column_findings import FINDINGS
 from ansible_collections.airgap.conda.plugins.module_utils._report.column_gpu import GPU
 from ansible_collections.airgap.conda.plugins.module_utils._report.column_place import ENV, HOST, TIME
+from ansible_collections.airgap.conda.plugins.module_utils._report.column_receipt import RECEIPT
 from ansible_collections.airgap.conda.plugins.module_utils._report.column_release import RELEASE, VERDICT
 from ansible_collections.airgap.conda.plugins.module_utils._report.column_since import SINCE
 from ansible_collections.airgap.conda.plugins.module_utils._report.host import HostReport, rows
@@ -30,6 +31,7 @@ COLUMNS: list[Column] = [
     VERDICT,
     SINCE,
     GPU,
+    RECEIPT,
     TIME,
     *FINDINGS,
 ]

@@ -136,9 +136,47 @@ def test_verify(store: Store) -> None:
         f"demo {THREE} is as it was signed, and its checks passed",
         f"runtime {TWO} is as it was signed, and its checks passed",
     ]
-    before = snapshot(store.root)
+    before = _without_receipts(store.root)
     assert len(run(store, "verify", "demo")[0].splitlines()) == 1
-    assert snapshot(store.root) == before
+    assert _without_receipts(store.root) == before
+
+
+def _without_receipts(root: Path) -> dict[str, Any]:
+    """Return what a store has but for what is written down of a step."""
+    return {name: what for name, what in snapshot(root).items() if "receipts" not in name}
+
+
+def test_receipts_and_the_chain_at_the_host(store: Store, tmp_path: Path) -> None:
+    run(store, "rollback", "demo")
+    shown = json.loads(run(store, "export-receipt")[0])["receipts"]
+    assert json.loads(shown[-1]["content"])["event"] == "rollback"
+    (tmp_path / "drive").mkdir()
+    assert "1 new receipt in" in run(store, "export-receipt", str(tmp_path / "drive"))[0]
+    assert len(list((tmp_path / "drive/depot/.receipts").glob("*/*.json"))) == 1
+    assert "0 new receipts in" in run(store, "export-receipt", str(tmp_path / "drive"))[0]
+    output = run(store, "audit", "verify")[0]
+    assert "rolled back" in output
+    assert "1 line, whole" in output
+    run(store, "rollback", "demo", THREE)
+    (chain,) = json.loads(run(store, "audit", "verify", "--json")[0])["chains"]
+    assert [entry["release"] for entry in chain["entries"]] == [TWO, THREE]
+    path = store.root / ".state/audit.jsonl"
+    path.write_text(path.read_text().replace(TWO, ONE), encoding="ascii")
+    errors = run(store, "audit", "verify", status=1)[1]
+    assert "An audit chain is broken" in errors
+    assert "line 2" in errors
+
+
+def test_the_commands_that_change_write_it_down(store: Store) -> None:
+    run(store, "remove", "demo", ONE, "--yes")
+    run(store, "remove", "demo", ONE, "--yes")
+    run(store, "prune", "demo", "--keep", "1")
+    (chain,) = json.loads(run(store, "audit", "verify", "--json")[0])["chains"]
+    assert [(entry["what"], entry["release"]) for entry in chain["entries"]] == [("removed", ONE)]
+    events = [json.loads(one["content"])["event"] for one in json.loads(run(store, "export-receipt")[0])["receipts"]]
+    assert events == ["remove"]
+    run(store, "remove", "demo", status=1)  # nobody said yes
+    assert len(json.loads(run(store, "export-receipt")[0])["receipts"]) == 1
 
 
 def test_verify_names_the_fault_and_goes_on_to_the_next(store: Store) -> None:

@@ -17,7 +17,7 @@ import pytest
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES, Checks
 from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
-from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import MARGIN, PER_FILE
+from ansible_collections.airgap.conda.plugins.module_utils._fit.rules import MARGIN, PER_FILE
 from ansible_collections.airgap.conda.plugins.plugin_utils import _bootstrap
 from ansible_collections.airgap.conda.plugins.plugin_utils._contact import listen, marked
 from ansible_collections.airgap.conda.tests.unit.tiny_bare_host import SHELLS, Host

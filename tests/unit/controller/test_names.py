@@ -15,7 +15,6 @@ from ansible_collections.airgap.conda.plugins.module_utils._cli.file import writ
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import is_env_name
 from ansible_collections.airgap.conda.plugins.module_utils._contract.rules import parse_manifest
 from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
-from ansible_collections.airgap.conda.plugins.module_utils._media.drive import list_envs
 from ansible_collections.airgap.conda.plugins.module_utils._spec.spec import load_spec
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.plugins.module_utils._store.uninstall import uninstall
@@ -69,4 +68,4 @@ def test_nothing_that_a_store_or_a_depot_uses_itself_could_be_one(tmp_path: Path
     _refresh_lock.take(depot.path, _refresh_lock.holder(1))
     for folder in (store.root, store.root / ".state", depot.path):
         assert [path.name for path in folder.iterdir() if is_env_name(path.name)] == ["demo"], folder
-    assert (store.known(), list_envs(depot)) == (["demo"], ["demo"])
+    assert (store.known(), depot.envs()) == (["demo"], ["demo"])

@@ -19,10 +19,11 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.errors import A
 from ansible_collections.airgap.conda.plugins.module_utils._contract import signature as _signature
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES, MANIFEST, SIGNATURE
 from ansible_collections.airgap.conda.plugins.module_utils._contract.record import recorded
-from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot, check_files
+from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
 from ansible_collections.airgap.conda.plugins.module_utils._media.drive import Drive
 from ansible_collections.airgap.conda.plugins.module_utils._media.exporter import Export
 from ansible_collections.airgap.conda.plugins.module_utils._media.importer import Import
+from ansible_collections.airgap.conda.plugins.module_utils._source.folder import check_files
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_key, make_release, release_id, snapshot
 from ansible_collections.airgap.conda.tests.unit.tiny_site import quick_disk
 

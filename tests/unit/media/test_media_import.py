@@ -292,8 +292,8 @@ def test_a_signature_that_changed_after_it_was_verified_is_found(site: Site, mon
     site.export(envs=["demo"])
     real = _signature.check
 
-    def checked(data: bytes, signature: bytes, where: Path, signers: Path) -> str:
-        signer = real(data, signature, where, signers)
+    def checked(data: bytes, signature: bytes, where: Path, signers: Path, **options: Any) -> str:
+        signer = real(data, signature, where, signers, **options)
         damage(site.on_drive() / SIGNATURE)
         return signer
 

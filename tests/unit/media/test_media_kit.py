@@ -19,7 +19,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._base import limits
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._contract import signature
 from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
-from ansible_collections.airgap.conda.plugins.module_utils._media.drive import Drive, list_envs
+from ansible_collections.airgap.conda.plugins.module_utils._media.drive import Drive
 from ansible_collections.airgap.conda.plugins.module_utils._media.kit import KEPT, NAMESPACE, SIGNATURE, SUMS
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_key
 from ansible_collections.airgap.conda.tests.unit.tiny_site import Site, damage, make_site
@@ -71,7 +71,7 @@ def test_an_export_signs_what_is_beside_the_depot_once(site: Site, monkeypatch: 
     (site.drive / SIGNATURE).unlink()
     assert export(site)["changed"]  # the depot has kept it
     assert (site.drive / SIGNATURE).read_bytes() == (site.bastion / KEPT / SIGNATURE).read_bytes()
-    assert list_envs(Depot(site.bastion)) == ["demo", "runtime"]
+    assert Depot(site.bastion).envs() == ["demo", "runtime"]
 
 
 def test_what_came_back_changed_is_not_signed(site: Site) -> None:

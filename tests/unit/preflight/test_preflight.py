@@ -15,12 +15,12 @@ import pytest
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
 from ansible_collections.airgap.conda.plugins.module_utils._contract.step import Step
-from ansible_collections.airgap.conda.plugins.module_utils._preflight.gather import host_glibc
-from ansible_collections.airgap.conda.plugins.module_utils._preflight.look import inspect
-from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import (
+from ansible_collections.airgap.conda.plugins.module_utils._fit.rules import (
     MARGIN,
     PER_FILE,
 )
+from ansible_collections.airgap.conda.plugins.module_utils._preflight.gather import host_glibc
+from ansible_collections.airgap.conda.plugins.module_utils._preflight.look import inspect
 from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy
 from ansible_collections.airgap.conda.plugins.module_utils._store.rollback import rollback
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store

@@ -18,11 +18,11 @@ import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import FIELDS, AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
-from ansible_collections.airgap.conda.plugins.module_utils._preflight import rules
-from ansible_collections.airgap.conda.plugins.module_utils._preflight.facts import HostFacts
+from ansible_collections.airgap.conda.plugins.module_utils._fit import rules
+from ansible_collections.airgap.conda.plugins.module_utils._fit.facts import HostFacts
+from ansible_collections.airgap.conda.plugins.module_utils._fit.rules import New, judge
+from ansible_collections.airgap.conda.plugins.module_utils._fit.table import Table
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.look import inspect
-from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import New, judge
-from ansible_collections.airgap.conda.plugins.module_utils._preflight.table import Table
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.plugins.plugin_utils import _bootstrap
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_release, skip_flushes

@@ -18,18 +18,18 @@ import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._base.finding import BROKEN, DEGRADED, OK
-from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import Tools
-from ansible_collections.airgap.conda.plugins.module_utils._preflight import gather
-from ansible_collections.airgap.conda.plugins.module_utils._preflight.facts import HostFacts
-from ansible_collections.airgap.conda.plugins.module_utils._preflight.gather import cpu_flags, owned
-from ansible_collections.airgap.conda.plugins.module_utils._preflight.look import inspect
-from ansible_collections.airgap.conda.plugins.module_utils._preflight.rules import (
+from ansible_collections.airgap.conda.plugins.module_utils._fit.facts import HostFacts
+from ansible_collections.airgap.conda.plugins.module_utils._fit.rules import (
     BASELINE,
     CPU_LEVELS,
     cpu_level,
     folders,
 )
-from ansible_collections.airgap.conda.plugins.module_utils._preflight.table import RefusedError, Table
+from ansible_collections.airgap.conda.plugins.module_utils._fit.table import RefusedError, Table
+from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import Tools
+from ansible_collections.airgap.conda.plugins.module_utils._preflight import gather
+from ansible_collections.airgap.conda.plugins.module_utils._preflight.gather import cpu_flags, owned
+from ansible_collections.airgap.conda.plugins.module_utils._preflight.look import inspect
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.tests.unit.tiny_gpu import MODULE
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_release, skip_flushes, snapshot, write_tree

@@ -66,6 +66,7 @@ class RefusedError(AirgapError):
             found=first.found,
             where=first.where,
             remedy=first.remedy,
+            code="refused",
         )
         self.table = table
 

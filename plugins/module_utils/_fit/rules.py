@@ -20,8 +20,8 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.version import 
 from ansible_collections.airgap.conda.plugins.module_utils._contract.owners import exchangeable, folder_fault, trusted
 from ansible_collections.airgap.conda.plugins.module_utils._contract.place import in_the_way, require_place
 from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
-from ansible_collections.airgap.conda.plugins.module_utils._preflight.facts import HostFacts
-from ansible_collections.airgap.conda.plugins.module_utils._preflight.table import Concern, Table
+from ansible_collections.airgap.conda.plugins.module_utils._fit.facts import HostFacts
+from ansible_collections.airgap.conda.plugins.module_utils._fit.table import Concern, Table
 
 # A conda subdir for what the kernel calls the machine.
 PLATFORMS = {"x86_64": "linux-64", "aarch64": "linux-aarch64", "ppc64le": "linux-ppc64le"}
@@ -168,6 +168,13 @@ def cpu_level(flags: frozenset[str]) -> str:
             break
         level = name
     return level
+
+
+def flags_of(level: str) -> frozenset[str]:
+    """Return the flags of a processor of a level, the inverse of ``cpu_level``; none for an unknown level."""
+    levels = [BASELINE, *CPU_LEVELS]
+    upto = levels[1 : levels.index(level) + 1] if level in levels else []
+    return frozenset([BASELINE] if level in levels else []).union(*(CPU_LEVELS[name].split() for name in upto))
 
 
 def cpu(facts: HostFacts, wanted: Release) -> Seen:

@@ -1,0 +1,95 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Bring files of a release from a source to where a host receives them, hashed while they are copied.
+
+Nothing of a source is believed but what the verified manifest names: a file gets its name when it is whole.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ansible_collections.airgap.conda.plugins.module_utils._base.bounded import as_fault, blocks, measure
+from ansible_collections.airgap.conda.plugins.module_utils._base.copied import temporary_name, write_new
+from ansible_collections.airgap.conda.plugins.module_utils._base.disk import make_folder, os_errors
+from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._base.found import UnreadableFault
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES, MANIFEST, SIGNATURE
+from ansible_collections.airgap.conda.plugins.module_utils._contract.trust import Content
+from ansible_collections.airgap.conda.plugins.module_utils._source.folder import Verified, as_named
+
+# The files that tell of a release, the one that vouches for the others last.
+RECORD = (FILES, SIGNATURE, MANIFEST)
+# Called with the bytes that were read since the last call.
+Tell = Callable[[int], object]
+
+
+def bring(source: Verified, parts: Iterable[str], target: Path, tell: Tell = lambda _count: None) -> None:
+    """Copy ``parts`` and the record of a release into the folder ``target``.
+
+    Raises AirgapError for a file that is not there, cannot be read or is another; those before it stay in place.
+    """
+    with os_errors(f"Copying {source.manifest.env} {source.manifest.id} to this host", target):
+        make_folder(target)
+        for content in contents(source, parts):
+            _copy(source, target, content, tell)
+
+
+def look(source: Verified, parts: Iterable[str], tell: Tell = lambda _count: None) -> None:
+    """Read the same files and copy nothing; raises AirgapError as ``bring`` does."""
+    for content in contents(source, parts):
+        path = source.folder / content.name
+        with _as_named(source, content):
+            content.require(measure(path, content.size, limit=content.limit))
+        tell(content.size or 0)
+
+
+def contents(source: Verified, parts: Iterable[str]) -> list[Content]:
+    """Return what the manifest says of ``parts`` and of the record."""
+    return [source.release.content(name) for name in (*parts, *RECORD)]
+
+
+@contextmanager
+def _as_named(source: Verified, content: Content) -> Iterator[None]:
+    """Turn the FileFault that the block raises for a file of the source into an AirgapError."""
+    path = source.folder / content.name
+    try:
+        with as_named(path, content):
+            yield
+    except AirgapError as error:
+        if os.path.isfile(source.folder / MANIFEST) and not isinstance(error.__cause__, UnreadableFault):
+            raise
+        raise AirgapError(
+            "The source cannot be read any more",
+            wanted="a source that stays where it is until all of it was read",
+            found=error.found,
+            where=str(path),
+            remedy="mount it again, or use another drive; then run again: what arrived whole is not copied again",
+            code="source-lost",
+        ) from error
+
+
+def _copy(source: Verified, target: Path, content: Content, tell: Tell) -> None:
+    new = target / temporary_name(content.name)
+    new.unlink(missing_ok=True)
+    try:
+        with _as_named(source, content):
+            # Not flushed: what is here is hashed again before it is used, and flushed when it is installed.
+            content.require(write_new(new, _read(source.folder / content.name, content, tell), durable=False))
+        new.rename(target / content.name)
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def _read(path: Path, content: Content, tell: Tell) -> Iterator[bytes]:
+    """Give the blocks of a file of the source; an OSError while they are written is not one of reading."""
+    try:
+        for block in blocks(path, content.limit if content.size is None else content.size):
+            tell(len(block))
+            yield block
+    except OSError as error:
+        raise as_fault(error) from error
