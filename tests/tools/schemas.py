@@ -104,7 +104,8 @@ def _schema(published: Published, kind: Any, at: str) -> dict[str, Any]:
     inner = get_args(kind)
     more = dict(published.more.get(at, {}))
     if is_dataclass(base):
-        fields = {name: _schema(published, hint, f"{at}.{name}" if at else name) for name, hint in hints(base).items()}
+        types: Any = hints
+        fields = {name: _schema(published, hint, f"{at}.{name}" if at else name) for name, hint in types(base).items()}
         required = [name for name in fields if at or name not in published.optional]
         return {
             "type": "object",
