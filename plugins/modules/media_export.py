@@ -21,8 +21,9 @@ description:
     and a signature over it, C(SHA256SUMS.sig), in the namespace C(kit@airgap.conda) of C(ssh-keygen -Y), and keeps both
     in C(.kit) in O(depot). If a kit differs from the signed one, on this drive or another, the export fails after it
     has copied the releases. To sign a new kit, remove C(.kit).
-  - C(environment.yml), C(release.yml), C(conda.lock), C(pip.lock) and C(sbom.cdx.json) are copied too. The manifest has
-    their hashes, so the signature covers them. They are for people and the next build; hosts do not use them.
+  - C(environment.yml), C(release.yml), C(conda.lock), C(pip.lock), C(sbom.cdx.json) and C(provenance.intoto.json) are
+    copied too. The manifest has their hashes, so the signature covers them. They are for people and the next build;
+    hosts do not use them.
   - Receipts of hosts that are on the drive are taken into O(depot). Each must be signed by the key that its host had
     when it was first seen; one that is not causes a warning and stays out. A release that would not run on one of these
     hosts causes a warning that names the host.
