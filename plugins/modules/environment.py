@@ -14,7 +14,7 @@ author:
   - airgap.conda contributors (@airgap-conda)
 description:
   - Solves and installs the conda packages of a spec, runs its C(pip) section with the environment's own pip, makes the
-    C(copies), writes the activation variables and compiles missing byte code.
+    C(copies), writes the activation variables, copies the C(files) and compiles missing byte code.
   - The bastion needs no other programs, not even conda. Solver and installer are those of py-rattler, unless O(backend)
     names a program of the bastion.
   - With a C(conda.lock) next to the spec, and a C(pip.lock) for its C(pip) section, it installs exactly what these
@@ -39,7 +39,7 @@ attributes:
     support: full
     details: >-
       One line for each package that is added, removed or changed, with its version, and with its size if the channel
-      provides it.
+      provides it. One line for each of the C(files), with its hash.
   idempotent:
     support: full
     details: If the prefix was created from this spec, it is only checked, without network.
@@ -211,7 +211,9 @@ spec_sha256:
   type: str
   returned: success
 inputs_sha256:
-  description: Hash of everything that determines the environment (the spec, the target and each package's hash).
+  description: >-
+    Hash of everything that determines the environment (the spec, the target, each package's hash and what C(files)
+    bring).
   type: str
   returned: success
 conda_lock:
@@ -249,6 +251,24 @@ packages:
     size:
       description: Size of the package's archive in bytes, 0 if unknown.
       type: int
+files:
+  description: Every entry of C(files) in C(release.yml).
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    path:
+      description: Path in the release.
+      type: str
+    sha256:
+      description: Hash of the file, or of the list of all that is in the folder.
+      type: str
+    bytes:
+      description: Size of all files together, in bytes.
+      type: int
+    files:
+      description: Number of files.
+      type: int
 messages:
   description: Messages for the user from the packages' scripts.
   type: list
@@ -256,7 +276,8 @@ messages:
   returned: success
 durations:
   description: >-
-    Durations of the steps V(solve), V(install), V(link), V(pip) and V(compile) in seconds. Skipped steps are left out.
+    Durations of the steps V(solve), V(install), V(link), V(pip), V(files) and V(compile) in seconds. Skipped steps are
+    left out.
   type: dict
   returned: success
   sample: {solve: 0.02, install: 0.9, pip: 3.1, compile: 2.2}
@@ -275,7 +296,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._environment.make imp
 from ansible_collections.airgap.conda.plugins.module_utils._solve.backend import PROGRAMS, RATTLER, backend
 from ansible_collections.airgap.conda.plugins.module_utils._solve.channels import PRIORITIES, Channels
 from ansible_collections.airgap.conda.plugins.module_utils._solve.credentials import authenticated, refuse_in_url
-from ansible_collections.airgap.conda.plugins.module_utils._solve.locks import package_lines
+from ansible_collections.airgap.conda.plugins.module_utils._solve.locks import file_lines, package_lines
 from ansible_collections.airgap.conda.plugins.module_utils._spec.release_yml import override_target
 from ansible_collections.airgap.conda.plugins.module_utils._spec.spec import ENVIRONMENT, load_spec
 
@@ -363,13 +384,14 @@ def result(request: Request, outcome: Outcome) -> dict[str, Any]:
         "conda_lock": environment.conda_lock,
         "pip_lock": environment.pip_lock,
         "packages": list(environment.packages),
+        "files": list(environment.files),
         "messages": outcome.messages,
         "durations": outcome.durations,
         "diff": {
             "before_header": str(request.prefix),
             "after_header": str(request.prefix),
-            "before": package_lines(outcome.before),
-            "after": package_lines(environment.packages),
+            "before": package_lines(outcome.before) + file_lines(outcome.files_before),
+            "after": package_lines(environment.packages) + file_lines(environment.files),
         },
     }
 

@@ -24,8 +24,9 @@ description:
   - With O(kit), the export also writes what a workstation without a controller installs itself from, C(install.sh) and
     the folder C(kit), and keeps both up to date on this drive. A person compares the line in RV(kit.lines) before
     C(install.sh) runs. What was signed of them is kept apart and signed again whenever it changes.
-  - C(environment.yml), C(release.yml), C(conda.lock), C(pip.lock) and C(sbom.cdx.json) are copied too. The manifest has
-    their hashes, so the signature covers them. They are for people and the next build; hosts do not use them.
+  - C(environment.yml), C(release.yml), C(conda.lock), C(pip.lock), C(sbom.cdx.json) and C(provenance.intoto.json) are
+    copied too. The manifest has their hashes, so the signature covers them. They are for people and the next build;
+    hosts do not use them.
   - With O(span), releases that do not fit on one drive are spread over several, one file at a time. Run it once for
     each drive. Each drive has a second depot, C(.span) in the first one, with its share of every release, the manifests
     and signatures, and C(plan.json), which says what the other drives have. C(.span) in O(depot) keeps the plan and

@@ -22,8 +22,9 @@ description:
   - Writes nothing to the drive, which can be mounted read-only.
   - Receipts of hosts that are on the drive are taken into O(depot), as M(airgap.conda.media_export) does.
   - Adds a line for each copied release to the audit chain C(.audit.jsonl) of O(depot).
-  - C(environment.yml), C(release.yml), C(conda.lock), C(pip.lock) and C(sbom.cdx.json) are copied too. The manifest has
-    their hashes, so the signature covers them. They are for people and the next build; hosts do not use them.
+  - C(environment.yml), C(release.yml), C(conda.lock), C(pip.lock), C(sbom.cdx.json) and C(provenance.intoto.json) are
+    copied too. The manifest has their hashes, so the signature covers them. They are for people and the next build;
+    hosts do not use them.
 requirements:
   - ssh-keygen of OpenSSH 8.1 or newer
 author: airgap.conda contributors (@airgap-conda)

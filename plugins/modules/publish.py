@@ -179,7 +179,8 @@ def main() -> None:
             chain = depot.path / DEPOT_CHAIN
             require_ready(chain)
             found = params["environment"]
-            built = Built(found["inputs_sha256"], found["conda_lock"], found["pip_lock"], tuple(found["packages"]))
+            lists = (tuple(found["packages"]), tuple(found.get("files", ())))
+            built = Built(found["inputs_sha256"], found["conda_lock"], found["pip_lock"], *lists)
             manifest = publish(
                 depot,
                 spec,

@@ -38,7 +38,8 @@ def test_the_signature_covers_the_manifest_and_the_manifest_every_file(release):
     hashes.update(manifest["documents"])
     for name, sha256 in hashes.items():
         assert hashlib.sha256((release / name).read_bytes()).hexdigest() == sha256, name
-    assert set(manifest["documents"]) >= {"environment.yml", "conda.lock", "pip.lock", "sbom.cdx.json"}
+    names = {"environment.yml", "conda.lock", "pip.lock", "sbom.cdx.json", "provenance.intoto.json"}
+    assert set(manifest["documents"]) >= names
     assert {path.name for path in release.iterdir()} == {"manifest.json", "manifest.json.sig", *hashes}
 
 

@@ -14,7 +14,9 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.errors import A
 from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
 from ansible_collections.airgap.conda.plugins.module_utils._environment.prefix import require_plain
 from ansible_collections.airgap.conda.plugins.module_utils._solve.locks import read_lock
+from ansible_collections.airgap.conda.plugins.module_utils._spec.files import require_apart
 from ansible_collections.airgap.conda.plugins.module_utils._spec.spec import Spec
+from ansible_collections.airgap.conda.plugins.module_utils._spec.sums import content_of
 
 
 @dataclass(frozen=True)
@@ -40,11 +42,14 @@ def plan(
     """Compare what is asked for with what the newest release was built from. Needs no network.
 
     Locks next to the spec ask for their packages: a release made of these is up to date, whatever they were called
-    when it was built. Raises AirgapError for a ``root`` that scripts cannot hold.
+    when it was built. Raises AirgapError for a ``root`` that scripts cannot hold, and
+    for ``files`` that cannot be read.
     """
     # Minutes before anything is built for it.
     require_plain("The root on the hosts", root, "build_root", "choose another root")
-    request = json.dumps([spec.sha256, root, channels, dict(target), priority, *filter(None, [image])], sort_keys=True)
+    require_apart(spec.release.files, depot.path, "the depot")
+    more = filter(None, [image, content_of(spec.release.files).sha256])
+    request = json.dumps([spec.sha256, root, channels, dict(target), priority, *more], sort_keys=True)
     request_sha256 = hashlib.sha256(request.encode()).hexdigest()
     latest = depot.latest(spec.name)
     same = latest is not None and latest.inputs.get("request_sha256") == request_sha256

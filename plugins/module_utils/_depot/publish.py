@@ -29,6 +29,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest im
 )
 from ansible_collections.airgap.conda.plugins.module_utils._contract.trust import TrustedRelease
 from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
+from ansible_collections.airgap.conda.plugins.module_utils._depot.provenance import PROVENANCE, provenance
 from ansible_collections.airgap.conda.plugins.module_utils._depot.target import as_allowed, compare
 from ansible_collections.airgap.conda.plugins.module_utils._pack.pack import packed
 from ansible_collections.airgap.conda.plugins.module_utils._pack.sbom import SBOM
@@ -46,6 +47,7 @@ class Built:
     conda_lock: str
     pip_lock: str
     packages: tuple[dict[str, Any], ...]
+    files: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,10 @@ def publish(
         *search.require_none(leaks, name, f"the environment packed in {folder}", allow),
     ]
     documents = _documents(spec, built, folder)
-    manifest = _manifest(spec, release, pack, built, request_sha256, found, documents)
+    manifest = _manifest(spec, release, pack, built, request_sha256, found)
+    documents[PROVENANCE] = provenance(manifest, documents, built.files)
+    sums = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(documents.items())}
+    manifest = replace(manifest, documents=sums)
     with depot.new_release(manifest) as new:
         for part in [FILES, *(part.name for payload in manifest.payloads for part in payload.parts)]:
             _link_or_copy(folder / part, new / part)
@@ -153,7 +158,6 @@ def _manifest(
     built: Built,
     request_sha256: str,
     findings: Sequence[Finding],
-    documents: Mapping[str, bytes],
 ) -> Manifest:
     target = {key: value for key, value in asdict(spec.release.target).items() if value}
     return Manifest(
@@ -174,7 +178,6 @@ def _manifest(
         gpu=spec.release.gpu,
         target=target,
         findings=tuple(findings),
-        documents={name: hashlib.sha256(content).hexdigest() for name, content in sorted(documents.items())},
     )
 
 

@@ -1,7 +1,7 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Make the environment of a spec on the bastion: solve or lock, install, pip, copies, activation, byte code, marker."""
+"""Make an environment on the bastion: solve or lock, install, pip, copies, activation, files, byte code, marker."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._activation.variables
 from ansible_collections.airgap.conda.plugins.module_utils._base.disk import cannot_write, write_anew
 from ansible_collections.airgap.conda.plugins.module_utils._base.progress import Progress
 from ansible_collections.airgap.conda.plugins.module_utils._base.urls import without_credentials
+from ansible_collections.airgap.conda.plugins.module_utils._environment.brought import bring
 from ansible_collections.airgap.conda.plugins.module_utils._environment.container import Container
 from ansible_collections.airgap.conda.plugins.module_utils._environment.link_scripts import (
     link_scripts,
@@ -61,9 +63,11 @@ from ansible_collections.airgap.conda.plugins.module_utils._solve.locks import (
     write_lock,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._solve.rattler_install import copy_inside
+from ansible_collections.airgap.conda.plugins.module_utils._spec.files import require_apart
 from ansible_collections.airgap.conda.plugins.module_utils._spec.packages import CondaPackage, PipPackage
 from ansible_collections.airgap.conda.plugins.module_utils._spec.release_yml import RUN, Target
 from ansible_collections.airgap.conda.plugins.module_utils._spec.spec import ENVIRONMENT, RELEASE, Spec
+from ansible_collections.airgap.conda.plugins.module_utils._spec.sums import Content, content_of
 
 # Increased when the same inputs give a different environment than before, so that old ones are rebuilt.
 SCHEMA = 3
@@ -73,6 +77,7 @@ STEPS = {
     "install": "installing the conda packages",
     "link": "running the scripts of conda packages",
     "pip": "running pip",
+    "files": "copying files",
     "activation": "testing the activation",
     "compile": "compiling",
 }
@@ -103,7 +108,17 @@ class Request:
         names = [without_credentials(name) for name in self.channels.names]
         alias = without_credentials(self.channels.alias or "")
         asked = [names, alias, self.channels.only, self.channels.priority]
-        return digest([SCHEMA, self.spec.sha256, *asked, asdict(self.target), *self.images])
+        return digest([SCHEMA, self.spec.sha256, *asked, asdict(self.target), *self.images, *self.brought])
+
+    @cached_property
+    def content(self) -> Content:
+        """Return what ``files`` of release.yml bring, read once."""
+        return content_of(self.spec.release.files)
+
+    @property
+    def brought(self) -> list[str]:
+        """Name what ``files`` bring, when there are any."""
+        return [self.content.sha256] if self.content.sha256 else []
 
     @property
     def images(self) -> list[str]:
@@ -113,7 +128,10 @@ class Request:
 
 @dataclass(frozen=True)
 class Environment:
-    """The answer, as in the environment's marker: without times, the same for the same packages."""
+    """The answer, as in the environment's marker: without times, the same for the same packages and files.
+
+    ``files`` has path, sha256, bytes and number of files of each entry of release.yml's ``files``.
+    """
 
     request_sha256: str
     spec_sha256: str
@@ -123,6 +141,7 @@ class Environment:
     packages: tuple[dict[str, Any], ...]
     built_from_source: tuple[str, ...] = ()
     link_scripts: tuple[str, ...] = ()
+    files: tuple[dict[str, Any], ...] = ()
 
     def same_as(self, other: Environment | None) -> bool:
         """Tell whether both are made of the same files for the same question."""
@@ -142,6 +161,7 @@ class Outcome:
     changed: bool
     environment: Environment
     before: tuple[dict[str, Any], ...] = ()
+    files_before: tuple[dict[str, Any], ...] = ()
     durations: dict[str, float] = field(default_factory=dict)
     messages: list[str] = field(default_factory=list)
 
@@ -154,6 +174,7 @@ def make(request: Request, update: bool = False, check: bool = False) -> Outcome
     would give. A failure leaves the environment that was there, or nothing.
     """
     check_prefix(request.prefix)
+    require_apart(request.spec.release.files, request.prefix, "the environment")
     if check:
         return _Run(request, update).predict()
     with locked(request.prefix):
@@ -214,11 +235,11 @@ class _Run:
         return self.update and self.lock is not None and self.lock.identity != _lock_of(new).identity
 
     def _unchanged(self, old: Environment) -> Outcome:
-        return Outcome(False, old, old.packages, self.durations)
+        return Outcome(False, old, old.packages, old.files, self.durations)
 
     def _compare(self, new: Environment, changed: bool = False) -> Outcome:
-        before = self.old.packages if self.old else ()
-        return Outcome(changed or not new.same_as(self.old), new, before, self.durations, self.messages)
+        before, files = (self.old.packages, self.old.files) if self.old else ((), ())
+        return Outcome(changed or not new.same_as(self.old), new, before, files, self.durations, self.messages)
 
     def _choice(self) -> _Choice:
         where = str(self.spec.directory / ENVIRONMENT)
@@ -257,6 +278,9 @@ class _Run:
         variables = env_var_files(self.prefix, self.spec.variables)
         for path, script in {**scripts, **variables}.items():
             write_anew(self.prefix / path, script.encode("utf-8"))
+        if release.files:
+            with self._timed("files"):
+                bring(self.prefix, release.files, self.request.content)
         if scripts_of(self.prefix):
             with self._timed("activation"):
                 do_harmless(self.prefix)
@@ -315,7 +339,8 @@ class _Run:
     def _describe(self, choice: _Choice) -> Environment:
         lock = Lock(choice.conda, choice.pip or ())
         # The identity, not the text: that has addresses, and the same packages from a mirror are the same environment.
-        inputs = [SCHEMA, self.spec.sha256, asdict(self.request.target), lock.identity, *self.request.images]
+        target, more = asdict(self.request.target), [*self.request.images, *self.request.brought]
+        inputs = [SCHEMA, self.spec.sha256, target, lock.identity, *more]
         return Environment(
             request_sha256=self.request.sha256,
             spec_sha256=self.spec.sha256,
@@ -324,6 +349,7 @@ class _Run:
             pip_lock=pip_lock(lock.pip),
             packages=package_list(lock.conda, lock.pip),
             built_from_source=tuple(package.name for package in lock.pip if package.built),
+            files=self.request.content.summary(),
         )
 
     @contextlib.contextmanager
@@ -347,7 +373,8 @@ def _read(prefix: Path) -> Environment | None:
         return None
     try:
         values = json.loads(text)
-        lists = {name: tuple(values.get(name, ())) for name in ("packages", "built_from_source", "link_scripts")}
+        names = ("packages", "built_from_source", "link_scripts", "files")
+        lists = {name: tuple(values.get(name, ())) for name in names}
         return Environment(**{**values, **lists})
     except (ValueError, TypeError, AttributeError):
         return None

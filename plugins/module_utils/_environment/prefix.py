@@ -19,6 +19,8 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.errors import A
 # Says what the environment was made from. Last to be written, by one rename: a prefix that has it is whole. Not *.json,
 # which conda's tools would take for the record of a package.
 MARKER = "conda-meta/airgap-conda"
+# Lists what ``files`` of release.yml brought; neither of the two is packed.
+BROUGHT = "conda-meta/airgap-conda-files"
 # Characters. Linux once read 127 of a script's first line, which also has #! and, at the most, /bin/python3.14t.
 LONGEST = 108
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.disk import write_anew
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._environment.prefix import MARKER
+from ansible_collections.airgap.conda.plugins.module_utils._environment.prefix import BROUGHT, MARKER
 from ansible_collections.airgap.conda.plugins.module_utils._spec.packages import CondaPackage
 
 HISTORY = "conda-meta/history"
@@ -128,7 +128,8 @@ def release_records(tree: Path) -> None:
         kept["files"] = sorted(record["files"])
         kept["paths_data"] = {"paths_version": 1, "paths": sorted(map(_of_package, paths), key=lambda p: p["_path"])}
         write_anew(path, _to_bytes(kept))
-    (tree / MARKER).unlink(missing_ok=True)
+    for name in (MARKER, BROUGHT):
+        (tree / name).unlink(missing_ok=True)
 
 
 def _of_package(entry: Mapping[str, Any]) -> dict[str, Any]:

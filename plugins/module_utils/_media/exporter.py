@@ -179,8 +179,8 @@ def _no_kit_on_several(drive: Drive) -> AirgapError:
         wanted="one drive with all releases that a workstation installs from it",
         found="releases that do not fit on one drive, or a set of drives that is begun",
         where=str(drive.path),
-        remedy="use a larger drive or choose fewer releases for media_kit; or leave media_kit out, and let a controller "
-        "import the drives",
+        remedy="use a larger drive or choose fewer releases for media_kit; or leave media_kit out and import the "
+        "drives on a controller",
     )
 
 

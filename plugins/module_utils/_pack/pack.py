@@ -15,7 +15,7 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -24,9 +24,10 @@ from typing import Any
 from ansible_collections.airgap.conda.plugins.module_utils._base.disk import os_errors
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._base.progress import Progress
-from ansible_collections.airgap.conda.plugins.module_utils._contract.files import write_files
+from ansible_collections.airgap.conda.plugins.module_utils._contract.files import FileEntry, write_files
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES
 from ansible_collections.airgap.conda.plugins.module_utils._contract.tree import sha256_file, walk
+from ansible_collections.airgap.conda.plugins.module_utils._environment.brought import brought_into
 from ansible_collections.airgap.conda.plugins.module_utils._environment.prefix import require_plain
 from ansible_collections.airgap.conda.plugins.module_utils._environment.records import release_records
 from ansible_collections.airgap.conda.plugins.module_utils._formats.formats import FORMATS
@@ -173,6 +174,7 @@ def _pack_into(
         if progress:
             progress.say("looking for host requirements and secrets")
         sbom, found = looked()
+    _require_kept(request.prefix, entries)
     (folder / _sbom.SBOM).write_text(sbom, encoding="utf-8")
     (folder / FILES).write_bytes(write_files(entries))
     result = {
@@ -198,5 +200,23 @@ def _look(request: PackRequest, tree: Path) -> tuple[str, dict[str, Any]]:
     leaks += search.find_in_names(tree, names, request.credentials)
     requirements = requirements_of(tree, request.prefix, paths, records)
     env, release = request.dest_prefix.split("/")[-2:]
-    sbom = _sbom.write_sbom(env, release, _sbom.packages_of(tree, request.prefix, records))
+    packages, files = _sbom.packages_of(tree, request.prefix, records), brought_into(request.prefix)
+    sbom = _sbom.write_sbom(env, release, packages, files)
     return sbom, {"requirements": asdict(requirements), "leaks": [asdict(leak) for leak in leaks]}
+
+
+def _require_kept(prefix: Path, entries: Sequence[FileEntry]) -> None:
+    """Raise AirgapError when something that ``files`` of release.yml brought is not in the release as it was."""
+    packed_as = {entry.path: entry for entry in entries}
+    wrong = [entry for entry in brought_into(prefix) if packed_as.get(entry.path) != entry]
+    if wrong:
+        found = packed_as.get(wrong[0].path)
+        raise AirgapError(
+            "A file that release.yml brings would not arrive as it is",
+            wanted="; ".join(f"{entry.path} with sha256 {entry.sha256}" for entry in wrong[:3]),
+            found=f"sha256 {found.sha256}, changed while it was packed" if found else "it was left out",
+            where=str(prefix / wrong[0].path),
+            remedy="take the path of the build folder, byte code and addresses with passwords out of it, or bring an "
+            "archive of it",
+            code="file-not-kept",
+        )

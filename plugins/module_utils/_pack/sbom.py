@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
@@ -16,10 +17,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from ansible_collections.airgap.conda.plugins.module_utils._contract.files import DIRECTORY, FILE, FileEntry
 from ansible_collections.airgap.conda.plugins.module_utils._contract.site import normal_name, site_folders
 from ansible_collections.airgap.conda.plugins.module_utils._environment.prefix import read_marker
 
 SBOM = "sbom.cdx.json"
+# Files that are named one by one: the library takes the square of their number, 1.5 s for these, 26 s for five times as
+# many.
+FILES = 1_000
 # Longer texts in the field License are the license itself, not its name.
 LONGEST_LICENSE = 100
 _SPACE = uuid.UUID("b5a1c6a0-6a1c-5c0e-9a53-0a1fa1f1c0da")
@@ -143,20 +148,24 @@ def _license(metadata: Message) -> str:
     return ", ".join(name for name in names if name != "OSI Approved")
 
 
-def write_sbom(env: str, release: str, packages: Sequence[Package]) -> str:
-    """Return the text of sbom.cdx.json, CycloneDX 1.6. Equal packages give equal bytes: nothing in it is random."""
+def write_sbom(env: str, release: str, packages: Sequence[Package], files: Sequence[FileEntry] = ()) -> str:
+    """Return the text of sbom.cdx.json, CycloneDX 1.6. Equal packages give equal bytes: nothing in it is random.
+
+    ``files`` are those that no package brought, but ``files`` of release.yml.
+    """
     from cyclonedx.model.bom import Bom, BomMetaData
     from cyclonedx.model.component import Component, ComponentType
     from cyclonedx.output.json import JsonV1Dot6
 
     root = Component(name=env, version=release, type=ComponentType.APPLICATION, bom_ref=f"{env}@{release}")
-    content = json.dumps([env, release, *(astuple(package) for package in packages)])
+    brought = _listed(files)
+    content = json.dumps([env, release, *map(astuple, packages), *((item.path, item.sha256) for item in brought)])
     metadata = BomMetaData(component=root)
     metadata.timestamp = None  # type: ignore[assignment]  # the manifest has the time; the format does not ask for one
     bom = Bom(
         serial_number=uuid.uuid5(_SPACE, hashlib.sha256(content.encode()).hexdigest()),
         metadata=metadata,
-        components=[_component(package) for package in packages],
+        components=[*map(_component, packages), *map(_file_component, brought)],
     )
     bom.register_dependency(root, bom.components)
     return JsonV1Dot6(bom).output_as_string(indent=1) + "\n"
@@ -185,6 +194,25 @@ def _component(package: Package) -> Any:
         licenses=_licenses(package.license),
         external_references=where,
     )
+
+
+def _listed(files: Sequence[FileEntry]) -> list[FileEntry]:
+    """Return the files to name one by one; of more than ``FILES`` those that are in no folder, and the folders."""
+    found = [file for file in files if file.type == FILE]
+    if len(found) <= FILES:
+        return found
+    folders = {file.path for file in files if file.type == DIRECTORY}
+    return [file for file in files if os.path.dirname(file.path) not in folders]
+
+
+def _file_component(file: FileEntry) -> Any:
+    from cyclonedx.model import HashAlgorithm, HashType
+    from cyclonedx.model.component import Component, ComponentType
+
+    # A name may have bytes that are no UTF-8, and JSON has no other.
+    name = os.fsencode(file.path).decode("utf-8", "backslashreplace")
+    hashes = [HashType(alg=HashAlgorithm.SHA_256, content=file.sha256)] if file.sha256 else []
+    return Component(name=name, type=ComponentType.FILE, bom_ref=f"file:{name}", hashes=hashes)
 
 
 def _licenses(text: str) -> list[Any]:

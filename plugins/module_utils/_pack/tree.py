@@ -23,6 +23,7 @@ from pathlib import Path
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._base.urls import mask_credentials
 from ansible_collections.airgap.conda.plugins.module_utils._contract.site import recorded_site, site_folders
+from ansible_collections.airgap.conda.plugins.module_utils._environment.brought import brought_into
 from ansible_collections.airgap.conda.plugins.module_utils._environment.records import conda_files
 from ansible_collections.airgap.conda.plugins.module_utils._pack.shebang import fitted
 
@@ -162,7 +163,7 @@ def _knowing(prefix: Path) -> Iterator[None]:
     """Tell conda-pack what it takes for granted otherwise.
 
     Where the packages of this Python are: not always in lib/pythonX.Y of its version. And which files there are: it
-    leaves out what lies in conda's own prefix (envs, pkgs, names that end in ~), and packages may bring these too.
+    leaves out what lies in conda's own prefix (envs, pkgs, names that end in ~), where packages have files too.
     """
     from conda_pack import core
 
@@ -175,7 +176,8 @@ def _knowing(prefix: Path) -> Iterator[None]:
         return next((site for site in [*recorded, guess, *sites] if site in sites), guess)
 
     def files(path: str) -> set[str]:
-        owned = {name for name in conda_files(Path(path)) if os.path.lexists(f"{path}/{name}")}
+        names = {*conda_files(Path(path)), *(entry.path for entry in brought_into(Path(path)))}
+        owned = {name for name in names if os.path.lexists(f"{path}/{name}")}
         return set(usual_files(path)) | owned
 
     core.find_site_packages, core.load_files = found, files

@@ -58,7 +58,8 @@ class HostReport:
     def as_dict(self) -> dict[str, Any]:
         """Return it for JSON; what an environment has in columns is next to its name."""
         data = asdict(self)
-        return {**data, "envs": [{**env, **env.pop("values")} for env in data["envs"]]}
+        # The values are taken out before the rest is: they would be there twice.
+        return {**data, "envs": [{**env, **values} for env in data["envs"] for values in [env.pop("values")]]}
 
 
 def rows(host: HostReport) -> list[Installed]:

@@ -9,6 +9,7 @@ import bz2
 import contextlib
 import gzip
 import lzma
+import os
 import shutil
 import struct
 import tarfile
@@ -22,7 +23,8 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.files impor
 
 # Packings in each other that are opened: a wheel in a package of conda is zip, zstd, tar, zip.
 DEEPEST = 6
-# Bytes that are unpacked of one file, and what a member counts at least: a bomb ends here.
+# Bytes that are unpacked of one file, and what a member counts at least: a bomb ends here. Twice the file's own size is
+# none: PyTorch's weights are a zip that packs nothing.
 LARGEST = 4 << 30
 _LEAST = 4 << 10
 # Bytes of a zip in something packed that are kept in memory; it has to be read from its end.
@@ -85,7 +87,8 @@ def search(stream: IO[bytes], look_at: Callable[[str], Look], zip_at_end: bool =
     The name of the file itself is empty. With ``zip_at_end`` a zip behind something else is opened too, as Python does.
     Raises TooMuch after all that is within the bounds.
     """
-    left = LARGEST
+    left = max(LARGEST, 2 * stream.seek(0, os.SEEK_END))
+    stream.seek(0)
 
     def spend(size: int) -> None:
         nonlocal left

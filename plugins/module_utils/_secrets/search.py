@@ -27,6 +27,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.site import
 from ansible_collections.airgap.conda.plugins.module_utils._secrets import members
 from ansible_collections.airgap.conda.plugins.module_utils._secrets import shapes as _secret_shapes
 from ansible_collections.airgap.conda.plugins.module_utils._secrets.forms import CREDENTIAL, Known
+from ansible_collections.airgap.conda.plugins.module_utils._secrets.runs import text_of
 from ansible_collections.airgap.conda.plugins.module_utils._secrets.unfolded import unfolded
 
 # The name of the finding, for allow in release.yml.
@@ -143,14 +144,15 @@ class _Look:
         self._tail = block[max(0, len(block) - self._overlap) :]
         texts = [block]
         if self._own:
+            texts = [text_of(block)]
             texts += filter(None, [_secret_shapes.narrowed(block)])
             texts += [more for text in texts for more in unfolded(text)]
-        for text in texts:
-            found = [self._known.kind_in(text, self._own, self._plain_only)] if self._known else []
-            if self._shapes:
-                found += _secret_shapes.shapes_in(text, self._name)
-            for kind in filter(None, found):
-                self._kinds.setdefault(kind, self._name)
+        found = [kind for text in texts for kind in _secret_shapes.shapes_in(text, self._name)] if self._shapes else []
+        if self._known:
+            # The first text is what the block has of text; a credential may have bytes that are none.
+            found += [self._known.kind_in(text, self._own, self._plain_only) for text in (block, *texts[1:])]
+        for kind in filter(None, found):
+            self._kinds.setdefault(kind, self._name)
 
 
 def _search(folder: Path, path: str, known: Known, own: bool, shapes: bool) -> list[Leak]:

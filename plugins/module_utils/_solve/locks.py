@@ -189,6 +189,14 @@ def package_lines(packages: Sequence[dict[str, Any]]) -> str:
     return "".join(lines)
 
 
+def file_lines(files: Sequence[dict[str, Any]]) -> str:
+    """Return one line for each entry of ``files`` in release.yml, for diffs."""
+    return "".join(
+        f"file {item['path']} {item['sha256'][:16]} ({item['files']} files, {_readable(item['bytes'])})\n"
+        for item in files
+    )
+
+
 def _readable(size: int) -> str:
     """Return a size as people write it, in decimal units as channels show it."""
     for unit, one in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):

@@ -10,12 +10,14 @@ import keyword
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError, Faults
 from ansible_collections.airgap.conda.plugins.module_utils._contract.complaints import ALLOWABLE
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Checks
 from ansible_collections.airgap.conda.plugins.module_utils._formats.formats import FORMATS
+from ansible_collections.airgap.conda.plugins.module_utils._spec.files import Brought, read_files
 from ansible_collections.airgap.conda.plugins.module_utils._spec.nodes import Node, parse_yaml
 from ansible_collections.airgap.conda.plugins.module_utils._spec.text import refuse_credentials
 
@@ -49,7 +51,8 @@ class ReleaseSpec:
     """release.yml in types.
 
     ``copies`` are (from, to) pairs, relative to the prefix; ``allow`` has the reason for each finding let pass. With
-    ``user_site`` Python takes packages from ``~/.local`` too. ``link_scripts`` is one of LINK_SCRIPTS.
+    ``user_site`` Python takes packages from ``~/.local`` too. ``link_scripts`` is one of LINK_SCRIPTS. ``files`` are
+    files of the bastion that go into the release.
     """
 
     target: Target = field(default_factory=Target)
@@ -60,22 +63,26 @@ class ReleaseSpec:
     user_site: bool = False
     link_scripts: str = REFUSE
     copies: tuple[tuple[str, str], ...] = ()
+    files: tuple[Brought, ...] = ()
     allow: dict[str, str] = field(default_factory=dict)
 
 
 def read_release_spec(
-    root: Node | None, taken_variables: Collection[str] = (), faults: Faults | None = None
+    root: Node | None,
+    taken_variables: Collection[str] = (),
+    faults: Faults | None = None,
+    directory: Path = Path(),
 ) -> ReleaseSpec:
     """Check the top value of a release.yml; None (an empty file) means all defaults.
 
-    ``taken_variables`` are the names that environment.yml sets already. ``faults`` gathers what is wrong; what comes
-    back then is of no use.
+    ``taken_variables`` are the names that environment.yml sets already, ``directory`` is the spec's. ``faults`` gathers
+    what is wrong; what comes back then is of no use.
     """
     if root is None:
         return ReleaseSpec()
     gathered = faults or Faults()
     keys = root.mapping(
-        ["target", "formats", "gpu", "checks", "activation", "link_scripts", "copies", "allow"], gathered
+        ["target", "formats", "gpu", "checks", "activation", "link_scripts", "copies", "files", "allow"], gathered
     )
     readers: dict[str, Callable[[Node], dict[str, Any]]] = {
         "target": lambda node: {"target": _target(node, Target())},
@@ -85,6 +92,7 @@ def read_release_spec(
         "activation": lambda node: _activation(node, taken_variables, gathered),
         "link_scripts": lambda node: {"link_scripts": node.one_of(LINK_SCRIPTS)},
         "copies": lambda node: {"copies": _copies(node, gathered)},
+        "files": lambda node: {"files": read_files(node, directory, gathered)},
         "allow": lambda node: {"allow": _allow(node, gathered)},
     }
     values: dict[str, Any] = {}

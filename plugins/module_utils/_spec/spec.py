@@ -3,7 +3,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Read and check a spec: ``envs/<env>/environment.yml`` and the optional ``release.yml``.
 
-A pure reader: it asks no channel and writes nothing. Whether packages exist is the solver's business.
+A pure reader: it asks no channel and writes nothing. Whether packages exist is the solver's business; whether files
+that a release brings exist is looked at.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import hashlib
 import json
 import os
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,7 @@ class Spec:
     ``channels`` in order of priority, ``conda`` the match specs, ``pip`` the lines of a requirements file and
     ``constraints`` those of a constraints file, ``variables`` set as they are at activation. ``notes`` say what is
     passed over, as conda does. ``sha256`` names the meaning: comments, the order of keys and the layout do not change
-    it, everything that a build can see does.
+    it, everything that a build can see does, but for what ``release.files`` hold.
     """
 
     name: str
@@ -186,7 +187,7 @@ def _check_name(node: Node, name: str) -> None:
 
 def _release(directory: Path, variables: dict[str, str], faults: Faults) -> ReleaseSpec:
     path = _spelled(directory, RELEASE)
-    return read_release_spec(read_yaml(path), variables, faults) if os.path.lexists(path) else ReleaseSpec()
+    return read_release_spec(read_yaml(path), variables, faults, directory) if os.path.lexists(path) else ReleaseSpec()
 
 
 def _required(root: Node, keys: dict[str, Node], name: str, example: str) -> Node:
@@ -308,7 +309,9 @@ def _is_plain(node: Node) -> bool:
 
 def _sha256(content: dict[str, Any]) -> str:
     release: ReleaseSpec = content["release"]
-    written = asdict(release)
+    written = asdict(replace(release, files=()))
+    # Of files, what they hold is an input of its own; where they come from means nothing.
+    del written["files"]
     for name, default in {"user_site": False, "link_scripts": REFUSE}.items():
         if written[name] == default:
             del written[name]  # a spec without it means what it meant before there was such a key

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
@@ -28,17 +28,25 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.tree import
 from ansible_collections.airgap.conda.plugins.module_utils._formats.format import Damaged, Source
 from ansible_collections.airgap.conda.plugins.module_utils._formats.formats import FORMATS
 
+# Makes the file of an entry at a path, when it can.
+Have = Callable[[FileEntry, str], bool]
 
-def extract(parts: list[Path], format_name: str, entries: list[FileEntry], target: Path) -> None:
+
+def _nothing(_entry: FileEntry, _path: str) -> bool:
+    return False
+
+
+def extract(parts: list[Path], format_name: str, entries: list[FileEntry], target: Path, have: Have = _nothing) -> None:
     """Unpack the payload in ``parts`` into the empty directory ``target``.
 
-    Raises AirgapError when the payload holds anything else than ``entries``, each once, the files byte for byte.
+    A file that ``have`` makes, because its content is on this host, is not written. Raises AirgapError when the payload
+    holds anything else than ``entries``, each once, the files byte for byte.
     """
     places = [(entry, f"{target}/{entry.path}") for entry in entries]
     for entry, place in places:
         if entry.type == DIRECTORY:
             os.mkdir(place, 0o700)
-    _extract_files(parts, format_name, entries, places, passing_over=False)
+    _extract_files(parts, format_name, entries, places, have, passing_over=False)
     for entry, place in places:
         if entry.type == SYMLINK:
             os.symlink(entry.target, place)
@@ -51,7 +59,7 @@ def extract_some(
     parts: list[Path], format_name: str, entries: list[FileEntry], files: Iterable[tuple[FileEntry, str]]
 ) -> None:
     """Unpack single files of a payload, each to a path where nothing is; raises AirgapError as ``extract`` does."""
-    _extract_files(parts, format_name, entries, files, passing_over=True)
+    _extract_files(parts, format_name, entries, files, _nothing, passing_over=True)
 
 
 def _extract_files(
@@ -59,6 +67,7 @@ def _extract_files(
     format_name: str,
     entries: list[FileEntry],
     files: Iterable[tuple[FileEntry, str]],
+    have: Have,
     passing_over: bool,
 ) -> None:
     """Write ``files``; what else the payload holds is passed over, or refused."""
@@ -82,7 +91,7 @@ def _extract_files(
                 is_file = entry is not None and entry.type == FILE
                 if entry is None or path is None or member.size != entry.size or member.is_file != is_file:
                     raise _damaged(where, f"{member.path!r}, which files.json does not list like that")
-                if is_file:  # all else comes from files.json
+                if is_file and not have(entry, path):  # all else comes from files.json
                     _write(member.blocks, entry, path, where)
     except Damaged as error:
         raise _damaged(where, f"an archive that cannot be read: {error}") from error

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread
@@ -47,8 +47,8 @@ def in_use(prefixes: Iterable[Path]) -> dict[Path, list[int]]:
     Raises AirgapError when the look takes too long.
 
     What a process has open, mapped or as a folder is compared by device and inode: it may see the store under another
-    name, as a container does. Names are compared as well: they also tell of a file that was replaced since, and they
-    are all that an environment and arguments have.
+    name, as a container does. Names are compared as well: they also tell of a file that was replaced since, they are
+    all that an environment and arguments have, and of a file that releases share they tell which one is used.
     """
     results: list[dict[Path, list[int]]] = []
     look = Thread(target=lambda wanted: results.append(_in_use(wanted)), args=(list(prefixes),), daemon=True)
@@ -74,13 +74,28 @@ def _in_use(prefixes: list[Path]) -> dict[Path, list[int]]:
     for prefix in dict.fromkeys(names.values()):
         for identity in _identities(prefix):
             owners.setdefault(identity, set()).add(prefix)
+    roots = {os.path.dirname(os.path.dirname(name)) for name in names}
     used: dict[Path, list[int]] = {}
     for process in Path("/proc").glob("[0-9]*") if names else []:
-        paths, identities = _seen(process)
+        paths, files = _seen(process)
         found = {p for name, p in names.items() if any(s == name or s.startswith(f"{name}/") for s in paths)}
+        identities = {identity for identity, name in files if identity in owners and not _named(identity, name, roots)}
         for prefix in found.union(*(owners.get(identity, ()) for identity in identities)):
             used.setdefault(prefix, []).append(int(process.name))
     return used
+
+
+def _named(identity: Identity, name: str, roots: Collection[str]) -> bool:
+    """Tell whether releases share a file, so that its name in a process says which of them that uses.
+
+    That name leads to the file on this host as well. One that does not is from elsewhere, and says nothing.
+    """
+    if not any(name.startswith(f"{root}/") for root in roots):
+        return False
+    with suppress(OSError):
+        status = os.lstat(name)
+        return stat.S_ISREG(status.st_mode) and status.st_nlink > 1 and status.st_ino == identity[1]
+    return False
 
 
 def unseen(root: Path) -> str:
@@ -136,10 +151,13 @@ def _device_of_mount(path: Path) -> int:
     return os.stat(path).st_dev
 
 
-def _seen(process: Path) -> tuple[set[str], set[Identity]]:
-    """Return the paths and the identities of what a process has: program, folders, what is open, mapped or named."""
+def _seen(process: Path) -> tuple[set[str], set[tuple[Identity, str]]]:
+    """Return the paths of what a process has: program, folders, what is open, mapped or named.
+
+    What is there comes with its identity as well.
+    """
     paths: set[str] = set()
-    identities: set[Identity] = set()
+    identities: set[tuple[Identity, str]] = set()
     links = [process / name for name in ("exe", "cwd", "root")]
     with suppress(OSError):
         links += (process / "fd").iterdir()
@@ -150,13 +168,13 @@ def _seen(process: Path) -> tuple[set[str], set[Identity]]:
             if path.startswith("/"):  # and not a socket or a pipe
                 paths.add(path)
                 status = link.stat()
-                identities.add((status.st_dev, status.st_ino))
+                identities.add(((status.st_dev, status.st_ino), path))
     with suppress(OSError):
         for line in (process / "maps").read_text(errors="replace").splitlines():
             fields = line.split(maxsplit=5)  # 7f0c-7f0d r-xp 00000000 fe:00 131 /usr/lib/libz.so.1
             if len(fields) == 6 and fields[4] != "0":
                 major, minor = fields[3].split(":")
-                identities.add((os.makedev(int(major, 16), int(minor, 16)), int(fields[4])))
+                identities.add(((os.makedev(int(major, 16), int(minor, 16)), int(fields[4])), fields[5]))
                 paths.add(fields[5])
     for name in ("environ", "cmdline"):
         with suppress(OSError):

@@ -42,6 +42,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.tree import
 from ansible_collections.airgap.conda.plugins.module_utils._store.activated import Activated
 from ansible_collections.airgap.conda.plugins.module_utils._store.extract import extract
 from ansible_collections.airgap.conda.plugins.module_utils._store.in_use import unused
+from ansible_collections.airgap.conda.plugins.module_utils._store.shared import Shared
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,8 @@ class Store(Activated):
                 make_folder(staging, 0o700)
                 tree = staging / release
                 tree.mkdir(mode=0o700)
-                extract([incoming / part.name for part in payload.parts], format_name, files, tree)
+                have = Shared(self, env, files).link
+                extract([incoming / part.name for part in payload.parts], format_name, files, tree, have)
                 tree.chmod(0o755)
                 make_folder(prefix.parent)
                 flush_file_system(tree)

@@ -72,7 +72,7 @@ def test_a_published_release_is_what_was_packed(tmp_path: Path, request_: PackRe
     assert (manifest.bytes, manifest.files) == (result["bytes"], result["files"])
     assert sorted(path.name for path in depot.folder("demo", RELEASE).iterdir()) == [
         "conda.lock", "env.tar.gz", "env.tar.zst", "environment.yml", "files.json.zst", "manifest.json",
-        "manifest.json.sig", "pip.lock", "release.yml", "sbom.cdx.json",
+        "manifest.json.sig", "pip.lock", "provenance.intoto.json", "release.yml", "sbom.cdx.json",
     ]  # fmt: skip
     assert not request_.dest.exists()
     found = plan(depot, spec, "/opt/conda-envs", [], {})
@@ -210,7 +210,8 @@ def test_all_that_a_second_build_needs_is_signed(tmp_path: Path, request_: PackR
     depot = do_publish(request_, spec, key)
     folder = depot.folder("demo", RELEASE)
     documents = depot.verify("demo", RELEASE, signers).manifest.documents
-    assert sorted(documents) == ["conda.lock", "environment.yml", "pip.lock", "release.yml", "sbom.cdx.json"]
+    names = ["conda.lock", "environment.yml", "pip.lock", "provenance.intoto.json", "release.yml", "sbom.cdx.json"]
+    assert sorted(documents) == names
     for name in ("environment.yml", "release.yml"):
         assert (folder / name).read_bytes() == (spec.directory / name).read_bytes()
     for name in documents:

@@ -159,9 +159,9 @@ def test_what_is_half_unpacked_is_for_its_owner_only(store: Store, monkeypatch: 
     real = extract
     modes: list[int] = []
 
-    def look(parts: Any, format_name: Any, entries: Any, tree: Path) -> None:
+    def look(parts: Any, format_name: Any, entries: Any, tree: Path, have: Any) -> None:
         modes.extend(path.stat().st_mode & 0o777 for path in (tree, tree.parent))
-        real(parts, format_name, entries, tree)
+        real(parts, format_name, entries, tree, have)
 
     monkeypatch.setattr(_store, "extract", look)
     with store.lock("demo"):
