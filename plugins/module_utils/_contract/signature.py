@@ -9,13 +9,14 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ansible_collections.airgap.conda.plugins.module_utils._base import limits
 from ansible_collections.airgap.conda.plugins.module_utils._base.bounded import read_small
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._base.found import FileFault
+from ansible_collections.airgap.conda.plugins.module_utils._contract.sshsig import key_in
 from ansible_collections.airgap.conda.plugins.module_utils._contract.trust import Verify
 from ansible_collections.airgap.conda.plugins.module_utils._run import process
 
@@ -29,6 +30,8 @@ KEYGENS = ("ssh-keygen",)
 UNFIT = re.compile(r"(?i)option -- '?Y|unsupported operation for -Y|error while loading shared libraries")
 # Seconds that ssh-keygen gets: with a hardware key it waits for a touch.
 LIMIT = 300
+# A line of a list of allowed signers that is a name and a key, without patterns, quotes and options.
+PLAIN = re.compile(rb"([\w.@-]+) [\w.@-]+ ([\w+/=]+)(?: .*)?", re.ASCII)
 
 
 def sign(manifest: Path, key: Path, namespace: str = NAMESPACE, keygens: Sequence[str] = KEYGENS) -> Path:
@@ -147,6 +150,9 @@ def check(
         )
     # What was read is what is verified: ssh-keygen gets a copy, which lies in memory.
     with _in_memory(signature) as copy:
+        named = _named(signature, allowed_signers)
+        if named and not _refusal(named, data, copy, str(allowed_signers), namespace, keygens):
+            return named
         signer, refusal = _try(data, copy, str(allowed_signers), namespace, keygens)
         if signer and refusal:
             # ssh-keygen names the first line that has the key. A key may be listed for git first, then for releases.
@@ -167,15 +173,36 @@ def _in_memory(content: bytes) -> Iterator[str]:
         yield f"{HANDLES}{stream.fileno()}"
 
 
+def _named(signature: bytes, allowed_signers: Path) -> str:
+    """Return the name that a list of plain lines has for the key of a signature, as ssh-keygen would find it.
+
+    Nothing is judged by that: it spares ssh-keygen the search, after which it judges.
+    """
+    with suppress(ValueError, OSError):
+        key = key_in(signature).split()[1].encode()
+        line = next((line for line in allowed_signers.read_bytes().splitlines() if key in line), b"")
+        plain = PLAIN.fullmatch(line)
+        if plain and plain.group(2) == key:
+            return plain.group(1).decode("ascii")
+    return ""
+
+
+def _refusal(
+    signer: str, data: bytes, signature: str, allowed_signers: str, namespace: str, keygens: Sequence[str]
+) -> str:
+    """Return why it is refused that ``signature`` is by ``signer`` over ``data``; empty if it is accepted."""
+    words = ["-Y", "verify", "-f", allowed_signers, "-I", signer, "-n", namespace, "-s", signature]
+    result = _keygen(words, data, keygens)
+    return _said(result) if not result.ok else ""
+
+
 def _try(data: bytes, signature: str, allowed_signers: str, namespace: str, keygens: Sequence[str]) -> tuple[str, str]:
     """Return the first name whose key made ``signature``, empty if there is none, and why it is refused, if it is."""
     result = _keygen(["-Y", "find-principals", "-f", allowed_signers, "-s", signature], b"", keygens)
     signer = result.output.split("\n")[0].split(",")[0]
     if not result.ok or not signer:
         return "", _said(result)
-    words = ["-Y", "verify", "-f", allowed_signers, "-I", signer, "-n", namespace, "-s", signature]
-    result = _keygen(words, data, keygens)
-    return signer, _said(result) if not result.ok else ""
+    return signer, _refusal(signer, data, signature, allowed_signers, namespace, keygens)
 
 
 def not_by(data: bytes, signature: bytes, key: str, namespace: str) -> str:
