@@ -3,7 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Hosts that lie to their controller, drives that nobody signed, and ordinary users of a host.
 
-FAULTS_TRUST=hosts (or answers, drives, user) in the environment tries one of the four kinds only.
+FAULTS_TRUST=hosts (or answers, drives, receipts, user) in the environment tries one of the five kinds only.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import trust_answers
 import trust_drives
 import trust_hosts
 import trust_kit
+import trust_receipts
 import trust_user
 from scenes import Share, World
 from tally import Tally
@@ -41,6 +42,8 @@ def run(world: World, share: Share) -> Tally:
     if only in ("", "drives"):
         trust_drives.run(tally, world.base, share)
         trust_kit.run(tally, world.base, share)
+    if only in ("", "receipts"):
+        trust_receipts.run(tally, world.base, share)
     if only in ("", "user"):
         trust_user.run(tally, world, share)
     return tally

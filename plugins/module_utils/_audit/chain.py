@@ -4,7 +4,7 @@
 """A chain of audit lines: one JSON object a line, each with the hash of the line before. Lines are only ever added.
 
 A chain shows that no line in it was changed, left out or moved. It cannot show that lines are missing at its end, nor
-that who may write it did not write all of it anew: docs/guide/security.md.
+that who may write it did not write all of it again: docs/guide/security.md.
 """
 
 from __future__ import annotations

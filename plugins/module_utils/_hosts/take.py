@@ -158,7 +158,7 @@ def _accept(one: Offered, host: str, key: str) -> tuple[Receipt, str]:
             wanted=f"{fingerprint(key)}, the key that was pinned",
             found=fingerprint(signer),
             where=one.where,
-            remedy="find out whether that host was installed anew, or two hosts have one name, or somebody writes in "
+            remedy="find out whether that host was installed again, or two hosts have one name, or somebody writes in "
             f"its place; if the new key is right, remove {KEY} and the receipts in the depot's {FOLDER}/{host}, "
             "then run again",
             code="receipt-key-changed",

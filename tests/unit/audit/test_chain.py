@@ -84,7 +84,7 @@ def test_lines_that_go_or_come_break_it(change: str, path: Path) -> None:
     assert read(path).verdict == "broken"
 
 
-def test_a_line_that_was_made_anew_breaks_it(path: Path) -> None:
+def test_a_line_that_was_made_again_breaks_it(path: Path) -> None:
     text = lines(path)
     entry = {**json.loads(text[1]), "release": "9-00000009"}
     text[1] = json.dumps(entry, sort_keys=True).encode() + b"\n"
@@ -127,6 +127,13 @@ def test_a_full_disk_leaves_no_half_line(path: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(AirgapError):
         add(path, [Deed("removed", "demo", "1-00000001")])
     assert path.read_bytes() == before
+
+
+def test_a_line_is_on_disk_when_the_step_goes_on(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed: list[bytes] = []
+    monkeypatch.setattr(os, "fsync", lambda _handle: flushed.append(path.read_bytes()))
+    add(path, [DEED])
+    assert flushed == [path.read_bytes()]
 
 
 def test_a_chain_has_an_end(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.finding import 
 from ansible_collections.airgap.conda.plugins.module_utils._contract.receipt import FOLDER, KEY, SUFFIX, Receipt
 from ansible_collections.airgap.conda.plugins.module_utils._contract.sshsig import BEGIN, END
 from ansible_collections.airgap.conda.plugins.module_utils._hosts.known import hosts, known
-from ansible_collections.airgap.conda.plugins.module_utils._hosts.take import take_from
+from ansible_collections.airgap.conda.plugins.module_utils._hosts.take import Offered, take, take_from
 from ansible_collections.airgap.conda.tests.unit.tiny_receipt import make_key, put, receipt, sign
 from ansible_collections.airgap.conda.tests.unit.tiny_release import snapshot, without_locks
 
@@ -101,6 +101,24 @@ def test_an_older_one_is_not_taken_again(drive: Path, depot: Path, keys: tuple[P
     put(drive, receipt(2, keys[0]), keys[0]).unlink()
     assert take_from(drive, depot) == []
     assert known(depot)[0].receipt.number == receipt(2).number
+
+
+def test_an_older_one_is_not_taken_from_a_host_either(drive: Path, depot: Path, keys: tuple[Path, Path]) -> None:
+    old = put(drive, receipt(1, keys[0]), keys[0])
+    signature = old.with_name(old.name + SUFFIX).read_bytes()
+    offered = Offered(old.name, old.read_bytes(), signature, "an answer")
+    put(drive, receipt(2, keys[0]), keys[0])
+    take_from(drive, depot)
+    assert take("ws1", [offered], depot).new == 0
+    (depot / FOLDER / "ws1" / old.name).unlink()
+    assert take("ws1", [offered], depot).new == 0
+    assert not (depot / FOLDER / "ws1" / old.name).exists()
+
+
+def test_a_receipt_has_an_end() -> None:
+    with pytest.raises(AirgapError) as caught:
+        Receipt.from_json(receipt().to_json() + b" " * limits.RECEIPT, "here")
+    assert caught.value.code == "receipt-unusable"
 
 
 def test_another_key_is_one_fault_for_a_person(drive: Path, depot: Path, keys: tuple[Path, Path]) -> None:
