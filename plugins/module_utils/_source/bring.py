@@ -32,7 +32,7 @@ Tell = Callable[[int], object]
 def bring(source: Verified, parts: Iterable[str], target: Path, tell: Tell = lambda _count: None) -> None:
     """Copy ``parts`` and the record of a release into the folder ``target``.
 
-    Raises AirgapError for a file that is not there, cannot be read or is another; those before it stay in place. They do
+    Raises AirgapError for a file that is not there, cannot be read or is another; those before it stay in place, but
     not when it is this host that fails: its disk may be full of them.
     """
     with os_errors(f"Copying {source.manifest.env} {source.manifest.id} to this host", target):

@@ -55,7 +55,7 @@ def require_signers(path: Path) -> Path:
             f"content of the bastion's key.pub, which did not come on the way that the releases take{mine}",
             code="no-signers",
         )
-    require_own(path.parent, "the list of whose releases this host takes", "write it anew in a folder of your own")
+    require_own(path.parent, "the list of whose releases this host takes", "write it in a folder that is only yours")
     status = path.lstat()
     fault = _fault(status) if stat.S_ISREG(status.st_mode) else "a link, or something else than a file"
     for place, found in ((path.parent, _fault(path.parent.stat())), (path, fault)):
