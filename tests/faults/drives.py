@@ -58,8 +58,8 @@ poweroff -f
 # MiB of the disk that the drives are made of; a sparse file.
 DISK_MIB = 256
 # Seconds for all of it, in the short and in the long form, where the processor is emulated.
-LIMIT, LONG = 900, 5400
-FILES, FILE, PART = 24, 400_000, 1 << 20
+LIMIT, LONG = 1800, 7200
+FILES, FILE, PART = 36, 400_000, 1 << 20
 
 
 def run(world: World, share: Share) -> Tally:

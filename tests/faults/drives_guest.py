@@ -196,7 +196,8 @@ def encrypted(kind: str) -> list[str]:
 
 def row(kinds: tuple[str, ...]) -> list[str]:
     """Three drives in a row, brought in another order."""
-    sticks = [Stick(number, 8, 64 + 8 * number) for number in (1, 2, 3)]
+    # The first is the smallest: by it the others are filled.
+    sticks = [Stick(number, 6 + 2 * number, 64 + 16 * number) for number in (1, 2, 3)]
     for stick, kind in zip(sticks, kinds, strict=True):
         make(stick.path, kind)
     faults, used = [], 0
@@ -271,22 +272,28 @@ def gone(file_system: str, kind: str, step: str, number: int) -> bool:
     return happened
 
 
+def disks() -> list[Path]:
+    """Return the disks that are in; one that was taken out may come back under another name."""
+    return [Path("/dev", path.name) for path in Path("/sys/block").glob("sd*")]
+
+
 def removed(kind: str) -> list[str]:
     """The disk itself is taken out during an export, and put in again."""
-    make(DISK, kind)
+    disk = disks()[0]
+    make(str(disk), kind)
     real, calls = os.fsync, 0
 
     def pulled(handle: int) -> None:
         nonlocal calls
         calls += 1
         if calls == 9:
-            Path("/sys/block/sda/device/delete").write_text("1", encoding="ascii")
+            Path("/sys/block", disk.name, "device/delete").write_text("1", encoding="ascii")
         real(handle)
 
     faults = []
     os.__dict__["fsync"] = pulled
     try:
-        with mounted(DISK, kind):
+        with mounted(str(disk), kind):
             export()
         faults.append("an export to nowhere ended well")
     except AirgapError as error:
@@ -296,15 +303,14 @@ def removed(kind: str) -> list[str]:
     for host in Path("/sys/class/scsi_host").iterdir():
         (host / "scan").write_text("- - -", encoding="ascii")
     end = time.monotonic() + 30
-    disks: list[Path] = []
-    while not disks and time.monotonic() < end:
-        disks = [Path("/dev", path.name) for path in Path("/sys/block").glob("sd*")]
+    while not disks() and time.monotonic() < end:
         time.sleep(0.1)
+    disk = disks()[0]
     check = ["e2fsck", "-p", "-f"] if kind == "ext4" else [f"fsck.{kind}", "-a"]
-    subprocess.run([*check, disks[0]], capture_output=True, check=False)
-    with mounted(str(disks[0]), kind):
+    subprocess.run([*check, disk], capture_output=True, check=False)
+    with mounted(str(disk), kind):
         export()
-    with mounted(str(disks[0]), kind, "ro"):
+    with mounted(str(disk), kind, "ro"):
         bring()
     return faults + whole()
 
@@ -321,7 +327,7 @@ def main() -> None:
         for step in ("export", "import"):
             kinds = ("error", "flakey") if step == "export" else ("error",)
             for kind in kinds:
-                for number in range(1, 1000, 1) if is_long else (2, 7, 15):
+                for number in range(1, 1000) if is_long else (2, 9)[kind == "flakey" :]:
                     if not gone(file_system, kind, step, number):
                         break
     for kind in FILE_SYSTEMS if is_long else ("vfat",):
