@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
+from ansible_collections.airgap.conda.plugins.plugin_utils._setting_faults import run_faults
 from ansible_collections.airgap.conda.plugins.plugin_utils._setting_media import media_faults
 from ansible_collections.airgap.conda.tests.unit.tiny_luks import DEVICE, PASSPHRASE, Luks
 from ansible_collections.airgap.conda.tests.unit.tiny_site import ONE, TWO, make_site
@@ -181,6 +182,14 @@ def test_settings_of_an_encrypted_drive_that_do_not_go_together() -> None:
     assert names(span_drive=2) == ["media_span"]
     found = media_faults({"media_luks_device": "/dev/sdb"}, ("community.crypto.luks_device", "ansible.posix.mount"))
     assert "no ansible.posix and no community.crypto" in found[0].found
+
+
+@pytest.mark.parametrize("name", ["media_luks_passphrse", "media_luks_passphrase"])
+def test_a_passphrase_is_in_no_message_about_settings(name: str) -> None:
+    value = {"media_luks_passphrse": PASSPHRASE, "media_luks_passphrase": [PASSPHRASE]}[name]
+    (fault,) = run_faults("refresh", {name: value}, lambda _name: value)
+    assert fault.name == name
+    assert PASSPHRASE not in fault.found + fault.wanted
 
 
 @needs_device
