@@ -70,7 +70,7 @@ def run(tally: Tally, base: Path, share: Share) -> None:
 
 def _true(key: Path) -> Receipt:
     """Return a receipt that has something in every field."""
-    error = dict.fromkeys(("problem", "wanted", "found", "where", "remedy"), "x")
+    error = dict.fromkeys(("code", "problem", "wanted", "found", "where", "remedy"), "x")
     finding = Finding("verify", "demo", BROKEN, "p", "w", "f", "h", "r")
     return replace(receipt(5, key, gpus=("Quadro P2200",)), ok=False, error=error, findings=(finding,))
 

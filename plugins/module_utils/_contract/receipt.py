@@ -196,7 +196,7 @@ _CHECKS: Checks = {
     "when": ("a UTC time like 2026-01-31T12:00:00Z", _is_time),
     "event": (f"one of {', '.join(EVENTS)}", EVENTS.__contains__),
     "ring": ("a number from 0 to 100", lambda ring: 0 <= ring <= limits.RINGS),
-    "error": ("the fields of an error, or null", lambda error: not error or set(error) == set(FIELDS)),
+    "error": ("the fields of an error, or null", lambda error: not error or set(error) == {"code", *FIELDS}),
     "envs": (f"at most {NAMED} environments with releases", _is_envs),
     "findings": (f"at most {NAMED} findings with a verdict each", _is_findings),
     "seconds": (

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.airgap.conda.plugins.module_utils._base.errors import FIELDS, AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._base.finding import BROKEN, DEGRADED, Finding
 from ansible_collections.airgap.conda.plugins.module_utils._contract.receipt import Receipt, host_name, number_of
 from ansible_collections.airgap.conda.plugins.module_utils._hosts.known import Known, known
@@ -91,7 +91,7 @@ def by_receipt(one: Known) -> HostReport:
     """Return the report of a host as its newest receipt has it."""
     receipt, findings = one.receipt, list(one.receipt.findings)
     if receipt.error and not findings:
-        findings.append(Finding(receipt.event, "", BROKEN, **{name: receipt.error[name] for name in FIELDS}))
+        findings.append(Finding(receipt.event, "", BROKEN, **receipt.error))
     if not one.signed:
         findings.append(
             Finding(
