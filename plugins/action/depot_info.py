@@ -17,6 +17,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.answer import c
 from ansible_collections.airgap.conda.plugins.module_utils._base.disk import os_errors
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError, Faults
 from ansible_collections.airgap.conda.plugins.module_utils._source.folder import Folder
+from ansible_collections.airgap.conda.plugins.module_utils._source.signers import read_keys
 from ansible_collections.airgap.conda.plugins.plugin_utils._controller_action import ControllerAction
 from ansible_collections.airgap.conda.plugins.plugin_utils._once import once
 from ansible_collections.airgap.conda.plugins.plugin_utils._paths import of_caller
@@ -45,7 +46,7 @@ class ActionModule(ControllerAction):
             with faults.gathered():
                 found.append(verified(depot, env, str(pins.get(env) or ""), signers, Path(C.DEFAULT_LOCAL_TMP)))
         faults.tell("what is wanted of the depot")
-        return {"changed": False, "releases": found}
+        return {"changed": False, "releases": found, "allowed_signers": read_keys(signers)}
 
 
 def verified(depot: Folder, env: str, pin: str, signers: Path, shared: Path) -> dict[str, Any]:

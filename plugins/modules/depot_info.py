@@ -60,6 +60,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+allowed_signers:
+  description: Content of the file of trusted keys, for O(airgap.conda.release#module:signers).
+  returned: success
+  type: str
 releases:
   description: What M(airgap.conda.preflight), M(airgap.conda.fetch) and M(airgap.conda.release) need about each
     release.

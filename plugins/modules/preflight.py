@@ -38,6 +38,14 @@ options:
     description: Whether to install a program in C(/etc/ansible/facts.d) that provides C(ansible_local.conda_envs).
     type: bool
     default: false
+  signers:
+    description:
+      - Whose releases the host takes when it serves itself with C(airgap-envs install),
+        as RV(airgap.conda.depot_info#module:allowed_signers) has it. Empty to leave the list on the host as it is.
+      - Root's list is C(/etc/airgap-conda/allowed_signers), that of another user
+        C(~/.config/airgap-conda/allowed_signers). A list that the collection did not write is not replaced.
+    type: str
+    default: ""
 attributes:
   check_mode:
     support: full
@@ -144,6 +152,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._fit.table import Tab
 from ansible_collections.airgap.conda.plugins.module_utils._formats.formats import taken_here
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import PROBE_SPEC, Tools
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.look import inspect
+from ansible_collections.airgap.conda.plugins.module_utils._source import signers as _signers
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 
 
@@ -157,6 +166,7 @@ def main() -> None:
             "allow_downgrade": {"type": "bool", "default": False},
             "jupyter_kernels": {"type": "path", "default": ""},
             "facts": {"type": "bool", "default": False},
+            "signers": {"type": "str", "default": ""},
             "gpu_probe": PROBE_SPEC,
         },
         supports_check_mode=True,
@@ -174,7 +184,10 @@ def main() -> None:
             module.warn(text)
         if params["facts"]:
             require_ours()
-        differs = found_command(store) != wanted_command(store) or has_facts(store) != params["facts"]
+        if params["signers"]:
+            _signers.require_ours(params["signers"])
+        pins = bool(params["signers"]) and not _signers.is_pinned(params["signers"])
+        differs = pins or found_command(store) != wanted_command(store) or has_facts(store) != params["facts"]
         return {
             "changed": False,
             "work": differs or any(found.action != "none" for found in steps),

@@ -38,6 +38,14 @@ options:
     description: Whether to install a program in C(/etc/ansible/facts.d) that provides C(ansible_local.conda_envs).
     type: bool
     default: false
+  signers:
+    description:
+      - Whose releases the host takes when it serves itself with C(airgap-envs install),
+        as RV(airgap.conda.depot_info#module:allowed_signers) has it. Empty to leave the list on the host as it is.
+      - Root's list is C(/etc/airgap-conda/allowed_signers), that of another user
+        C(~/.config/airgap-conda/allowed_signers). A list that the collection did not write is not replaced.
+    type: str
+    default: ""
 attributes:
   check_mode:
     support: full
@@ -90,6 +98,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.release imp
 from ansible_collections.airgap.conda.plugins.module_utils._contract.step import Step
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import PROBE_SPEC, Tools
 from ansible_collections.airgap.conda.plugins.module_utils._receipt.noted import noted
+from ansible_collections.airgap.conda.plugins.module_utils._source import signers as _signers
 from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy, to_prune
 from ansible_collections.airgap.conda.plugins.module_utils._store.rollback import state_line, state_now
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
@@ -104,6 +113,7 @@ def main() -> None:
             "root": {"type": "path", "default": "/opt/conda-envs"},
             "keep": {"type": "int", "default": 2},
             "facts": {"type": "bool", "default": False},
+            "signers": {"type": "str", "default": ""},
             "gpu_probe": PROBE_SPEC,
         },
         supports_check_mode=True,
@@ -118,10 +128,16 @@ def main() -> None:
         hashes = {item.env: (item.manifest_sha256, item.signature_sha256) for item in releases}
         before = [f"bin/airgap-envs {found_command(store)}\n", f"local facts {has_facts(store)}\n"]
         after = [f"bin/airgap-envs {wanted_command(store)}\n", f"local facts {params['facts']}\n"]
-        differs = before != after
+        if params["signers"]:
+            before.append(f"allowed signers {_signers.short()}\n")
+            after.append(f"allowed signers {_signers.sum_of(params['signers'])}\n")
+        pins = bool(params["signers"]) and not _signers.is_pinned(params["signers"])
+        differs = pins or before != after
         if differs and not module.check_mode:
             write_command(store)
             apply_facts(store, params["facts"])
+            if pins:
+                _signers.pin(params["signers"])
         pruned, seconds = [], {}
         with noted(store, "install", module.warn, dry=module.check_mode, tools=tools) as note:
             for item in steps:

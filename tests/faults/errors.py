@@ -30,7 +30,7 @@ def run(world: World, share: Share) -> Tally:
     tally = Tally("errors", PROMISE)
     for scene in SCENES:
         calls = calls_of(world, scene)
-        for number, call in share.of(list(enumerate(calls))):
+        for number, call in share.of(list(enumerate(calls))[:: 1 if share.long else scene.sample]):
             for error in ERRORS if share.long else ERRORS[number % 3 :][:1]:
                 if error == "ENOSPC" and call.name in REMOVES:
                     continue  # a full disk does not keep anybody from removing

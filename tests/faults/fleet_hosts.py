@@ -114,6 +114,7 @@ class Fleet:
             "deploy_envs": ["demo"],
             "deploy_depot": str(depot),
             "deploy_allowed_signers": str(signers),
+            "deploy_pin_signers": False,  # this machine is no host of theirs
             "deploy_root": str(self.root),
             "report_root": str(self.root),
             "report_path": str(self.report),

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from scenes import ENV, Share, World, deploy_release, differ, is_whole, named, send
+from scenes import ENV, Share, State, World, deploy_release, differ, install_command, is_whole, named, send
 from tally import Tally
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
@@ -29,7 +29,11 @@ PROMISE = (
 FLIPS, FLIPS_LONG = 1_000, 10_000
 # ssh-keygen takes some milliseconds each time.
 SIGNED, SIGNED_LONG = 200, 2_000
+# On a drive from which a host installs by itself; the manifest and its signature are those of the controller's.
+DRIVE, DRIVE_LONG = 60, 1_000
 UPDATE = named("update")
+# A host takes none of them.
+DOCUMENTS = ("conda.lock", "environment.yml", "pip.lock")
 
 
 def run(world: World, share: Share) -> Tally:
@@ -38,6 +42,7 @@ def run(world: World, share: Share) -> Tally:
     numbers = random.Random(share.number)  # noqa: S311 - the same faults every time
     _on_the_host(tally, world, share.of(range(FLIPS_LONG if share.long else FLIPS)), numbers)
     _on_the_controller(tally, world, share.of(range(SIGNED_LONG if share.long else SIGNED)), numbers)
+    _on_a_drive(tally, world, share.of(range(DRIVE_LONG if share.long else DRIVE)), numbers)
     _in_the_tree(tally, world, numbers, share)
     return tally
 
@@ -70,6 +75,32 @@ def _on_the_host(tally: Tally, world: World, rounds: Sequence[int], numbers: ran
             faults = is_whole(world, UPDATE) + differ(world.state(), before)
         tally.case(f"host, {what}", faults)
         tally.counts["flips and cuts on the host"] += 1
+
+
+def _on_a_drive(tally: Tally, world: World, rounds: Sequence[int], numbers: random.Random) -> None:
+    """A file changes on a drive: the host that installs from it names it, and keeps what it has."""
+    good, drive = world.made[2].folder, world.base / "drive/depot"
+    names = [path for path in sorted(good.iterdir()) if path.name not in (MANIFEST, SIGNATURE, *DOCUMENTS)]
+    for _round in rounds:
+        world.reset(UPDATE)
+        shutil.rmtree(drive.parent, ignore_errors=True)
+        shutil.copytree(good, drive / ENV / good.name)
+        path = drive / ENV / good.name / numbers.choice(names).name
+        what, faults = damage(path, numbers), ["taken"]
+        try:
+            install_command(world.store, drive, 2)
+        except AirgapError as error:
+            # Parts that are whole stay for the next run.
+            shutil.rmtree(world.store.root / ".incoming", ignore_errors=True)
+            named_it = [] if error.where.strip() == str(path) else [f"another file is named: {error.where}"]
+            faults = named_it + is_whole(world, UPDATE) + differ(_locked(world), world.begins[UPDATE.name])
+        tally.case(f"drive, {what}", faults)
+        tally.counts["flips and cuts on a drive"] += 1
+
+
+def _locked(world: World) -> State:
+    """Return the state but for the lock that only a host makes that installs by itself."""
+    return {name: found for name, found in world.state().items() if not name.endswith(f".incoming-{ENV}")}
 
 
 def _on_the_controller(tally: Tally, world: World, rounds: Sequence[int], numbers: random.Random) -> None:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from scenes import ENV, Share, World
+from scenes import ENV, Share, World, install_command
 from tally import Tally
 
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Checks
@@ -88,7 +88,7 @@ def _at_work(tally: Tally, place: Path, way: str, rounds: int) -> None:
             said = _ask(user, MODULES[0])
             tally.case(f"{way}: first import", "" if said == "1" else f"got {said!r}")
             for serial, module in enumerate(MODULES[1:6], start=2):
-                _deploy(store, place, serial)
+                _deploy(store, place, serial, from_a_drive=bool(_round % 2))
                 said = _ask(user, module)
                 gone = release_id(1) not in store.releases(ENV)
                 tally.case(
@@ -113,9 +113,12 @@ def _ask(user: subprocess.Popen[str], module: str) -> str:
     return user.stdout.readline().strip()
 
 
-def _deploy(store: Store, place: Path, serial: int) -> None:
+def _deploy(store: Store, place: Path, serial: int, from_a_drive: bool = False) -> None:
     modules = {f"lib/{name}.py": f"SERIAL = {serial}\n" for name in MODULES}
     tree = {"lib/tool.py": PROGRAM, **modules}
     made = make_release(place / "depot", store.root, serial, tree=tree, checks=Checks(), part_size=1 << 20)
+    if from_a_drive:
+        install_command(store, place / "depot", serial, keep=1)
+        return
     made.send(store)
     deploy(store, {**made.step(), "current": store.current(ENV)}, made.sha256, keep=1)

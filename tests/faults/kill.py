@@ -22,7 +22,7 @@ def run(world: World, share: Share) -> Tally:
     tally = Tally("kill", PROMISE)
     calls = {scene: calls_of(world, scene) for scene in SCENES}
     for scene, its_calls in calls.items():
-        for call in share.of(its_calls):
+        for call in share.of(its_calls[:: 1 if share.long else scene.sample]):
             tally.case(f"{scene.name}, {call.text}", _kill(world, scene, call))
             tally.counts[f"{scene.name}: calls"] += 1
             tally.counts["kills"] += 1

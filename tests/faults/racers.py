@@ -15,7 +15,7 @@ from functools import partial
 
 from errors import PARTS
 from inject import Outcome, end_with
-from scenes import ENV, Scene, Share, Step, World, deploy_release, named, send
+from scenes import ENV, Scene, Share, Step, World, deploy_release, install_from_a_drive, named, send
 from tally import Tally
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
@@ -44,6 +44,8 @@ UPDATE, SWITCH, PRUNE, OLD = (named(name) for name in ("update", "switch", "prun
 # The beginning, then for each of the two: the release that is sent first (0: none), and what is done.
 PAIRS: dict[str, tuple[Scene, tuple[int, Act], tuple[int, Act]]] = {
     "two deploys": (UPDATE, (2, deploy_release), (3, deploy_release)),
+    "two deploys, one from a drive": (UPDATE, (0, install_from_a_drive), (3, deploy_release)),
+    "the same deploy twice, both from a drive": (UPDATE, (0, install_from_a_drive), (0, install_from_a_drive)),
     "two deploys, one only switches": (SWITCH, (3, deploy_release), (4, deploy_release)),
     "the same deploy twice": (UPDATE, (2, deploy_release), (2, deploy_release)),
     "deploy and rollback": (OLD, (3, deploy_release), (0, _back)),

@@ -14,9 +14,12 @@ from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
+from unittest.mock import patch
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._cli import install as _install
 from ansible_collections.airgap.conda.plugins.module_utils._cli.main import main as command
+from ansible_collections.airgap.conda.plugins.module_utils._contract import signature as _signature
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES, MANIFEST, SIGNATURE, Checks
 from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.look import inspect
@@ -39,7 +42,7 @@ CHECKS = {
 # The file that is unpacked last needs several pages: a disk that is nearly full takes some of them only.
 PAGES = {**TREE, "share/zeros": "0" * 20_000}
 # The lock names its last holder, the log says when: these two may differ from run to run.
-VOLATILE = (f".state/.locks/{ENV}", f".state/{ENV}/log")
+VOLATILE = (f".state/.locks/{ENV}", f".state/.locks/.incoming-{ENV}", f".state/{ENV}/log")
 
 State = dict[str, tuple[int, str]]
 Step = dict[str, Any]
@@ -65,7 +68,7 @@ class Scene:
 
     ``sends`` is the release that a play would bring, ``act`` what one task of it then does on the host with the step
     that preflight found. ``may`` are the serials that may be current afterwards (0: none). ``damaged`` are paths of the
-    current release that are not as they were signed when it begins.
+    current release that are not as they were signed when it begins. The short form tries every ``sample``-th call.
     """
 
     name: str
@@ -76,6 +79,7 @@ class Scene:
     current: int = 0
     refused: bool = False
     damaged: tuple[str, ...] = ()
+    sample: int = 1
 
     def step(self, world: World) -> Step:
         """Look at the host as a play does, send what it lacks, and return the step that is to be done."""
@@ -186,11 +190,34 @@ def _rollback(world: World, _step: Step) -> None:
 
 def _rollback_command(world: World, _step: Step) -> None:
     """Go back as a person at the host does; its complaint is raised as the error that it was."""
+    _command(world.store, "rollback", ENV, release_id(1))
+
+
+def _command(store: Store, *words: str) -> None:
     with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()) as said:
-        status = command(world.store.root, ["rollback", ENV, release_id(1)])
+        status = command(store.root, words)
     if status:
         problem, *parts = said.getvalue().splitlines()
         raise AirgapError(problem, **dict(part.strip().split(":", 1) for part in parts))
+
+
+def install_command(store: Store, depot: Path, serial: int, keep: int = KEEP) -> None:
+    """Install a release from a source as a person at the host does; who signed it is another test's subject."""
+    words = ["--env", ENV, "--release", release_id(serial), "--keep", str(keep), "--yes"]
+    signers = depot.with_name("allowed_signers")
+    if not signers.exists():
+        signers.write_text("tests", encoding="ascii")
+        signers.chmod(0o644)
+    with (
+        patch.object(_signature, "check", lambda *_args, **_options: "tests"),
+        patch.object(_install, "signers_file", lambda: signers),
+    ):
+        _command(store, "install", str(depot), *words)
+
+
+def install_from_a_drive(world: World, _step: Step, serial: int = 2) -> None:
+    """Install a release by the command, from the world's depot."""
+    install_command(world.store, world.base / "depot", serial)
 
 
 def _repair(world: World, step: Step) -> None:
@@ -214,6 +241,7 @@ SCENES = (
     Scene("prune", (1, 2, 3, 4), deploy_release, (4,), sends=4),
     Scene("rollback", (1, 2), _rollback, (1, 2)),
     Scene("rollback by the command", (1, 2), _rollback_command, (1, 2)),
+    Scene("install from a drive", (1,), install_from_a_drive, (1, 2), sample=5),
     Scene("repair", (1, 2), _repair, (2,), damaged=("lib/data.txt", "lib/empty", "bin/sh-link", "extra")),
     Scene("repair from the depot", (1,), _repair, (1,), sends=1, damaged=("lib/data.txt", "serial", "lib/empty")),
     Scene("uninstall a release", (1, 2), _uninstall, (2,)),

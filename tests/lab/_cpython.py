@@ -69,7 +69,7 @@ def stage(root: Path, version: str, prefix: Path, placeholder: str) -> str:
     (home / "site-packages").mkdir()
     (home / "site-packages" / "README.txt").write_text("Packages of this environment are installed here.\n")
     _plain_layout(prefix, home, version, placeholder)
-    _bring_libraries(root, prefix)
+    bring_libraries(root, prefix)
     return _full_version(bindir / f"python{version}", version)
 
 
@@ -101,15 +101,18 @@ def _plain_layout(prefix: Path, home: Path, version: str, placeholder: str) -> N
         path.write_text(re.sub(r"/usr(?=[/'])", placeholder, path.read_text()))
 
 
-def _bring_libraries(root: Path, prefix: Path) -> None:
-    """Copy every library that is needed, except glibc, into lib/ and point each ELF file there."""
+def bring_libraries(root: Path, prefix: Path, beside: Path | None = None) -> None:
+    """Copy every library that is needed, except glibc, into lib/ and point each ELF file there.
+
+    What the prefix ``beside`` has in lib/ is left to it.
+    """
     folders = [root / "usr/lib/x86_64-linux-gnu", root / "lib/x86_64-linux-gnu"]
     waiting = list(_elf_files(prefix))
     while waiting:
         path = waiting.pop()
         for name in run(["patchelf", "--print-needed", path]).split():
             target = prefix / "lib" / name
-            if GLIBC.match(name) or target.exists():
+            if GLIBC.match(name) or target.exists() or (beside and (beside / "lib" / name).exists()):
                 continue
             found = next((folder / name for folder in folders if (folder / name).exists()), None)
             if found is None:

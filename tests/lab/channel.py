@@ -4,8 +4,8 @@
 """Build a real conda channel where none is reachable: ``python tests/lab/channel.py DIR``.
 
 DIR gets linux-64/ and noarch/ with repodata, made of PyPI wheels and of Debian's Pythons: 3.9 from bullseye,
-which runs on every supported host, and 3.11 from bookworm, which an older host must refuse. Downloads are kept
-in ``--downloads`` (default: next to DIR). A second run with the same inputs does nothing.
+which runs on every supported host, and 3.11 from bookworm, which an older host must refuse; and of Debian's ssh-keygen.
+Downloads are kept in ``--downloads`` (default: next to DIR). A second run with the same inputs does nothing.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import _conda
 import _cpython
 import _debian
 import _hello
+import _openssh
 import _wheels
 from _common import HERE, LabError, digest, locked, main_guard, make_once, need, say
 
@@ -69,7 +70,7 @@ def pins(line: Line, small: bool) -> tuple[str, ...]:
 
 def stamp(small: bool) -> str:
     """Name everything the channel is made from: these scripts and the pins in them."""
-    scripts = ("channel.py", "_conda.py", "_cpython.py", "_debian.py", "_hello.py", "_wheels.py")
+    scripts = ("channel.py", "_conda.py", "_cpython.py", "_debian.py", "_hello.py", "_openssh.py", "_wheels.py")
     return digest(*(HERE / name for name in scripts), str(small))
 
 
@@ -108,9 +109,20 @@ def wheel_package(wheel: Path, line: Line, scratch: Path, channel: Path) -> Path
     return made
 
 
-def fetch_debian(line: Line, downloads: Path) -> Path:
-    """Return the unpacked Debian packages of ``line``, fetched if they are not there."""
-    packages = [name.format(version=line.version) for name in _cpython.DEBIAN_PACKAGES]
+def openssh_package(root: Path, line: Line, scratch: Path, channel: Path) -> Path:
+    """Build the ``openssh`` package: for ``line``, whose Python brings the libraries that it needs as well."""
+    prefix = scratch / f"openssh-{line.version}"
+    version = _openssh.stage(root, prefix, interpreter(scratch, line).parent.parent)
+    depends = (f"__glibc >={_cpython.glibc_needed(prefix)},<3.0.a0", line.bounds)
+    summary = f"ssh-keygen from Debian {line.suite}"
+    return _conda.write(
+        _conda.Package("openssh", version, line.build, depends, summary, "BSD-2-Clause"), prefix, channel
+    )
+
+
+def fetch_debian(line: Line, downloads: Path, names: tuple[str, ...] = _cpython.DEBIAN_PACKAGES) -> Path:
+    """Return the unpacked Debian packages ``names`` of the release of ``line``, fetched if they are not there."""
+    packages = [name.format(version=line.version) for name in names]
     target = downloads / f"{line.suite}-{digest(*packages)}"
     return make_once(target, lambda folder: _debian.bootstrap(line.suite, folder, variant="extract", packages=packages))
 
@@ -126,10 +138,11 @@ def build(channel: Path, scratch: Path, downloads: Path, small: bool) -> None:
     lines = SMALL_LINES if small else LINES
     with (
         ProcessPoolExecutor(WORKERS, mp_context=get_context("forkserver")) as pool,
-        ThreadPoolExecutor(len(lines) * 2) as fetchers,
+        ThreadPoolExecutor(len(lines) * 2 + 1) as fetchers,
     ):
         roots = {line: fetchers.submit(fetch_debian, line, downloads) for line in lines}
         wheels = {line: fetchers.submit(fetch_wheels, pins(line, small), line, downloads) for line in lines}
+        keygen = fetchers.submit(fetch_debian, lines[0], downloads, _openssh.DEBIAN_PACKAGES)
         jobs: list[Future[Path]] = [
             pool.submit(python_package, roots[ln].result(), ln, scratch, channel) for ln in lines
         ]
@@ -140,6 +153,7 @@ def build(channel: Path, scratch: Path, downloads: Path, small: bool) -> None:
             found = sorted(wheels[line].result().glob("*.whl"), key=lambda path: -path.stat().st_size)
             jobs += [pool.submit(wheel_package, wheel, line, scratch, channel) for wheel in found]
             say(f"Python {line.version}: fetched")
+        jobs.append(pool.submit(openssh_package, keygen.result(), lines[0], scratch, channel))
         jobs += [pool.submit(_conda.write, *package, channel) for package in _hello.stage_all(scratch)]
         for job in jobs:
             job.result()

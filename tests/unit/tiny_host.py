@@ -55,6 +55,7 @@ class Host:
             "deploy_envs": ["demo"],
             "deploy_depot": str(self.folder / "depot"),
             "deploy_allowed_signers": str(signers),
+            "deploy_pin_signers": False,  # this machine is no host of theirs
             "report_root": str(self.store.root),
             "report_path": str(self.folder / "report"),
         }

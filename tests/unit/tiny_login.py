@@ -79,6 +79,7 @@ class Login:
             "deploy_envs": ["demo"],
             "deploy_depot": str(depot),
             "deploy_allowed_signers": str(signers),
+            "deploy_pin_signers": False,  # this machine is no host of theirs
             "deploy_root": str(root),
             "report_root": str(root),
             "report_path": str(self.folder / "report"),

@@ -175,7 +175,7 @@ def fetch(store: Store, planned: Plan) -> None:
     """Copy what this host lacks to where parts arrive; what is there already is not copied again."""
 
     def one_env(step: Step, one: Verified, bar: Bar) -> None:
-        with locked(store.root / ".state", f".incoming-{step.env}", f"copying {step.env} to this host"):
+        with locked(store.root / ".state", f".incoming-{step.env}", f"the parts of {step.env}"):
             bring.bring(one, step.missing, store.incoming(step.env, step.id), bar.add)
 
     _each(planned, "Copying", one_env)

@@ -42,7 +42,7 @@ def warn(text: str) -> None:
 
 def document(command: str, root: Path, found: Mapping[str, Any], error: AirgapError | None) -> str:
     """Return what a command found and did as JSON; ``error`` is null when all went well."""
-    wrong = {"code": error.code, **error.fields()} if error else None
+    wrong = {"code": error.code, **error.as_result()} if error else None
     head = {"schema": SCHEMA, "command": command, "root": str(root), "ok": not error, "error": wrong}
     return json.dumps({**head, **found}, indent=1, sort_keys=True)
 

@@ -124,7 +124,7 @@ def serial(facts: HostFacts, wanted: Release, allow_downgrade: bool) -> Seen:
             found=f"serial {wanted.serial} ({wanted.id})",
             where=f"{facts.root}/.state/{wanted.env}/high-water",
             remedy="bring the newest release to the depot; to go back on purpose, use airgap.conda.rollback, or set "
-            f"{setting}: true",
+            f"{setting}: true (at the host: --allow-downgrade)",
         )
     return f"serial {high_water} or higher" if not allow_downgrade else "any serial", f"serial {wanted.serial}"
 
@@ -277,7 +277,7 @@ def write(facts: HostFacts, what: str = "The store") -> Seen:
             wanted=want,
             found="a file system mounted read-only" if read_only else "no permission to write",
             where=facts.folder,
-            remedy="mount it writable" if read_only else "use become: true, or choose another place",
+            remedy="mount it writable" if read_only else "use become: true (at the host: sudo), or another place",
         )
     return want, facts.folder
 

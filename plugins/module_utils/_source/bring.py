@@ -9,6 +9,7 @@ Nothing of a source is believed but what the verified manifest names: a file get
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,12 +32,17 @@ Tell = Callable[[int], object]
 def bring(source: Verified, parts: Iterable[str], target: Path, tell: Tell = lambda _count: None) -> None:
     """Copy ``parts`` and the record of a release into the folder ``target``.
 
-    Raises AirgapError for a file that is not there, cannot be read or is another; those before it stay in place.
+    Raises AirgapError for a file that is not there, cannot be read or is another; those before it stay in place, but
+    not when it is this host that fails: its disk may be full of them.
     """
     with os_errors(f"Copying {source.manifest.env} {source.manifest.id} to this host", target):
-        make_folder(target)
-        for content in contents(source, parts):
-            _copy(source, target, content, tell)
+        try:
+            make_folder(target)
+            for content in contents(source, parts):
+                _copy(source, target, content, tell)
+        except OSError:
+            shutil.rmtree(target, ignore_errors=True)
+            raise
 
 
 def look(source: Verified, parts: Iterable[str], tell: Tell = lambda _count: None) -> None:

@@ -29,8 +29,8 @@ SYSTEM = Path("/etc/airgap-conda/allowed_signers")
 MODE = 0o644
 # By this line a list is known as one that the collection wrote and may replace.
 MARK = "# Whose releases this host takes: airgap.conda writes this file, and replaces it at each deploy."
-# Bytes of a list: some 100 for a key.
-LIMIT = 1 << 20
+# Bytes of a list: some 100 for a key. It travels with each task that writes it.
+LIMIT = 64 << 10
 
 
 def signers_file() -> Path:
@@ -55,7 +55,7 @@ def require_signers(path: Path) -> Path:
             f"content of the bastion's key.pub, which did not come on the way that the releases take{mine}",
             code="no-signers",
         )
-    require_own(path.parent, "the list of whose releases this host takes", "write it anew in a folder of your own")
+    require_own(path.parent, "the list of whose releases this host takes", "write it in a folder that is only yours")
     status = path.lstat()
     fault = _fault(status) if stat.S_ISREG(status.st_mode) else "a link, or something else than a file"
     for place, found in ((path.parent, _fault(path.parent.stat())), (path, fault)):
@@ -80,6 +80,21 @@ def _fault(status: os.stat_result) -> str:
     return ""
 
 
+def read_keys(path: Path) -> str:
+    """Return the content of a list on the controller; raises AirgapError when it cannot be read or is no such list."""
+    try:
+        return read_small(path, LIMIT).decode("utf-8", "replace")
+    except FileFault as fault:
+        raise AirgapError(
+            "The list of allowed signers cannot be handed to hosts",
+            wanted=f"a readable file of at most {LIMIT} bytes",
+            found=str(fault),
+            where=str(path),
+            remedy="keep in it only the keys that releases are signed with, or set deploy_pin_signers: false",
+            code="signers-unusable",
+        ) from fault
+
+
 def signers_text(keys: str) -> str:
     """Return what a list with ``keys`` is as the collection writes it: lines of the allowed signers format."""
     lines = [line for line in keys.splitlines() if line != MARK]
@@ -102,18 +117,20 @@ def pin(keys: str, path: Path | None = None) -> None:
     path = path or signers_file()
     with os_errors("Writing whose releases this host takes", path):
         if not is_pinned(keys, path):
-            require_ours(path)
+            require_ours(keys, path)
             make_folder(path.parent)
-            require_ours(path)
+            require_ours(keys, path)
             remove_unfinished(path)
             replace_file(path, signers_text(keys).encode(), MODE)
 
 
-def require_ours(path: Path | None = None) -> None:
-    """Raise AirgapError if the path of the list has a file that this collection did not write."""
+def require_ours(keys: str, path: Path | None = None) -> None:
+    """Raise AirgapError if the path of the list has other keys, and in a file that this collection did not write."""
     path = path or signers_file()
     require_own(path.parent, "the list of whose releases this host takes", "set deploy_pin_signers: false")
-    if path.is_symlink() or (path.exists() and MARK not in _read(path).splitlines()):
+    text = _read(path)
+    is_ours = MARK in text.splitlines() or signers_text(text) == signers_text(keys)
+    if path.is_symlink() or (path.exists() and not is_ours):
         raise AirgapError(
             "Somebody else has written down whose releases this host takes",
             wanted="no such file, one with the same keys, or one written by an earlier deploy",

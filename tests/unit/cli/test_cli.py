@@ -131,6 +131,13 @@ def test_a_current_release_that_is_not_there_is_seen(store: Store) -> None:
     assert "not on this host" in complaint(run(store, "verify", "demo", status=1)[1])["problem"]
 
 
+def test_the_runtime_is_entered_by_its_own_name(store: Store) -> None:
+    """Another one may become current while the command runs, and its modules are not those of this one."""
+    python = store.release("runtime", TWO) / "bin/python"
+    python.write_text('#!/bin/sh\necho "$0"\n', encoding="ascii")
+    assert run(store, "list")[0] == f"{python}\n"
+
+
 def test_verify(store: Store) -> None:
     assert run(store, "verify")[0].splitlines() == [
         f"demo {THREE} is as it was signed, and its checks passed",

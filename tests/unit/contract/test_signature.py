@@ -251,3 +251,62 @@ def test_a_missing_ssh_keygen_is_named(signed: tuple[Path, Path, Path], monkeypa
     manifest, signature, signers = signed
     monkeypatch.setenv("PATH", "/nowhere")
     assert "openssh-client" in refused(manifest.read_bytes(), signature, signers).remedy
+
+
+# What OpenSSH 7.6 of Ubuntu 18.04 says to -Y, what 8.1 says to find-principals, and what the loader says of a library.
+OLD = ("unknown option -- Y\nusage: ssh-keygen [-q] [-b bits] [-t dsa | ecdsa]", "ssh-keygen: invalid option -- 'Y'")
+UNFIT = {
+    "7.6": (OLD[0], 1),
+    "getopt": (OLD[1], 1),
+    "8.1": ('Unsupported operation for -Y: "find-principals"', 255),
+    "library": ("error while loading shared libraries: libcrypto.so.1.1: cannot open shared object file", 127),
+}
+
+
+def keygen(path: Path, said: str = "", status: int = 0) -> str:
+    """Write an ssh-keygen that says this, or that is the one of this machine."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    real = shutil.which("ssh-keygen")
+    path.write_text(
+        f"#!/bin/sh\ncat >&2 <<'END'\n{said}\nEND\nexit {status}\n" if said else f'#!/bin/sh\nexec {real} "$@"\n'
+    )
+    path.chmod(0o755)
+    return str(path)
+
+
+@pytest.mark.parametrize("version", UNFIT)
+def test_another_ssh_keygen_takes_the_place_of_one_that_cannot(
+    version: str, tmp_path: Path, signed: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest, signature, signers = signed
+    other = keygen(tmp_path / "runtime/bin/ssh-keygen")
+    keygen(tmp_path / "bin/ssh-keygen", *UNFIT[version])
+    data = manifest.read_bytes(), signature.read_bytes(), signature, signers
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin", prepend=":")
+    assert _signature.check(*data, keygens=("ssh-keygen", other)) == "key@bastion"
+    with pytest.raises(AirgapError) as caught:
+        _signature.check(*data, keygens=("ssh-keygen", str(tmp_path / "nowhere/ssh-keygen")))
+    assert caught.value.code == "no-ssh-keygen"
+    assert UNFIT[version][0].splitlines()[0] in caught.value.found
+    assert "nowhere" in caught.value.found
+
+
+def test_another_ssh_keygen_takes_the_place_of_none(
+    tmp_path: Path, signed: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest, signature, signers = signed
+    other = keygen(tmp_path / "runtime/bin/ssh-keygen")
+    monkeypatch.setenv("PATH", "/nowhere")
+    data = manifest.read_bytes(), signature.read_bytes(), signature, signers
+    assert _signature.check(*data, keygens=("ssh-keygen", other)) == "key@bastion"
+
+
+def test_a_refusal_is_not_asked_of_another_ssh_keygen(tmp_path: Path, signed: tuple[Path, Path, Path]) -> None:
+    manifest, signature, signers = signed
+    liar = tmp_path / "liar"
+    liar.write_text("#!/bin/sh\necho anybody\n", encoding="ascii")
+    liar.chmod(0o755)
+    with pytest.raises(AirgapError, match="not accepted"):
+        _signature.check(
+            manifest.read_bytes() + b" ", signature.read_bytes(), signature, signers, keygens=("ssh-keygen", str(liar))
+        )

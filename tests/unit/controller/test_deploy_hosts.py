@@ -51,6 +51,7 @@ def test_each_host_has_its_own_depot_trust_and_pins(tmp_path: Path, strategy: st
         "deploy_depot": "depot",
         "deploy_allowed_signers": "key.signers",
         "deploy_root": str(tmp_path / "opt"),
+        "deploy_pin_signers": False,
     }
     (tmp_path / "hosts.json").write_text(json.dumps({"workstations": {"hosts": hosts, "vars": variables}}))
     role = {"role": "airgap.conda.deploy", "when": "inventory_hostname != 'left-out'"}

@@ -1,0 +1,456 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A host that serves itself: what a person at it installs from a drive, by the keys that the host has."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.airgap.conda.plugins.module_utils._base.bounded import blocks
+from ansible_collections.airgap.conda.plugins.module_utils._cli import install as _install
+from ansible_collections.airgap.conda.plugins.module_utils._cli import say as _say
+from ansible_collections.airgap.conda.plugins.module_utils._cli.main import INTERRUPTED, main
+from ansible_collections.airgap.conda.plugins.module_utils._contract import signature
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import MANIFEST, SIGNATURE, Checks
+from ansible_collections.airgap.conda.plugins.module_utils._source import bring as _bring
+from ansible_collections.airgap.conda.plugins.module_utils._source import signers as _signers
+from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
+from ansible_collections.airgap.conda.tests.unit.tiny_release import (
+    TREE,
+    Made,
+    again,
+    keep,
+    make_key,
+    make_release,
+    release_id,
+    skip_flushes,
+    without_locks,
+)
+from ansible_collections.airgap.conda.tests.unit.tiny_site import damage
+
+pytestmark = pytest.mark.usefixtures("quick_disk")
+ONE, TWO, THREE = release_id(1), release_id(2), release_id(3)
+# This test's own Python, in the place of a runtime's.
+RUNTIME = {**TREE, "bin/python": f'#!/bin/sh\nexec {sys.executable} "$@"\n'}
+FIELDS = ("problem", "wanted", "found", "where", "remedy")
+
+
+@dataclass(frozen=True)
+class Host:
+    """A host, a drive with releases for it, and the bastion's key."""
+
+    folder: Path
+    capture: pytest.CaptureFixture[str]
+
+    @property
+    def store(self) -> Store:
+        return Store(self.folder / "opt")
+
+    @property
+    def drive(self) -> Path:
+        return self.folder / "drive"
+
+    @property
+    def depot(self) -> Path:
+        return self.drive / "depot"
+
+    def make(self, env: str, serial: int, key: str = "key", **options: Any) -> Made:
+        """Put a signed release on the drive."""
+        return make_signed(self.folder, env, serial, key, **options)
+
+    def run(self, *words: str, status: int = 0) -> tuple[str, str]:
+        """Run the command; returns what it printed, both streams."""
+        self.capture.readouterr()
+        assert main(self.store.root, words) == status, self.capture.readouterr()
+        return self.capture.readouterr()
+
+    def document(self, *words: str, status: int = 0) -> dict[str, Any]:
+        """Run it for a program; returns the one document."""
+        found: dict[str, Any] = json.loads(self.run(*words, "--json", status=status)[0])
+        assert (found["command"], found["ok"]) == (words[0], status == 0)
+        return found
+
+    def install(self, *words: str) -> None:
+        self.run("install", str(self.drive), "--yes", *words)
+
+    def refused(self, *words: str) -> dict[str, Any]:
+        """Want a refusal with one message that changes nothing, the same by ``check`` and ``install``; returns it."""
+        before, errors = without_locks(self.store.root), []
+        for command in (("check",), ("install", "--yes")):
+            output, said = self.run(*command, *(words or (str(self.drive),)), "--json", status=1)
+            assert said.count("\n  remedy:") == 1
+            errors.append(json.loads(output)["error"])
+            assert without_locks(self.store.root) == before
+            assert all(errors[-1][name] for name in FIELDS)
+        assert all(errors[0][name] == errors[1][name] for name in ("code", *FIELDS))
+        return dict(errors[0])
+
+    def current(self) -> dict[str, str]:
+        return {env: self.store.current(env) for env in self.store.envs()}
+
+
+def make_signed(folder: Path, env: str, serial: int, key: str = "key", **options: Any) -> Made:
+    made = make_release(folder / "drive/depot", folder / "opt", serial, env=env, **options)
+    shutil.rmtree(folder / f"drive/depot/tree-{env}-{serial}")
+    signature.sign(made.folder / MANIFEST, folder / key)
+    return made
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty host, a drive with one release of demo, other and runtime, two keys."""
+    folder = tmp_path_factory.mktemp("site")
+    make_key(folder)
+    make_key(folder, "foreign")
+    with pytest.MonkeyPatch.context() as patch:
+        skip_flushes(patch)
+        make_signed(folder, "demo", 1)
+        make_signed(folder, "other", 1)
+        make_signed(folder, "runtime", 1, tree=RUNTIME)
+    (folder / "opt").mkdir()
+    return keep(folder)
+
+
+@pytest.fixture
+def host(original: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Host:
+    folder = again(original)
+    monkeypatch.setattr(_signers, "SYSTEM", folder / "etc/airgap-conda/allowed_signers")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(folder / "etc"))  # for who is not root
+    _signers.pin((folder / "key.signers").read_text(encoding="ascii"))
+    return Host(folder, capsys)
+
+
+def test_a_host_installs_all_that_is_on_a_drive_and_then_nothing(host: Host) -> None:
+    checked = host.run("check", str(host.drive))[0].splitlines()
+    assert [line.partition(":")[0] for line in checked] == ["runtime", "demo", "other"]
+    assert list(host.store.root.iterdir()) == []
+    output, said = host.run("install", str(host.drive), "--yes")
+    assert output.splitlines() == [f"{env}: - -> {ONE}" for env in ("runtime", "demo", "other")]
+    assert said == ""
+    assert host.current() == dict.fromkeys(("demo", "other", "runtime"), ONE)
+    assert not (host.store.root / ".incoming").exists()
+    before = without_locks(host.store.root)
+    assert host.run("install", str(host.depot))[0].count("already current") == 3
+    assert without_locks(host.store.root) == before
+
+
+def test_one_environment_and_one_release(host: Host) -> None:
+    host.make("demo", 2)
+    host.install("--env", "demo", "--release", ONE)
+    assert host.current() == {"demo": ONE}
+    host.install("--env", "demo")
+    assert host.current() == {"demo": TWO}
+
+
+@pytest.mark.parametrize("envs", [(), ("--env", "demo", "--env", "other")])
+def test_a_release_belongs_to_one_environment(host: Host, envs: tuple[str, ...]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(host.store.root, ["install", str(host.drive), "--release", ONE, *envs])
+    assert caught.value.code == 2
+
+
+def test_what_is_not_on_the_drive_is_named_all_at_once(host: Host) -> None:
+    error = host.refused(str(host.drive), "--env", "nope", "--env", "demo", "--env", "neither")
+    assert error["code"] == "no-such-release"
+    assert [found["wanted"] for found in error["errors"]] == ["nope (the newest)", "neither (the newest)"]
+
+
+def test_an_update_brings_what_is_here_and_nothing_else(host: Host) -> None:
+    host.install("--env", "demo", "--env", "runtime")
+    host.make("demo", 2)
+    host.make("demo", 3)
+    found = host.document("update", str(host.drive))
+    assert found["changed"]
+    assert {env: (one["before"], one["release"]) for env, one in found["envs"].items()} == {
+        "demo": (ONE, THREE),
+        "runtime": (ONE, ONE),
+    }
+    assert host.current() == {"demo": THREE, "runtime": ONE}
+    assert not host.document("update", str(host.drive))["changed"]
+
+
+def test_an_update_leaves_older_releases_alone(host: Host) -> None:
+    host.make("demo", 2)
+    host.install("--env", "demo")
+    shutil.rmtree(host.depot / "demo" / TWO)
+    found = host.document("update", str(host.drive))
+    assert (found["changed"], found["older"], host.current()) == (False, {"demo": ONE}, {"demo": TWO})
+    host.run("update", str(host.drive), "--allow-downgrade")
+    assert host.current() == {"demo": ONE}
+
+
+def test_an_update_of_nothing_is_refused(host: Host) -> None:
+    assert host.document("update", str(host.drive), status=1)["error"]["code"] == "nothing-to-update"
+    host.install("--env", "other")
+    found = host.document("update", str(host.drive), "--env", "demo", status=1)
+    assert (found["error"]["code"], found["error"]["found"]) == ("nothing-to-update", "demo")
+
+
+def test_an_older_release_is_refused_unless_it_is_wanted(host: Host) -> None:
+    host.make("demo", 2)
+    host.install("--env", "demo")
+    error = host.refused(str(host.drive), "--env", "demo", "--release", ONE)
+    assert error["code"] == "refused"
+    assert "--allow-downgrade" in error["remedy"]
+    host.install("--env", "demo", "--release", ONE, "--allow-downgrade")
+    assert host.current() == {"demo": ONE}
+
+
+def test_a_release_of_another_bastion_is_refused(host: Host) -> None:
+    host.make("demo", 2, key="foreign")
+    assert host.refused()["where"] == str(host.depot / "demo" / TWO / SIGNATURE)
+
+
+def test_a_manifest_that_was_changed_is_refused(host: Host) -> None:
+    damage(host.depot / "demo" / ONE / MANIFEST)
+    assert host.refused()["where"] == str(host.depot / "demo" / ONE / SIGNATURE)
+
+
+@pytest.mark.parametrize("name", [MANIFEST, SIGNATURE])
+def test_a_release_without_its_head_is_refused(host: Host, name: str) -> None:
+    (host.depot / "demo" / ONE / name).unlink()
+    assert host.refused()["where"] == str(host.depot / "demo" / ONE / name)
+
+
+def test_a_release_with_the_name_of_another_is_refused(host: Host) -> None:
+    (host.depot / "demo" / ONE).rename(host.depot / "demo" / TWO)
+    assert host.refused()["where"] == str(host.depot / "demo" / TWO / MANIFEST)
+
+
+def test_a_release_for_another_store_is_refused(host: Host) -> None:
+    made = make_release(host.folder / "elsewhere", Path("/opt/conda-envs"), 2)
+    signature.sign(made.folder / MANIFEST, host.folder / "key")
+    shutil.move(made.folder, host.depot / "demo")
+    assert "/opt/conda-envs" in host.refused()["found"]
+
+
+def test_without_keys_nothing_is_believed(host: Host) -> None:
+    _signers.signers_file().unlink()
+    assert host.refused()["code"] == "no-signers"
+
+
+def test_keys_that_others_could_write_are_not_believed(host: Host) -> None:
+    _signers.signers_file().chmod(0o666)
+    assert host.refused()["code"] == "signers-not-safe"
+
+
+@pytest.mark.parametrize("name", ["env.tar.zst.001", "files.json.zst"])
+def test_a_damaged_file_is_named_before_anything_is_installed(host: Host, name: str) -> None:
+    path = host.depot / "demo" / ONE / name
+    damage(path)
+    for command in (("check",), ("install", "--yes")):
+        error = host.document(*command, str(host.drive), status=1)["error"]
+        assert (error["code"], error["where"]) == ("release-damaged", str(path))
+        assert host.current() == {}
+
+
+def test_all_that_is_damaged_is_named(host: Host) -> None:
+    for env in ("demo", "runtime"):
+        damage(host.depot / env / ONE / "env.tar.zst.000")
+    assert len(host.document("install", str(host.drive), "--yes", status=1)["error"]["errors"]) == 2
+
+
+def test_a_source_that_goes_away_is_one_error_and_the_next_run_continues(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    real = blocks
+
+    def vanishing(path: Path, limit: int) -> Any:
+        if path.name == "env.tar.zst.001" and path.parent.parent.name == "demo" and not read:
+            read.append(str(path))
+            host.drive.rename(host.folder / "pulled")
+        return real(path, limit)
+
+    monkeypatch.setattr(_bring, "blocks", vanishing)
+    error = host.document("install", str(host.drive), "--yes", status=1)["error"]
+    assert (error["code"], error["where"]) == ("source-lost", str(host.depot / "demo" / ONE / "env.tar.zst.001"))
+    assert "errors" not in error
+    assert host.current() == {}
+    (host.folder / "pulled").rename(host.drive)
+
+    def noting(path: Path, limit: int) -> Any:
+        read.append(f"{path.parent.parent.name} {path.name}")
+        return real(path, limit)
+
+    monkeypatch.setattr(_bring, "blocks", noting)
+    host.install()
+    assert [name for name in read if name.endswith("tar.zst.000")] == ["other env.tar.zst.000"]
+    assert len(host.current()) == 3
+
+
+def test_what_fails_its_checks_stays_out_and_the_others_go_on(host: Host) -> None:
+    host.install()
+    host.make("demo", 2, checks=Checks(commands=("false",), timeout=20))
+    host.make("other", 2)
+    found = host.document("install", str(host.drive), "--yes", status=1)
+    assert found["changed"]
+    assert "demo" in found["error"]["problem"]
+    assert host.current() == {"demo": ONE, "other": TWO, "runtime": ONE}
+    assert host.store.releases("demo") == [ONE]
+
+
+def test_nothing_is_copied_when_one_release_does_not_fit(host: Host) -> None:
+    host.make("other", 2, glibc="9.9")
+    assert "glibc 9.9" in host.refused()["wanted"]
+    assert list(host.store.root.iterdir()) == []
+
+
+def test_the_runtime_can_replace_the_one_that_runs_this(host: Host) -> None:
+    host.install()
+    with open(host.store.release("runtime", ONE) / "bin/python", "rb"):  # as the interpreter of this command is
+        for serial in (2, 3):
+            host.make("runtime", serial, tree=RUNTIME)
+            host.run("update", str(host.drive), "--keep", "1")
+        assert host.store.releases("runtime") == [ONE, TWO, THREE]
+    assert "removed" in host.run("prune", "runtime", "--keep", "1")[0]
+    assert host.store.releases("runtime") == [TWO, THREE]
+
+
+def test_kernels_stay_where_a_deploy_put_them(host: Host) -> None:
+    host.install("--env", "demo")
+    (host.store.state("demo") / "jupyter-kernels").write_text("/usr/share/kernels\n", encoding="ascii")
+    assert _install.kernels(host.store) == "/usr/share/kernels"
+    (host.store.state("demo") / "jupyter-kernels").unlink()
+    assert _install.kernels(host.store) == ""
+
+
+@pytest.mark.parametrize("how", ["old", "none"])
+def test_the_runtime_verifies_where_the_host_cannot(
+    host: Host, monkeypatch: pytest.MonkeyPatch, how: str, tmp_path: Path
+) -> None:
+    script = f'#!/bin/sh\nexec {shutil.which("ssh-keygen")} "$@"\n'
+    host.make("runtime", 2, tree={**RUNTIME, "bin/ssh-keygen": script})
+    host.install("--env", "runtime")
+    (tmp_path / "ssh-keygen").write_text("#!/bin/sh\necho 'unknown option -- Y' >&2\nexit 1\n", encoding="ascii")
+    (tmp_path / "ssh-keygen").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin" if how == "old" else "/nowhere")
+    host.install()
+    assert len(host.current()) == 3
+    (host.store.root / "runtime/current").unlink()
+    assert host.document("check", str(host.drive), status=1)["error"]["code"] == "no-ssh-keygen"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("answer", "status"), [("y\n", 0), ("YES\n", 0), ("\n", 1), ("n\n", 1), ("", 1)])
+def test_a_person_is_asked_once(host: Host, monkeypatch: pytest.MonkeyPatch, answer: str, status: int) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal(answer))
+    output, said = host.run("install", str(host.drive), "--json", status=status)
+    assert json.loads(output)["ok"] is (status == 0)
+    assert said.count("Proceed?") == 1
+    assert f"demo: - now; install {ONE}" in said
+    assert bool(host.current()) is (status == 0)
+    monkeypatch.setattr(sys, "stdin", Terminal(answer))
+    if host.current():
+        assert "Proceed?" not in host.run("install", str(host.drive))[1]
+        assert "Proceed?" in host.run("remove", "demo")[1]
+        assert "demo" not in host.current()
+
+
+def test_where_nobody_can_be_asked_nothing_is_done(host: Host) -> None:
+    assert host.document("install", str(host.drive), status=1)["error"]["code"] == "not-confirmed"
+    assert host.current() == {}
+    host.install()
+    assert host.document("remove", "demo", status=1)["error"]["code"] == "not-confirmed"
+    assert "demo" in host.current()
+
+
+def test_a_bar_is_for_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(1000))
+    monkeypatch.setattr(time, "monotonic", lambda: float(next(clock)))
+    for stream, wanted in ((io.StringIO(), ""), (Terminal(), "50 %  1.0 MiB of 2.0 MiB")):
+        bar = _say.Bar("Copying demo", 2 << 20, stream)
+        bar.add(1 << 20)
+        bar.end()
+        assert wanted in stream.getvalue()
+        assert bool(stream.getvalue()) == bool(wanted)
+    assert "/s" in stream.getvalue()
+
+
+def test_an_interrupted_copy_keeps_what_arrived(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = blocks
+
+    def stopped(path: Path, limit: int) -> Any:
+        if path.name == "env.tar.zst.002":
+            raise KeyboardInterrupt
+        return real(path, limit)
+
+    monkeypatch.setattr(_bring, "blocks", stopped)
+    host.run("install", str(host.drive), "--env", "demo", "--yes", status=INTERRUPTED)
+    assert len(list(host.store.incoming("demo", ONE).iterdir())) == 2
+    assert host.current() == {}
+
+
+def test_two_runs_do_not_copy_at_a_time(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    errors, real = [], _bring.bring
+
+    def both(*args: Any) -> None:
+        monkeypatch.setattr(_bring, "bring", real)
+        errors.append(host.document("install", str(host.drive), "--yes", "--env", "demo", status=1)["error"])
+        real(*args)
+
+    monkeypatch.setattr(_bring, "bring", both)
+    host.run("install", str(host.drive), "--yes", "--env", "demo")
+    assert str(os.getpid()) in errors[0]["found"]
+    assert host.current() == {"demo": ONE}
+
+
+def test_prune_keeps_what_is_needed(host: Host) -> None:
+    for serial in (1, 2, 3):
+        if serial > 1:
+            host.make("demo", serial)
+        host.install("--env", "demo", "--keep", "9")
+    assert not host.document("prune", "--keep", "3")["changed"]
+    found = host.document("prune", "--keep", "1")
+    assert (found["changed"], found["removed"]) == (True, {"demo": [ONE]})
+    assert host.store.releases("demo") == [TWO, THREE]
+    assert not host.document("prune", "demo", "--keep", "1")["changed"]
+    assert host.document("prune", "nope", status=1)["error"]["code"] == "no-such-env"
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "many", "10000"])
+def test_a_number_that_is_none_is_a_wrong_command_line(host: Host, count: str) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(host.store.root, ["prune", f"--keep={count}"])
+    assert caught.value.code == 2
+
+
+def test_remove_takes_a_release_or_all_of_it(host: Host) -> None:
+    host.install()
+    host.make("demo", 2)
+    host.install()
+    assert host.document("remove", "demo", TWO, "--yes", status=1)["error"]["found"] == f"demo {TWO} is current"
+    assert host.document("remove", "demo", ONE, "--yes")["removed"] == {"demo": [ONE]}
+    assert not host.document("remove", "demo", ONE, "--yes")["changed"]
+    assert host.document("remove", "demo", "--yes")["removed"] == {"demo": [TWO]}
+    assert not host.document("remove", "demo", "--yes")["changed"]
+    assert sorted(host.current()) == ["other", "runtime"]
+    assert host.document("remove", "nope", "--yes", status=1)["error"]["code"] == "no-such-env"
+    assert "runtime" in host.document("remove", "runtime", "--yes", status=1)["error"]["found"]
+    assert host.document("remove", "../x", "--yes", status=1)["error"]["found"]
+
+
+def test_a_user_has_a_store_and_keys_of_their_own(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(host.folder / "home/conf"))
+    error = host.document("check", str(host.drive), status=1)["error"]
+    assert error["where"] == str(host.folder / "home/conf/airgap-conda/allowed_signers")
+    assert "root" in error["remedy"]
+    _signers.pin((host.folder / "key.signers").read_text(encoding="ascii"))
+    host.install()
+    assert len(host.current()) == 3
