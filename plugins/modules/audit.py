@@ -57,6 +57,37 @@ story:
   returned: always
   type: list
   elements: dict
+  contains:
+    place:
+      description: Name of the place, as in O(chains).
+      type: str
+    n:
+      description: Number of the line in its chain.
+      type: int
+    when:
+      description: UTC time at which it was written, by the clock of its machine.
+      type: str
+    who:
+      description: User who did it, and for whom if it was done with sudo.
+      type: str
+    what:
+      description: What was done.
+      type: str
+    env:
+      description: Name of the environment.
+      type: str
+    release:
+      description: Id of the release.
+      type: str
+    manifest_sha256:
+      description: Hash of its manifest, empty if unknown.
+      type: str
+    key:
+      description: Fingerprint of the key that signed it, empty if unknown.
+      type: str
+    prev:
+      description: Hash of the line before.
+      type: str
 table:
   description: The same for people, one line each.
   returned: always

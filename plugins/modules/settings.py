@@ -25,7 +25,7 @@ options:
   playbook:
     description: The playbook whose own settings on this host are wanted.
     type: str
-    choices: [build, deploy, export, import, refresh, remove, repair, report, rollback, schedule, site, verify]
+    choices: [audit, build, deploy, export, import, refresh, remove, repair, report, rollback, schedule, site, verify]
   whole_run:
     description:
       - Whether to check the whole run of O(playbook) before any host, including variables passed with C(-e), the

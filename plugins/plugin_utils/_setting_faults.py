@@ -26,7 +26,9 @@ from ansible_collections.airgap.conda.plugins.plugin_utils._setting_specs import
 )
 from ansible_collections.airgap.conda.plugins.plugin_utils._setting_values import FORMS, Unfit, settle, shown
 
-PREFIXES = (*(f"{role}_" for role in NAMES), "airgap_", "refresh_", "remove_", "repair_", "rollback_")
+# Those of variables that are a playbook's own.
+OWN = ("audit_", "refresh_", "remove_", "repair_", "rollback_")
+PREFIXES = (*(f"{role}_" for role in NAMES), "airgap_", *OWN)
 # How alike a name must be to one of ours to be a slip of the pen: one letter of twelve more, less, other or elsewhere.
 ALIKE = 0.9
 LOCAL = ("localhost", "127.0.0.1", "::1")

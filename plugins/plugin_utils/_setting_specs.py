@@ -18,7 +18,7 @@ from ansible_collections.airgap.conda.plugins.plugin_utils._transports import TR
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 NAMES = ("build", "deploy", "media", "report", "runtime", "schedule", "verify")
 # Where a path lies that is not on the machine the role works on.
-ON_CONTROLLER = {"deploy_allowed_signers", "deploy_depot", "report_depot", "report_path"}
+ON_CONTROLLER = {"audit_depot", "deploy_allowed_signers", "deploy_depot", "report_path"}
 ON_CONTROLLER |= {"runtime_allowed_signers", "runtime_depot"}
 ON_HOSTS = {"build_root", "deploy_jupyter_kernels", "deploy_root", "report_root", "runtime_root", "schedule_root"}
 ON_HOSTS |= {"schedule_source", "verify_root"}

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 from unittest.mock import patch
 
+from ansible_collections.airgap.conda.plugins.module_utils._audit.chain import HOST_CHAIN
+from ansible_collections.airgap.conda.plugins.module_utils._audit.chain import read as read_chain
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._cli import install as _install
 from ansible_collections.airgap.conda.plugins.module_utils._cli.main import main as command
@@ -43,6 +45,8 @@ CHECKS = {
 PAGES = {**TREE, "share/zeros": "0" * 20_000}
 # The lock names its last holder, the log says when: these two may differ from run to run.
 VOLATILE = (f".state/.locks/{ENV}", f".state/.locks/.incoming-{ENV}", f".state/{ENV}/log")
+# What is written down of a step: a run that is killed writes less of it, and the next one has nothing to write down.
+PAPERS = (".state/receipts", ".state/audit.jsonl", ".state/.locks/receipts", ".state/.locks/audit")
 
 State = dict[str, tuple[int, str]]
 Step = dict[str, Any]
@@ -136,7 +140,11 @@ class World:
     def state(self) -> State:
         """Return all that lies below the root, but for what may differ from run to run."""
         found = snapshot(self.store.root)
-        return {name: (mode, "" if name in VOLATILE else content) for name, (mode, content) in found.items()}
+        return {
+            name: (mode, "" if name in VOLATILE else content)
+            for name, (mode, content) in found.items()
+            if name not in PAPERS and PAPERS[0] not in map(str, Path(name).parents)
+        }
 
     def _template(self, scene: Scene) -> Path:
         return self.base / "begin" / scene.name
@@ -285,7 +293,7 @@ def is_whole(world: World, scene: Scene) -> list[str]:
                 pass
     except AirgapError as error:
         faults.append(f"lock: {error.found}")
-    return faults
+    return [*faults, *read_chain(store.root / ".state" / HOST_CHAIN).broken]
 
 
 def converges(world: World, scene: Scene) -> list[str]:

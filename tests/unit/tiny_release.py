@@ -189,10 +189,10 @@ def snapshot(folder: Path) -> dict[str, tuple[int, str]]:
 
 
 def without_locks(folder: Path) -> dict[str, tuple[int, str]]:
-    """Return the same but for the locks, which name their last holder, and for what is written down of a failure."""
-    parts = {name: name.split("/") for name in snapshot(folder)}
-    return {
-        name: found
-        for name, found in snapshot(folder).items()
-        if not {LOCKS, "receipts", "audit.jsonl"} & {*parts[name]}
-    }
+    """Return the same but for the locks, which name their last holder."""
+    return {name: found for name, found in snapshot(folder).items() if LOCKS not in name.split("/")}
+
+
+def without_papers(folder: Path) -> dict[str, tuple[int, str]]:
+    """Return the same of a store, also but for its receipts: a step that was refused leaves one."""
+    return {name: found for name, found in without_locks(folder).items() if "receipts" not in name.split("/")}

@@ -93,6 +93,8 @@ def take(host: str, offered: Iterable[Offered], depot: Path, check: bool = False
             return taken
         make_folder(folder)
         with locked(depot / FOLDER, host, f"the receipts of {host}", WAIT):
+            for left in folder.glob(".*-new"):  # of a run that was killed
+                left.unlink()
             _take_all(taken, offered, folder, check=False)
             there = sorted((path.name for path in folder.iterdir() if number_of(path.name)), key=number_of)
             for name in there[: -limits.RECEIPTS]:

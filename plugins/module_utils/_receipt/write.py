@@ -78,8 +78,8 @@ def write_receipt(
     with os_errors("Writing a receipt", folder):
         make_folder(folder)
         with locked(store.root / ".state", NAME, "the receipts of this host", WAIT):
-            for left in folder.glob(".new-*"):  # of a run that was killed
-                shutil.rmtree(left, ignore_errors=True)
+            for left in folder.glob(".*new*"):  # of a run that was killed: a folder, or a file that got no name
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
             there = _names(folder)
             # The clock when it goes forward; whatever it does, a later receipt has a higher number.
             number = max(int(time.time()), number_of(there[-1]) + 1 if there else 1)

@@ -30,16 +30,12 @@ def collect(depot: Path, verified: Mapping[str, Any], check: bool) -> list[str]:
     ``verified`` has by the host's name in the inventory what airgap.conda.verify registered. A host may only bring
     receipts of its own name: another one would be pinned with its key.
     """
-    offers = {
-        name: offered for name, offered in ((name, _newest(answer)) for name, answer in verified.items()) if offered
-    }
+    newest = {name: _newest(answer) for name, answer in verified.items()}
+    offers = {name: offered for name, offered in newest.items() if offered}
 
     def one(name: str) -> Taken | None:
         host = _name_in(offers[name])
-        own = host_name(name)
-        if host not in (own, own.split(".")[0]) and host.split(".")[0] != own:
-            return None
-        return take(host, [offers[name]], depot, check)
+        return take(host, [offers[name]], depot, check) if host and _is_of(host, name) else None
 
     texts: list[str] = []
     with ThreadPoolExecutor(THREADS) as pool:

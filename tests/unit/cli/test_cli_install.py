@@ -36,6 +36,7 @@ from ansible_collections.airgap.conda.tests.unit.tiny_release import (
     release_id,
     skip_flushes,
     without_locks,
+    without_papers,
 )
 from ansible_collections.airgap.conda.tests.unit.tiny_site import damage
 
@@ -86,12 +87,12 @@ class Host:
 
     def refused(self, *words: str) -> dict[str, Any]:
         """Want a refusal with one message that changes nothing, the same by ``check`` and ``install``; returns it."""
-        before, errors = without_locks(self.store.root), []
+        before, errors = without_papers(self.store.root), []
         for command in (("check",), ("install", "--yes")):
             output, said = self.run(*command, *(words or (str(self.drive),)), "--json", status=1)
             assert said.count("\n  remedy:") == 1
             errors.append(json.loads(output)["error"])
-            assert without_locks(self.store.root) == before
+            assert without_papers(self.store.root) == before
             assert all(errors[-1][name] for name in FIELDS)
         assert all(errors[0][name] == errors[1][name] for name in ("code", *FIELDS))
         return dict(errors[0])

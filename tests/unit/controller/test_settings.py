@@ -259,6 +259,7 @@ def test_what_all_hosts_did_is_not_worked_out_for_each_of_them() -> None:
     known: dict[str, Any] = {
         "report_path": "/r",
         "report_root": "/opt/conda-envs",
+        "report_depot": "/d",
         "report_failures": "{{ of all hosts }}",
     }
     known["report_gpu_probe"] = {}
@@ -271,7 +272,7 @@ def test_what_all_hosts_did_is_not_worked_out_for_each_of_them() -> None:
     )
     found = action._of_host("report_", role_options("report"))["settings"]  # noqa: SLF001 - run() wants a play
     assert found["path"] == "/r"
-    assert worked_out == ["/r", "/opt/conda-envs", {}]
+    assert worked_out == ["/r", "/opt/conda-envs", "/d", {}]
 
 
 def test_a_run_without_hosts_is_refused() -> None:

@@ -142,6 +142,16 @@ def test_the_last_ones_are_kept_and_numbers_only_grow(store: Store, monkeypatch:
     assert len([name for name in names if name.endswith(".sig")]) == 3
 
 
+def test_what_a_killed_run_left_goes(store: Store) -> None:
+    step(store)
+    folder = store.root / ".state/receipts"
+    (folder / ".new-x").mkdir()
+    (folder / ".new-x/receipt").touch()
+    (folder / ".20261129T120000Z-1.json-0123456789abcdef-new").touch()
+    step(store)
+    assert [name for name in os.listdir(folder) if name.startswith(".")] == []
+
+
 @pytest.mark.parametrize("victim", ["receipts", "audit.jsonl"])
 def test_what_cannot_be_written_is_a_warning(store: Store, victim: str) -> None:
     (store.root / ".state" / victim).symlink_to("/proc/none")

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.airgap.conda.plugins.module_utils._audit.chain import Entry
 from ansible_collections.airgap.conda.plugins.module_utils._base.finding import Finding as HostFinding
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Finding, Payload, Requirements
 from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
@@ -23,7 +24,7 @@ from ansible_collections.airgap.conda.plugins.plugin_utils._accept import MODULE
 NAMES = sorted(path.stem for path in MODULES.glob("*.py"))
 # Dicts by name of an environment or of a setting have no fixed keys.
 BY_NAME = {
-    "environment.durations", "note.failure", "plan_info.target",
+    "audit.verdicts", "environment.durations", "note.failure", "plan_info.target",
     "release.current", "release.seconds", "repair.damaged", "report.counts",
     "settings.settings", "pack.payloads.parts", "pack.requirements.gpu_architectures", "publish.findings.packages",
     "depot_info.releases.payloads.parts", "depot_info.releases.requirements.gpu_architectures",
@@ -33,6 +34,8 @@ SHAPES: dict[str, tuple[Any, set[str]]] = {
     "depot_info.releases": (Release, set()),
     "depot_info.releases.payloads": (Payload, set()),
     "depot_info.releases.requirements": (Requirements, set()),
+    "audit.story": (Entry, {"place"}),
+    "audit_info.entries": (Entry, set()),
     "gpu.gpu.findings": (HostFinding, set()),
     "pack.leaks": (Leak, set()),
     "pack.payloads": (Payload, set()),
