@@ -26,8 +26,8 @@ from scenes import Share, make_world  # noqa: E402
 from tally import Tally  # noqa: E402
 
 RESULT = CHECKOUT / ".cache/faults/result.json"
-PAGE = CHECKOUT / "docs/guide/promises.md"
-BEGIN, END = "<!-- figures: ./dev faults --write -->\n", "<!-- end of figures -->\n"
+# What docs/guide/promises.md points to.
+KEPT = CHECKOUT / "tests/faults/results.json"
 # Each is a file here with a PROMISE and a function run(world, share).
 PARTS = (
     *("kill", "errors", "hostile", "flips", "racers", "in_use", "clock", "hung", "canaries"),
@@ -45,8 +45,11 @@ def main() -> int:
     """Run the parts that were asked for and return the exit status."""
     options = _options()
     if options.write:
-        write_page()
+        keep()
         settings_page.write()
+        return 0
+    if options.table:
+        print(table(read_result(KEPT)), end="")
         return 0
     if os.getpid() != 1 and subprocess.run([*APART, "true"], capture_output=True, check=False).returncode == 0:
         return subprocess.run([*APART, sys.executable, *sys.argv], check=False).returncode
@@ -60,7 +63,7 @@ def main() -> int:
         tables[key] = {"date": time.strftime("%Y-%m-%d"), **tally.as_result()}
         RESULT.parent.mkdir(parents=True, exist_ok=True)
         # Read again: another part may have ended meanwhile.
-        RESULT.write_text(json.dumps({**read_result(), key: tables[key]}, indent=1) + "\n", encoding="utf-8")
+        RESULT.write_text(json.dumps({**read_result(RESULT), key: tables[key]}, indent=1) + "\n", encoding="utf-8")
         broken |= bool(tally.broken) or not tally.tried
     print(f"\n{table(tables)}\n{RESULT.relative_to(CHECKOUT)} has the details.")
     return int(broken)
@@ -76,8 +79,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--defences", action="store_true", help="take every defence away in turn: a test must turn red")
     parser.add_argument("--power", type=int, metavar="N", help="cut the power of a virtual machine N times")
     parser.add_argument(
-        "--write", action="store_true", help=f"write the figures of the last runs into {PAGE.name}, and settings.md"
+        "--write", action="store_true", help=f"take the results of the last runs into {KEPT.name}, and settings.md"
     )
+    parser.add_argument("--table", action="store_true", help=f"print the table of {KEPT.name}")
     parser.add_argument(
         "--ansible", metavar="PATH", help="ansible-playbook for fleet, trust and settings; default: that of PATH"
     )
@@ -132,10 +136,10 @@ def _work(module: Any, share: Share, results: multiprocessing.Queue[Tally | str]
         shutil.rmtree(world.base.parent, ignore_errors=True)
 
 
-def read_result() -> dict[str, Any]:
-    """Return what the last runs found, by part."""
+def read_result(path: Path) -> dict[str, Any]:
+    """Return what runs found, by part."""
     try:
-        return dict(json.loads(RESULT.read_text(encoding="utf-8")))
+        return dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError):
         return {}
 
@@ -147,21 +151,12 @@ def table(result: dict[str, Any]) -> str:
     return "".join(f"| {' | '.join(row)} |\n" for row in lines)
 
 
-def write_page() -> None:
-    """Put the figures of the last runs between the markers of the page."""
-    found = read_result()
+def keep() -> None:
+    """Put the results of the last runs in the place of those that are kept, part by part."""
+    found = {**read_result(KEPT), **read_result(RESULT)}
     names = [f"{name}{form}" for name in (*PARTS, *MORE) for form in ("", " --long")]
-    result = {name: found[name] for name in names if name in found}
-    text = PAGE.read_text(encoding="utf-8")
-    start, end = text.index(BEGIN) + len(BEGIN), text.index(END)
-    notes = sorted({note for part in result.values() for note in part["notes"]})
-    details = [
-        f"- **{name}**, {part['date']}, {part['seconds']:.0f} s: "
-        + ("; ".join(f"{what} {count:,}" for what, count in part["counts"].items()) or f"{part['tried']:,} cases")
-        for name, part in result.items()
-    ]
-    figures = [table(result), "", *details, "", *[f"- Not tested: {note}" for note in notes], ""]
-    PAGE.write_text(text[:start] + "\n" + "\n".join(figures) + text[end:], encoding="utf-8")
+    result = {name: {**found[name], "seconds": round(found[name]["seconds"])} for name in names if name in found}
+    KEPT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

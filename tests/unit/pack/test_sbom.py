@@ -162,4 +162,5 @@ def test_licenses_of_wheels(lines: list[str], license_: str) -> None:
 def test_a_direct_url_that_says_nothing_is_none(tmp_path: Path) -> None:
     for content in ("{", "[]", "{}", '{"url": 3, "vcs_info": 7}'):
         tree = make_tree(tmp_path / str(len(content)), {f"{SITE}/old-0.1.egg-info/direct_url.json": content})
-        write_sbom("demo", "1-1c0ffee5", packages(tree))
+        found = components(write_sbom("demo", "1-1c0ffee5", packages(tree)))
+        assert found["old"]["purl"] == "pkg:pypi/old@0.1"

@@ -16,7 +16,6 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._base.finding import BROKEN, DEGRADED, OK
 from ansible_collections.airgap.conda.plugins.module_utils._fit.facts import HostFacts
 from ansible_collections.airgap.conda.plugins.module_utils._fit.rules import (
@@ -135,9 +134,9 @@ def test_every_missing_flag_takes_a_level_away(level: str, flag: str) -> None:
     assert cpu_level(cpu_flags(text)) == [BASELINE, *CPU_LEVELS][list(CPU_LEVELS).index(level)]
 
 
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="only x86-64 processors have levels")
 def test_this_machine_has_a_level() -> None:
-    if platform.machine() == "x86_64":
-        assert cpu_level(cpu_flags(Path("/proc/cpuinfo").read_text(encoding="ascii"))) in FLAGS
+    assert cpu_level(cpu_flags(Path("/proc/cpuinfo").read_text(encoding="ascii"))) in FLAGS
 
 
 def test_an_older_processor_is_refused_with_what_it_lacks(store: Store, proc: Path) -> None:
@@ -352,7 +351,7 @@ def test_a_file_in_the_way_is_refused(tmp_path: Path) -> None:
 def test_links_without_an_end_do_not_hang(tmp_path: Path) -> None:
     (tmp_path / "a").symlink_to("b")
     (tmp_path / "b").symlink_to("a")
-    judge(tmp_path / "a/opt")
+    assert judge(tmp_path / "a/opt").verdict == OK
 
 
 def test_folders_that_are_not_there_yet_are_no_fault(tmp_path: Path) -> None:
@@ -379,7 +378,3 @@ def test_a_host_where_nothing_is_to_be_done_is_not_looked_at(store: Store) -> No
 def test_an_unexpected_error_is_no_verdict() -> None:
     with pytest.raises(ValueError, match="invalid literal"):
         Table().judge("x", "", lambda: (str(int("x")), ""))
-
-
-def test_refused_error_is_an_airgap_error() -> None:
-    assert issubclass(RefusedError, AirgapError)
