@@ -227,7 +227,7 @@ def _page(tally: Tally, quarter: Quarter) -> None:
         return
     for host in HOSTS:
         one = hosts.get(host, {})
-        demo = next((env for env in one.get("envs", []) if env.get("env") == "demo"), {})
+        demo: dict[str, Any] = next((env for env in one.get("envs", []) if env.get("env") == "demo"), {})
         wanted = ONE if host == NO_GPU else FOUR
         shown = demo.get("current") or demo.get("release")
         tally.case(f"the page: {host} has {wanted}", [] if shown == wanted else [json.dumps(one)[:600]])

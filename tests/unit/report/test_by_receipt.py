@@ -72,7 +72,14 @@ def test_one_without_a_signature_is_degraded(depot: Path, tmp_path: Path) -> Non
 
 
 def test_a_step_that_failed_there_is_shown(depot: Path, key: Path, tmp_path: Path) -> None:
-    error = {"code": "space", "problem": "No room", "wanted": "5 GiB", "found": "1 GiB", "where": "/opt", "remedy": "<b>free</b> it"}
+    error = {
+        "code": "space",
+        "problem": "No room",
+        "wanted": "5 GiB",
+        "found": "1 GiB",
+        "where": "/opt",
+        "remedy": "<b>free</b> it",
+    }
     bring(depot, replace(receipt(1, key), ok=False, event="update", error=error), key)
     found = with_receipts({}, [], {}, depot)
     assert found["ws1"].verdict() == "broken"
