@@ -52,4 +52,4 @@ def test_a_unit_runs_a_command_of_an_environment_without_a_shell_left_behind(hos
 
 def test_nothing_of_the_schedule_is_left(host):
     assert host.check_output("systemctl list-units --all --no-legend 'airgap-conda*'") == ""
-    assert host.check_output("find /etc /var/lib/systemd -name '*airgap-conda*'") == ""
+    assert host.check_output("find /etc /var/lib/systemd -name '*airgap-conda-*'") == ""
