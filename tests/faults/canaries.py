@@ -36,6 +36,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._depot.publish import
 from ansible_collections.airgap.conda.plugins.module_utils._pack.pack import pack
 from ansible_collections.airgap.conda.plugins.module_utils._spec.spec import load_spec
 from ansible_collections.airgap.conda.tests.unit.tiny_channel import TinyChannel, write_spec
+from ansible_collections.airgap.conda.tests.unit.tiny_host import BYTECODE
 from ansible_collections.airgap.conda.tests.unit.tiny_pack import RELEASE, make_request
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_key, write_tree
 from ansible_collections.airgap.conda.tests.unit.tiny_server import PASSWORD, TOKEN, USER, served
@@ -207,6 +208,7 @@ class Bastion:
         environment = {
             **os.environ,
             "HOME": str(self.folder / "home"),
+            "PYTHONPATH": str(BYTECODE),
             "ANSIBLE_HOME": str(self.folder / "ansible"),
             "ANSIBLE_REMOTE_TMP": str(self.folder / "ansible/remote"),
             "ANSIBLE_NOCOLOR": "true",

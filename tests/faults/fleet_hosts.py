@@ -25,6 +25,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract import sign
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES, MANIFEST, Checks
 from ansible_collections.airgap.conda.plugins.module_utils._contract.rules import read_files
 from ansible_collections.airgap.conda.plugins.module_utils._contract.tree import compare_tree
+from ansible_collections.airgap.conda.tests.unit.tiny_host import BYTECODE
 from ansible_collections.airgap.conda.tests.unit.tiny_release import (
     Made,
     make_key,
@@ -192,6 +193,7 @@ class Fleet:
         environment = {
             **os.environ,
             "FLEET": str(self.folder),
+            "PYTHONPATH": str(BYTECODE),
             "ANSIBLE_FORKS": "10",
             "ANSIBLE_PIPELINING": "true",
             "ANSIBLE_NOCOLOR": "true",

@@ -26,6 +26,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract import sign
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import MANIFEST
 from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
+from ansible_collections.airgap.conda.tests.unit.tiny_host import BYTECODE
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_key, make_release
 
 COLLECTIONS = Path(__file__).resolve().parents[2] / ".cache/collections"
@@ -237,6 +238,7 @@ class Site:
             "ANSIBLE_CONFIG": str(self.folder / "site/ansible.cfg"),
             "ANSIBLE_NOCOLOR": "true",
             "FLEET": str(self.folder),
+            "PYTHONPATH": str(BYTECODE),
             "HOME": str(self.folder / "home"),
             "TMPDIR": str(self.folder / "temp"),
         }

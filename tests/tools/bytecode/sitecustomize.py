@@ -1,38 +1,157 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Keeps the byte code of what is imported from an archive, for Pythons that tests start with this folder in PYTHONPATH.
+"""Keeps what is compiled or parsed anew at each start, for Pythons that tests start with this folder in PYTHONPATH.
 
-Ansible runs a module as an archive of sources. Python compiles these anew each time, which takes more than a third of
-the time of a module that does little, and the tests run thousands of them.
+Ansible runs a module as an archive of sources, which Python compiles at each start: more than a third of the time of a
+module that does little. ansible-playbook parses each source that it packs to find its imports, compiles the plugins of
+a collection in each worker, and parses YAML of its own: a third of the time of a short play. The tests run thousands of
+them. What is kept goes by the content, so nothing is ever out of date.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import marshal
 import os
 import sys
 import zipimport
-from types import CodeType
+
+TYPE_CHECKING = False  # every start counts: typing takes as long as the rest of this file
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from importlib.machinery import ModuleSpec
+    from types import CodeType, ModuleType
+    from typing import Any
 
 FOLDER = os.path.join(os.path.dirname(__file__), "../../../.cache/bytecode", str(sys.implementation.cache_tag))
 compile_source = zipimport._compile_source  # type: ignore[attr-defined] # noqa: SLF001 - what a change of it costs is time
 
 
-def kept(path: str, source: bytes) -> CodeType:
-    """Return the code of ``source``, compiled now or when it was seen first."""
-    name = os.path.join(FOLDER, hashlib.sha1(source, usedforsecurity=False).hexdigest())
+def kept(source: str | bytes, kind: str, make: Callable[[], Any], form: Any = marshal) -> Any:
+    """Return what ``make`` makes of ``source``, now or when it was seen first; ``form`` writes and reads it."""
+    import hashlib
+
+    data = source.encode("utf-8", "surrogatepass") if isinstance(source, str) else source
+    name = os.path.join(FOLDER, hashlib.sha1(data + kind.encode(), usedforsecurity=False).hexdigest())
     with contextlib.suppress(OSError, ValueError, EOFError, TypeError), open(name, "rb") as stream:
-        return marshal.loads(stream.read())  # noqa: S302 - written below
-    code: CodeType = compile_source(path, source)
-    with contextlib.suppress(OSError):
+        return form.loads(stream.read())  # written below
+    made = make()
+    with contextlib.suppress(OSError, ValueError):
         os.makedirs(FOLDER, exist_ok=True)
         with open(f"{name}.{os.getpid()}", "wb") as stream:
-            stream.write(marshal.dumps(code))
+            stream.write(form.dumps(made))
         os.replace(f"{name}.{os.getpid()}", name)
+    return made
+
+
+def compile_archived(path: str, source: bytes) -> CodeType:
+    """Compile what lies in an archive; tracebacks name the archive in which it was seen first."""
+    code: CodeType = kept(source, "", lambda: compile_source(path, source))
     return code
 
 
-zipimport._compile_source = kept  # type: ignore[attr-defined] # noqa: SLF001
+def compile_plugin(source: str, filename: str, mode: str, flags: int, dont_inherit: bool) -> CodeType:
+    """Compile a file of a collection, as Ansible's loader does."""
+    code: CodeType = kept(source, filename, lambda: compile(source, filename, mode, flags, dont_inherit))
+    return code
+
+
+def parse_imports(source: str | bytes, filename: str, mode: str, flags: int) -> Any:
+    """Parse a source for ansible-playbook, which looks for imports in it and for nothing else."""
+    import pickle
+
+    return kept(source, "imports", lambda: only_imports(compile(source, filename, mode, flags)), pickle)
+
+
+def only_imports(tree: Any) -> Any:
+    """Take away from a syntax tree what neither is nor contains an import."""
+    has_imports(tree)
+    return tree
+
+
+def has_imports(node: Any) -> bool:
+    """Return whether a node is or contains an import, and leave nothing else in it."""
+    import ast
+
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        return True
+    found = False
+    for name, value in list(ast.iter_fields(node)):
+        # Ansible looks into lists of nodes only.
+        left = (
+            [item for item in value if isinstance(item, ast.AST) and has_imports(item)]
+            if isinstance(value, list)
+            else None
+        )
+        setattr(node, name, left)
+        found = found or bool(left)
+    return found
+
+
+def parses_imports(module: ModuleType, load: Callable[[ModuleType], None]) -> None:
+    """Load what packs modules."""
+    vars(module)["compile"] = parse_imports
+    load(module)
+
+
+def compiles_plugins(module: ModuleType, load: Callable[[ModuleType], None]) -> None:
+    """Load what imports the files of collections."""
+    vars(module)["compile"] = compile_plugin
+    load(module)
+
+
+def reads_metadata(module: ModuleType, load: Callable[[ModuleType], None]) -> None:
+    """Load what parses a collection's meta/runtime.yml; its function may be replaced by one that keeps what it read."""
+    load(module)
+    read = module._meta_yml_to_dict  # noqa: SLF001
+
+    def read_once(text: str | bytes, content_id: object) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = kept(text, "metadata", lambda: read(text, content_id))
+        return found
+
+    vars(module)["_meta_yml_to_dict"] = read_once
+
+
+def reads_settings(module: ModuleType, load: Callable[[ModuleType], None]) -> None:
+    """Load what parses Ansible's list of its own settings."""
+    load(module)
+    read = module.ConfigManager._read_config_yaml_file  # noqa: SLF001
+
+    def read_once(self: object, path: str) -> dict[str, Any]:
+        with open(path, "rb") as stream:
+            found: dict[str, Any] = kept(stream.read(), "settings", lambda: read(self, path))
+        return found
+
+    module.ConfigManager._read_config_yaml_file = read_once  # noqa: SLF001
+
+
+FASTER = {
+    "ansible.executor.module_common": parses_imports,
+    "ansible.utils.collection_loader._collection_finder": compiles_plugins,
+    "ansible.utils.collection_loader._collection_meta": reads_metadata,
+    "ansible.config.manager": reads_settings,
+}
+
+
+class Finder:
+    """Finds the modules of ansible-core that get a faster function."""
+
+    @staticmethod
+    def find_spec(name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        """Return the spec of such a module; None leaves any other to the finders that come next."""
+        faster = FASTER.get(name)
+        if faster is None:
+            return None
+        from importlib.machinery import PathFinder
+
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is None or spec.loader is None:
+            return None
+        load = spec.loader.exec_module
+        spec.loader.exec_module = lambda module: faster(module, load)  # type: ignore[method-assign]
+        return spec
+
+
+zipimport._compile_source = compile_archived  # type: ignore[attr-defined] # noqa: SLF001
+sys.meta_path.insert(0, Finder)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,8 +19,8 @@ import pytest
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.plugin_utils._refresh_lock import NAME, Holder, holder, take
 from ansible_collections.airgap.conda.tests.unit.conftest import COLLECTIONS
+from ansible_collections.airgap.conda.tests.unit.tiny_host import BYTECODE, PLAYBOOK
 
-PLAYBOOK = Path(sys.executable).parent / "ansible-playbook"
 PLAY = """
 - hosts: localhost
   gather_facts: false
@@ -116,6 +115,7 @@ def test_two_runs_for_real(depot: Path, tmp_path: Path) -> None:
         "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
         "ANSIBLE_HOME": str(tmp_path / "ansible"),
         "ANSIBLE_NOCOLOR": "1",
+        "PYTHONPATH": str(BYTECODE),
     }
     end = tmp_path / "end"
     with (
