@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from ansible_collections.airgap.conda.plugins.module_utils._base import limits
@@ -25,6 +26,8 @@ HANDLES = "/proc/self/fd/"
 NAMESPACE = "release@airgap.conda"
 # Seconds that ssh-keygen gets: with a hardware key it waits for a touch.
 LIMIT = 300
+# A line of a list of allowed signers that is a name and a key, without patterns, quotes and options.
+PLAIN = re.compile(rb"([\w.@-]+) [\w.@-]+ ([\w+/=]+)(?: .*)?", re.ASCII)
 
 
 def sign(manifest: Path, key: Path, namespace: str = NAMESPACE) -> Path:
@@ -129,6 +132,9 @@ def check(data: bytes, signature: bytes, where: Path, allowed_signers: Path, nam
         )
     # What was read is what is verified: ssh-keygen gets a copy, which lies in memory.
     with _in_memory(signature) as copy:
+        named = _named(signature, allowed_signers)
+        if named and not _refusal(named, data, copy, str(allowed_signers), namespace):
+            return named
         signer, refusal = _try(data, copy, str(allowed_signers), namespace)
         if signer and refusal:
             # ssh-keygen names the first line that has the key. A key may be listed for git first, then for releases.
@@ -142,11 +148,33 @@ def check(data: bytes, signature: bytes, where: Path, allowed_signers: Path, nam
     return signer
 
 
-@contextmanager
+@contextlib.contextmanager
 def _in_memory(content: bytes) -> Iterator[str]:
     """Give the name of a file with this content, for programs that this one starts; it is on no disk."""
     with os.fdopen(process.in_memory(content), "rb") as stream:
         yield f"{HANDLES}{stream.fileno()}"
+
+
+def _named(signature: bytes, allowed_signers: Path) -> str:
+    """Return the name that a list of plain lines has for the key of a signature, as ssh-keygen would find it.
+
+    Nothing is judged by that: it spares ssh-keygen the search, after which it judges.
+    """
+    with contextlib.suppress(ValueError, OSError):
+        # "SSHSIG", a version, the length of the key, the key, ...: see PROTOCOL.sshsig of OpenSSH.
+        content = base64.b64decode(b"".join(line for line in signature.split(b"\n") if not line.startswith(b"-")))
+        key = base64.b64encode(content[14 : 14 + int.from_bytes(content[10:14], "big")])
+        line = next((line for line in allowed_signers.read_bytes().splitlines() if key and key in line), b"")
+        plain = PLAIN.fullmatch(line)
+        if plain and plain.group(2) == key:
+            return plain.group(1).decode("ascii")
+    return ""
+
+
+def _refusal(signer: str, data: bytes, signature: str, allowed_signers: str, namespace: str) -> str:
+    """Return why it is refused that ``signature`` is by ``signer`` over ``data``; empty if it is accepted."""
+    result = _keygen(["-Y", "verify", "-f", allowed_signers, "-I", signer, "-n", namespace, "-s", signature], data)
+    return _said(result) if not result.ok else ""
 
 
 def _try(data: bytes, signature: str, allowed_signers: str, namespace: str) -> tuple[str, str]:
@@ -155,8 +183,7 @@ def _try(data: bytes, signature: str, allowed_signers: str, namespace: str) -> t
     signer = result.output.split("\n")[0].split(",")[0]
     if not result.ok or not signer:
         return "", _said(result)
-    result = _keygen(["-Y", "verify", "-f", allowed_signers, "-I", signer, "-n", namespace, "-s", signature], data)
-    return signer, _said(result) if not result.ok else ""
+    return signer, _refusal(signer, data, signature, allowed_signers, namespace)
 
 
 def require_accepted(manifest: Path, signature: Path, key: Path, allowed_signers: Path) -> None:

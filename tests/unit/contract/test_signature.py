@@ -12,11 +12,13 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._contract import signature as _signature
+from ansible_collections.airgap.conda.plugins.module_utils._run import process
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_key
 
 
@@ -40,6 +42,38 @@ def test_the_signer_is_named(signed: tuple[Path, Path, Path]) -> None:
     manifest, signature, signers = signed
     assert signature.name == "manifest.json.sig"
     assert _signature.verify(manifest.read_bytes(), signature, signers) == "key@bastion"
+
+
+@pytest.mark.parametrize(
+    ("before", "line", "programs"),
+    [
+        ("", "key@bastion KEY", 1),
+        ("# a comment\nother@bastion ssh-ed25519 AAAAC3NzaC1lZDI1NTE5\n", "key@bastion KEY", 1),
+        ("", 'key@bastion namespaces="release@airgap.conda" KEY', 2),
+        ("", "key@bastion,other KEY", 2),
+        ("", '"key@bastion" KEY', 2),
+        ("", "key@* KEY", 2),
+        # ssh-keygen takes the first line that has the key, whatever else is on it.
+        ('first namespaces="release@airgap.conda" KEY\n', "key@bastion KEY", 2),
+    ],
+)
+def test_one_program_verifies_where_the_list_is_plain(
+    signed: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch, before: str, line: str, programs: int
+) -> None:
+    manifest, signature, signers = signed
+    key = signers.read_text(encoding="ascii").split(" ", 1)[1].strip()
+    signers.write_text(f"{before}{line}\n".replace("KEY", key), encoding="ascii")
+    command = ["ssh-keygen", "-Y", "find-principals", "-f", str(signers), "-s", str(signature)]
+    first = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[0].split(",")[0]
+    run, asked = process.run, list[str]()
+
+    def count(words: list[str], **options: Any) -> process.Outcome:
+        asked.append(words[2])
+        return run(words, **options)
+
+    monkeypatch.setattr(process, "run", count)
+    assert _signature.verify(manifest.read_bytes(), signature, signers) == first
+    assert asked == ["find-principals", "verify"][-programs:]
 
 
 def test_one_changed_byte_is_refused(signed: tuple[Path, Path, Path]) -> None:
