@@ -71,6 +71,18 @@ PARTS = (
 )
 
 
+def processors() -> tuple[float, float]:
+    """Return the seconds that this machine's processors have worked, and could have, since it started; else zeros."""
+    try:
+        words = Path("/proc/stat").read_text(encoding="ascii").split()[1:9]
+    except OSError:
+        return 0, 0
+    user, nice, system, idle, waiting, interrupts, more_interrupts, stolen = (int(word) for word in words)
+    worked = user + nice + system + interrupts + more_interrupts + stolen
+    tick = os.sysconf("SC_CLK_TCK")
+    return worked / tick, (worked + idle + waiting) / tick
+
+
 @dataclass
 class Run:
     """One run of several parts. ``result`` says of each that has ended: ok, FAILED, or why it cannot run here."""
@@ -78,6 +90,7 @@ class Run:
     parts: tuple[Part, ...]
     strict: bool
     started: float = field(default_factory=time.monotonic)
+    processors: tuple[float, float] = field(default_factory=processors)
     seconds: dict[str, float] = field(default_factory=dict)
     # Seconds of processors that a part and what it waited for took; what runs in containers is not among them.
     work: dict[str, float] = field(default_factory=dict)
@@ -180,6 +193,9 @@ class Run:
         said += [f"{len(counts['FAILED'])} failed: {', '.join(counts['FAILED'])}"] if counts["FAILED"] else []
         how = "were stopped" if self.stopped else "cannot run here"
         said += [f"{len(apart)} {how}: {', '.join(apart)}"] if apart else []
+        worked, there = (now - then for now, then in zip(processors(), self.processors, strict=True))
+        if there > 0:
+            print(f"the processors worked {worked:.0f} s, in containers as well: {worked / there:.0%} of the time")
         print(f"{'; '.join(said)} ({time.monotonic() - self.started:.0f} s)")
         return int(bool(counts["FAILED"]) or self.stopped or (self.strict and bool(apart)))
 
