@@ -174,6 +174,7 @@ def playbook(story: Story, place: Place, name: str, *options: str) -> str:
         ANSIBLE_HOST_KEY_CHECKING="true",
         ANSIBLE_LOCALHOST_WARNING="false",
         ANSIBLE_PIPELINING="true",
+        PYTHONPATH=str(CHECKOUT / "tests/tools/bytecode"),
     )
     story.say(recap(output))
     return output
