@@ -26,6 +26,8 @@ from ansible_collections.airgap.conda.plugins.module_utils._store.store import S
 from ansible_collections.airgap.conda.tests.unit.tiny_release import (
     TREE,
     Made,
+    again,
+    keep,
     make_release,
     release_id,
     snapshot,
@@ -263,21 +265,21 @@ def cut_after(monkeypatch: pytest.MonkeyPatch, calls: int) -> None:
 @pytest.mark.parametrize(("before", "after"), [("", "new"), ("old", "new"), ("old", ""), ("new", "new")])
 def test_a_run_that_was_cut_off_is_made_good(tmp_path: Path, before: str, after: str, serial: int) -> None:
     """Release 1 has ipykernel, 2 has not; the last deploy said ``before`` and left release 1, now 2 or 1 is current."""
-    before, after = (str(tmp_path / "share" / name) if name else "" for name in (before, after))
+    world = tmp_path / "world"
+    before, after = (str(world / "share" / name) if name else "" for name in (before, after))
+    store = Store(world / "opt")
+    made = {n: make_release(tmp_path / "depot", store.root, n, packages=(WITH, WITHOUT)[n - 1]) for n in (1, 2)}
+    run(store, before, made[1])
+    made[2].send(store)
+    deploy(store, made[2].step(kernels=before), made[2].sha256, 2)
+    rollback(store, "demo", "", check_mode=False)
+    if serial == 2:
+        store.switch("demo", release_id(2))
+    keep(world)
     cuts, ended = -1, False
     while not ended:
         cuts += 1
-        store = Store(tmp_path / f"opt{cuts}")
-        shutil.rmtree(tmp_path / "share", ignore_errors=True)
-        made = {
-            n: make_release(tmp_path / f"depot{cuts}", store.root, n, packages=(WITH, WITHOUT)[n - 1]) for n in (1, 2)
-        }
-        run(store, before, made[1])
-        made[2].send(store)
-        deploy(store, made[2].step(kernels=before), made[2].sha256, 2)
-        rollback(store, "demo", "", check_mode=False)
-        if serial == 2:
-            store.switch("demo", release_id(2))
+        again(world)
         with pytest.MonkeyPatch.context() as patch, store.lock("demo"):
             cut_after(patch, cuts)
             try:
@@ -286,7 +288,7 @@ def test_a_run_that_was_cut_off_is_made_good(tmp_path: Path, before: str, after:
             except Cut:
                 pass
         run(store, after, made[serial])
-        files = [str(path) for path in (tmp_path / "share").rglob("*") if path.is_file()]
+        files = [str(path) for path in (world / "share").rglob("*") if path.is_file()]
         assert files == ([f"{after}/demo/kernel.json"] if after and serial == 1 else [])
     assert cuts > 0 or (before == after and serial == 1)
 
