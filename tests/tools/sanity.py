@@ -69,7 +69,8 @@ def prepare_home(home: Path, tools: Path) -> None:
     pip_version = get_venv_packages(SimpleNamespace(version=python_version()))["pip"]
     cached = home / ".ansible/test/cache" / f"get_pip_{pip_version.replace('.', '_')}.py"
     cached.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy2(tools / "get_pip.py", cached)
+    script = (tools / "get_pip.py").read_text(encoding="utf-8")
+    cached.write_text(script.replace('PYTHON = "python3"', f"PYTHON = {sys.executable!r}"), encoding="utf-8")
 
 
 def python_version() -> str:
