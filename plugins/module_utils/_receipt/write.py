@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -161,7 +160,10 @@ def _public(key: Path) -> str:
 
 
 def _signed(folder: Path, content: bytes, key: Path, keygens: Sequence[str]) -> bytes:
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as name:
-        path = Path(name) / "receipt"
-        path.write_bytes(content)
-        return signature.sign(path, key, NAMESPACE, keygens).read_bytes()
+    work = folder / ".new-receipt"  # nobody else is at work here, and what a killed run left is gone
+    work.mkdir(0o700)
+    try:
+        (work / "receipt").write_bytes(content)
+        return signature.sign(work / "receipt", key, NAMESPACE, keygens).read_bytes()
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
