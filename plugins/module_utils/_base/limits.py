@@ -12,6 +12,8 @@ from __future__ import annotations
 MANIFEST = 16 << 20
 # Bytes of manifest.json.sig. The longest that ssh-keygen makes, of RSA with 16,384 bits, has 6 KB.
 SIGNATURE = 64 << 10
+# Bytes of a list of allowed signers: some 100 for a key. Each task that brings it to a host carries it.
+SIGNERS = 64 << 10
 # Bytes of files.json, unpacked: some 250 for a file, so a million files. A few kilobytes can be packed gigabytes.
 FILES = 256 << 20
 # Bytes of files.json.zst. Of each file 32 cannot be packed, its hash: a million files have 50 MB.

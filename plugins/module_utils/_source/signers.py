@@ -13,6 +13,7 @@ import os
 import stat
 from pathlib import Path
 
+from ansible_collections.airgap.conda.plugins.module_utils._base import limits
 from ansible_collections.airgap.conda.plugins.module_utils._base.bounded import read_small
 from ansible_collections.airgap.conda.plugins.module_utils._base.disk import (
     make_folder,
@@ -29,8 +30,6 @@ SYSTEM = Path("/etc/airgap-conda/allowed_signers")
 MODE = 0o644
 # By this line a list is known as one that the collection wrote and may replace.
 MARK = "# Whose releases this host takes: airgap.conda writes this file, and replaces it at each deploy."
-# Bytes of a list: some 100 for a key. It travels with each task that writes it.
-LIMIT = 64 << 10
 
 
 def signers_file() -> Path:
@@ -38,7 +37,7 @@ def signers_file() -> Path:
     if os.geteuid() == 0:
         return SYSTEM
     settings = os.environ.get("XDG_CONFIG_HOME") or ""
-    folder = Path(settings) if os.path.isabs(settings) else Path("~/.config").expanduser()
+    folder = Path(settings if os.path.isabs(settings) else os.path.expanduser("~/.config"))
     return folder / SYSTEM.parent.name / SYSTEM.name
 
 
@@ -83,11 +82,11 @@ def _fault(status: os.stat_result) -> str:
 def read_keys(path: Path) -> str:
     """Return the content of a list on the controller; raises AirgapError when it cannot be read or is no such list."""
     try:
-        return read_small(path, LIMIT).decode("utf-8", "replace")
+        return read_small(path, limits.SIGNERS).decode("utf-8", "replace")
     except FileFault as fault:
         raise AirgapError(
             "The list of allowed signers cannot be handed to hosts",
-            wanted=f"a readable file of at most {LIMIT} bytes",
+            wanted=f"a readable file of at most {limits.SIGNERS} bytes",
             found=str(fault),
             where=str(path),
             remedy="keep in it only the keys that releases are signed with, or set deploy_pin_signers: false",
@@ -154,6 +153,6 @@ def sum_of(keys: str) -> str:
 
 def _read(path: Path) -> str:
     try:
-        return read_small(path, LIMIT).decode("utf-8", "replace")
+        return read_small(path, limits.SIGNERS).decode("utf-8", "replace")
     except FileFault:
         return ""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -19,7 +20,10 @@ from ansible_collections.airgap.conda.tests.unit.tiny_host import BYTECODE, PLAY
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_key, make_release, release_id
 
 ONE, TWO, THREE = map(release_id, (1, 2, 3))
-SHOWN = "{{ inventory_hostname }} {{ (_deploy_depot.releases | last).id }} from {{ _deploy_depot.releases[0].path }}"
+SHOWN = (
+    "{{ inventory_hostname }} {{ (_deploy_depot.releases | last).id }} from {{ _deploy_depot.releases[0].path }}"
+    " by {{ _deploy_depot.allowed_signers.split(' ') | first }}"
+)
 
 
 def _depots(folder: Path) -> None:
@@ -69,7 +73,7 @@ def test_each_host_has_its_own_depot_trust_and_pins(tmp_path: Path, strategy: st
     )
     print(done.stdout + done.stderr)
     for host, release, depot in (("usual", TWO, "depot"), ("pinned", ONE, "depot"), ("elsewhere", THREE, "other")):
-        assert f"{host} {release} from {tmp_path}/{depot}/runtime" in done.stdout
+        assert re.search(rf"{host} {release} from {tmp_path}/{depot}/runtime/\S+ by key@bastion", done.stdout)
     said = {host: [line for line in done.stdout.splitlines() if f"fatal: [{host}]" in line] for host in hosts}
     assert {host for host, lines in said.items() if lines} == {"strict", "lacking"}
     assert f"a signature by a key of {tmp_path}/strict/key.signers" in said["strict"][0]

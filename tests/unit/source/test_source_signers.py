@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.airgap.conda.plugins.module_utils._base import limits
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._source import signers as _signers
 
@@ -136,7 +137,7 @@ def test_a_list_with_the_same_keys_is_as_good(path: Path) -> None:
 
 
 def test_a_list_that_is_no_list_is_not_handed_on(tmp_path: Path) -> None:
-    (tmp_path / "large").write_bytes(b"#" * (_signers.LIMIT + 1))
+    (tmp_path / "large").write_bytes(b"#" * (limits.SIGNERS + 1))
     for name in ("large", "missing"):
         with pytest.raises(AirgapError) as caught:
             _signers.read_keys(tmp_path / name)
