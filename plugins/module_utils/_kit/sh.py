@@ -187,7 +187,7 @@ write_pins() {
   (
     umask 022
     mkdir -p "$(dirname "$pins")" && printf '%s\\n' "$signers" >"$pins.new" && chmod 644 "$pins.new" &&
-      mv -f "$pins.new" "$pins"
+      sync && mv -f "$pins.new" "$pins"
   ) || fault "The keys could not be written" "a folder that user $me may write" "no such file was written" "$pins" \\
     "see that there is room and permission"
 }
@@ -288,7 +288,7 @@ bring_command() {
   (
     umask 022
     mkdir -p "$root/bin" && cat "$scratch/airgap-envs" >"$into.new" && chmod 755 "$into.new" &&
-      mv -f "$into.new" "$into"
+      sync && mv -f "$into.new" "$into"
   ) || fault "The command could not be written" "space to write" "an error" "$into" "free space there, then run again"
 }
 show_kit() {

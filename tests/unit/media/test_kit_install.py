@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import shlex
 import shutil
 import signal
@@ -34,6 +35,7 @@ from ansible_collections.airgap.conda.tests.unit.tiny_release import (
 )
 from ansible_collections.airgap.conda.tests.unit.tiny_site import damage
 
+GUIDE = Path(__file__).parents[3] / "docs/guide/lone-workstation.md"
 ONE = release_id(1)
 BROKEN_KEYGEN = "#!/bin/sh\necho 'error while loading shared libraries: libcrypto.so.3' >&2\nexit 127\n"
 OTHERS = [
@@ -450,6 +452,42 @@ def test_a_user_without_root_has_keys_of_their_own(place: Place) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert (place.path / "home/.config/airgap-conda/allowed_signers").exists()
     assert not place.pins.exists()
+
+
+# --- the guide, typed on a workstation -------------------------------------------------------------------------------
+
+
+def type_in(place: Place, part: str) -> subprocess.CompletedProcess[str]:
+    """Type what the guide says, with the paths of the test and the stand-in for the command."""
+    for name, target in (("usb", place.drive), ("opt", place.root), ("home", place.path)):
+        if not (place.path / name).exists() and not (place.path / name).is_symlink():
+            (place.path / name).symlink_to(target)
+    text = "".join(re.findall(rf"(?ms)^```sh {part}$(.*?)^```", GUIDE.read_text(encoding="utf-8")))
+    for name, here in (("/media/usb", "usb"), ("/opt/conda-envs", "opt"), ("/root", "home")):
+        text = text.replace(name, str(place.path / here))
+    environment = {"PATH": f"{place.programs('dash')}:{os.environ['PATH']}", "HOME": str(place.path)}
+    command = ["dash", "-euc", text]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_the_guide_leads_from_the_first_drive_to_the_removal(place: Place) -> None:
+    line = place.export()["kit"]["lines"][0]
+    place.script.unlink()
+    done = type_in(place, "workstation-once")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"{line}\n")
+    installed(place)
+    for part, asked in (
+        ("workstation", [f"check {place.path}/usb", f"install --yes {place.path}/usb"]),
+        ("rollback", ["rollback hello"]),
+    ):
+        place.log.unlink()
+        assert type_in(place, part).returncode == 0
+        assert place.asked() == asked
+    done = type_in(place, "remove")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not place.root.exists()
+    assert not place.script.exists()
 
 
 # --- removal ---------------------------------------------------------------------------------------------------------
