@@ -39,7 +39,7 @@ RULES = {
         "_media": "base contract depot",
         "_gpu": "base run activation contract requirements",
         "_store": "base run activation contract formats gpu",
-        "_preflight": "base contract gpu store",
+        "_preflight": "base contract formats gpu store",
         "_cli": "base activation contract store preflight",
         "_report": "base contract",
     }.items()

@@ -22,4 +22,9 @@ FORMATS: dict[str, Format] = {
 
 def taken_here() -> list[str]:
     """Return the names of the formats that this host can take, best first."""
-    return [name for name, known in FORMATS.items() if not known.lacks()]
+    return [name for name in FORMATS if name not in lacking_here()]
+
+
+def lacking_here() -> dict[str, str]:
+    """Return what this host lacks for each format that it cannot take."""
+    return {name: lacks for name, known in FORMATS.items() if (lacks := known.lacks())}

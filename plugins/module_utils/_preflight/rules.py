@@ -247,13 +247,16 @@ def payload(facts: HostFacts, wanted: Release) -> Seen:
     want = f"a payload in {'one of ' if len(formats) > 1 else ''}{', '.join(formats)}"
     found = wanted.payload(formats)
     if found is None:
+        lacks = {item.format: facts.lacks.get(item.format, "") for item in wanted.payloads}
+        told = [f"{name} (this host lacks {lacking})" if lacking else name for name, lacking in lacks.items()]
+        provide = f", or use a runtime that has {next(filter(None, lacks.values()))}" if any(lacks.values()) else ""
         raise AirgapError(
             f"This host cannot unpack {wanted}",
             code="payload",
             wanted=want,
-            found=", ".join(item.format for item in wanted.payloads) or "no payload",
+            found=", ".join(told) or "no payload",
             where=f"the depot and {facts.name}",
-            remedy=f"add {formats[-1]} to formats in release.yml of {wanted.env} and build again",
+            remedy=f"add {formats[-1]} to formats in release.yml of {wanted.env} and build again{provide}",
         )
     return want, found.format
 
