@@ -8,6 +8,8 @@ A new format is a file next to this one, a line in ``FORMATS``, and a test.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 from ansible_collections.airgap.conda.plugins.module_utils._formats.format import Format
 from ansible_collections.airgap.conda.plugins.module_utils._formats.tar import TarGz, TarZst
 
@@ -28,3 +30,9 @@ def taken_here() -> list[str]:
 def lacking_here() -> dict[str, str]:
     """Return what this host lacks for each format that it cannot take."""
     return {name: lacks for name, known in FORMATS.items() if (lacks := known.lacks())}
+
+
+def offered(names: Iterable[str], lacks: Mapping[str, str]) -> str:
+    """Say which formats a release has that a host cannot take, and what the host lacks for each."""
+    told = [f"{name} (this host lacks {lacks[name]})" if name in lacks else name for name in names]
+    return ", ".join(told) or "no payload"

@@ -20,6 +20,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.version import 
 from ansible_collections.airgap.conda.plugins.module_utils._contract.owners import exchangeable, folder_fault, trusted
 from ansible_collections.airgap.conda.plugins.module_utils._contract.place import in_the_way, require_place
 from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
+from ansible_collections.airgap.conda.plugins.module_utils._formats.formats import offered
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.facts import HostFacts
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.table import Concern, Table
 
@@ -247,14 +248,13 @@ def payload(facts: HostFacts, wanted: Release) -> Seen:
     want = f"a payload in {'one of ' if len(formats) > 1 else ''}{', '.join(formats)}"
     found = wanted.payload(formats)
     if found is None:
-        lacks = {item.format: facts.lacks.get(item.format, "") for item in wanted.payloads}
-        told = [f"{name} (this host lacks {lacking})" if lacking else name for name, lacking in lacks.items()]
-        provide = f", or use a runtime that has {next(filter(None, lacks.values()))}" if any(lacks.values()) else ""
+        lacks = [facts.lacks[item.format] for item in wanted.payloads if item.format in facts.lacks]
+        provide = f", or use a runtime that has {lacks[0]}" if lacks else ""
         raise AirgapError(
             f"This host cannot unpack {wanted}",
             code="payload",
             wanted=want,
-            found=", ".join(told) or "no payload",
+            found=offered((item.format for item in wanted.payloads), facts.lacks),
             where=f"the depot and {facts.name}",
             remedy=f"add {formats[-1]} to formats in release.yml of {wanted.env} and build again{provide}",
         )
