@@ -12,7 +12,7 @@ from ansible_collections.airgap.conda.plugins.filter.setting import setting
 from ansible_collections.airgap.conda.plugins.plugin_utils._outcomes import outcomes
 from ansible_collections.airgap.conda.plugins.plugin_utils._places import REFRESH, WORKSTATIONS, Places
 from ansible_collections.airgap.conda.plugins.plugin_utils._run_options import RunOptions
-from ansible_collections.airgap.conda.plugins.plugin_utils._setting_faults import Fault, refusal, settled
+from ansible_collections.airgap.conda.plugins.plugin_utils._setting_faults import all_settled
 from ansible_collections.airgap.conda.plugins.plugin_utils._setting_specs import BATCHES
 
 SIZES, MOST = "deploy_batches", "deploy_max_failed"
@@ -37,11 +37,7 @@ def _of_hosts(variables: Mapping[str, Any], template: Callable[[Any], Any]) -> A
 
 
 def _settled(name: str, value: Any) -> Any:
-    faults: list[Fault] = []
-    settings = settled({name: BATCHES[name]}, lambda _name: value, True, faults)
-    if faults:
-        raise refusal(faults, "-e and the variables of the inventory")
-    return settings[name]
+    return all_settled({name: BATCHES[name]}, lambda _name: value, "-e and the variables of the inventory")[name]
 
 
 def gate(host: str, given: Any, hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

@@ -9,14 +9,15 @@ controller. Only the user of the run can open that folder, and Ansible removes i
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._base.lock import locked
 
 PREFIX = "airgap-conda-"
 
@@ -27,27 +28,23 @@ def once(folder: Path, wanted: Mapping[str, Any], work: Callable[[], dict[str, A
     ``wanted`` is all that the result depends on. Whoever comes second waits as long as the first one works: the lock
     ends with the process that holds it, and then the next one does the work.
     """
-    key = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
-    with open(folder / f"{PREFIX}{key}", "a+", encoding="utf-8") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        stream.seek(0)
-        known = _read(stream.read())
+    record = folder / f"{PREFIX}{hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()}"
+    with locked(folder, record.name, "what the hosts of this run share", wait=math.inf):
+        known = _read(record)
         if known is None:
             try:
                 known = {"result": work()}
             except AirgapError as error:
                 known = {"error": error.fields()}
-            stream.truncate(0)
-            stream.write(json.dumps(known))
-            stream.flush()
+            record.write_text(json.dumps(known), encoding="utf-8")
     if "error" in known:
         raise AirgapError(**known["error"])
     return dict(known["result"])
 
 
-def _read(text: str) -> dict[str, Any] | None:
-    """Return what another process has written; None when it was ended before it had."""
+def _read(record: Path) -> dict[str, Any] | None:
+    """Return what another process has written; None when none has, or was ended before it had."""
     try:
-        return dict(json.loads(text))
-    except ValueError:
+        return dict(json.loads(record.read_text(encoding="utf-8")))
+    except (FileNotFoundError, ValueError):
         return None

@@ -21,7 +21,7 @@ from ansible_collections.airgap.conda.plugins.plugin_utils._places import (
     Places,
 )
 from ansible_collections.airgap.conda.plugins.plugin_utils._run_options import RunOptions
-from ansible_collections.airgap.conda.plugins.plugin_utils._setting_faults import Fault, refusal, settled
+from ansible_collections.airgap.conda.plugins.plugin_utils._setting_faults import all_settled
 from ansible_collections.airgap.conda.plugins.plugin_utils._setting_specs import SIDE, role_options
 from ansible_collections.airgap.conda.plugins.plugin_utils._setting_values import Unfit, settle
 
@@ -57,13 +57,11 @@ def plan(places: Places, get: Callable[[str], Any]) -> dict[str, Any]:
 
     ``get`` gives the value of a variable, None where there is none; raises AirgapError with all that cannot be used.
     """
-    controller, faults = places.side != BASTION, list[Fault]()
+    controller = places.side != BASTION
     builds_here = places.side != CONTROLLER and places.is_here(BASTION)
     roles = {"build_depot": builds_here, "deploy_depot": controller, "report_path": controller}
     options = {name: role_options(name.partition("_")[0])[name] for name, wanted in roles.items() if wanted}
-    values = settled({"refresh_side": SIDE, **options}, get, True, faults)
-    if faults:
-        raise refusal(faults, "-e and the variables of localhost")
+    values = all_settled({"refresh_side": SIDE, **options}, get, "-e and the variables of localhost")
     depots = [values[name] for name in ("build_depot", "deploy_depot") if name in values]
     return {"side": values["refresh_side"], "depots": depots, "imports": imports(places)}
 

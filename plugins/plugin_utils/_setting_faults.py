@@ -81,6 +81,15 @@ def settled(
     return values
 
 
+def all_settled(options: Mapping[str, Mapping[str, Any]], get: Callable[[str], Any], where: str) -> dict[str, Any]:
+    """Return the value of each option on this machine, as ``settled`` does; raises AirgapError for all faults."""
+    faults: list[Fault] = []
+    values = settled(options, get, True, faults)
+    if faults:
+        raise refusal(faults, where)
+    return values
+
+
 def misspelled(names: Iterable[str]) -> dict[str, str]:
     """Return those names that look like a slip of the pen, each with the variable that is alike."""
     found = {}

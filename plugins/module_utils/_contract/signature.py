@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import base64
-import contextlib
 import os
 import re
 import shutil
@@ -168,7 +166,7 @@ def check(
     return signer
 
 
-@contextlib.contextmanager
+@contextmanager
 def _in_memory(content: bytes) -> Iterator[str]:
     """Give the name of a file with this content, for programs that this one starts; it is on no disk."""
     with os.fdopen(process.in_memory(content), "rb") as stream:

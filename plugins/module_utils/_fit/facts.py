@@ -10,7 +10,7 @@ what both of them fill in.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,8 @@ class HostFacts:
     high_water: Mapping[str, int] | None = None
     # Formats of payload that the host can unpack, best first.
     formats: tuple[str, ...] | None = None
+    # Format that it cannot unpack -> what it lacks for that; a format that the collection does not know is not in it.
+    lacks: Mapping[str, str] = field(default_factory=dict)
     # Prefixes of releases that are to be installed, in whose place is something unknown.
     in_the_way: frozenset[str] | None = None
 

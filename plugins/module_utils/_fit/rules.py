@@ -22,6 +22,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.place impor
 from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
 from ansible_collections.airgap.conda.plugins.module_utils._fit.facts import HostFacts
 from ansible_collections.airgap.conda.plugins.module_utils._fit.table import Concern, Table
+from ansible_collections.airgap.conda.plugins.module_utils._formats.formats import offered
 
 # A conda subdir for what the kernel calls the machine.
 PLATFORMS = {"x86_64": "linux-64", "aarch64": "linux-aarch64", "ppc64le": "linux-ppc64le"}
@@ -254,13 +255,15 @@ def payload(facts: HostFacts, wanted: Release) -> Seen:
     want = f"a payload in {'one of ' if len(formats) > 1 else ''}{', '.join(formats)}"
     found = wanted.payload(formats)
     if found is None:
+        lacks = [facts.lacks[item.format] for item in wanted.payloads if item.format in facts.lacks]
+        provide = f", or use a runtime that has {lacks[0]}" if lacks else ""
         raise AirgapError(
             f"This host cannot unpack {wanted}",
             code="payload",
             wanted=want,
-            found=", ".join(item.format for item in wanted.payloads) or "no payload",
+            found=offered((item.format for item in wanted.payloads), facts.lacks),
             where=f"the depot and {facts.name}",
-            remedy=f"add {formats[-1]} to formats in release.yml of {wanted.env} and build again",
+            remedy=f"add {formats[-1]} to formats in release.yml of {wanted.env} and build again{provide}",
         )
     return want, found.format
 

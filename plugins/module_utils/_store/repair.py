@@ -44,6 +44,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.record impo
 from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
 from ansible_collections.airgap.conda.plugins.module_utils._contract.step import Step
 from ansible_collections.airgap.conda.plugins.module_utils._contract.tree import sha256_file
+from ansible_collections.airgap.conda.plugins.module_utils._formats.formats import lacking_here, offered
 from ansible_collections.airgap.conda.plugins.module_utils._store.extract import extract_some, missing_parts
 from ansible_collections.airgap.conda.plugins.module_utils._store.fsck import NAMED, Fault, faults_of, require_whole
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
@@ -213,13 +214,14 @@ class _Repair:
     def _parts(self) -> tuple[list[Path], str]:
         """Return the payload that was sent again and its format; without a whole one, say in the step what to send."""
         env, release = self._done.env, self._done.release
-        payload = self._store.manifest(env, release).payload(self._formats)
+        manifest = self._store.manifest(env, release)
+        payload = manifest.payload(self._formats)
         if payload is None:
             raise AirgapError(
                 f"This host cannot unpack {env} {release}",
                 code="payload",
                 wanted=f"a payload in one of {', '.join(self._formats)}",
-                found="none",
+                found=offered((item.format for item in manifest.payloads), lacking_here()),
                 where=str(self._prefix),
                 remedy="deploy a new release",
             )

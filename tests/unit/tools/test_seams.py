@@ -202,6 +202,9 @@ def test_a_format_is_asked_for_packed_chosen_unpacked_and_repaired_from(tmp_path
     folder.missing = "a kernel that mounts folders"
     assert formats.taken_here() == ["tar.zst", "tar.gz"]
     assert inspect(store, [made.wanted], 2, False, formats.taken_here())[0].format == "tar.gz"
+    only = make_release(tmp_path / "only", store.root, formats=("folder",), part_size=1 << 20)
+    with raised("payload", found=r"^folder \(this host lacks a kernel that mounts folders\)$", remedy="a kernel that"):
+        inspect(store, [only.wanted], 2, False, formats.taken_here())
     folder.missing = ""
     (step,) = inspect(store, [made.wanted], 2, False, ["folder", *formats.taken_here()])
     assert (step.format, step.missing) == ("folder", [part.name for part in ours.parts])
