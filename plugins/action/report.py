@@ -52,7 +52,7 @@ class ActionModule(ControllerAction):
             for name, seen, verified in zip(options["hosts"], options["seen"], options["verified"], strict=False)
         }
         hosts, warnings = list(options["hosts"]), []
-        depot = Path(of_caller(options["depot"])) if options["depot"] else None
+        depot = Path(of_caller(options["depot"])) if options.get("depot") else None
         if depot and depot.is_dir():
             verified = dict(zip(options["hosts"], options["verified"], strict=False))
             inventory = (self.known.get("groups") or {}).get("all", hosts)
