@@ -6,6 +6,7 @@
 The machine has what this one may lack: a device mapper, FAT and exFAT. drives_guest.py runs in it and tells each case.
 With community.crypto at hand (installed with the Python package ``ansible``, or in the folder of collections that
 FAULTS_DRIVES_COLLECTIONS names), its own module creates, opens and closes the drives; without it, cryptsetup does.
+FAULTS_DRIVES_ONLY is a pattern for the names of the cases that are tried.
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ def _program(tally: Tally) -> dict[str, Path]:
         return found
     tally.counts["with community.crypto"] += 1
     found["collections/ansible_collections/community/crypto/plugins"] = place / "plugins"
-    for name in ("__init__.py", "release.py", "module_utils"):
+    for name in ("__init__.py", "release.py", "_vendor", "module_utils"):
         found[f"python/ansible/{name}"] = site / "ansible" / name
     return found
 
@@ -114,7 +115,9 @@ def _site(folder: Path, is_long: bool) -> dict[str, Path]:
     for env, files in (("demo", tree), ("runtime", TREE)):
         made = make_release(folder / "bastion", Path("/opt/conda-envs"), 1, env=env, tree=files, part_size=PART)
         signature.sign(made.folder / MANIFEST, key)
-    (folder / "options.json").write_text(json.dumps({"long": is_long}), encoding="ascii")
+    (folder / "options.json").write_text(
+        json.dumps({"long": is_long, "only": os.environ.get("FAULTS_DRIVES_ONLY", "")}), encoding="ascii"
+    )
     names = ("bastion/demo", "bastion/runtime", signers.name, "options.json")
     return {name: folder / name for name in names}
 
@@ -165,7 +168,7 @@ def _start(
                     with suppress(ValueError):
                         message = json.loads(line)
                         seen = True
-                        print(f"drives: {str(message)[:300]}", flush=True)
+                        print(f"drives: {str(message)[:1500]}", flush=True)
                         yield message
             raise VmError(f"no end within {limit:.0f} s")
         finally:
