@@ -163,7 +163,7 @@ def test_a_release_belongs_to_one_environment(host: Host, envs: tuple[str, ...])
 
 def test_what_is_not_on_the_drive_is_named_all_at_once(host: Host) -> None:
     error = host.refused(str(host.drive), "--env", "nope", "--env", "demo", "--env", "neither")
-    assert error["code"] == "no-such-release"
+    assert error["code"] == "release-missing"
     assert [found["wanted"] for found in error["errors"]] == ["nope (the newest)", "neither (the newest)"]
 
 
@@ -252,7 +252,7 @@ def test_a_damaged_file_is_named_before_anything_is_installed(host: Host, name: 
     damage(path)
     for command in (("check",), ("install", "--yes")):
         error = host.document(*command, str(host.drive), status=1)["error"]
-        assert (error["code"], error["where"]) == ("release-damaged", str(path))
+        assert (error["code"], error["where"]) == ("file-damaged", str(path))
         assert host.current() == {}
 
 
@@ -374,7 +374,7 @@ def test_where_nobody_can_be_asked_nothing_is_done(host: Host) -> None:
 def test_a_bar_is_for_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(1000))
     monkeypatch.setattr(time, "monotonic", lambda: float(next(clock)))
-    for stream, wanted in ((io.StringIO(), ""), (Terminal(), "50 %  1.0 MiB of 2.0 MiB")):
+    for stream, wanted in ((io.StringIO(), ""), (Terminal(), "50 %  1.0 of 2.1 MB")):
         bar = _say.Bar("Copying demo", 2 << 20, stream)
         bar.add(1 << 20)
         bar.end()
@@ -421,7 +421,7 @@ def test_prune_keeps_what_is_needed(host: Host) -> None:
     assert (found["changed"], found["removed"]) == (True, {"demo": [ONE]})
     assert host.store.releases("demo") == [TWO, THREE]
     assert not host.document("prune", "demo", "--keep", "1")["changed"]
-    assert host.document("prune", "nope", status=1)["error"]["code"] == "no-such-env"
+    assert host.document("prune", "nope", status=1)["error"]["code"] == "env-missing"
 
 
 @pytest.mark.parametrize("count", ["0", "-1", "many", "10000"])
@@ -441,7 +441,7 @@ def test_remove_takes_a_release_or_all_of_it(host: Host) -> None:
     assert host.document("remove", "demo", "--yes")["removed"] == {"demo": [TWO]}
     assert not host.document("remove", "demo", "--yes")["changed"]
     assert sorted(host.current()) == ["other", "runtime"]
-    assert host.document("remove", "nope", "--yes", status=1)["error"]["code"] == "no-such-env"
+    assert host.document("remove", "nope", "--yes", status=1)["error"]["code"] == "env-missing"
     assert "runtime" in host.document("remove", "runtime", "--yes", status=1)["error"]["found"]
     assert host.document("remove", "../x", "--yes", status=1)["error"]["found"]
 

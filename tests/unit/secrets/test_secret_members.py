@@ -156,6 +156,16 @@ def test_many_members_are_a_bomb_too(monkeypatch: pytest.MonkeyPatch) -> None:
         seen(stream.getvalue())
 
 
+def test_an_archive_that_packs_nothing_is_no_bomb_however_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyTorch saves weights in a zip like this, and they are larger than the limit."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for number in range(4):
+            archive.writestr(f"data/{number}", bytes(1 << 18))
+    monkeypatch.setattr(_secret_members, "LARGEST", 1 << 19)
+    assert len(seen(stream.getvalue())) == 5
+
+
 def test_packing_ends_at_a_depth_and_the_file_is_shown_to_its_end() -> None:
     data = TEXT
     for _layer in range(_secret_members.DEEPEST):

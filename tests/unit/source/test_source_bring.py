@@ -73,7 +73,7 @@ def test_a_damaged_file_is_named_and_gets_no_name(verified: Verified, tmp_path: 
     with pytest.raises(AirgapError) as looked:
         _bring.look(verified, PARTS)
     for error in (looked.value, refused(verified, tmp_path / "in")):
-        assert (error.code, error.where) == ("release-damaged", str(verified.folder / name))
+        assert (error.code, error.where) == ("file-damaged", str(verified.folder / name))
     assert not any(path.name in (name, f".{name}.new") for path in (tmp_path / "in").iterdir())
 
 
