@@ -68,7 +68,7 @@ def case(name: str, work: Callable[[], Any]) -> None:
     try:
         found = work() or []
     except Exception:  # noqa: BLE001 - whatever it is, the other end is told
-        found = [traceback.format_exc()[-900:]]
+        found = [traceback.format_exc()[-1400:]]
     with suppress(Exception):
         clean()
     tell(case=name, faults=found, seconds=round(time.monotonic() - started, 1))

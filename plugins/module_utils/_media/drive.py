@@ -10,14 +10,14 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base import limits
 from ansible_collections.airgap.conda.plugins.module_utils._base.bounded import measure, read_small
-from ansible_collections.airgap.conda.plugins.module_utils._base.disk import make_folder
+from ansible_collections.airgap.conda.plugins.module_utils._base.disk import make_folder, os_errors
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._base.found import FileFault, Item
 from ansible_collections.airgap.conda.plugins.module_utils._base.lock import locked
@@ -99,15 +99,16 @@ class Drive:
         """Keep other exports (and while ``writing`` imports too) off this drive; writes nothing to it for that.
 
         Whoever may read the drive could hold a lock of its own. So it is a file of the user whose runs it keeps apart.
+        A drive that is gone fails at any look at it; that is one AirgapError.
         """
         folder = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "airgap.conda"
         name = f"drive-{hashlib.sha256(os.path.realpath(self.path).encode()).hexdigest()[:16]}"
         with suppress(OSError):
             make_folder(folder)
-        if not os.access(folder, os.W_OK):  # a user without a home: one run only
-            yield
-            return
-        with locked(folder, name, f"the drive at {self.path}", shared=not writing):
+        with ExitStack() as stack:
+            if os.access(folder, os.W_OK):  # a user without a home: one run only
+                stack.enter_context(locked(folder, name, f"the drive at {self.path}", shared=not writing))
+            stack.enter_context(os_errors("Working with the drive", self.path))
             yield
 
 

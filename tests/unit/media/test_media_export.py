@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Callable
@@ -240,6 +241,17 @@ def test_a_link_in_the_place_of_a_file_is_replaced(site: Site) -> None:
     site.export()
     assert (site.path / "etc").read_text(encoding="ascii") == "kept"
     Depot(site.drive / "depot").verify("demo", TWO, site.path / "key.signers")
+
+
+def test_a_drive_that_is_gone_is_one_error_wherever_it_is_looked_at(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(path: Any) -> Any:
+        raise OSError(errno.EIO, "Input/output error", str(path))
+
+    monkeypatch.setattr(os, "statvfs", gone)
+    error = site.refused(site.export)
+    assert (error.found, error.where) == ("Input/output error", str(site.drive))
 
 
 def test_a_full_drive_is_told_before_it_is_written(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
