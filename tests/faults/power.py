@@ -52,7 +52,7 @@ class Plan:
 
 
 PLANS = (
-    Plan("install", "deploy", "install"),
+    Plan("install by the host's command", "install", "install"),
     Plan("recover", "recover", "recover"),
     Plan("switch", "deploy", "switch"),
     Plan("rollback", "rollback", "switch"),
@@ -207,6 +207,7 @@ def _request(host: Host, plan: Plan, expected: Expected) -> tuple[str, dict[str,
         return "deploy", {"release": current, "keep": ALL}
     requests: dict[str, dict[str, Any]] = {
         "deploy": {"release": host.new[1], "keep": ALL},
+        "install": {"release": host.new[1], "keep": ALL},
         "prune": {"release": host.new[1], "keep": KEEP},
         "rollback": {"release": older[-1]},
         "uninstall": {"release": older[0]},

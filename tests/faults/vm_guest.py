@@ -21,7 +21,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
+from ansible_collections.airgap.conda.plugins.module_utils._cli import install as _install
+from ansible_collections.airgap.conda.plugins.module_utils._contract import signature
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import (
     FILES,
     MANIFEST,
@@ -163,6 +166,23 @@ def do_deploy(release: str, keep: int) -> dict[str, Any]:
             for name in (*step["missing"], MANIFEST, SIGNATURE, FILES):
                 shutil.copyfile(CARGO / ENV / release / name, incoming / name)
     deploy(STORE, step, made["manifest_sha256"], keep)
+    return {}
+
+
+def do_install(release: str, keep: int) -> dict[str, Any]:
+    """Do what ``airgap-envs install`` does with a folder as its source; who signed it is another test's subject."""
+    signers = Path("/run/allowed_signers")
+    signers.write_text("tests", encoding="ascii")
+    with (
+        patch.object(signature, "check", lambda *_, **__: "tests"),
+        patch.object(_install, "signers_file", lambda: signers),
+    ):
+        planned = _install.plan(STORE, _install.Wish(str(CARGO), (ENV,), release, keep))
+        with told("send", release):
+            _install.fetch(STORE, planned)
+        _done, failed = _install.install(STORE, planned)
+    for error in failed.values():
+        raise error
     return {}
 
 
