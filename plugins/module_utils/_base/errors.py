@@ -44,7 +44,7 @@ class AirgapError(Exception):
 
     def __reduce__(self) -> tuple[Callable[[], AirgapError], tuple[()]]:
         """Tell how to send it to another process."""
-        return partial(AirgapError, **self.fields(), code=self.code), ()
+        return partial(AirgapError, **self.fields()), ()
 
     def short(self) -> str:
         """Return what is wrong and what was found, without what the whole error is to be read for."""

@@ -60,7 +60,7 @@ TORCH_PIP = {"jupyter-contrib-nbextensions==0.7.0", "ipywidgets==8.0.6", "dash==
 # What must be in each environment, nothing more and nothing less: (conda, pip, glibc, driver, cuda, gpu).
 EXPECTED = {
     "demo": ({"python>=3.9", "numpy", "pandas", "scipy", "pyarrow", "pip"}, {"tqdm"}, "2.27", None, None, "none"),
-    "runtime": ({"python>=3.9,<3.13", "zstandard"}, set(), "2.17", None, None, "none"),
+    "runtime": ({"openssh", "python>=3.9,<3.13", "zstandard"}, set(), "2.17", None, None, "none"),
     "tf-cpu-cv": (TF_CONDA, TF_PIP | {"tensorflow-cpu"}, "2.27", None, None, "none"),
     "tf-gpu-cv": (
         TF_CONDA | {"conda-forge::cudatoolkit=11.8.0"},

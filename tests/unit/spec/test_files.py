@@ -166,7 +166,7 @@ def test_all_that_is_wrong_is_told_at_once_each_with_its_line(spec: Path) -> Non
             "{source: weights.bin, path: conda-meta/x}",
         )
     assert sorted(error.code for error in caught.value.errors) == [
-        "", "key-missing", "mode-unusable", "path-unusable", "path-unusable", "source-missing",
+        "key-missing", "key-unknown", "mode-unusable", "path-unusable", "path-unusable", "source-missing",
     ]  # fmt: skip
     assert {error.where.rsplit(":", 2)[1] for error in caught.value.errors} == {"2", "3", "4"}
 
