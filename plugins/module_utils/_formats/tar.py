@@ -65,7 +65,7 @@ class Tar(Format):
         try:
             with chain, self.unpacked(chain) as plain, Ahead(plain) as stream, open_tar(stream) as archive:
                 yield (
-                    Member(member.name, member.isreg(), member.size, stream.blocks(member.size)) for member in archive
+                    Member(_name(member), member.isreg(), member.size, stream.blocks(member.size)) for member in archive
                 )
         # tarfile's own: ValueError for a sparse map that is none, RecursionError for headers that follow each other.
         except (
@@ -259,6 +259,11 @@ class _Member(tarfile.TarInfo):
         if not is_plain and self.size > LONGEST_HEADER:
             raise ValueError(f"a header of {self.size} bytes")
         return super()._proc_member(tarfile)  # type: ignore[misc]
+
+
+def _name(member: tarfile.TarInfo) -> str:
+    """Return the name of a member; Python 3.9 and older leave a slash at the end of a directory's long name."""
+    return member.name.removesuffix("/") if member.isdir() else member.name
 
 
 def open_tar(stream: Any) -> tarfile.TarFile:

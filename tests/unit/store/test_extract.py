@@ -68,6 +68,20 @@ def test_odd_names_come_back(tmp_path: Path, format_name: str, part_size: int) -
     assert snapshot(tmp_path / "out") == snapshot(tree)
 
 
+def test_odd_names_come_back_by_an_older_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python 3.9 and older read the long name of a directory with a slash at its end."""
+    newer: Any = vars(tarfile.TarInfo)["_proc_gnulong"]
+
+    def older(member: tarfile.TarInfo, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        found: tarfile.TarInfo = newer(member, archive)
+        if found.isdir():
+            found.name += "/"
+        return found
+
+    monkeypatch.setattr(tarfile.TarInfo, "_proc_gnulong", older)
+    test_odd_names_come_back(tmp_path, "tar.zst", 1 << 20)
+
+
 @pytest.mark.parametrize("format_name", FORMATS)
 def test_a_big_sparse_file_comes_back(tmp_path: Path, format_name: str) -> None:
     tree = write_tree(tmp_path / "t", {"a": "first"})
