@@ -354,7 +354,7 @@ main_remove() {
       "install from the drive again, which brings it; then remove"
     "$command" remove "$env" --yes || exit 1
   done
-  rm -rf "$root/runtime" "$root/.state" "$root/.staging" "$command" "$command.new"
+  rm -rf "$root/runtime" "$root/.state" "$root/.staging" "$root/.incoming" "$command" "$command.new"
   rmdir "$root/bin" 2>/dev/null
   rmdir "$root" 2>/dev/null
   rm -f "$pins" "$pins.new"
