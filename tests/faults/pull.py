@@ -59,6 +59,7 @@ set -e
 hostname "$HOST"
 mount --bind "$TREE" "$ROOT"
 mount -t tmpfs tmpfs "$SCRATCH"
+mount -t tmpfs tmpfs /dev/shm # libfaketime leaves files there
 mkdir "$SCRATCH/upper" "$SCRATCH/work" "$SCRATCH/dev"
 mount -t overlay overlay -o "lowerdir=/etc,upperdir=$SCRATCH/upper,workdir=$SCRATCH/work" /etc
 mkdir -p /etc/airgap-conda
