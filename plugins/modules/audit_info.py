@@ -10,7 +10,7 @@ module: audit_info
 short_description: Read the audit chain of a host, a depot or a drive
 version_added: 0.1.0
 description:
-  - Reads a chain and compares each line with the hash in the next one. A chain is C(.state/audit.jsonl) below the root
+  - Reads a chain and compares each line with the hash in the next one. A chain is C(.state/.audit.jsonl) below the root
     of a store, or C(.audit.jsonl) in a depot, also in one on a drive.
   - Does not fail because of what it found; M(airgap.conda.audit) does.
 author: airgap.conda contributors (@airgap-conda)

@@ -15,8 +15,8 @@ description:
   - Writes or removes the Jupyter kernel of each environment, as M(airgap.conda.preflight) decided.
   - Removes old releases, but never the current one, the previous one, or one that a process still uses.
   - Installs the command C(bin/airgap-envs) below O(root), with which people list, verify and roll back at the host.
-  - Adds a line to the audit chain C(.state/audit.jsonl) below O(root) for each release that it changes, and writes a
-    signed receipt of the host to C(.state/receipts). What cannot be written there causes a warning.
+  - Adds a line to the audit chain C(.state/.audit.jsonl) below O(root) for each release that it changes, and writes a
+    signed receipt of the host to C(.state/.receipts). What cannot be written there causes a warning.
 author: airgap.conda contributors (@airgap-conda)
 extends_documentation_fragment: [airgap.conda.attributes, airgap.conda.store, airgap.conda.gpu_probe]
 options:

@@ -14,8 +14,8 @@ description:
     Jupyter kernel. One rename hides everything that is removed.
   - Refuses to remove a release that a process uses.
   - Keeps the highest serial that the environment had here, so that an old release is still refused later.
-  - Adds a line to the audit chain C(.state/audit.jsonl) below O(root) for each release that it changes, and writes a
-    signed receipt of the host to C(.state/receipts). What cannot be written there causes a warning.
+  - Adds a line to the audit chain C(.state/.audit.jsonl) below O(root) for each release that it changes, and writes a
+    signed receipt of the host to C(.state/.receipts). What cannot be written there causes a warning.
 author: airgap.conda contributors (@airgap-conda)
 extends_documentation_fragment: [airgap.conda.attributes, airgap.conda.store]
 options:

@@ -15,8 +15,8 @@ description:
     has sent it again.
   - Each file is hashed outside the release and then put in place by one rename. Correct files are not touched, and
     running programs keep their open files. Files that do not belong to the release are removed.
-  - Adds a line to the audit chain C(.state/audit.jsonl) below O(root) for each release that it changes, and writes a
-    signed receipt of the host to C(.state/receipts). What cannot be written there causes a warning.
+  - Adds a line to the audit chain C(.state/.audit.jsonl) below O(root) for each release that it changes, and writes a
+    signed receipt of the host to C(.state/.receipts). What cannot be written there causes a warning.
 author: airgap.conda contributors (@airgap-conda)
 extends_documentation_fragment: [airgap.conda.attributes, airgap.conda.store]
 options:

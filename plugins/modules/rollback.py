@@ -12,8 +12,8 @@ version_added: 0.1.0
 description:
   - Switches C(current) by one rename. Copies nothing and needs neither depot nor network.
   - Writes or removes the environment's Jupyter kernel to match the release, in the folder of the last deploy.
-  - Adds a line to the audit chain C(.state/audit.jsonl) below O(root) for each release that it changes, and writes a
-    signed receipt of the host to C(.state/receipts). What cannot be written there causes a warning.
+  - Adds a line to the audit chain C(.state/.audit.jsonl) below O(root) for each release that it changes, and writes a
+    signed receipt of the host to C(.state/.receipts). What cannot be written there causes a warning.
 author: airgap.conda contributors (@airgap-conda)
 extends_documentation_fragment: [airgap.conda.attributes, airgap.conda.store]
 options:

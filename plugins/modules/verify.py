@@ -12,7 +12,7 @@ version_added: 0.1.0
 description:
   - Compares every file of each current release with what the bastion signed, and runs the release's checks, including
     the GPU check for a release that requires a GPU.
-  - Changes nothing; it writes a signed receipt of the host to C(.state/receipts) below O(root), except in check mode.
+  - Changes nothing; it writes a signed receipt of the host to C(.state/.receipts) below O(root), except in check mode.
     One that cannot be written causes a warning.
 author: airgap.conda contributors (@airgap-conda)
 extends_documentation_fragment: [airgap.conda.attributes, airgap.conda.store, airgap.conda.gpu_probe]

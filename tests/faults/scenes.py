@@ -46,7 +46,7 @@ PAGES = {**TREE, "share/zeros": "0" * 20_000}
 # The lock names its last holder, the log says when: these two may differ from run to run.
 VOLATILE = (f".state/.locks/{ENV}", f".state/.locks/.incoming-{ENV}", f".state/{ENV}/log")
 # What is written down of a step: a run that is killed writes less of it, and the next one has nothing to write down.
-PAPERS = (".state/receipts", ".state/audit.jsonl", ".state/.locks/receipts", ".state/.locks/audit")
+PAPERS = (".state/.receipts", ".state/.audit.jsonl", ".state/.locks/.receipts", ".state/.locks/.audit")
 
 State = dict[str, tuple[int, str]]
 Step = dict[str, Any]

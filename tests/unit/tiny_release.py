@@ -195,4 +195,4 @@ def without_locks(folder: Path) -> dict[str, tuple[int, str]]:
 
 def without_papers(folder: Path) -> dict[str, tuple[int, str]]:
     """Return the same of a store, also but for its receipts: a step that was refused leaves one."""
-    return {name: found for name, found in without_locks(folder).items() if "receipts" not in name.split("/")}
+    return {name: found for name, found in without_locks(folder).items() if ".receipts" not in name.split("/")}

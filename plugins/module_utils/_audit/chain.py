@@ -34,7 +34,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest im
 from ansible_collections.airgap.conda.plugins.module_utils._contract.sshsig import fingerprint_in
 
 # The name of a chain in a depot, also one on a drive, and in the folder .state of a store.
-DEPOT_CHAIN, HOST_CHAIN = ".audit.jsonl", "audit.jsonl"
+DEPOT_CHAIN = HOST_CHAIN = ".audit.jsonl"
 # What can be done to a release.
 DONE = (
     "built",
@@ -174,7 +174,7 @@ def add(path: Path, deeds: Sequence[Deed], *, own_folder: bool = True) -> None:
         return
     folder = path.parent
     with os_errors("Writing the audit chain", path):
-        lock = locked(folder, "audit", f"the audit chain {path}", WAIT) if own_folder else nullcontext()
+        lock = locked(folder, ".audit", f"the audit chain {path}", WAIT) if own_folder else nullcontext()
         with lock:
             _add(path, deeds)
 

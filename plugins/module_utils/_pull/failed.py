@@ -14,7 +14,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest im
 from ansible_collections.airgap.conda.plugins.module_utils._store.releases import Releases
 
 # In the folder of an environment in .state; and in .state.
-FAILED, RING = "failed", "ring"
+FAILED, RING = "failed", ".ring"
 # Seconds until a release that failed is tried again: what was wrong may have been this host.
 PAUSE = 24 * 3600.0
 

@@ -40,7 +40,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._receipt.seen import 
 from ansible_collections.airgap.conda.plugins.module_utils._store.releases import Releases
 
 # The folder in .state, and there the key of a store whose user cannot read the host's.
-NAME, OWN_KEY = "receipts", "key"
+NAME, OWN_KEY = ".receipts", "key"
 HOST_KEY = Path("/etc/ssh/ssh_host_ed25519_key")
 # Seconds that one run waits until another has written its receipt.
 WAIT = 10.0

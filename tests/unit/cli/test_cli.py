@@ -150,7 +150,7 @@ def test_verify(store: Store) -> None:
 
 def _without_receipts(root: Path) -> dict[str, Any]:
     """Return what a store has but for what is written down of a step."""
-    return {name: what for name, what in snapshot(root).items() if "receipts" not in name}
+    return {name: what for name, what in snapshot(root).items() if ".receipts" not in name}
 
 
 def test_receipts_and_the_chain_at_the_host(store: Store, tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ def test_receipts_and_the_chain_at_the_host(store: Store, tmp_path: Path) -> Non
     run(store, "rollback", "demo", THREE)
     (chain,) = json.loads(run(store, "audit", "verify", "--json")[0])["chains"]
     assert [entry["release"] for entry in chain["entries"]] == [TWO, THREE]
-    path = store.root / ".state/audit.jsonl"
+    path = store.root / ".state/.audit.jsonl"
     path.write_text(path.read_text().replace(TWO, ONE), encoding="ascii")
     errors = run(store, "audit", "verify", status=1)[1]
     assert "An audit chain is broken" in errors

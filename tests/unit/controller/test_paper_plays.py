@@ -48,7 +48,7 @@ def test_check_do_check_do(host: Host) -> None:
     assert module(host, "rollback", env="demo", release=ONE) == 1
     (entry,) = read(chain).entries
     assert (entry.what, entry.release) == ("rolled back", ONE)
-    assert len(list((host.store.root / ".state/receipts").glob("*.json"))) == 1
+    assert len(list((host.store.root / ".state/.receipts").glob("*.json"))) == 1
     before = without_locks(host.store.root)
     assert module(host, "rollback", "--check", env="demo", release=ONE) == 0
     assert module(host, "rollback", env="demo", release=ONE) == 0
@@ -59,9 +59,9 @@ def test_check_do_check_do(host: Host) -> None:
     ]
     assert module(host, "remove", env="demo", release=TWO) == 0
     assert module(host, "verify", "--check") == 0
-    assert len(list((host.store.root / ".state/receipts").glob("*.json"))) == 2
+    assert len(list((host.store.root / ".state/.receipts").glob("*.json"))) == 2
     assert module(host, "verify") == 0
-    assert len(list((host.store.root / ".state/receipts").glob("*.json"))) == 3
+    assert len(list((host.store.root / ".state/.receipts").glob("*.json"))) == 3
     assert read(chain).verdict == "whole"
 
 

@@ -99,14 +99,14 @@ def test_the_key_of_the_host_signs_for_root(store: Store, tmp_path: Path, monkey
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     step(store)
     assert key_in(kept(store)[0]["signature"].encode()) == " ".join(key.with_suffix(".pub").read_text().split()[:2])
-    assert not (store.root / ".state/receipts/key").exists()
+    assert not (store.root / ".state/.receipts/key").exists()
 
 
 def test_the_own_key_is_made_once_and_private(store: Store) -> None:
     step(store)
     step(store)
     assert len({key_in(one["signature"].encode()) for one in kept(store)}) == 1
-    assert (store.root / ".state/receipts/key").stat().st_mode & 0o777 == 0o600
+    assert (store.root / ".state/.receipts/key").stat().st_mode & 0o777 == 0o600
 
 
 def test_without_ssh_keygen_it_is_unsigned_and_says_so(
@@ -138,13 +138,13 @@ def test_the_last_ones_are_kept_and_numbers_only_grow(store: Store, monkeypatch:
         step(store)
     numbers = [Receipt.from_json(one["content"].encode(), "here").number for one in kept(store)]
     assert numbers == [2_000_000_002, 2_000_000_003, 2_100_000_000]
-    names = os.listdir(store.root / ".state/receipts")
+    names = os.listdir(store.root / ".state/.receipts")
     assert len([name for name in names if name.endswith(".sig")]) == 3
 
 
 def test_what_a_killed_run_left_goes(store: Store) -> None:
     step(store)
-    folder = store.root / ".state/receipts"
+    folder = store.root / ".state/.receipts"
     (folder / ".new-x").mkdir()
     (folder / ".new-x/receipt").touch()
     (folder / ".20261129T120000Z-1.json-0123456789abcdef-new").touch()
@@ -152,7 +152,7 @@ def test_what_a_killed_run_left_goes(store: Store) -> None:
     assert [name for name in os.listdir(folder) if name.startswith(".")] == []
 
 
-@pytest.mark.parametrize("victim", ["receipts", "audit.jsonl"])
+@pytest.mark.parametrize("victim", [".receipts", ".audit.jsonl"])
 def test_what_cannot_be_written_is_a_warning(store: Store, victim: str) -> None:
     (store.root / ".state" / victim).symlink_to("/proc/none")
     (told,) = step(store)
