@@ -35,6 +35,7 @@ class ActionModule(ControllerAction):
         "failures": {"type": "dict", "default": {}},
         "time": {"type": "str"},
         "depot": {"type": "path"},
+        "silent_days": {"type": "int", "default": 45},
         "rings_open": {"type": "list", "elements": "str", "default": []},
     }
 
@@ -58,7 +59,7 @@ class ActionModule(ControllerAction):
             inventory = (self.known.get("groups") or {}).get("all", hosts)
             try:
                 warnings = collect(depot, verified, self._task.check_mode)
-                reports = with_receipts(reports, inventory, verified, depot)
+                reports = with_receipts(reports, inventory, verified, depot, time, options["silent_days"])
                 _tell_rings(depot, options["rings_open"], self._task.check_mode)
             except AirgapError as error:  # the page is about those who answered, whatever the depot has
                 warnings = [str(error)]

@@ -53,6 +53,11 @@ options:
       - The receipts in O(verified) are kept there, each signed by the key that its host had when it was first seen. One
         that is not, or that has another name than its host in the inventory, is left out.
     type: path
+  silent_days:
+    description:
+      - Days after which the verdict on a host that is known by its receipt only is unknown at best; V(0) for never.
+    type: int
+    default: 45
   rings_open:
     description:
       - Releases, each as C(environment id), that workstations of every ring may take, whatever the rings before them

@@ -31,7 +31,8 @@ from ansible_collections.airgap.conda.tests.unit.tiny_release import make_releas
 PROMISE = "a quarter of hosts that fetch for themselves: a bad release stops at ring 1, the page says the truth of each"
 CHECKOUT = Path(__file__).resolve().parents[2]
 LIBRARIES = "usr/lib/*/faketime/libfaketime.so.1"
-BEGIN = datetime(2026, 3, 2, 9, tzinfo=timezone.utc)
+# The last week is this one.
+BEGIN = datetime.now(timezone.utc).replace(microsecond=0) - timedelta(weeks=12, days=4)
 FOUR, THREE, TWO, ONE = (release_id(serial) for serial in (4, 3, 2, 1))
 # Host -> its ring, and by how many days its clock is ahead.
 HOSTS = {"ws-001": (1, 0), "ws-002": (1, 2), "ws-003": (2, -3), "ws-004": (2, 0), "ws-005": (3, 1), "ws-006": (3, -1)}

@@ -25,11 +25,14 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.step import
 from ansible_collections.airgap.conda.plugins.module_utils._pull.policy import Policy, wait_for_window
 from ansible_collections.airgap.conda.plugins.module_utils._pull.window import parse_windows
 from ansible_collections.airgap.conda.plugins.module_utils._receipt.noted import Note
+from ansible_collections.airgap.conda.plugins.module_utils._receipt.write import is_due
 from ansible_collections.airgap.conda.plugins.module_utils._store import kernelspec
 from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy, to_prune
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.plugins.module_utils._store.uninstall import uninstall
 
+# Seconds after which a host that fetches for itself shows that it is there, when there was nothing to do.
+SHOWS = 24 * 3600.0
 # Does a command, puts what it found and did into the dictionary and into the note, and raises AirgapError.
 Command = Callable[[Store, argparse.Namespace, dict[str, Any], Note], None]
 
@@ -86,6 +89,7 @@ def _install_new(store: Store, options: argparse.Namespace, found: dict[str, Any
 def _update(store: Store, options: argparse.Namespace, found: dict[str, Any], note: Note) -> None:
     policy = Policy(options.ring, options.after_days, parse_windows(options.window), options.despite_gpu)
     now = datetime.now().astimezone()
+    note.shows = policy.ring > 0 and is_due(store, SHOWS)
     closed = wait_for_window(policy, now)
     found["waits"] = {"": asdict(closed)} if closed else {}
     if closed:

@@ -34,7 +34,8 @@ NO_STEP = ("not-confirmed", "not-permitted")
 class Note:
     """What a step did, said by who does it; ``error`` is what failed of a step that does not raise it.
 
-    ``written`` is its receipt afterwards, if there is one.
+    ``shows`` asks for a receipt of a step that did nothing, to show that the host is there. ``written`` is its receipt
+    afterwards, if there is one.
     """
 
     store: Releases
@@ -42,6 +43,7 @@ class Note:
     findings: list[Finding] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     error: AirgapError | None = None
+    shows: bool = False
     written: Written | None = None
 
     def deed(self, what: str, env: str, release: str) -> Deed:
@@ -92,7 +94,7 @@ def noted(
             note.error = error
             _close(note, event, tell, dry, started, tools)
         raise
-    if note.deeds or note.error or always:
+    if note.deeds or note.error or always or note.shows:
         _close(note, event, tell, dry, started, tools)
 
 

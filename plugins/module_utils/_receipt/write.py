@@ -119,6 +119,15 @@ def write_receipt(
     return Written(receipt, content, signed, trouble)
 
 
+def is_due(store: Releases, pause: float) -> bool:
+    """Tell whether the last receipt of this host is older than ``pause`` seconds, or of another time altogether."""
+    folder = store.root / ".state" / NAME
+    try:
+        return abs(time.time() - (folder / _names(folder)[-1]).stat().st_mtime) >= pause
+    except (OSError, IndexError):
+        return True
+
+
 def kept(store: Releases) -> list[dict[str, str]]:
     """Return the receipts of this host, oldest first: name, content and signature of each."""
     folder, found = store.root / ".state" / NAME, []

@@ -13,8 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._base.finding import BROKEN, DEGRADED, Finding
-from ansible_collections.airgap.conda.plugins.module_utils._contract.receipt import Receipt, host_name, number_of
+from ansible_collections.airgap.conda.plugins.module_utils._base.finding import BROKEN, DEGRADED, UNKNOWN, Finding
+from ansible_collections.airgap.conda.plugins.module_utils._contract.receipt import (
+    Receipt,
+    host_name,
+    number_of,
+    seconds_of,
+)
 from ansible_collections.airgap.conda.plugins.module_utils._hosts.known import Known, known
 from ansible_collections.airgap.conda.plugins.module_utils._hosts.take import Offered, Taken, from_answer, take
 from ansible_collections.airgap.conda.plugins.module_utils._report.columns import check_values
@@ -50,12 +55,18 @@ def collect(depot: Path, verified: Mapping[str, Any], check: bool) -> list[str]:
 
 
 def with_receipts(
-    reports: Mapping[str, HostReport], inventory: Iterable[str], verified: Mapping[str, Any], depot: Path
+    reports: Mapping[str, HostReport],
+    inventory: Iterable[str],
+    verified: Mapping[str, Any],
+    depot: Path,
+    time: str = "",
+    silent_days: int = 0,
 ) -> dict[str, HostReport]:
     """Return the reports with those of hosts that only receipts are known of, by their names.
 
     One that did not answer is shown with the releases of its receipt, next to why it did not. A host of the
-    ``inventory`` that this run is not about stays out, whatever there is of it.
+    ``inventory`` that this run is not about stays out, whatever there is of it. ``time`` is that of the report; of a
+    host that was last heard of more than ``silent_days`` before it, nobody knows how it is (0: however long ago).
     """
     receipts = {one.name: one for one in known(depot)}
     found = dict(reports)
@@ -63,10 +74,10 @@ def with_receipts(
         said = _name_in(_newest(verified.get(host)))
         mine = next((receipts.pop(name) for name in [*receipts] if name == said or _is_of(name, host)), None)
         if mine and not report.reachable:
-            seen = by_receipt(mine)
+            seen = _seen(mine, time, silent_days)
             found[host] = replace(report, envs=seen.envs, findings=(*report.findings, *seen.findings))
     known_to = {label for host in inventory for label in _labels(host)}
-    lone = {name: by_receipt(one) for name, one in receipts.items() if known_to.isdisjoint(_labels(name))}
+    lone = {name: _seen(one, time, silent_days) for name, one in receipts.items() if known_to.isdisjoint(_labels(name))}
     return {**found, **lone}
 
 
@@ -81,6 +92,27 @@ def _is_of(host: str, name: str) -> bool:
     plain = host_name(name)
     is_short = "." not in host or "." not in plain
     return host == plain or (is_short and _labels(host) & _labels(plain) != set())
+
+
+def _seen(one: Known, time: str, silent_days: int) -> HostReport:
+    report, days = by_receipt(one), _days_between(one.receipt.when, time)
+    if not silent_days or days <= silent_days:
+        return report
+    silent = Finding(
+        "receipt",
+        "",
+        UNKNOWN,
+        f"Nothing was heard of this host for {days} days",
+        f"a receipt of the last {silent_days} days",
+        f"one of {one.receipt.when}",
+        one.name,
+        "see whether it is switched on; then run a deploy there, or airgap-envs export-receipt with a drive",
+    )
+    return replace(report, findings=(*report.findings, silent))
+
+
+def _days_between(earlier: str, later: str) -> int:
+    return int((seconds_of(later) - seconds_of(earlier)) // 86_400) if later else 0
 
 
 def by_receipt(one: Known) -> HostReport:

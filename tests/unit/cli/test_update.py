@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -145,3 +146,22 @@ def test_a_newer_release_is_taken_although_the_last_one_failed(host: Host) -> No
 def test_what_failed_when_the_clock_was_ahead_is_tried_again(host: Host) -> None:
     failed.note_failed(host.store, "demo", TWO, 1e12)
     assert (code(host.update()), host.current) == ("", TWO)
+
+
+def test_a_host_in_a_ring_shows_once_a_day_that_it_is_there(host: Host) -> None:
+    host.update("--ring", "1")
+    receipts = host.root / ".state/.receipts"
+
+    def count() -> int:
+        return len(list(receipts.glob("*.json")))
+
+    before = count()
+    host.update("--ring", "1")
+    assert count() == before
+    for path in receipts.glob("*.json"):
+        os.utime(path, (1, 1))
+    host.update()  # by a person, who is told
+    assert count() == before
+    host.update("--ring", "1")
+    host.update("--ring", "1")
+    assert count() == before + 1

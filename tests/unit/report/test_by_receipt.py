@@ -12,7 +12,12 @@ from typing import Any
 import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.finding import UNKNOWN, Finding
-from ansible_collections.airgap.conda.plugins.module_utils._contract.receipt import SUFFIX, Receipt
+from ansible_collections.airgap.conda.plugins.module_utils._contract.receipt import (
+    SUFFIX,
+    Receipt,
+    seconds_of,
+    time_text,
+)
 from ansible_collections.airgap.conda.plugins.module_utils._hosts.known import known
 from ansible_collections.airgap.conda.plugins.module_utils._hosts.take import take_from
 from ansible_collections.airgap.conda.plugins.module_utils._report.by_receipt import collect, with_receipts
@@ -149,3 +154,11 @@ def test_an_answer_that_is_none_is_left_out(answer: Any, depot: Path) -> None:
     assert collect(depot, {"ws1": answer}, False) == []
     assert list(depot.iterdir()) == []
     assert with_receipts({}, [], {"ws1": answer}, depot) == {}
+
+
+@pytest.mark.parametrize(("days", "verdict"), [(0, "ok"), (2, "ok"), (1, "unknown")])
+def test_of_a_host_that_is_silent_nobody_knows_how_it_is(depot: Path, key: Path, days: int, verdict: str) -> None:
+    one = receipt(1, key)
+    bring(depot, one, key)
+    later = time_text(seconds_of(one.when) + 2.5 * 86_400)
+    assert with_receipts({}, [], {}, depot, later, days)["ws1"].verdict() == verdict
