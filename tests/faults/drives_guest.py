@@ -141,6 +141,7 @@ def opened(path: str, kind: str, create: bool, options: str = "rw") -> Iterator[
     """Do the steps of tasks/luks.yml."""
     look = Request(path, str(PLACE)).look
     if create:
+        content = ""
         try:
             look()
             raise RuntimeError("a drive without LUKS was taken for one")

@@ -203,8 +203,8 @@ def _rollback_command(world: World, _step: Step) -> None:
 
 def _command(store: Store, *words: str) -> None:
     # Two runs make the same calls: the names of receipts have the time in them.
-    now = patch("time.time", lambda: 1.8e9)
-    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()) as said, now:
+    said = io.StringIO()
+    with redirect_stdout(io.StringIO()), redirect_stderr(said), patch("time.time", lambda: 1.8e9):
         status = command(store.root, words)
     if status:
         problem, *parts = said.getvalue().splitlines()

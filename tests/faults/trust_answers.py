@@ -33,7 +33,7 @@ from ansible_collections.airgap.conda.tests.unit.tiny_release import make_releas
 HOST, TIME = "ws-001", "2026-01-01T00:00:00Z"
 SHORT = 600
 # What Ansible itself makes of a module's result, whatever a module says.
-OWN = {"changed", "failed", "skipped", "refused", "rc", "msg", "exception", "errors", *FIELDS}
+OWN = {"changed", "failed", "skipped", "refused", "rc", "msg", "exception", "errors", "code", *FIELDS}
 OWN |= {"module_stdout", "module_stderr", "warnings", "diff"}
 
 

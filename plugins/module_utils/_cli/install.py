@@ -168,15 +168,15 @@ def _envs(store: Store, source: Folder, wish: Wish) -> list[str]:
 
 def verify(planned: Plan) -> None:
     """Read all that ``fetch`` would copy, and compare it with what was signed."""
-    _each(planned, "Reading", lambda step, one, bar: bring.look(one, step.missing, bar.add))
+    _each(planned, "Reading", lambda step, one, shown: bring.look(one, step.missing, shown.add))
 
 
 def fetch(store: Store, planned: Plan) -> None:
     """Copy what this host lacks to where parts arrive; what is there already is not copied again."""
 
-    def one_env(step: Step, one: Verified, bar: Bar) -> None:
+    def one_env(step: Step, one: Verified, shown: Bar) -> None:
         with locked(store.root / ".state", f".incoming-{step.env}", f"the parts of {step.env}"):
-            bring.bring(one, step.missing, store.incoming(step.env, step.id), bar.add)
+            bring.bring(one, step.missing, store.incoming(step.env, step.id), shown.add)
 
     _each(planned, "Copying", one_env)
 
@@ -186,15 +186,15 @@ def _each(planned: Plan, what: str, work: Callable[[Step, Verified, Bar], object
     faults = Faults()
     for step in planned.steps:
         if step.action == "install":
-            bar = Bar(f"{what} {step.env} {step.id}", planned.size(step))
+            shown = Bar(f"{what} {step.env} {step.id}", planned.size(step))
             try:
-                work(step, planned.releases[step.env], bar)
+                work(step, planned.releases[step.env], shown)
             except AirgapError as error:
                 if error.code != "file-damaged":  # the others would say the same
                     raise
                 faults.found.append(error)
             finally:
-                bar.end()
+                shown.end()
     faults.tell("what was read from the source")
 
 

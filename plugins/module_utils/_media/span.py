@@ -125,10 +125,14 @@ def _mark(found: Any) -> Mark:
     if not drives or any(key not in manifests for drive in drives for key in drive):
         raise ValueError("drives with releases that it does not know")
     numbers = [found["drive"]] if "drive" in found else found["written"]
-    if any(type(number) is not int or not 1 <= number <= len(drives) for number in numbers):
+    if not all(_is_number(number) and 1 <= number <= len(drives) for number in numbers):
         raise ValueError(f"the number of a drive is {numbers!r}")
     plan = Plan(drives, manifests)
     return Mark(plan, numbers[0]) if "drive" in found else Mark(plan, 0, tuple(numbers))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _key(name: str) -> Key:

@@ -72,7 +72,7 @@ def with_receipts(
     found = dict(reports)
     for host, report in reports.items():
         said = _name_in(_newest(verified.get(host)))
-        mine = next((receipts.pop(name) for name in [*receipts] if name == said or _is_of(name, host)), None)
+        mine = next((receipts.pop(one) for one in [*receipts] if one == said or _is_of(one, host)), None)
         if mine and not report.reachable:
             seen = _seen(mine, time, silent_days)
             found[host] = replace(report, envs=seen.envs, findings=(*report.findings, *seen.findings))

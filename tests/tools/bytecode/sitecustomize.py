@@ -39,9 +39,11 @@ def kept(source: str | bytes, kind: str, make: Callable[[], Any], form: Any = ma
     made = make()
     with contextlib.suppress(OSError, ValueError):
         os.makedirs(FOLDER, exist_ok=True)
-        with open(f"{name}.{os.getpid()}", "wb") as stream:
+        # Not the number of the process: simulated hosts have numbers of their own, and share this folder.
+        new = f"{name}.{os.urandom(8).hex()}"
+        with open(new, "xb") as stream:
             stream.write(form.dumps(made))
-        os.replace(f"{name}.{os.getpid()}", name)
+        os.replace(new, name)
     return made
 
 

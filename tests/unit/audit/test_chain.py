@@ -170,7 +170,7 @@ def test_every_line_of_runs_at_once_is_there(tmp_path: Path) -> None:
         "for number in range(5): add(Path(sys.argv[2]), [Deed('switched', 'demo', '1-00000001')])"
     )
     command = [sys.executable, "-c", program, str(COLLECTIONS), str(tmp_path / "audit.jsonl")]
-    runs = [subprocess.Popen(command) for _ in range(3)]
+    runs = [subprocess.Popen(command) for _run in range(3)]
     assert [run.wait(60) for run in runs] == [0, 0, 0]
     found = read(tmp_path / "audit.jsonl")
     assert (found.verdict, len(found.entries)) == ("whole", 15)

@@ -375,9 +375,9 @@ def test_a_bar_is_for_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(1000))
     monkeypatch.setattr(time, "monotonic", lambda: float(next(clock)))
     for stream, wanted in ((io.StringIO(), ""), (Terminal(), "50 %  1.0 of 2.1 MB")):
-        bar = _say.Bar("Copying demo", 2 << 20, stream)
-        bar.add(1 << 20)
-        bar.end()
+        shown = _say.Bar("Copying demo", 2 << 20, stream)
+        shown.add(1 << 20)
+        shown.end()
         assert wanted in stream.getvalue()
         assert bool(stream.getvalue()) == bool(wanted)
     assert "/s" in stream.getvalue()
