@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -13,10 +14,16 @@ WORK = Path(os.environ["MOLECULE_PROJECT_DIRECTORY"], ".cache/molecule", os.envi
 
 
 def depot(machine):
-    """Return the files of a machine's depot."""
+    """Return the files of a machine's depot, without what a depot keeps for itself."""
     folder = WORK / machine / "srv/conda/depot"
-    files = [path for path in folder.rglob("*") if path.is_file() and not {".locks", ".kit"} & set(path.parts)]
-    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+    names = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return {str(name): (folder / name).read_bytes() for name in names if not name.parts[0].startswith(".")}
+
+
+def deeds(machine):
+    """Return what a machine's depot has written down that was done with a release."""
+    chain = WORK / machine / "srv/conda/depot/.audit.jsonl"
+    return {json.loads(line)["what"] for line in chain.read_text(encoding="utf-8").splitlines()}
 
 
 def test_the_workstation_is_looked_at(request):
@@ -28,7 +35,13 @@ def test_both_depots_hold_the_same():
     bastion, controller = depot("bastion"), depot("controller")
     signed = sorted(name.split("-")[0] for name in bastion if name.endswith(".sig"))
     assert signed == ["hello/1", "hello/2", "runtime/1"]
-    assert bastion == controller
+    assert bastion.keys() == controller.keys()
+    assert [name for name in bastion if bastion[name] != controller[name]] == []
+
+
+def test_each_depot_says_what_was_done_there():
+    assert deeds("bastion") >= {"built", "signed", "exported"}
+    assert deeds("controller") == {"imported"}
 
 
 def test_the_newest_release_is_current_and_runs(host):
