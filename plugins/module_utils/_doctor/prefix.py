@@ -104,9 +104,19 @@ def _holds(path: os.PathLike[str], prefix: str) -> bool:
     """Tell whether a file holds ``prefix`` where nobody rewrites it; plain text, links and empty files do not count."""
     with _content(path) as content:
         for needle, plain in _spellings(prefix):
-            if content is not None and content.find(needle) >= 0 and not (plain and _is_text(content)):
+            if content is not None and find(content, needle) >= 0 and not (plain and _is_text(content)):
                 return True
     return False
+
+
+def find(content: mmap.mmap, needle: bytes, start: int = 0) -> int:
+    """Return where ``needle`` is in the content of a file, or -1.
+
+    Not by ``mmap.find``, which until Python 3.11.4 reads a byte behind the file: of a file that fills its last page,
+    that ends the process (gh-105235).
+    """
+    match = re.compile(re.escape(needle)).search(content, start)
+    return match.start() if match else -1
 
 
 def _is_text(content: mmap.mmap) -> bool:
@@ -123,12 +133,12 @@ def _other_path(prefix: Path, name: str, folders: Iterable[str]) -> str:
     with _content(prefix / name) as content:
         for folder in folders if content is not None else ():
             for needle, _plain in _spellings(f"{folder}/"):
-                at = content.find(needle) if content is not None else -1
+                at = find(content, needle) if content is not None else -1
                 while content is not None and at >= 0:
                     text = _path_at(content, at, needle)
                     if not any(_is_path(text, path, content) for path in own):
                         return text
-                    at = content.find(needle, at + len(needle))
+                    at = find(content, needle, at + len(needle))
     return ""
 
 

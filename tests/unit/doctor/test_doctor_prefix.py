@@ -5,12 +5,16 @@
 
 from __future__ import annotations
 
+import mmap
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._doctor.diagnose import diagnose
 from ansible_collections.airgap.conda.plugins.module_utils._spec.spec import load_spec
+from ansible_collections.airgap.conda.tests.unit.conftest import COLLECTIONS
 from ansible_collections.airgap.conda.tests.unit.tiny_doctor import Patient
 
 OTHER = "{work}/prefixes/other/lib/x.so"
@@ -73,3 +77,28 @@ def test_the_own_path_in_text_is_rewritten_and_no_finding(patient: Patient) -> N
     assert names(patient, own.encode()) == {}
     assert list(names(patient, b"\xff\0" + own.encode() + b"N\xda", "share/code.pyc")) == []
     assert names(patient, f"/elsewhere{patient.folder}x/y {patient.folder.parent}/z".encode()) == {}
+
+
+# Maps a file that fills its last page many times, and takes away what lies behind each map.
+SEARCH = """
+import sys
+from contextlib import ExitStack
+sys.path.insert(0, sys.argv[1])
+from ansible_collections.airgap.conda.plugins.module_utils._doctor import prefix
+with ExitStack() as stack:
+    behind = [stack.enter_context(prefix._content(sys.argv[2])) for _number in range(50)]
+    for content in behind[::2]:
+        content.close()
+    for content in behind[1::2]:
+        assert prefix.find(content, b"/a/prefix/of/the/build") == -1
+        assert prefix.find(content, b"yx") == 0
+        assert prefix.find(content, b"yx", 1) == -1
+        assert prefix.find(content, b"x", len(content) - 1) == len(content) - 1
+"""
+
+
+def test_a_file_that_fills_its_last_page_is_searched_to_its_end(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"y" + b"x" * (4 * mmap.PAGESIZE - 1))
+    command = [sys.executable, "-c", SEARCH, str(COLLECTIONS), str(tmp_path / "file")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
