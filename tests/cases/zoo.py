@@ -32,6 +32,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._pack.pack import Pac
 from ansible_collections.airgap.conda.plugins.module_utils._solve.backend import RattlerBackend
 from ansible_collections.airgap.conda.plugins.module_utils._solve.channels import Channels
 from ansible_collections.airgap.conda.plugins.module_utils._spec.spec import load_spec
+from ansible_collections.airgap.conda.plugins.module_utils._store.in_use import in_use
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.plugins.module_utils._store.uninstall import uninstall
 from ansible_collections.airgap.conda.tests.cases.animals import ANIMALS, PB, Animal, P
@@ -275,6 +276,15 @@ def environments(animals: Sequence[Animal]) -> Iterator[tuple[str, list[Animal],
         yield env, inside, release + ("link_scripts: run\n" if env == "linked" else "")
 
 
+def wait_for_shells(store: Store, env: str) -> None:
+    """Wait for what holds a release for fish and csh: it looks every 5 s whether its shell is still there."""
+    releases = [store.release(env, name) for name in store.releases(env)]
+    for _turn in range(100):
+        if not in_use(releases):
+            return
+        time.sleep(0.1)
+
+
 def visit(zoo: Zoo, animals: Sequence[Animal], keep: bool) -> None:
     """Take all the whole way; with ``keep`` up to the removal."""
     deployed = list(environments(animals))
@@ -303,6 +313,7 @@ def visit(zoo: Zoo, animals: Sequence[Animal], keep: bool) -> None:
         zoo.use(env, inside)
         if keep:
             continue
+        wait_for_shells(zoo.store, env)
         uninstall(zoo.store, env, "", False)
         if (zoo.root / env).exists():
             zoo.fault(env, "something is left after the removal")
