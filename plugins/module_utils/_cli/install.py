@@ -10,14 +10,14 @@ is copied before all that was chosen is signed and fits; nothing is installed be
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError, Faults
 from ansible_collections.airgap.conda.plugins.module_utils._base.lock import locked
 from ansible_collections.airgap.conda.plugins.module_utils._base.progress import size_text
 from ansible_collections.airgap.conda.plugins.module_utils._cli.say import NAME, Bar, warn
-from ansible_collections.airgap.conda.plugins.module_utils._contract.signature import KEYGENS
+from ansible_collections.airgap.conda.plugins.module_utils._contract.signature import keygens_with
 from ansible_collections.airgap.conda.plugins.module_utils._contract.step import Step
 from ansible_collections.airgap.conda.plugins.module_utils._fit.table import Table
 from ansible_collections.airgap.conda.plugins.module_utils._formats.formats import taken_here
@@ -114,7 +114,7 @@ def plan(store: Store, wish: Wish) -> Plan:
     """Verify who signed what was chosen, and look at this host; raises one AirgapError for all that is wrong."""
     signers = require_signers(signers_file())
     source = open_source(wish.source)
-    keygens = (*KEYGENS, str(store.release(RUNTIME, "current") / "bin" / KEYGENS[0]))
+    keygens = keygens_with(store.release(RUNTIME, "current"))
     found: list[Verified] = []
     faults = Faults()
     for env in _envs(store, source, wish):
@@ -135,7 +135,7 @@ def plan(store: Store, wish: Wish) -> Plan:
 
 def _with_prune(store: Store, step: Step, keep: int) -> Step:
     going = to_prune(store, step.to_dict(), keep)
-    return Step.from_dict({**step.to_dict(), "prune": going}, "preflight") if going != step.prune else step
+    return replace(step, prune=going)
 
 
 def kernels(store: Store) -> str:

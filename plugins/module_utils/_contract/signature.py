@@ -34,6 +34,11 @@ LIMIT = 300
 PLAIN = re.compile(rb"([\w.@-]+) [\w.@-]+ ([\w+/=]+)(?: .*)?", re.ASCII)
 
 
+def keygens_with(runtime: Path) -> tuple[str, ...]:
+    """Return the programs that verify, and after them that of the runtime whose prefix is given."""
+    return (*KEYGENS, str(runtime / "bin" / KEYGENS[0]))
+
+
 def sign(manifest: Path, key: Path, namespace: str = NAMESPACE, keygens: Sequence[str] = KEYGENS) -> Path:
     """Sign ``manifest``, or another file for another purpose, and return <manifest>.sig.
 

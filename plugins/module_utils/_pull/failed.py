@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import suppress
 
 from ansible_collections.airgap.conda.plugins.module_utils._base import limits
@@ -29,10 +28,10 @@ def note_failed(store: Releases, env: str, release: str, now: float) -> None:
             path.unlink(missing_ok=True)
 
 
-def failed_ago(store: Releases, env: str, release: str, now: float | None = None) -> float | None:
-    """Return how many seconds ago ``release`` failed here, if that is less than ``PAUSE``, whatever the clock did."""
+def failed_ago(store: Releases, env: str, release: str, now: float) -> float | None:
+    """Return how many seconds before ``now`` a release failed here; None if never, or not within ``PAUSE``."""
     name, when = _noted(store, env)
-    ago = (time.time() if now is None else now) - when
+    ago = now - when
     return ago if name == release and 0 <= ago < PAUSE else None
 
 

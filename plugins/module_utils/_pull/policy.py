@@ -10,13 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 
+from ansible_collections.airgap.conda.plugins.module_utils._contract.receipt import seconds_of
 from ansible_collections.airgap.conda.plugins.module_utils._contract.rings import Rings
 from ansible_collections.airgap.conda.plugins.module_utils._pull.window import Window, is_open
-
-# How the build writes the time of a release, in UTC.
-CREATED = "%Y-%m-%dT%H:%M:%SZ"
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,7 @@ class Policy:
 
     ring: int = 0
     after_days: int = 0
-    windows: Sequence[Window] = ()
+    windows: tuple[Window, ...] = ()
     despite_gpu: bool = False
 
 
@@ -44,7 +42,7 @@ class Wait:
 
 def wait_for_window(policy: Policy, now: datetime) -> Wait | None:
     """Return why nothing is taken at the local time ``now``, if so."""
-    if is_open(tuple(policy.windows), now):
+    if is_open(policy.windows, now):
         return None
     return Wait("window-closed", f"{now:%a %H:%M} is outside the maintenance window", "the window opens")
 
@@ -83,7 +81,6 @@ def wait_for_gpu(policy: Policy, env: str, busy: Callable[[str], Sequence[int]])
 def _days_since(created: str, now: datetime) -> float:
     """Return days from ``created`` to ``now``; 0 where the clock or the text cannot be right."""
     try:
-        made = datetime.strptime(created, CREATED).replace(tzinfo=timezone.utc)
+        return max(0.0, (now.timestamp() - seconds_of(created)) / 86_400)
     except ValueError:
         return 0.0
-    return max(0.0, (now.astimezone(timezone.utc) - made).total_seconds() / 86_400)

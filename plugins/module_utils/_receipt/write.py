@@ -82,7 +82,7 @@ def write_receipt(
             there = _names(folder)
             # The clock when it goes forward; whatever it does, a later receipt has a higher number.
             number = max(int(time.time()), number_of(there[-1]) + 1 if there else 1)
-            keygens = (*signature.KEYGENS, str(store.release("runtime", "current") / "bin" / signature.KEYGENS[0]))
+            keygens = signature.keygens_with(store.release("runtime", "current"))
             now, trouble, signed = time_text(time.time()), "", b""
 
             def made(signer: str) -> Receipt:
