@@ -34,14 +34,23 @@ class Member:
 
 
 @dataclass(frozen=True)
+class Base:
+    """An older release on the same host: where its tree is, and the ``entries`` that it should have."""
+
+    tree: Path
+    entries: Sequence[FileEntry]
+
+
+@dataclass(frozen=True)
 class Source:
     """A payload on a host: its ``parts``, which are as they were signed, and the ``entries`` of files.json.
 
-    A format that keeps no names takes them from there.
+    A format that keeps no names takes them from there. A delta also takes what the release ``base`` has.
     """
 
     parts: Sequence[Path]
     entries: Sequence[FileEntry]
+    base: Base | None = None
 
 
 class Writer(ABC):

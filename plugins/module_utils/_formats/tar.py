@@ -61,7 +61,7 @@ class Tar(Format):
     @contextmanager
     def members(self, source: Source) -> Iterator[Iterator[Member]]:
         """Return what gives the members of a tar; its names are its own."""
-        chain = io.BufferedReader(_Chain(source.parts), BLOCK)
+        chain = io.BufferedReader(Chain(source.parts), BLOCK)
         try:
             with chain, self.unpacked(chain) as plain, Ahead(plain) as stream, open_tar(stream) as archive:
                 yield (
@@ -124,7 +124,7 @@ class TarZst(Tar):
         return unpacked
 
 
-class _Chain(io.RawIOBase):
+class Chain(io.RawIOBase):
     """Several files read as one stream."""
 
     def __init__(self, paths: Iterable[Path]) -> None:
