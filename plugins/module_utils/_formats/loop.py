@@ -24,7 +24,7 @@ IMAGE = base64.b64decode(
     "AAB4EIBmAAAAAAAAAAEAAAEAAAAAqwAAAAAAAAAEgAAAAADF"
 ).ljust(4096, b"\0")
 # In mounts of its own, which end with the shell, and the loop device with them.
-TRY = 'mount -t squashfs -o loop,ro,nodev,nosuid image place && test -f place/x'
+TRY = "mount -t squashfs -o loop,ro,nodev,nosuid image place && test -f place/x"
 # Seconds that it may take, loading the kernel's module included.
 LIMIT = 30.0
 
@@ -38,7 +38,7 @@ def lacks_mounts() -> str:
     return _tried()
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _tried() -> str:
     try:
         folder = tempfile.mkdtemp(prefix="airgap-conda-")

@@ -1,7 +1,7 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""squashfs: an image that a host mounts read-only. Compressed blocks are read as they are needed; nothing is unpacked."""
+"""squashfs: an image that a host mounts read-only and never unpacks: a block of it is read when it is needed."""
 
 from __future__ import annotations
 
@@ -127,5 +127,5 @@ class _Program:
                 wanted=f"{PROGRAM} {OLDEST} or newer, of {PACKAGE}, and room for the image",
                 found=self._outcome.explain(),
                 where=str(self._image),
-                remedy="free space or install the package, then run again; or leave squashfs out of formats in release.yml",
+                remedy="free space or install the package, or leave squashfs out of formats in release.yml",
             )

@@ -26,7 +26,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.tree import
 from ansible_collections.airgap.conda.plugins.module_utils._run import process
 from ansible_collections.airgap.conda.plugins.module_utils._run.process import ENVIRONMENT
 
-UNITS = Path("/etc/systemd/system")
+SYSTEMCTL, UNITS = "systemctl", Path("/etc/systemd/system")
 # What pulls the units in at a start; a unit that fails is no reason to stop there (Wants, not Requires).
 TARGET = "local-fs.target"
 UNIT = """\
@@ -183,6 +183,8 @@ class Image:
                     where=str(self.place),
                     remedy=f"let its users leave it, or end them, then run again; fuser -vm {self.place} shows them",
                 )
+            if lazily:  # until systemd has seen that, starting the unit would do nothing
+                _systemctl("stop", "--quiet", "--", self.unit.name)
 
     def remove(self) -> None:
         """Leave nothing of it; raises AirgapError, and leaves it whole, when it is in use."""
@@ -225,7 +227,7 @@ def _blocks(parts: Iterable[Path]) -> Iterator[bytes]:
 
 
 def _systemctl(*words: str) -> process.Outcome:
-    return process.run(["systemctl", *words], deadline=LIMIT, env=ENVIRONMENT)
+    return process.run([SYSTEMCTL, *words], deadline=LIMIT, env=ENVIRONMENT)
 
 
 def _damaged(file: Path, payload: Payload, found: str) -> AirgapError:

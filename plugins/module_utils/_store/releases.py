@@ -38,7 +38,6 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest im
 )
 from ansible_collections.airgap.conda.plugins.module_utils._contract.record import read_manifest
 
-
 # In the record of a release: that it came as an image, and in which format.
 IMAGE = "image"
 
