@@ -43,7 +43,7 @@ esac
 
 def why_not() -> str:
     """Say why this machine cannot mount an image, in its own words; empty when it can."""
-    return "only root may mount" if os.geteuid() else loop._tried()
+    return "only root may mount" if os.geteuid() else loop.tried()
 
 
 class Systemd:

@@ -35,11 +35,12 @@ def lacks_mounts() -> str:
         return "the rights of root, who may mount"
     if not BOOTED.is_dir():
         return "systemd, which mounts an image again after a restart"
-    return _tried()
+    return tried()
 
 
 @functools.cache
-def _tried() -> str:
+def tried() -> str:
+    """Mount an image where nobody sees it; returns what keeps this host from that, empty when nothing does."""
     try:
         folder = tempfile.mkdtemp(prefix="airgap-conda-")
     except OSError as error:

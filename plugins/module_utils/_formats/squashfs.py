@@ -100,7 +100,9 @@ class _Program:
         command = ["/bin/sh", "-c", f'exec "$@" </proc/self/fd/{self._reader}', "sh"]
         command += [PROGRAM, "-", str(self._image), *OPTIONS]
         try:
-            self._outcome = process.run(command, deadline=LIMIT, handles=[self._reader])
+            # It would refuse this setting, which other tools want, next to its own options for times.
+            env = {name: value for name, value in os.environ.items() if name != "SOURCE_DATE_EPOCH"}
+            self._outcome = process.run(command, deadline=LIMIT, env=env, handles=[self._reader])
         finally:
             os.close(self._reader)
 

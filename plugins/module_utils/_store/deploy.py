@@ -49,13 +49,13 @@ def deploy(
         cut_off = release in store.releases(env) and store.current(env) == release != store.proved(env)
         if cut_off:
             store.undo_switch(env)
+        if step["action"] != "install" and store.unmounted(env, release):
+            store.remount(env, release)  # the recovery would not say why it cannot
         store.recover(env)
         if step["action"] == "install" and release not in store.releases(env):
             clock = time.monotonic()
             store.install(env, release, manifest_sha256, step["format"], signature_sha256)
             done.seconds["install"] = round(time.monotonic() - clock, 2)
-        if step["action"] != "install" and store.unmounted(env, release):
-            store.remount(env, release)  # which says why the recovery could not
         if cut_off or step["action"] in ("install", "switch"):
             clock = time.monotonic()
             done.warnings = _check(store, env, release, "install" in done.seconds, tools)

@@ -18,7 +18,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.airgap.conda.plugins.module_utils._base.disk import flush_directory, make_folder, replace_file
+from ansible_collections.airgap.conda.plugins.module_utils._base.disk import (
+    flush_directory,
+    make_folder,
+    remove_unfinished,
+    replace_file,
+)
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._contract.files import BLOCK
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Payload
@@ -148,6 +153,7 @@ class Image:
 
     def mount(self) -> None:
         """Mount it, now and at each start; raises AirgapError with what systemd says."""
+        remove_unfinished(self.unit)
         replace_file(self.unit, self.text().encode())
         make_folder(self.place)
         if not self.is_mounted:
@@ -188,16 +194,21 @@ class Image:
 
     def remove(self) -> None:
         """Leave nothing of it; raises AirgapError, and leaves it whole, when it is in use."""
+        was_mounted = self.is_mounted
         self.unmount()
         with suppress(FileNotFoundError):
             self.place.rmdir()
             flush_directory(self.place.parent)
+        remove_unfinished(self.unit)
         if self.wanted.is_symlink() or self.unit.exists():
             self.wanted.unlink(missing_ok=True)
             self.unit.unlink(missing_ok=True)
+            with suppress(OSError):
+                self.wanted.parent.rmdir()
             flush_directory(UNITS)
             _systemctl("daemon-reload")
-            _systemctl("reset-failed", "--quiet", "--", self.unit.name)  # it is listed otherwise where it had failed
+            if not was_mounted:  # a unit that has failed is listed even when it is gone
+                _systemctl("reset-failed", "--quiet", "--", self.unit.name)
         self.file.unlink(missing_ok=True)
         with suppress(OSError):
             self.file.parent.rmdir()

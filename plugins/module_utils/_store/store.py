@@ -99,10 +99,18 @@ class Store(Activated):
         return sorted({*self.releases(env), *(n for n in images if self.image(env, n).is_file())}, key=serial_of)
 
     def remount(self, env: str, release: str) -> None:
-        """Mount an image that should be mounted, once it is seen to be what was signed; raises AirgapError if not."""
+        """Mount an image that should be mounted, once it is seen to be what was signed.
+
+        Raises AirgapError if not; one that is not current either is removed then, since it can be sent again.
+        """
         image = self.mountable(env, release)
         with os_errors(f"Mounting {env} {release}", image.file):
-            image.require(self.image_payload(env, release))
+            try:
+                image.require(self.image_payload(env, release))
+            except AirgapError:
+                if self.current(env) != release:
+                    self._take_away(env, release)
+                raise
             image.mount()
 
     def unfinished(self, env: str) -> bool:

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import os
 import subprocess
 import sys
@@ -13,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils._contract import record
 from ansible_collections.airgap.conda.plugins.module_utils._fit.table import Table
 from ansible_collections.airgap.conda.plugins.module_utils._formats import loop
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.look import inspect
@@ -115,22 +116,24 @@ def test_a_host_that_cannot_mount_takes_the_tree_and_says_why(
     table = Table()
     assert inspect(store, [made.wanted], 2, False, table=table)[0].format == "tar.zst"
     (row,) = (verdict for verdict in table.as_result() if verdict["check"] == "payload")
-    assert row["found"] == "tar.zst, not squashfs (this host lacks systemd, which mounts an image again after a restart)"
+    assert (
+        row["found"] == "tar.zst, not squashfs (this host lacks systemd, which mounts an image again after a restart)"
+    )
     with raised("payload", found="squashfs .this host lacks systemd", remedy="give the host systemd"):
         inspect(store, [only.wanted], 2, False)
 
 
-def test_a_trial_is_made_only_for_an_image_that_is_new(
-    store: Store, host: Systemd, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("host")
+def test_a_trial_is_made_only_for_an_image_that_is_new(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     made, _done = bring(store, 1)
     tree = make_release(store.root.parent / "tree", store.root, 2)
-    monkeypatch.setattr(loop, "_tried", lambda: pytest.fail("a trial"))
+    monkeypatch.setattr(loop, "tried", lambda: pytest.fail("a trial"))
     assert inspect(store, [made.wanted], 2, False)[0].action == "none"
     assert inspect(store, [tree.wanted], 2, False)[0].format == "tar.zst"
 
 
-def test_the_runtime_is_no_image(store: Store, host: Systemd) -> None:
+@pytest.mark.usefixtures("host")
+def test_the_runtime_is_no_image(store: Store) -> None:
     made = make_release(store.root.parent / "a", store.root, env="runtime", formats=("squashfs", "tar.gz"))
     assert inspect(store, [made.wanted], 2, False)[0].format == "tar.gz"
     made = make_release(store.root.parent / "b", store.root, env="runtime", formats=("squashfs",))
@@ -138,7 +141,7 @@ def test_the_runtime_is_no_image(store: Store, host: Systemd) -> None:
         inspect(store, [made.wanted], 2, False)
 
 
-# --- nothing that was not verified is mounted ---------------------------------------------------------------------------
+# --- nothing that was not verified is mounted ------------------------------------------------------------------------
 
 
 def test_a_damaged_part_is_never_mounted(store: Store, host: Systemd, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,21 +157,17 @@ def test_a_damaged_part_is_never_mounted(store: Store, host: Systemd, monkeypatc
     assert (host.calls, mounted(store)) == ([], [])
 
 
-@pytest.mark.parametrize("change", ["chmod u+s bin/python", "rm lib/data.txt", "touch lib/more", "ln -sfn x bin/sh-link"])
+@pytest.mark.parametrize(
+    "change", ["chmod u+s bin/python", "rm lib/data.txt", "touch lib/more", "ln -sfn x bin/sh-link"]
+)
 def test_an_image_that_is_not_as_its_list_says_is_refused(store: Store, host: Systemd, change: str) -> None:
-    import dataclasses
-    import hashlib
-
     made = make_release(store.root.parent / "depot", store.root, formats=("squashfs",), part_size=1 << 20)
     image = made.folder / "env.squashfs"
-    subprocess.run(
+    words = (
         f"unsquashfs -q -n -d tree {image} && cd tree && {change} && rm {image} && "
-        f"mksquashfs . {image} -quiet -no-progress -comp zstd && rm -r ../tree",
-        shell=True,  # noqa: S602 - words of this test
-        check=True,
-        cwd=made.folder,
-        capture_output=True,
+        f"mksquashfs . {image} -quiet -no-progress -comp zstd && rm -r ../tree"
     )
+    subprocess.run(["sh", "-c", words], check=True, cwd=made.folder, capture_output=True)
     size, sha256 = image.stat().st_size, hashlib.sha256(image.read_bytes()).hexdigest()
     (payload,) = made.manifest.payloads
     part = dataclasses.replace(payload.parts[0], size=size, sha256=sha256)
@@ -184,10 +183,11 @@ def test_an_image_that_is_not_as_its_list_says_is_refused(store: Store, host: Sy
     assert not store.image("demo", signed.id).exists()
 
 
-# --- in use -------------------------------------------------------------------------------------------------------------
+# --- in use ----------------------------------------------------------------------------------------------------------
 
 
-def test_an_image_in_use_stays_until_a_later_run(store: Store, host: Systemd, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("host")
+def test_an_image_in_use_stays_until_a_later_run(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     bring(store, 1)
     prefix = store.release("demo", IDS[1])
     command = [sys.executable, "-c", "input()"]
@@ -211,7 +211,7 @@ def test_an_image_in_use_stays_until_a_later_run(store: Store, host: Systemd, mo
     assert mounted(store) == [str(store.release("demo", name)) for name in IDS[3:5]]
 
 
-# --- what is wrong, and put right ---------------------------------------------------------------------------------------
+# --- what is wrong, and put right ------------------------------------------------------------------------------------
 
 
 def test_an_image_that_is_not_mounted_is_none_of_the_releases(store: Store, host: Systemd) -> None:
@@ -239,7 +239,8 @@ def test_an_image_that_is_not_mounted_is_none_of_the_releases(store: Store, host
     assert (store.releases("demo"), store.current("demo")) == (IDS[1:3], IDS[2])
 
 
-def test_a_damaged_image_is_found_and_sent_again_while_it_is_in_use(store: Store, host: Systemd) -> None:
+@pytest.mark.usefixtures("host")
+def test_a_damaged_image_is_found_and_sent_again_while_it_is_in_use(store: Store) -> None:
     made, _done = bring(store, 1)
     prefix, image = store.release("demo", IDS[1]), store.image("demo", IDS[1])
     data = bytearray(image.read_bytes())
@@ -265,15 +266,15 @@ def test_a_damaged_image_is_found_and_sent_again_while_it_is_in_use(store: Store
     assert not store.incoming("demo", IDS[1]).exists()
 
 
-def _no_unit(store: Store, host: Systemd) -> None:
+def _no_unit(_store: Store, host: Systemd) -> None:
     next(host.units.glob("*.wants/*")).unlink()
 
 
-def _other_unit(store: Store, host: Systemd) -> None:
+def _other_unit(_store: Store, host: Systemd) -> None:
     next(host.units.glob("*.mount")).write_text("[Mount]\n", encoding="ascii")
 
 
-def _other_mount(store: Store, host: Systemd) -> None:
+def _other_mount(store: Store, _host: Systemd) -> None:
     unmount(store.root)
     image = store.image("demo", IDS[1])
     copy = store.root.parent / "copy"
@@ -281,14 +282,14 @@ def _other_mount(store: Store, host: Systemd) -> None:
     subprocess.run(["mount", "-o", "loop,ro", copy, store.release("demo", IDS[1])], check=True)
 
 
-def _replaced(store: Store, host: Systemd) -> None:
+def _replaced(store: Store, _host: Systemd) -> None:
     image = store.image("demo", IDS[1])
     copy = image.with_suffix(".copy")
     copy.write_bytes(image.read_bytes())
     copy.rename(image)
 
 
-def _no_folder(store: Store, host: Systemd) -> None:
+def _no_folder(store: Store, _host: Systemd) -> None:
     unmount(store.root)
     store.release("demo", IDS[1]).rmdir()
 
@@ -320,13 +321,22 @@ def test_a_lost_image_that_is_not_current_is_forgotten(store: Store, host: Syste
 
 def test_a_damaged_image_is_not_mounted_by_a_deploy(store: Store, host: Systemd) -> None:
     made, _done = bring(store, 1)
+    newer, _done = bring(store, 2)
+    rollback(store, "demo", "", False)
     unmount(store.root)
-    store.image("demo", IDS[1]).write_bytes(b"other")
     calls = host.calls
-    (step,) = inspect(store, [made.wanted], 9, False)
-    with raised("image-damaged"):
-        deploy(store, step.to_dict(), made.sha256, 9)
-    assert (host.calls, mounted(store)) == (calls, [])
+    for one in (newer, made):
+        store.image("demo", one.manifest.id).write_bytes(b"other")
+        (step,) = inspect(store, [one.wanted], 9, True)
+        with raised("image-damaged"):
+            deploy(store, step.to_dict(), one.sha256, 9)
+        assert mounted(store) == []
+    assert [call for call in host.calls[len(calls) :] if call.startswith("enable")] == []
+    # What is current waits for the repair, the other one is sent again.
+    assert inspect(store, [made.wanted], 9, True)[0].action == "switch"
+    assert inspect(store, [newer.wanted], 9, False)[0].action == "install"
+    bring_made(store, newer)
+    assert store.releases("demo") == [IDS[2]]
 
 
 def test_systemd_that_fails_is_quoted_and_leaves_nothing(store: Store, host: Systemd) -> None:
