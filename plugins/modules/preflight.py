@@ -152,7 +152,6 @@ from ansible_collections.airgap.conda.plugins.module_utils._cli.facts import has
 from ansible_collections.airgap.conda.plugins.module_utils._cli.file import found_command, wanted_command
 from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
 from ansible_collections.airgap.conda.plugins.module_utils._fit.table import Table
-from ansible_collections.airgap.conda.plugins.module_utils._formats.formats import taken_here
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import PROBE_SPEC, Tools
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.look import inspect
 from ansible_collections.airgap.conda.plugins.module_utils._source import signers as _signers
@@ -176,13 +175,12 @@ def main() -> None:
     )
     params = module.params
     store = Store(Path(params["root"]))
-    formats = taken_here()
 
     def step() -> dict[str, Any]:
         wanted = each(Release.from_dict, params["releases"], "releases of airgap.conda.preflight")
         table, tools = Table(), Tools.from_params(params["gpu_probe"])
         kernels = params["jupyter_kernels"].rstrip("/")
-        steps = inspect(store, wanted, params["keep"], params["allow_downgrade"], formats, kernels, table, tools)
+        steps = inspect(store, wanted, params["keep"], params["allow_downgrade"], None, kernels, table, tools)
         for text in table.warnings():
             module.warn(text)
         if params["facts"]:

@@ -124,7 +124,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.conda.plugins.module_utils._base.handed import each
 from ansible_collections.airgap.conda.plugins.module_utils._base.module import run_module
 from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
-from ansible_collections.airgap.conda.plugins.module_utils._formats.formats import taken_here
+from ansible_collections.airgap.conda.plugins.module_utils._formats.formats import TREES, taken_here
 from ansible_collections.airgap.conda.plugins.module_utils._receipt.noted import noted
 from ansible_collections.airgap.conda.plugins.module_utils._store.repair import Repaired, repair, require_repaired
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
@@ -141,7 +141,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     store = Store(Path(module.params["root"]))
-    formats = taken_here()
+    formats = taken_here(TREES)
 
     def step() -> dict[str, Any]:
         given = each(Release.from_dict, module.params["releases"], "releases of airgap.conda.repair")

@@ -63,7 +63,7 @@ class Outcome:
     text: str = ""
 
 
-def trace(act: Callable[[], None], log: Path, again: bool = False) -> tuple[Outcome, list[Call]]:
+def trace(act: Callable[[], object], log: Path, again: bool = False) -> tuple[Outcome, list[Call]]:
     """Run ``act`` undisturbed; returns how it ended and its calls that change something, in their order.
 
     Names that are random elsewhere are the same in each child, so that a call is found again by its path; ``again``
@@ -86,7 +86,7 @@ def trace(act: Callable[[], None], log: Path, again: bool = False) -> tuple[Outc
     return outcome, calls
 
 
-def _named(act: Callable[[], None], again: bool) -> Callable[[], None]:
+def _named(act: Callable[[], object], again: bool) -> Callable[[], None]:
     def run() -> None:
         numbers = itertools.count((1 << 32) * again)
 
@@ -99,12 +99,12 @@ def _named(act: Callable[[], None], again: bool) -> Callable[[], None]:
     return run
 
 
-def kill_at(act: Callable[[], None], call: Call, again: bool = False) -> Outcome:
+def kill_at(act: Callable[[], object], call: Call, again: bool = False) -> Outcome:
     """Run ``act`` and kill it as it makes ``call``, which does not happen any more; ``again`` as in ``trace``."""
     return watched(_named(act, again), _inject(call, f"signal=SIGKILL:when={call.number}"))
 
 
-def fail_at(act: Callable[[], None], call: Call, error: str) -> Outcome:
+def fail_at(act: Callable[[], object], call: Call, error: str) -> Outcome:
     """Run ``act`` and let ``call`` fail once with ``error`` (ENOSPC)."""
     return watched(_named(act, again=False), _inject(call, f"error={error}:when={call.number}"))
 

@@ -31,12 +31,12 @@ KEPT = CHECKOUT / "tests/faults/results.json"
 # Each is a file here with a PROMISE and a function run(world, share).
 PARTS = (
     *("kill", "errors", "hostile", "flips", "racers", "in_use", "clock", "hung", "canaries"),
-    *("fleet", "pull", "trust", "settings"),
+    *("images", "fleet", "pull", "trust", "settings"),
 )
 # These take longer, or want a virtual machine, and run when they are asked for.
 MORE = ("defences", "power", "drives")
 # One worker runs these: they are one thing on many hosts, or on one machine.
-ALONE = ("fleet", "pull", "power", "drives")
+ALONE = ("images", "fleet", "pull", "power", "drives")
 # Processes and mounts of its own, of which none is left whatever happens; and few: each deploy looks at all processes.
 APART = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 

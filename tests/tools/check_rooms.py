@@ -27,7 +27,7 @@ RULES = {
         "_run": "base",
         "_activation": "base run",
         "_contract": "base run",
-        "_formats": "base contract",
+        "_formats": "base run contract",
         "_spec": "base contract formats",
         "_requirements": "base run activation contract",
         "_solve": "base run contract spec",

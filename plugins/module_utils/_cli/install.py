@@ -20,7 +20,6 @@ from ansible_collections.airgap.conda.plugins.module_utils._cli.say import NAME,
 from ansible_collections.airgap.conda.plugins.module_utils._contract.signature import keygens_with
 from ansible_collections.airgap.conda.plugins.module_utils._contract.step import Step
 from ansible_collections.airgap.conda.plugins.module_utils._fit.table import Table
-from ansible_collections.airgap.conda.plugins.module_utils._formats.formats import taken_here
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.look import inspect
 from ansible_collections.airgap.conda.plugins.module_utils._source import bring
 from ansible_collections.airgap.conda.plugins.module_utils._source.folder import Folder, Verified
@@ -125,7 +124,7 @@ def plan(store: Store, wish: Wish) -> Plan:
     wanted = [one for one in found if one not in older]
     table = Table()
     releases = [one.wanted() for one in wanted]
-    steps = inspect(store, releases, wish.keep, wish.allow_downgrade, taken_here(), kernels(store), table)
+    steps = inspect(store, releases, wish.keep, wish.allow_downgrade, None, kernels(store), table)
     for text in table.warnings():
         warn(text)
     # What a step removes is only told by preflight when nothing else is to be done.

@@ -17,12 +17,13 @@ from typing import TypeVar
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._base.version import version_key
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Payload
 from ansible_collections.airgap.conda.plugins.module_utils._contract.owners import exchangeable, folder_fault, trusted
 from ansible_collections.airgap.conda.plugins.module_utils._contract.place import in_the_way, require_place
 from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
 from ansible_collections.airgap.conda.plugins.module_utils._fit.facts import HostFacts
 from ansible_collections.airgap.conda.plugins.module_utils._fit.table import Concern, Table
-from ansible_collections.airgap.conda.plugins.module_utils._formats.formats import offered
+from ansible_collections.airgap.conda.plugins.module_utils._formats.formats import fitting, offered
 
 # A conda subdir for what the kernel calls the machine.
 PLATFORMS = {"x86_64": "linux-64", "aarch64": "linux-aarch64", "ppc64le": "linux-ppc64le"}
@@ -57,17 +58,23 @@ class NotKnownError(Exception):
 class New:
     """A release that is to become current on a host. ``installs`` unless it is there; then parts may be there already.
 
-    ``to_send`` is in bytes.
+    ``to_send`` is in bytes, and ``image`` the size of one that is mounted in the place of a tree.
     """
 
     wanted: Release
     installs: bool
     to_send: int = 0
+    image: int = 0
 
     @property
     def bytes(self) -> int:
-        """What it needs until it is installed: parts are sent first, and the tree is unpacked next to them."""
-        return self.to_send + self.wanted.bytes + self.wanted.files * PER_FILE
+        """What it needs until it is installed: parts are sent first, and the tree or image is made next to them."""
+        return self.to_send + (self.image or self.wanted.bytes + self.wanted.files * PER_FILE)
+
+    @property
+    def files(self) -> int:
+        """How many files it makes."""
+        return 1 if self.image else self.wanted.files
 
 
 def judge(table: Table, facts: HostFacts, news: Sequence[New], allow_downgrade: bool) -> None:
@@ -79,7 +86,7 @@ def judge(table: Table, facts: HostFacts, news: Sequence[New], allow_downgrade: 
     check("write", lambda: write(facts))
     check("mount", lambda: mount(facts))
     check("folders", lambda: folders(facts))
-    installs = [new for new in news if new.installs and new.wanted.payload(facts.formats or ())]
+    installs = [new for new in news if new.installs and _payload(facts.formats or (), new.wanted)]
     if installs:
         check("space", lambda: space(facts, installs))
         check("inodes", lambda: inodes(facts, installs))
@@ -250,22 +257,27 @@ def driver(facts: HostFacts, wanted: Release) -> Seen:
 
 
 def payload(facts: HostFacts, wanted: Release) -> Seen:
-    """Look whether the host can unpack a release."""
-    formats = _known(facts.formats)
+    """Look whether the host can unpack or mount a release, and say why not in the format that is best."""
+    formats = fitting(wanted.env, _known(facts.formats))
     want = f"a payload in {'one of ' if len(formats) > 1 else ''}{', '.join(formats)}"
     found = wanted.payload(formats)
     if found is None:
         lacks = [facts.lacks[item.format] for item in wanted.payloads if item.format in facts.lacks]
-        provide = f", or use a runtime that has {lacks[0]}" if lacks else ""
+        provide = f", or give the host {lacks[0]}" if lacks else ""
         raise AirgapError(
-            f"This host cannot unpack {wanted}",
+            f"This host cannot take {wanted}",
             code="payload",
             wanted=want,
             found=offered((item.format for item in wanted.payloads), facts.lacks),
             where=f"the depot and {facts.name}",
             remedy=f"add {formats[-1]} to formats in release.yml of {wanted.env} and build again{provide}",
         )
-    return want, found.format
+    others = [f"{name} (this host lacks {what})" for name, what in facts.lacks.items() if wanted.payload([name])]
+    return want, f"{found.format}{', not ' if others else ''}{', '.join(others)}"
+
+
+def _payload(formats: Sequence[str], wanted: Release) -> Payload | None:
+    return wanted.payload(fitting(wanted.env, formats))
 
 
 # --- the host, whatever is deployed ----------------------------------------------------------------------------------
@@ -354,7 +366,7 @@ def space(facts: HostFacts, installs: Sequence[New]) -> Seen:
 
 def inodes(facts: HostFacts, installs: Sequence[New]) -> Seen:
     """Refuse when the files of all releases together are more than the file system takes."""
-    free, need = _known(facts.free_inodes), sum(new.wanted.files for new in installs) + MARGIN_INODES
+    free, need = _known(facts.free_inodes), sum(new.files for new in installs) + MARGIN_INODES
     want, found = f"{need} free inodes", f"{free} free inodes"
     if 0 <= free < need:
         raise _no_space("inodes", facts, installs, want, found)

@@ -81,6 +81,8 @@ class Format(ABC):
     """A format of payloads. ``name`` is what release.yml and the manifest say; the parts are called ``env.<name>``."""
 
     name: str
+    # Whether a host mounts what the parts make together, read-only, in the place of a tree; then it has no members.
+    is_image = False
     # Words of sh that put the parts ``$parts`` of the present folder into the folder "$tree", for a host without Python
     # and with nothing but tar, gzip and coreutils; empty where that cannot be.
     shell = ""
@@ -89,10 +91,14 @@ class Format(ABC):
         """Return what this host lacks to take a payload of this format; empty when it can."""
         return ""
 
+    def lacks_to_write(self) -> str:
+        """Return what this machine lacks to make a payload of this format; empty when it can."""
+        return ""
+
     @abstractmethod
     def writer(self, parts: Parts) -> AbstractContextManager[Writer]:
         """Return what writes a tree to ``parts``; leaving the context without an error ends the payload."""
 
     @abstractmethod
     def members(self, source: Source) -> AbstractContextManager[Iterator[Member]]:
-        """Return what gives the members of a payload; raises Damaged when its parts make none."""
+        """Return what gives the members of a payload; raises Damaged when its parts make none, as those of an image."""

@@ -11,25 +11,46 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from ansible_collections.airgap.conda.plugins.module_utils._formats.format import Format
+from ansible_collections.airgap.conda.plugins.module_utils._formats.squashfs import Squashfs
 from ansible_collections.airgap.conda.plugins.module_utils._formats.tar import TarGz, TarZst
 
 FORMATS: dict[str, Format] = {
     made.name: made
     for made in (
+        Squashfs(),
         TarZst(),
         TarGz(),
     )
 }
 
 
-def taken_here() -> list[str]:
-    """Return the names of the formats that this host can take, best first."""
-    return [name for name in FORMATS if name not in lacking_here()]
+# Those that are unpacked.
+TREES = tuple(name for name, known in FORMATS.items() if not known.is_image)
 
 
-def lacking_here() -> dict[str, str]:
-    """Return what this host lacks for each format that it cannot take."""
-    return {name: lacks for name, known in FORMATS.items() if (lacks := known.lacks())}
+def fitting(env: str, names: Iterable[str]) -> list[str]:
+    """Return which of ``names`` an environment can come in: the runtime, which mounts and repairs, is no image."""
+    return [name for name in names if env != "runtime" or not is_image(name)]
+
+
+def is_image(name: str) -> bool:
+    """Tell whether a payload of this format is mounted; of one that is not known here that is not said."""
+    return name in FORMATS and FORMATS[name].is_image
+
+
+def taken_here(names: Iterable[str] | None = None) -> list[str]:
+    """Return which of the formats ``names`` this host can take, best first; without names: of all.
+
+    Some are found out by a trial, so that it is asked for those that somebody wants.
+    """
+    asked = set(FORMATS if names is None else names)
+    return [name for name, known in FORMATS.items() if name in asked and not known.lacks()]
+
+
+def lacking_here(names: Iterable[str]) -> dict[str, str]:
+    """Return what this host lacks for each of the formats ``names`` that is known and that it cannot take."""
+    asked = set(names)
+    return {name: lacks for name, known in FORMATS.items() if name in asked and (lacks := known.lacks())}
 
 
 def offered(names: Iterable[str], lacks: Mapping[str, str]) -> str:

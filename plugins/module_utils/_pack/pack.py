@@ -91,6 +91,17 @@ def check_request(request: PackRequest) -> None:
             where="formats",
             remedy="correct formats in release.yml",
         )
+    for name in request.formats:
+        lacking = FORMATS[name].lacks_to_write()
+        if lacking:
+            raise AirgapError(
+                f"This machine cannot make a payload in the format {name}",
+                code="format-unwritable",
+                wanted=lacking,
+                found="none that can be used",
+                where="PATH of the task that packs",
+                remedy=f"install it on the bastion, or leave {name} out of formats in release.yml",
+            )
     if not (request.prefix / "conda-meta").is_dir():
         raise AirgapError(
             "There is no conda environment to pack",

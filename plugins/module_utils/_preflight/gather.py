@@ -15,7 +15,6 @@ from pathlib import Path
 
 from ansible_collections.airgap.conda.plugins.module_utils._contract.owners import way_to
 from ansible_collections.airgap.conda.plugins.module_utils._fit.facts import HostFacts, Owned
-from ansible_collections.airgap.conda.plugins.module_utils._formats.formats import lacking_here
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import Tools, loaded_module
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.smi import find_smi
 from ansible_collections.airgap.conda.plugins.module_utils._store.releases import Releases
@@ -38,7 +37,6 @@ def gather(
         gather_place(store.root),
         high_water={env: store.high_water(env) for env, _release in wanted},
         formats=tuple(formats),
-        lacks=lacking_here(),
         in_the_way=frozenset(str(path) for path in _places(store, wanted) if os.path.lexists(path)),
         machine=platform.machine(),
         kernel=os.uname().release,

@@ -5,13 +5,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
 from ansible_collections.airgap.conda.plugins.module_utils._contract.step import Step
 from ansible_collections.airgap.conda.plugins.module_utils._fit.rules import New, judge, write
 from ansible_collections.airgap.conda.plugins.module_utils._fit.table import Table
+from ansible_collections.airgap.conda.plugins.module_utils._formats.formats import (
+    TREES,
+    fitting,
+    is_image,
+    lacking_here,
+    taken_here,
+)
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import Tools
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.gather import gather, gather_place
 from ansible_collections.airgap.conda.plugins.module_utils._store import kernelspec
@@ -24,27 +31,42 @@ def inspect(
     releases: Sequence[Release],
     keep: int,
     allow_downgrade: bool,
-    formats: Sequence[str],
+    formats: Sequence[str] | None = None,
     kernels: str = "",
     table: Table | None = None,
     tools: Tools | None = None,
 ) -> list[Step]:
     """Return what is to be done for each release; raises RefusedError when one of them must not be deployed here.
 
-    ``formats`` are the payload formats that this host can unpack, best first. ``kernels`` is the folder of Jupyter
+    ``formats`` are the payload formats that this host can take, best first; without them that is found out, for those
+    formats that are wanted. ``kernels`` is the folder of Jupyter
     kernels: other environments of the store that have to change for it get a step as well. What each check found is
     noted in ``table``; a host where nothing is to be done is not looked at. ``tools`` say where the driver is seen.
     """
     table = table or Table()
     kernelspec.require_absolute(kernels)
+    if formats is None:
+        formats = _taken(store, releases)
     steps = [_step(store, wanted, keep, formats) for wanted in releases]
     news = [_new(wanted, step) for wanted, step in zip(releases, steps) if step.action in ("install", "switch")]
     if news:
-        facts = gather(store, ((new.wanted.env, new.wanted.id) for new in news), formats, tools)
+        pairs = [(new.wanted.env, new.wanted.id) for new in news]
+        lacks = lacking_here(_offered(new.wanted for new in news if new.installs))
+        facts = replace(gather(store, pairs, formats, tools), lacks=lacks)
         judge(table, facts, news, allow_downgrade)
     table.require()
     steps = [_with_kernel(store, step, wanted.ipykernel, kernels) for wanted, step in zip(releases, steps)]
     return steps + _other_kernels(store, {step.env for step in steps}, kernels)
+
+
+def _taken(store: Store, releases: Sequence[Release]) -> list[str]:
+    """Return the formats that this host can take; images are tried only where there is one to install."""
+    new = [wanted for wanted in releases if wanted.id not in store.releases(wanted.env)]
+    return taken_here([*TREES, *_offered(new)])
+
+
+def _offered(releases: Iterable[Release]) -> set[str]:
+    return {payload.format for wanted in releases for payload in wanted.payloads}
 
 
 def _step(store: Store, wanted: Release, keep: int, formats: Sequence[str]) -> Step:
@@ -55,9 +77,9 @@ def _step(store: Store, wanted: Release, keep: int, formats: Sequence[str]) -> S
         prune = store.prunable(wanted.env, keep)
         action = "prune" if prune or store.unfinished(wanted.env) else "none"
         return Step(wanted.env, wanted.id, action, current, prune=prune)
-    if installed:
+    if installed or (store.unmounted(wanted.env, wanted.id) and store.image(wanted.env, wanted.id).is_file()):
         return Step(wanted.env, wanted.id, "switch", current)
-    payload = wanted.payload(formats)
+    payload = wanted.payload(fitting(wanted.env, formats))
     missing = missing_parts(store.incoming(wanted.env, wanted.id), payload) if payload else []
     return Step(wanted.env, wanted.id, "install", current, payload.format if payload else "", missing)
 
@@ -65,7 +87,8 @@ def _step(store: Store, wanted: Release, keep: int, formats: Sequence[str]) -> S
 def _new(wanted: Release, step: Step) -> New:
     payload = wanted.payload([step.format])
     to_send = sum(part.size for part in payload.parts if part.name in step.missing) if payload else 0
-    return New(wanted, step.action == "install", to_send)
+    image = payload.size if payload and is_image(payload.format) else 0
+    return New(wanted, step.action == "install", to_send, image)
 
 
 def _other_kernels(store: Store, envs: set[str], kernels: str) -> list[Step]:

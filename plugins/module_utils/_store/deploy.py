@@ -49,6 +49,8 @@ def deploy(
         cut_off = release in store.releases(env) and store.current(env) == release != store.proved(env)
         if cut_off:
             store.undo_switch(env)
+        if step["action"] != "install" and store.unmounted(env, release):
+            store.remount(env, release)  # the recovery would not say why it cannot
         store.recover(env)
         if step["action"] == "install" and release not in store.releases(env):
             clock = time.monotonic()
@@ -61,9 +63,9 @@ def deploy(
             done.seconds["checks"] = round(time.monotonic() - clock, 2)
             store.clear_incoming(env, release)
         kernelspec.apply(store, env, step["kernels"])
-        done.pruned = to_prune(store, step, keep, done.warnings)
-        for name in done.pruned:
-            store.remove(env, name)
+        for name in to_prune(store, step, keep, done.warnings):
+            if store.remove_unused(env, name, done.warnings):
+                done.pruned.append(name)
     return done
 
 
@@ -100,7 +102,7 @@ def _check(store: Store, env: str, release: str, is_new: bool, tools: Tools | No
         report = require_gpu(prefix, manifest, consequence, tools)
     except AirgapError:
         if is_new or serial_of(release) > store.high_water(env):
-            store.remove(env, release)
+            store.remove_unused(env, release, [])
         raise
     return [*concerns, *(report.warnings() if report else [])]
 

@@ -90,13 +90,13 @@ def _extract_files(
                 entry, path = wanted.pop(member.path, (None, None))
                 is_file = entry is not None and entry.type == FILE
                 if entry is None or path is None or member.size != entry.size or member.is_file != is_file:
-                    raise _damaged(where, f"{member.path!r}, which files.json does not list like that")
+                    raise damaged(where, f"{member.path!r}, which files.json does not list like that")
                 if is_file and not have(entry, path):  # all else comes from files.json
                     _write(member.blocks, entry, path, where)
     except Damaged as error:
-        raise _damaged(where, f"an archive that cannot be read: {error}") from error
+        raise damaged(where, f"an archive that cannot be read: {error}") from error
     if wanted:
-        raise _damaged(where, f"{len(wanted)} members missing, {min(wanted)!r} among them")
+        raise damaged(where, f"{len(wanted)} members missing, {min(wanted)!r} among them")
 
 
 def _write(blocks: Iterable[memoryview], entry: FileEntry, path: str, where: str) -> None:
@@ -113,10 +113,11 @@ def _write(blocks: Iterable[memoryview], entry: FileEntry, path: str, where: str
     finally:
         os.close(handle)
     if digest.hexdigest() != entry.sha256:
-        raise _damaged(where, f"{entry.path!r} with other content than files.json says")
+        raise damaged(where, f"{entry.path!r} with other content than files.json says")
 
 
-def _damaged(where: str, found: str) -> AirgapError:
+def damaged(where: str, found: str) -> AirgapError:
+    """Return the error for a payload that is not what files.json says."""
     return AirgapError(
         "The payload does not match its release",
         code="payload-damaged",

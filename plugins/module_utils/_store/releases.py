@@ -38,6 +38,9 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest im
 )
 from ansible_collections.airgap.conda.plugins.module_utils._contract.record import read_manifest
 
+# In the record of a release: that it came as an image, and in which format.
+IMAGE = "image"
+
 
 @dataclass(frozen=True)
 class Releases:
@@ -58,6 +61,14 @@ class Releases:
         """Return the folder where the parts of a release arrive."""
         return self.root / ".incoming" / env / release
 
+    def image(self, env: str, release: str) -> Path:
+        """Return the file that is mounted at the prefix of a release which came as an image."""
+        return self.root / ".images" / env / f"{release}.squashfs"
+
+    def unmounted(self, env: str, release: str) -> bool:
+        """Tell whether a release came as an image that is not mounted: its prefix is an empty folder then, or none."""
+        return (self.state(env) / release / IMAGE).is_file() and not os.path.ismount(self.release(env, release))
+
     def state(self, env: str) -> Path:
         """Return the folder that holds what is known about ``env``."""
         return self.root / ".state" / env
@@ -77,12 +88,11 @@ class Releases:
         return [name for name in self.known() if self.current(name)]
 
     def releases(self, env: str) -> list[str]:
-        """Return the ids of the installed releases, oldest serial first."""
+        """Return the ids of the installed releases, oldest serial first, without those that are ``unmounted``."""
         folder = self.root / env
         names = [path.name for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
-        return sorted(
-            (name for name in names if serial_of(name) and (self.state(env) / name / MANIFEST).is_file()), key=serial_of
-        )
+        names = [name for name in names if serial_of(name) and (self.state(env) / name / MANIFEST).is_file()]
+        return sorted((name for name in names if not self.unmounted(env, name)), key=serial_of)
 
     def current(self, env: str) -> str:
         """Return the id that ``current`` points to, or the empty string."""
@@ -150,11 +160,12 @@ class Releases:
             if path.name in installed:
                 yield path  # it is in place: its parts are not needed any more
         for path in state.glob("*"):
-            if serial_of(path.name) and path.name not in installed:
+            if serial_of(path.name) and path.name not in installed and not self.image(env, path.name).is_file():
                 yield path  # recorded, but cut off before its tree was in place
-        for folder in (state, self.root / env):
+        images = self.image(env, "").parent
+        for folder in (state, self.root / env, images):
             yield from folder.glob(".*-new")
-        for folder in (incoming / env, incoming, staging, self.root / env):
+        for folder in (incoming / env, incoming, staging, self.root / env, images, images.parent):
             if folder.is_dir() and not any(folder.iterdir()):
                 yield folder
 

@@ -80,7 +80,7 @@ def repair(
     Raises AirgapError when there is nothing to repair with.
     """
     release = store.current(env)
-    if not release or not store.release(env, release).is_dir():
+    if not release or not (store.release(env, release).is_dir() or store.unmounted(env, release)):
         raise AirgapError(
             f"There is no release of {env} to repair",
             code="release-missing",
@@ -98,7 +98,10 @@ def repair(
             if check_mode or wanted is None or not done.record:
                 return done
             _restore_record(store, env, release, wanted)
-        _Repair(store, done, list(formats)).run(check_mode, is_sent=wanted is not None)
+        if store.came_as_image(env, release):
+            _repair_image(store, done, check_mode, is_sent=wanted is not None)
+        else:
+            _Repair(store, done, list(formats)).run(check_mode, is_sent=wanted is not None)
         if not check_mode and not done.left:
             if done.changed:
                 require_whole(store, env, release)
@@ -126,6 +129,32 @@ def _restore_record(store: Store, env: str, release: str, wanted: Release) -> No
     make_folder(state)
     for name, data in ((FILES, files), (SIGNATURE, signature), (MANIFEST, manifest)):
         replace_file(state / name, data)
+
+
+def _repair_image(store: Store, done: Repaired, check_mode: bool, is_sent: bool) -> None:
+    """Mount an image again, after putting the file right from the parts that were sent again, if it is damaged.
+
+    What uses the release keeps what it has open of the old mount; for everybody else the new one is in its place.
+    """
+    env, release = done.env, done.release
+    done.faults = faults_of(store, env, release)
+    image, payload = store.mountable(env, release), store.image_payload(env, release)
+    if not done.faults or (check_mode and is_sent):
+        return
+    is_whole = not any(image.content_faults(payload))
+    incoming = store.incoming(env, release)
+    missing = [] if is_whole else missing_parts(incoming, payload)
+    if missing:
+        done.step = Step(env, release, "install", release, payload.format, missing)
+        done.left = [fault.path for fault in done.faults]
+        return
+    if check_mode:
+        return
+    if not is_whole:
+        image.write((incoming / part.name for part in payload.parts), payload)
+    if image.mount_faults():
+        image.unmount(lazily=True)
+    store.remount(env, release)
 
 
 class _Repair:
@@ -217,11 +246,12 @@ class _Repair:
         manifest = self._store.manifest(env, release)
         payload = manifest.payload(self._formats)
         if payload is None:
+            names = [item.format for item in manifest.payloads]
             raise AirgapError(
                 f"This host cannot unpack {env} {release}",
                 code="payload",
                 wanted=f"a payload in one of {', '.join(self._formats)}",
-                found=offered((item.format for item in manifest.payloads), lacking_here()),
+                found=offered(names, lacking_here(names)),
                 where=str(self._prefix),
                 remedy="deploy a new release",
             )

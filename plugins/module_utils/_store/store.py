@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from ansible_collections.airgap.conda.plugins.module_utils._base import limits
 from ansible_collections.airgap.conda.plugins.module_utils._base.bounded import read_small
@@ -39,9 +41,12 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.record impo
     take_manifest,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._contract.tree import Difference, compare_tree
+from ansible_collections.airgap.conda.plugins.module_utils._formats.formats import is_image
 from ansible_collections.airgap.conda.plugins.module_utils._store.activated import Activated
-from ansible_collections.airgap.conda.plugins.module_utils._store.extract import extract
+from ansible_collections.airgap.conda.plugins.module_utils._store.extract import damaged, extract
+from ansible_collections.airgap.conda.plugins.module_utils._store.image import Image
 from ansible_collections.airgap.conda.plugins.module_utils._store.in_use import unused
+from ansible_collections.airgap.conda.plugins.module_utils._store.releases import IMAGE
 from ansible_collections.airgap.conda.plugins.module_utils._store.shared import Shared
 
 
@@ -64,13 +69,90 @@ class Store(Activated):
 
     def differences(self, env: str, release: str, content: bool = True) -> list[Difference]:
         """Return in what an installed release differs from what the bastion signed; its record has the same owner."""
+        if self.came_as_image(env, release):
+            image, payload = self.mountable(env, release), self.image_payload(env, release)
+            wanted = f"{payload.format} with sha256 {payload.sha256}, mounted read-only from {image.file}"
+            return [Difference(TOP.path, wanted, found) for found in image.faults(payload, content)]
         owner = (self.state(env) / release / MANIFEST).stat().st_uid
         return list(compare_tree(self.release(env, release), (TOP, *self.files(env, release)), content, owner))
+
+    # --- releases that came as an image ------------------------------------------------------------------------------
+
+    def mountable(self, env: str, release: str) -> Image:
+        """Return the image of a release, whether there is one or not."""
+        return Image(self.image(env, release), self.release(env, release))
+
+    def came_as_image(self, env: str, release: str) -> bool:
+        """Tell whether a release is mounted where others have a tree, or should be."""
+        return (self.state(env) / release / IMAGE).is_file()
+
+    def image_payload(self, env: str, release: str) -> Payload:
+        """Return what the image of a release has to be; raises AirgapError when its record does not say that."""
+        text = (self.state(env) / release / IMAGE).read_text(encoding="ascii", errors="replace").strip()
+        return _payload(self.manifest(env, release), text, self.state(env) / release)
+
+    def held(self, env: str) -> list[str]:
+        """Return the ids of the releases that are here, oldest serial first, mounted or not."""
+        folder = self.state(env)
+        names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+        images = [name for name in names if serial_of(name) and self.came_as_image(env, name)]
+        return sorted({*self.releases(env), *(n for n in images if self.image(env, n).is_file())}, key=serial_of)
+
+    def remount(self, env: str, release: str) -> None:
+        """Mount an image that should be mounted, once it is seen to be what was signed.
+
+        Raises AirgapError if not; one that is not current either is removed then, since it can be sent again.
+        """
+        image = self.mountable(env, release)
+        with os_errors(f"Mounting {env} {release}", image.file):
+            try:
+                image.require(self.image_payload(env, release))
+            except AirgapError:
+                if self.current(env) != release:
+                    self._take_away(env, release)
+                raise
+            image.mount()
+
+    def unfinished(self, env: str) -> bool:
+        """Tell whether there is something for ``recover``, or another run is at work."""
+        return super().unfinished(env) or any(self._astray(env))
+
+    def recover(self, env: str) -> None:
+        """As for trees; an image that is not mounted is mounted, and what is left of one without a record goes.
+
+        One that cannot be mounted stays as it is, and is none of ``releases``.
+        """
+        for release in list(self._astray(env)):
+            with suppress(AirgapError):
+                if self.came_as_image(env, release) and self.image(env, release).is_file():
+                    self.remount(env, release)
+                else:
+                    with os_errors(f"Removing what is left of {env} {release}", self.root):
+                        self.mountable(env, release).remove()
+        super().recover(env)
+
+    def _astray(self, env: str) -> Iterator[str]:
+        """Yield releases whose image is here and not mounted, or has no record."""
+        files = {path.stem for path in self.image(env, "").parent.glob("[!.]*") if serial_of(path.stem)}
+        recorded_ones = {path.parent.name for path in self.state(env).glob(f"*/{IMAGE}")}
+        for release in sorted(files | recorded_ones, key=serial_of):
+            if release not in recorded_ones or self.unmounted(env, release):
+                yield release
+
+    def _install_image(self, env: str, release: str, payload: Payload, files: list[FileEntry]) -> None:
+        incoming, image = self.incoming(env, release), self.mountable(env, release)
+        replace_file(self.state(env) / release / IMAGE, f"{payload.format}\n".encode())
+        image.write((incoming / part.name for part in payload.parts), payload)
+        image.mount()
+        for difference in compare_tree(image.place, (TOP, *files), content=False, owner=0):
+            raise damaged(str(image.file), f"{difference.path!r}: {difference.found}")
+
+    # --- install and remove ------------------------------------------------------------------------------------------
 
     def install(
         self, env: str, release: str, manifest_sha256: str, format_name: str, signature_sha256: str = ""
     ) -> Manifest:
-        """Unpack a release from its incoming folder next to the others; ``current`` is not touched.
+        """Unpack or mount a release from its incoming folder next to the others; ``current`` is not touched.
 
         ``manifest_sha256`` is the hash of the manifest whose signature the controller verified, ``signature_sha256``
         that of the signature. On an error neither the release nor its parts are left.
@@ -81,6 +163,9 @@ class Store(Activated):
         try:
             with os_errors(f"Installing {env} {release}", staging):
                 manifest, payload, files = self._verified(env, release, manifest_sha256, format_name, signature_sha256)
+                if is_image(format_name):
+                    self._install_image(env, release, payload, files)
+                    return manifest
                 make_folder(staging, 0o700)
                 tree = staging / release
                 tree.mkdir(mode=0o700)
@@ -107,16 +192,7 @@ class Store(Activated):
         arrived, text = take_manifest(incoming, manifest_sha256, signature_sha256)
         manifest = arrived.manifest
         require_place(str(self.root), env, release, manifest.prefix)
-        payload = manifest.payload([format_name])
-        if payload is None:
-            raise AirgapError(
-                "The release has no payload in this format",
-                code="payload",
-                wanted=format_name,
-                found=", ".join(p.format for p in manifest.payloads),
-                where=str(incoming),
-                remedy=f"add {format_name} to formats in release.yml and build again",
-            )
+        payload = _payload(manifest, format_name, incoming)
         files, entries = read_entries(incoming, arrived)
         if signature_sha256:
             signature = read_accepted(incoming, arrived, SIGNATURE)
@@ -148,6 +224,17 @@ class Store(Activated):
         with os_errors(f"Removing {env} {release}", self.release(env, release)):
             self._take_away(env, release)
 
+    def remove_unused(self, env: str, release: str, concerns: list[str]) -> bool:
+        """As ``remove``, but a release that is in use stays for the next run, and ``concerns`` gets why."""
+        try:
+            self.remove(env, release)
+        except AirgapError as error:
+            if error.code != "release-in-use":
+                raise
+            concerns.append(f"{env} {release} was not removed: {error.found}")
+            return False
+        return True
+
     def remove_env(self, env: str) -> None:
         """Remove an environment: first no release of it is current any more, then they go one after another.
 
@@ -156,12 +243,14 @@ class Store(Activated):
         with os_errors(f"Removing {env}", self.root / env):
             self._hide(env)
             self._record_switch(env)
-            for release in self.releases(env):
+            for release in self.held(env):
                 self._take_away(env, release)
 
     def _take_away(self, env: str, release: str) -> None:
         trash = self.root / ".staging" / env / f"remove-{release}"
-        if self.release(env, release).is_dir():
+        if self.came_as_image(env, release):
+            self.mountable(env, release).remove()
+        elif self.release(env, release).is_dir():
             make_folder(trash.parent, 0o700)
             os.rename(self.release(env, release), trash)
             flush_directory(self.root / env)
@@ -182,9 +271,24 @@ class Store(Activated):
 
         ``then`` is a release that will be installed and current before they go. ``concerns`` gets why none may.
         """
-        releases = sorted({*self.releases(env), then} - {""}, key=serial_of)
+        releases = sorted({*self.held(env), then} - {""}, key=serial_of)
         current = then or self.current(env)
         kept = {current, next_older(current, releases), *releases[max(0, len(releases) - keep) :]}
         old = {name: self.release(env, name) for name in releases if name not in kept}
         free = unused(self.root, old.values(), [] if concerns is None else concerns)
         return [name for name, prefix in old.items() if prefix in free]
+
+
+def _payload(manifest: Manifest, format_name: str, where: Path) -> Payload:
+    """Return the payload of a release in one format; raises AirgapError when it has none."""
+    payload = manifest.payload([format_name])
+    if payload is None:
+        raise AirgapError(
+            "The release has no payload in this format",
+            code="payload",
+            wanted=format_name,
+            found=", ".join(p.format for p in manifest.payloads),
+            where=str(where),
+            remedy=f"add {format_name} to formats in release.yml and build again",
+        )
+    return payload

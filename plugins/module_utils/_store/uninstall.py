@@ -30,8 +30,8 @@ def uninstall(
         concerns.append(f"A process may use what was removed of {env}: {found}")
     if not check_mode and (going or store.unfinished(env)):
         with store.lock(env):
-            going = _going(store, env, release)
             store.recover(env)
+            going = _going(store, env, release)
             if release:
                 for name in going:
                     store.remove(env, name)
@@ -66,7 +66,7 @@ def _require_names(store: Store, env: str, release: str) -> None:
 def _going(store: Store, env: str, release: str) -> list[str]:
     if release:
         store.require_removable(env, release)
-    going = [name for name in store.releases(env) if release in ("", name)]
+    going = [name for name in store.held(env) if release in ("", name)]
     used = in_use(store.release(env, name) for name in going)
     if used:
         raise AirgapError(

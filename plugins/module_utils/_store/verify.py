@@ -29,6 +29,16 @@ def verify(store: Store, env: str, tools: Tools | None = None) -> dict[str, Any]
             where=str(store.root),
             remedy="run airgap.conda.deploy for this host",
         )
+    if store.unmounted(env, current):
+        raise AirgapError(
+            f"The image of {env} {current}, which is current, is not mounted",
+            code="image-unmounted",
+            wanted=f"{store.image(env, current)}, mounted at {store.release(env, current)}",
+            found="no mount",
+            where=str(store.root / env / "current"),
+            remedy=f"run airgap.conda.repair with -e repair_env={env}; systemctl status of "
+            f"{store.mountable(env, current).unit.name} says why it was not mounted at the last start",
+        )
     if current not in store.releases(env):
         raise AirgapError(
             f"{env} {current} is current, but not on this host",

@@ -22,7 +22,7 @@ import zstandard
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._contract.files import FileEntry
 from ansible_collections.airgap.conda.plugins.module_utils._contract.tree import compare_tree
-from ansible_collections.airgap.conda.plugins.module_utils._formats.formats import FORMATS
+from ansible_collections.airgap.conda.plugins.module_utils._formats.formats import TREES
 from ansible_collections.airgap.conda.plugins.module_utils._pack.payload import write_payloads
 from ansible_collections.airgap.conda.plugins.module_utils._store.extract import extract
 from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
@@ -53,7 +53,7 @@ def unpack(parts: list[Path], format_name: str, entries: list[FileEntry], target
     extract(parts, format_name, entries, target)
 
 
-@pytest.mark.parametrize("format_name", FORMATS)
+@pytest.mark.parametrize("format_name", TREES)
 @pytest.mark.parametrize("part_size", [97, 1 << 20])
 def test_odd_names_come_back(tmp_path: Path, format_name: str, part_size: int) -> None:
     (tmp_path / "p").mkdir()
@@ -82,7 +82,7 @@ def test_odd_names_come_back_by_an_older_python(tmp_path: Path, monkeypatch: pyt
     test_odd_names_come_back(tmp_path, "tar.zst", 1 << 20)
 
 
-@pytest.mark.parametrize("format_name", FORMATS)
+@pytest.mark.parametrize("format_name", TREES)
 def test_a_big_sparse_file_comes_back(tmp_path: Path, format_name: str) -> None:
     tree = write_tree(tmp_path / "t", {"a": "first"})
     with open(tree / "sparse", "wb") as stream:
@@ -117,7 +117,7 @@ def test_a_disk_that_takes_less_than_it_is_given(tmp_path: Path, monkeypatch: py
 # --- damaged ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(params=FORMATS)
+@pytest.fixture(params=TREES)
 def packed(tmp_path: Path, request: pytest.FixtureRequest) -> tuple[str, list[FileEntry], bytes]:
     entries = write_payloads(write_tree(tmp_path / "t", TREE), tmp_path, (request.param,))[0]
     return request.param, entries, (tmp_path / f"env.{request.param}").read_bytes()
@@ -174,7 +174,7 @@ def test_flipped_bits_in_the_archive_itself_are_refused_or_harmless(
 
 def test_an_empty_payload_is_refused(tmp_path: Path) -> None:
     for data in (b"", gzip.compress(b""), zstandard.ZstdCompressor().compress(b"")):
-        for format_name in FORMATS:
+        for format_name in TREES:
             assert check_refused_or_right(tmp_path, format_name, [FileEntry("a", "file", 0o644, 1, "0" * 64)], data)
 
 
