@@ -67,6 +67,16 @@ options:
   credentials:
     description: The credentials file of M(airgap.conda.environment). No document may contain its secrets.
     type: path
+  deltas:
+    description:
+      - From how many of the newest releases in O(depot) the new one gets a delta, the payload for hosts that have that
+        release. One that would be larger than 70 % of the whole payload is not kept.
+    type: int
+    default: 0
+  part_size:
+    description: Maximum size of one file of a delta, in bytes.
+    type: int
+    default: 67108864
 attributes:
   check_mode:
     support: full
@@ -139,8 +149,9 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.plain_json impo
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Finding
 from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
 from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
-from ansible_collections.airgap.conda.plugins.module_utils._depot.publish import Built, Signing, publish
+from ansible_collections.airgap.conda.plugins.module_utils._depot.publish import Built, Deltas, Signing, publish
 from ansible_collections.airgap.conda.plugins.module_utils._hosts.fit import misfits
+from ansible_collections.airgap.conda.plugins.module_utils._pack.payload import PART_SIZE
 from ansible_collections.airgap.conda.plugins.module_utils._secrets.places import credentials_of
 from ansible_collections.airgap.conda.plugins.module_utils._spec.spec import load_spec
 
@@ -160,6 +171,8 @@ def main() -> None:
             "allowed_signers": {"type": "path"},
             "findings": {"type": "list", "elements": "dict", "default": []},
             "credentials": {"type": "path", "no_log": False},
+            "deltas": {"type": "int", "default": 0},
+            "part_size": {"type": "int", "default": PART_SIZE},
         },
         supports_check_mode=True,
     )
@@ -181,6 +194,7 @@ def main() -> None:
             found = params["environment"]
             lists = (tuple(found["packages"]), tuple(found.get("files", ())))
             built = Built(found["inputs_sha256"], found["conda_lock"], found["pip_lock"], *lists)
+            concerns: list[str] = []
             manifest = publish(
                 depot,
                 spec,
@@ -192,10 +206,14 @@ def main() -> None:
                 Signing(Path(params["signing_key"]), Path(signers) if signers else None),
                 [typed(Finding, finding) for finding in params["findings"]],
                 credentials_of(params["credentials"]),
+                Deltas(params["deltas"], params["part_size"]),
+                concerns,
             )
             record = depot.folder(spec.name, params["release"])
             add(chain, [deed_of(what, spec.name, params["release"], record) for what in ("built", "signed")])
             for text in misfits(depot.path, [Release.of(manifest, str(record), "", "", "")]):
+                module.warn(text)
+            for text in concerns:
                 module.warn(text)
             for finding in manifest.findings[len(params["findings"]) :]:
                 module.warn(f"{spec.name} {params['release']}: {finding.what}")

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.lock import LOCKS
-from ansible_collections.airgap.conda.plugins.module_utils._contract.files import FILE, write_files
+from ansible_collections.airgap.conda.plugins.module_utils._contract.files import FILE, FileEntry, write_files
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import (
     FILES,
     MANIFEST,
@@ -27,8 +27,10 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest im
     Requirements,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
+from ansible_collections.airgap.conda.plugins.module_utils._contract.rules import read_files
 from ansible_collections.airgap.conda.plugins.module_utils._contract.step import Step
 from ansible_collections.airgap.conda.plugins.module_utils._contract.trust import TrustedRelease
+from ansible_collections.airgap.conda.plugins.module_utils._pack.delta import Packed, write_delta
 from ansible_collections.airgap.conda.plugins.module_utils._pack.payload import write_payloads
 from ansible_collections.airgap.conda.plugins.module_utils._source.folder import Verified
 from ansible_collections.airgap.conda.plugins.module_utils._store import store as _store
@@ -78,6 +80,10 @@ class Made:
         release.signed(data, signature, lambda _data, _signature: "tests")
         return Verified(self.folder, release).as_result()
 
+    def entries(self) -> list[FileEntry]:
+        """Return its list of files."""
+        return read_files((self.folder / FILES).read_bytes(), FILES)
+
     @property
     def wanted(self) -> Release:
         return Release.from_dict(self.result, "here")
@@ -112,13 +118,20 @@ def make_release(
     platform: str = "linux-64",
     gpu: str = "none",
     packages: tuple[str, ...] = (),
+    base: Made | None = None,
 ) -> Made:
-    """Make release ``serial`` of ``env`` for the store at ``root`` below ``folder``, not signed."""
+    """Make release ``serial`` of ``env`` for the store at ``root`` below ``folder``, not signed.
+
+    It has a delta from ``base``, if there is one.
+    """
     release = release_id(serial)
     place = folder / env / release
     place.mkdir(parents=True)
     content = {**(TREE if tree is None else tree), "serial": str(serial)}
     entries, payloads = write_payloads(write_tree(folder / f"tree-{env}-{serial}", content), place, formats, part_size)
+    if base:
+        older = Packed(base.manifest.id, base.folder, base.manifest.payloads[0], base.entries())
+        payloads.append(write_delta(Packed(release, place, payloads[0], entries), older, place, part_size))
     (place / FILES).write_bytes(write_files(entries))
     documents = {}
     for name in ("conda.lock", "environment.yml", "pip.lock"):

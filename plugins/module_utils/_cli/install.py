@@ -26,7 +26,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._source.folder import
 from ansible_collections.airgap.conda.plugins.module_utils._source.signers import require_signers, signers_file
 from ansible_collections.airgap.conda.plugins.module_utils._source.sources import open_source
 from ansible_collections.airgap.conda.plugins.module_utils._store import kernelspec
-from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy, to_prune
+from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import Done, deploy, to_prune
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 
 # What every environment is installed by.
@@ -204,15 +204,27 @@ def install(store: Store, planned: Plan) -> tuple[dict[str, dict[str, Any]], dic
     """
     done, failed = {}, {}
     for step in planned.todo:
-        one = planned.releases.get(step.env)
-        sums = (one.release.manifest_sha256, one.release.signature_sha256) if one else ("", "")
         try:
-            result = deploy(store, step.to_dict(), sums[0], planned.keep, None, sums[1])
+            result = _install_one(store, planned, step)
         except AirgapError as error:
             failed[step.env] = error
         else:
             done[step.env] = {"seconds": result.seconds, "removed": result.pruned, "warnings": result.warnings}
     return done, failed
+
+
+def _install_one(store: Store, planned: Plan, step: Step) -> Done:
+    one = planned.releases.get(step.env)
+    sums = (one.release.manifest_sha256, one.release.signature_sha256) if one else ("", "")
+    try:
+        return deploy(store, step.to_dict(), sums[0], planned.keep, None, sums[1])
+    except AirgapError as error:
+        if one is None or error.code != "delta-refused":
+            raise
+        warn(f"{error}; the whole release is copied")
+    again = inspect(store, [one.wanted()], planned.keep, True, kernels=step.kernels)[0]
+    fetch(store, Plan(planned.source, [again], planned.releases, planned.keep))
+    return deploy(store, again.to_dict(), sums[0], planned.keep, None, sums[1])
 
 
 def done_lines(planned: Plan, done: dict[str, dict[str, Any]]) -> Sequence[str]:

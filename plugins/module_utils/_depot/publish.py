@@ -28,10 +28,12 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest im
     serial_of,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._contract.trust import TrustedRelease
+from ansible_collections.airgap.conda.plugins.module_utils._depot.deltas import add_deltas
 from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
 from ansible_collections.airgap.conda.plugins.module_utils._depot.provenance import PROVENANCE, provenance
 from ansible_collections.airgap.conda.plugins.module_utils._depot.target import as_allowed, compare
 from ansible_collections.airgap.conda.plugins.module_utils._pack.pack import packed
+from ansible_collections.airgap.conda.plugins.module_utils._pack.payload import PART_SIZE
 from ansible_collections.airgap.conda.plugins.module_utils._pack.sbom import SBOM
 from ansible_collections.airgap.conda.plugins.module_utils._secrets import search
 from ansible_collections.airgap.conda.plugins.module_utils._source.folder import check_files
@@ -48,6 +50,14 @@ class Built:
     pip_lock: str
     packages: tuple[dict[str, Any], ...]
     files: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class Deltas:
+    """From how many releases of the depot a new one gets a delta, and the largest size of a part of it, in bytes."""
+
+    count: int = 0
+    part_size: int = PART_SIZE
 
 
 @dataclass(frozen=True)
@@ -69,11 +79,13 @@ def publish(
     signing: Signing,
     findings: Sequence[Finding] = (),
     credentials: Sequence[str] = (),
+    deltas: Deltas = Deltas(),
+    concerns: list[str] | None = None,
 ) -> Manifest:
     """Move the pack in ``folder`` into ``depot`` as the signed release ``release`` of ``spec``.
 
-    ``findings`` are the doctor's, ``credentials`` what must not be in any document. On an error the depot has nothing
-    new and the pack is as it was.
+    ``findings`` are the doctor's, ``credentials`` what must not be in any document; ``concerns`` gets why a delta could
+    not be made. On an error the depot has nothing new, and the pack can be published again.
     """
     spec = replace(spec, release=replace(spec.release, target=override_target(spec.release.target, target, "target")))
     pack = packed(folder)
@@ -96,6 +108,10 @@ def publish(
     ]
     documents = _documents(spec, built, folder)
     manifest = _manifest(spec, release, pack, built, request_sha256, found)
+    made, missing = add_deltas(depot, spec.name, release, folder, pack, deltas.count, deltas.part_size)
+    manifest = replace(manifest, payloads=(*manifest.payloads, *made))
+    if concerns is not None:
+        concerns += missing
     documents[PROVENANCE] = provenance(manifest, documents, built.files)
     sums = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(documents.items())}
     manifest = replace(manifest, documents=sums)

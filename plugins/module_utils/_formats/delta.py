@@ -26,7 +26,7 @@ from typing import Any, BinaryIO
 from ansible_collections.airgap.conda.plugins.module_utils._contract.files import BLOCK, FILE, FileEntry
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import serial_of
 from ansible_collections.airgap.conda.plugins.module_utils._formats.format import Base, Damaged, Member, Source
-from ansible_collections.airgap.conda.plugins.module_utils._formats.tar import Chain
+from ansible_collections.airgap.conda.plugins.module_utils._formats.tar import chained
 
 PREFIX = "delta-"
 MAGIC, LENGTHS = b"AGDELTA1", struct.Struct("<II")
@@ -87,10 +87,20 @@ def pack_frame(plain: bytes, base: bytes) -> bytes:
 
     log = min(27, max(17, (len(base) + len(plain)).bit_length()))  # 128 MiB: WINDOW and REACH
     parameters = zstandard.ZstdCompressionParameters.from_level(
-        LEVEL, source_size=len(plain), dict_size=len(base), window_log=log, hash_log=min(26, log), chain_log=min(26, log)
+        LEVEL,
+        source_size=len(plain),
+        dict_size=len(base),
+        window_log=log,
+        hash_log=min(26, log),
+        chain_log=min(26, log),
     )
-    known = {"dict_data": zstandard.ZstdCompressionDict(base, zstandard.DICT_TYPE_RAWCONTENT)} if base else {}
-    return zstandard.ZstdCompressor(compression_params=parameters, **known).compress(plain)
+    return zstandard.ZstdCompressor(compression_params=parameters, dict_data=_dictionary(base)).compress(plain)
+
+
+def _dictionary(base: bytes) -> Any:
+    import zstandard
+
+    return zstandard.ZstdCompressionDict(base, zstandard.DICT_TYPE_RAWCONTENT) if base else None
 
 
 def unpack_frame(packed: bytes, frame: Frame, base: bytes) -> bytes:
@@ -100,8 +110,7 @@ def unpack_frame(packed: bytes, frame: Frame, base: bytes) -> bytes:
     try:
         if zstandard.frame_content_size(packed) != frame.plain:
             raise Damaged("a frame of another size than its index says")
-        known = {"dict_data": zstandard.ZstdCompressionDict(base, zstandard.DICT_TYPE_RAWCONTENT)} if base else {}
-        return zstandard.ZstdDecompressor(**known).decompress(packed, max_output_size=frame.plain)
+        return zstandard.ZstdDecompressor(dict_data=_dictionary(base)).decompress(packed, max_output_size=frame.plain)
     except zstandard.ZstdError as error:
         raise Damaged(str(error)) from error
 
@@ -152,16 +161,13 @@ def _group(files: Any, source: Any, frames: Any) -> Group:
     return found
 
 
-class Delta:
-    """The reading side, as of a ``Format``: gives every path of the new release, the unchanged files first."""
-
-    @contextmanager
-    def members(self, source: Source) -> Iterator[Iterator[Member]]:
-        """Return what gives the members of the release; raises Damaged when delta and base do not make it."""
-        if source.base is None:
-            raise Damaged("a delta without the release that it begins with")
-        with io.BufferedReader(Chain(source.parts), BLOCK) as stream:
-            yield _members(stream, source.base, source.entries)
+@contextmanager
+def delta_members(source: Source) -> Iterator[Iterator[Member]]:
+    """Give the members of the release, as a ``Format`` does; raises Damaged when delta and base do not make it."""
+    if source.base is None:
+        raise Damaged("a delta without the release that it begins with")
+    with chained(source.parts) as stream:
+        yield _members(stream, source.base, source.entries)
 
 
 def _members(stream: BinaryIO, base: Base, entries: Sequence[FileEntry]) -> Iterator[Member]:

@@ -8,9 +8,11 @@ A new format is a file next to this one, a line in ``FORMATS``, and a test.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 
-from ansible_collections.airgap.conda.plugins.module_utils._formats.format import Format
+from ansible_collections.airgap.conda.plugins.module_utils._formats.delta import base_of, delta_members
+from ansible_collections.airgap.conda.plugins.module_utils._formats.format import Format, Member, Source
 from ansible_collections.airgap.conda.plugins.module_utils._formats.squashfs import Squashfs
 from ansible_collections.airgap.conda.plugins.module_utils._formats.tar import TarGz, TarZst
 
@@ -26,6 +28,16 @@ FORMATS: dict[str, Format] = {
 
 # Those that are unpacked.
 TREES = tuple(name for name, known in FORMATS.items() if not known.is_image)
+
+
+def is_known(name: str) -> bool:
+    """Tell whether a payload of this format can be read here at all."""
+    return name in FORMATS or bool(base_of(name))
+
+
+def members(name: str, source: Source) -> AbstractContextManager[Iterator[Member]]:
+    """Return what gives the members of a payload of a format that is known; see ``Format.members``."""
+    return delta_members(source) if base_of(name) else FORMATS[name].members(source)
 
 
 def fitting(env: str, names: Iterable[str]) -> list[str]:

@@ -61,7 +61,7 @@ class Tar(Format):
     @contextmanager
     def members(self, source: Source) -> Iterator[Iterator[Member]]:
         """Return what gives the members of a tar; its names are its own."""
-        chain = io.BufferedReader(Chain(source.parts), BLOCK)
+        chain = chained(source.parts)
         try:
             with chain, self.unpacked(chain) as plain, Ahead(plain) as stream, open_tar(stream) as archive:
                 yield (
@@ -124,7 +124,7 @@ class TarZst(Tar):
         return unpacked
 
 
-class Chain(io.RawIOBase):
+class _Chain(io.RawIOBase):
     """Several files read as one stream."""
 
     def __init__(self, paths: Iterable[Path]) -> None:
@@ -150,6 +150,11 @@ class Chain(io.RawIOBase):
     def close(self) -> None:
         self._stream.close()
         super().close()
+
+
+def chained(paths: Iterable[Path]) -> BinaryIO:
+    """Return a stream that reads several files, one after another."""
+    return io.BufferedReader(_Chain(paths), BLOCK)
 
 
 def compressor(threads: int = -1) -> Any:

@@ -88,8 +88,12 @@ def counterparts(changed: Iterable[FileEntry], base: Iterable[FileEntry]) -> dic
         if entry.path in paths:
             found[entry.path] = entry.path
         elif others:
-            found[entry.path] = min(others, key=lambda other, size=entry.size: abs(other.size - size)).path
+            found[entry.path] = _nearest(others, entry.size).path
     return found
+
+
+def _nearest(entries: Iterable[FileEntry], size: int) -> FileEntry:
+    return min(entries, key=lambda entry: abs(entry.size - size))
 
 
 def _take(packed: Packed, paths: Collection[str], folder: Path) -> dict[str, Path]:
@@ -118,6 +122,7 @@ def _take(packed: Packed, paths: Collection[str], folder: Path) -> dict[str, Pat
 def _groups(changed: Iterable[FileEntry], sources: dict[str, str]) -> Iterator[tuple[list[FileEntry], str]]:
     """Yield the files whose content goes together, and the path of their counterpart in the base or nothing."""
     small: list[FileEntry] = []
+    size = 0
     for entry in changed:
         if entry.path in sources and entry.size:
             yield [entry], sources[entry.path]
@@ -125,16 +130,15 @@ def _groups(changed: Iterable[FileEntry], sources: dict[str, str]) -> Iterator[t
             yield [entry], ""
         else:
             small.append(entry)
-            if sum(one.size for one in small) > WINDOW - SMALL:
+            size += entry.size
+            if size > WINDOW - SMALL:
                 yield small, ""
-                small = []
+                small, size = [], 0
     if small:
         yield small, ""
 
 
-def _pack(
-    files: list[FileEntry], source: str, after: dict[str, Path], before: dict[str, Path], out: BinaryIO
-) -> Group:
+def _pack(files: list[FileEntry], source: str, after: dict[str, Path], before: dict[str, Path], out: BinaryIO) -> Group:
     size = sum(entry.size for entry in files)
     frames = []
     for at, plain in _windows([after[entry.path] for entry in files]):
@@ -161,4 +165,3 @@ def _windows(paths: Sequence[Path]) -> Iterator[tuple[int, bytes]]:
         while piece := file.read(WINDOW):
             yield at, piece
             at += len(piece)
-

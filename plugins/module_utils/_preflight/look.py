@@ -5,14 +5,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Payload
 from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
 from ansible_collections.airgap.conda.plugins.module_utils._contract.step import Step
 from ansible_collections.airgap.conda.plugins.module_utils._fit.rules import New, judge, write
 from ansible_collections.airgap.conda.plugins.module_utils._fit.table import Table
+from ansible_collections.airgap.conda.plugins.module_utils._formats.delta import base_of
 from ansible_collections.airgap.conda.plugins.module_utils._formats.formats import (
+    FORMATS,
     TREES,
     fitting,
     is_image,
@@ -80,13 +83,29 @@ def _step(store: Store, wanted: Release, keep: int, formats: Sequence[str]) -> S
     if installed or (store.unmounted(wanted.env, wanted.id) and store.image(wanted.env, wanted.id).is_file()):
         return Step(wanted.env, wanted.id, "switch", current)
     payload = wanted.payload(fitting(wanted.env, formats))
-    missing = missing_parts(store.incoming(wanted.env, wanted.id), payload) if payload else []
-    return Step(wanted.env, wanted.id, "install", current, payload.format if payload else "", missing)
+    if payload is None:
+        return Step(wanted.env, wanted.id, "install", current)
+    offered = {item.format: item for item in (payload, *_deltas(store, wanted, payload))}
+    missing = {name: missing_parts(store.incoming(wanted.env, wanted.id), item) for name, item in offered.items()}
+    # What is cheapest to send; the whole payload when that is no more.
+    best = min(offered, key=lambda name: _size(offered[name], missing[name]))
+    return Step(wanted.env, wanted.id, "install", current, best, missing[best])
+
+
+def _deltas(store: Store, wanted: Release, payload: Payload) -> list[Payload]:
+    """Return the deltas that this host can use in the place of ``payload``."""
+    if is_image(payload.format) or FORMATS["tar.zst"].lacks():
+        return []
+    return [item for item in wanted.payloads if store.is_base(wanted.env, base_of(item.format))]
+
+
+def _size(payload: Payload, missing: Collection[str]) -> int:
+    return sum(part.size for part in payload.parts if part.name in missing)
 
 
 def _new(wanted: Release, step: Step) -> New:
     payload = wanted.payload([step.format])
-    to_send = sum(part.size for part in payload.parts if part.name in step.missing) if payload else 0
+    to_send = _size(payload, step.missing) if payload else 0
     image = payload.size if payload and is_image(payload.format) else 0
     return New(wanted, step.action == "install", to_send, image)
 

@@ -25,8 +25,8 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.files impor
 )
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Payload
 from ansible_collections.airgap.conda.plugins.module_utils._contract.tree import sha256_file
-from ansible_collections.airgap.conda.plugins.module_utils._formats.format import Damaged, Source
-from ansible_collections.airgap.conda.plugins.module_utils._formats.formats import FORMATS
+from ansible_collections.airgap.conda.plugins.module_utils._formats.format import Base, Damaged, Source
+from ansible_collections.airgap.conda.plugins.module_utils._formats.formats import FORMATS, is_known, members
 
 # Makes the file of an entry at a path, when it can.
 Have = Callable[[FileEntry, str], bool]
@@ -36,8 +36,15 @@ def _nothing(_entry: FileEntry, _path: str) -> bool:
     return False
 
 
-def extract(parts: list[Path], format_name: str, entries: list[FileEntry], target: Path, have: Have = _nothing) -> None:
-    """Unpack the payload in ``parts`` into the empty directory ``target``.
+def extract(
+    parts: list[Path],
+    format_name: str,
+    entries: list[FileEntry],
+    target: Path,
+    have: Have = _nothing,
+    base: Base | None = None,
+) -> None:
+    """Unpack the payload in ``parts`` into the empty directory ``target``; a delta together with ``base``.
 
     A file that ``have`` makes, because its content is on this host, is not written. Raises AirgapError when the payload
     holds anything else than ``entries``, each once, the files byte for byte.
@@ -46,7 +53,7 @@ def extract(parts: list[Path], format_name: str, entries: list[FileEntry], targe
     for entry, place in places:
         if entry.type == DIRECTORY:
             os.mkdir(place, 0o700)
-    _extract_files(parts, format_name, entries, places, have, passing_over=False)
+    _extract_files(Source(parts, entries, base), format_name, places, have, passing_over=False)
     for entry, place in places:
         if entry.type == SYMLINK:
             os.symlink(entry.target, place)
@@ -59,20 +66,19 @@ def extract_some(
     parts: list[Path], format_name: str, entries: list[FileEntry], files: Iterable[tuple[FileEntry, str]]
 ) -> None:
     """Unpack single files of a payload, each to a path where nothing is; raises AirgapError as ``extract`` does."""
-    _extract_files(parts, format_name, entries, files, _nothing, passing_over=True)
+    _extract_files(Source(parts, entries), format_name, files, _nothing, passing_over=True)
 
 
 def _extract_files(
-    parts: list[Path],
+    source: Source,
     format_name: str,
-    entries: list[FileEntry],
     files: Iterable[tuple[FileEntry, str]],
     have: Have,
     passing_over: bool,
 ) -> None:
     """Write ``files``; what else the payload holds is passed over, or refused."""
-    where = str(parts[0])
-    if format_name not in FORMATS:
+    where = str(source.parts[0])
+    if not is_known(format_name):
         raise AirgapError(
             "This host does not know the format of a payload",
             code="format-unknown",
@@ -83,8 +89,8 @@ def _extract_files(
         )
     wanted = {entry.path: (entry, path) for entry, path in files}
     try:
-        with FORMATS[format_name].members(Source(parts, entries)) as members:
-            for member in members:
+        with members(format_name, source) as found:
+            for member in found:
                 if passing_over and member.path not in wanted:
                     continue
                 entry, path = wanted.pop(member.path, (None, None))

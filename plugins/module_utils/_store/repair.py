@@ -47,7 +47,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.tree import
 from ansible_collections.airgap.conda.plugins.module_utils._formats.formats import lacking_here, offered
 from ansible_collections.airgap.conda.plugins.module_utils._store.extract import extract_some, missing_parts
 from ansible_collections.airgap.conda.plugins.module_utils._store.fsck import NAMED, Fault, faults_of, require_whole
-from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
+from ansible_collections.airgap.conda.plugins.module_utils._store.store import NO_BASE, Store
 
 
 @dataclass
@@ -106,6 +106,7 @@ def repair(
             if done.changed:
                 require_whole(store, env, release)
             store.clear_incoming(env, release)
+            (store.state(env) / release / NO_BASE).unlink(missing_ok=True)
     return done
 
 

@@ -41,6 +41,8 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.record impo
     take_manifest,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._contract.tree import Difference, compare_tree
+from ansible_collections.airgap.conda.plugins.module_utils._formats.delta import base_of
+from ansible_collections.airgap.conda.plugins.module_utils._formats.format import Base
 from ansible_collections.airgap.conda.plugins.module_utils._formats.formats import is_image
 from ansible_collections.airgap.conda.plugins.module_utils._store.activated import Activated
 from ansible_collections.airgap.conda.plugins.module_utils._store.extract import damaged, extract
@@ -48,6 +50,9 @@ from ansible_collections.airgap.conda.plugins.module_utils._store.image import I
 from ansible_collections.airgap.conda.plugins.module_utils._store.in_use import unused
 from ansible_collections.airgap.conda.plugins.module_utils._store.releases import IMAGE
 from ansible_collections.airgap.conda.plugins.module_utils._store.shared import Shared
+
+# Next to the record of a release of which a delta did not make the newer one.
+NO_BASE = "no-base"
 
 
 @dataclass(frozen=True)
@@ -169,8 +174,7 @@ class Store(Activated):
                 make_folder(staging, 0o700)
                 tree = staging / release
                 tree.mkdir(mode=0o700)
-                have = Shared(self, env, files).link
-                extract([incoming / part.name for part in payload.parts], format_name, files, tree, have)
+                self._unpack(env, [incoming / part.name for part in payload.parts], format_name, files, tree)
                 tree.chmod(0o755)
                 make_folder(prefix.parent)
                 flush_file_system(tree)
@@ -205,6 +209,30 @@ class Store(Activated):
         for name, content in ((MANIFEST, text), (FILES, files), (SIGNATURE, signature)):
             replace_file(state / name, content)
         return manifest, payload, entries
+
+    def _unpack(self, env: str, parts: list[Path], format_name: str, files: list[FileEntry], tree: Path) -> None:
+        have, older = Shared(self, env, files).link, base_of(format_name)
+        if not older:
+            extract(parts, format_name, files, tree, have)
+            return
+        try:
+            base = Base(self.release(env, older), self.files(env, older))
+            extract(parts, format_name, files, tree, have, base)
+        except AirgapError as error:
+            if older in self.releases(env):
+                replace_file(self.state(env) / older / NO_BASE, b"")
+            raise AirgapError(
+                f"{env} {tree.name} cannot be made out of {older}",
+                code="delta-refused",
+                wanted=f"{older} as it was signed",
+                found=error.found,
+                where=str(self.release(env, older)),
+                remedy=f"run again: the whole payload is sent then; airgap.conda.verify tells what differs in {older}",
+            ) from error
+
+    def is_base(self, env: str, release: str) -> bool:
+        """Tell whether a newer release may be made out of this one: it is here, and was not found damaged by that."""
+        return release in self.releases(env) and not (self.state(env) / release / NO_BASE).exists()
 
     def require_removable(self, env: str, release: str) -> None:
         """Raise AirgapError when a release is current."""

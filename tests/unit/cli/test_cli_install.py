@@ -455,3 +455,29 @@ def test_a_user_has_a_store_and_keys_of_their_own(host: Host, monkeypatch: pytes
     _signers.pin((host.folder / "key.signers").read_text(encoding="ascii"))
     host.install()
     assert len(host.current()) == 3
+
+
+def with_delta(host: Host) -> None:
+    """Install the first release; then the drive gets a second one with a delta, and enough in common."""
+    data = os.urandom(30_000)
+    tree = {**TREE, "share": None, "lib/big.bin": data}
+    made = host.make("more", 1, tree=tree, part_size=1 << 20)
+    host.install("--env", "more")
+    host.make("more", 2, tree={**tree, "lib/big.bin": data + b"more"}, part_size=1 << 20, base=made)
+
+
+def test_an_update_copies_only_what_changed(host: Host) -> None:
+    with_delta(host)
+    (host.depot / "more" / TWO / "env.tar.zst").unlink()  # nobody reads it
+    assert host.document("update", str(host.drive), "--env", "more")["envs"]["more"]["bytes"] < 3000
+    assert host.current()["more"] == TWO
+
+
+def test_where_a_delta_does_not_work_the_whole_release_is_copied(host: Host) -> None:
+    with_delta(host)
+    (host.store.release("more", ONE) / "lib/big.bin").write_bytes(b"somebody wrote here")
+    output, said = host.run("update", str(host.drive), "--env", "more")
+    assert output.splitlines() == [f"more: {ONE} -> {TWO}"]
+    assert "cannot be made out of" in said
+    assert host.current()["more"] == TWO
+    assert host.store.differences("more", TWO) == []
