@@ -3,8 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """How long packing takes, and how large the archive is, beside conda-pack itself: ``./dev bench build [--short]``.
 
-The arms take turns in one run, each in a process of its own, and the median of the rounds counts. Prints a table;
-``--output FILE`` also writes JSON. Fails when packing is not WANTED times as fast as conda-pack's default.
+Each arm works in a process of its own. Fails when packing is not WANTED times as fast as conda-pack's default.
 """
 
 from __future__ import annotations
@@ -12,16 +11,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import shutil
-import statistics
-import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
-from importlib.metadata import version
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +24,19 @@ from ansible_collections.airgap.conda.plugins.module_utils._environment.make imp
 from ansible_collections.airgap.conda.plugins.module_utils._pack.pack import PackRequest, pack
 from ansible_collections.airgap.conda.plugins.module_utils._solve.channels import Channels
 from ansible_collections.airgap.conda.plugins.module_utils._spec.spec import load_spec
+from ansible_collections.airgap.conda.tests.bench.frame import (
+    CACHE,
+    Arm,
+    Group,
+    Result,
+    about,
+    in_a_process,
+    take_turns,
+)
+from ansible_collections.airgap.conda.tests.bench.program import parser, run
 
-CACHE = Path(__file__).resolve().parent.parent.parent / ".cache"
 WANTED = 3.0
+TIME, ARCHIVE = "time", "archive"
 
 
 @dataclass(frozen=True)
@@ -105,7 +110,7 @@ def run_arm(name: str, folder: Path) -> int:
     """Do the work of one arm, print how long it took, and leave nothing of it."""
     clock = time.perf_counter()
     size = ARMS[name](folder)
-    print(json.dumps({"seconds": round(time.perf_counter() - clock, 3), "bytes": size}))
+    print(json.dumps({TIME: time.perf_counter() - clock, **({ARCHIVE: size} if size else {})}))
     for path in [*folder.glob("conda-pack.*"), folder / "again.lock"]:
         path.unlink(missing_ok=True)
     for left in ("pack", "again"):
@@ -146,82 +151,40 @@ def read_all(prefix: Path) -> None:
                         pass
 
 
-def measure(env: Env, rounds: int) -> dict[str, Any]:
-    """Run every arm ``rounds`` times, in another order each time, and return what it took."""
+def compare(env: Env, rounds: int) -> Group:
+    """Let every arm pack the environment, ``rounds`` times."""
     folder = lay_out(env)
     size, files = size_of(folder / "prefix")
     print(f"{env.name}: {size / 1e6:.0f} MB, {files} files", flush=True)
-    arms: dict[str, dict[str, Any]] = {name: {"seconds": [], "bytes": 0} for name in ARMS}
-    for number in range(rounds):
-        names = list(ARMS)
-        for name in names[number % len(names) :] + names[: number % len(names)]:
-            os.sync()  # what another arm wrote is not to be written in this one's time
-            read_all(folder / "prefix")
-            done = in_a_process(name, folder)
-            arms[name]["seconds"].append(done["seconds"])
-            arms[name]["bytes"] = done["bytes"]
-            print(f"  round {number + 1}: {name}: {done['seconds']:.2f} s", flush=True)
-    for arm in arms.values():
-        arm["median"] = round(statistics.median(arm["seconds"]), 3)
-    faster = round(arms[BASE]["median"] / arms[OURS]["median"], 2)
-    return {"bytes": size, "files": files, "arms": arms, "times_as_fast": faster}
+
+    def arm(name: str) -> Arm:
+        return lambda: in_a_process(__file__, "--arm", name, "--folder", folder)
+
+    arms = take_turns({name: arm(name) for name in ARMS}, rounds, lambda _name: read_all(folder / "prefix"))
+    return Group(env.name, BASE, {TIME: "s", ARCHIVE: "bytes"}, arms, f"{size / 1e6:.0f} MB, {files} files")
 
 
-def in_a_process(name: str, folder: Path) -> dict[str, Any]:
-    """Run one arm in a process of its own and return what it printed."""
-    command = [sys.executable, __file__, "--arm", name, "--folder", str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        sys.exit(f"bench: {name} failed:\n{done.stdout}{done.stderr}")
-    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return answer
-
-
-def table(results: dict[str, Any]) -> str:
-    """Return the medians as a table."""
-    lines = [f"{'':28}{'seconds':>9}{'MB':>8}"]
-    for env, result in results.items():
-        lines.append(f"{env}: {result['bytes'] / 1e6:.0f} MB, {result['files']} files")
-        for name, arm in result["arms"].items():
-            size = f"{arm['bytes'] / 1e6:8.1f}" if arm["bytes"] else ""
-            lines.append(f"  {name:26}{arm['median']:9.2f}{size}")
-        lines.append(f"  {result['times_as_fast']} times as fast as {BASE}")
-    return "\n".join(lines)
-
-
-def about() -> dict[str, Any]:
-    """Return what a reader has to know of the machine and the tools."""
-    return {
-        "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
-        "processors": os.cpu_count(),
-        "system": platform.freedesktop_os_release()["PRETTY_NAME"],
-        "python": platform.python_version(),
-        **{name: version(name) for name in ("conda-pack", "zstandard", "py-rattler")},
-    }
+def measure(envs: Sequence[Env], short: bool, rounds: int) -> Result:
+    """Compare the arms for each environment."""
+    result = Result([compare(env, rounds) for env in envs])
+    for group in result.groups:
+        faster = 1 / (group.times(OURS, TIME) or 1)
+        result.findings.append(f"{group.title}: {OURS} is {faster:.2f} times as fast as {BASE}")
+        if faster < WANTED and not short:
+            result.failures.append(f"{group.title}: wanted {WANTED} times as fast as {BASE}")
+    return result
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Measure packing beside conda-pack.")
-    parser.add_argument("--short", action="store_true", help="one round with a small environment: does it still work?")
-    parser.add_argument("--env", choices=[env.name for env in ENVS], help="only this environment")
-    parser.add_argument("--rounds", type=int, default=5, help="(%(default)s)")
-    parser.add_argument("--output", type=Path, help="file for the result in JSON")
-    parser.add_argument("--arm", choices=list(ARMS), help=argparse.SUPPRESS)
-    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.arm:
-        return run_arm(arguments.arm, arguments.folder)
-    rounds = 1 if arguments.short else arguments.rounds
-    envs = [SHORT] if arguments.short else [env for env in ENVS if arguments.env in (None, env.name)]
-    results = {env.name: measure(env, rounds) for env in envs}
-    print(table(results))
-    if arguments.output:
-        arguments.output.write_text(json.dumps({"about": about(), "envs": results}, indent=1) + "\n")
-    slow = [env for env, result in results.items() if result["times_as_fast"] < WANTED]
-    if slow and not arguments.short:
-        print(f"{', '.join(slow)}: wanted {WANTED} times as fast as {BASE}")
-        return 1
-    return 0
+    options = parser("Measure packing next to conda-pack.")
+    options.add_argument("--env", choices=[env.name for env in ENVS], help="only this environment")
+    options.add_argument("--arm", choices=list(ARMS), help=argparse.SUPPRESS)
+    options.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    chosen = options.parse_args()
+    if chosen.arm:
+        return run_arm(chosen.arm, chosen.folder)
+    envs = [SHORT] if chosen.short else [env for env in ENVS if chosen.env in (None, env.name)]
+    return run(chosen, partial(measure, envs, chosen.short), partial(about, "conda-pack", "zstandard", "py-rattler"))
 
 
 if __name__ == "__main__":

@@ -3,26 +3,22 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """How long a host takes to unpack a release, beside GNU tar and zstd, and to go back: ``./dev bench host [--short]``.
 
-The two arms take turns in one run, each in processes of its own, and the median of the rounds counts: once on the disk,
-as on a host, and once in memory, where nothing but the programs costs. Prints a table; ``--output FILE`` also writes
-JSON. Fails when unpacking to the disk takes WANTED times as long as tar and zstd, which hash nothing, or when a
-rollback takes longer than ROLLBACK seconds.
+Each arm works in processes of its own: once on the disk, as on a host, and once in memory, where nothing but the
+programs costs. Fails when unpacking to the disk takes WANTED times as long as tar and zstd, which hash nothing, or when
+a rollback takes longer than ROLLBACK seconds.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._cli.file import write_command
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES, Checks
@@ -31,7 +27,18 @@ from ansible_collections.airgap.conda.plugins.module_utils._pack.pack import Pac
 from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy
 from ansible_collections.airgap.conda.plugins.module_utils._store.extract import extract
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
-from ansible_collections.airgap.conda.tests.bench.build import CACHE, ENVS, SHORT, about, lay_out, size_of
+from ansible_collections.airgap.conda.tests.bench.build import ENVS, SHORT, TIME, lay_out, size_of
+from ansible_collections.airgap.conda.tests.bench.frame import (
+    CACHE,
+    Arm,
+    Group,
+    Result,
+    about,
+    in_a_process,
+    take_turns,
+    timed,
+)
+from ansible_collections.airgap.conda.tests.bench.program import parser, run
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_release, release_id
 
 # How many times as long as GNU tar and zstd; seconds for a rollback, and the files of the releases it is between.
@@ -65,52 +72,42 @@ def _parts(folder: Path) -> list[Path]:
     return sorted(folder.glob(f"env.{FORMAT}*"))
 
 
-OURS, BASE = "airgap.conda", "GNU tar and zstd"
+OURS, BASE, ROLLED = "airgap.conda", "GNU tar and zstd", "airgap-envs rollback"
+DISK = "to the disk"
 ARMS: dict[str, Callable[[Path, Path], None]] = {OURS: ours, BASE: tar_and_zstd}
 
 
 def run_arm(name: str, pack_folder: Path, target: Path) -> int:
     """Unpack into a new folder and print how long it took."""
     target.mkdir()
-    clock = time.perf_counter()
-    ARMS[name](pack_folder, target)
-    print(round(time.perf_counter() - clock, 3))
+    print(json.dumps({TIME: timed(lambda: ARMS[name](pack_folder, target))}))
     return 0
 
 
-def measure_unpacking(prefix: Path, folder: Path, rounds: int) -> dict[str, Any]:
-    """Let both arms unpack below ``folder``, ``rounds`` times, in another order each time."""
+def compare_unpacking(where: str, prefix: Path, folder: Path, rounds: int) -> Group:
+    """Let both arms unpack below ``folder``, ``rounds`` times."""
     packed, target = folder / "host-pack", folder / "host-tree"
     pack(PackRequest(prefix, packed, DEST))
     size, files = size_of(prefix)
     print(f"{size / 1e6:.0f} MB, {files} files, below {folder}", flush=True)
-    seconds: dict[str, list[float]] = {name: [] for name in ARMS}
-    for number in range(rounds):
-        for name in list(ARMS)[:: 1 if number % 2 else -1]:
-            shutil.rmtree(target, ignore_errors=True)
-            subprocess.run(["cat", *_parts(packed)], stdout=subprocess.DEVNULL, check=True)  # from memory in both arms
-            os.sync()  # what another arm wrote is not to be written in this one's time
-            command = [sys.executable, __file__, "--arm", name, "--pack", str(packed), "--target", str(target)]
-            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-            seconds[name].append(float(done.stdout))
-            print(f"  round {number + 1}: {name}: {seconds[name][-1]:.2f} s", flush=True)
+
+    def before(_name: str) -> None:
+        shutil.rmtree(target, ignore_errors=True)
+        subprocess.run(["cat", *_parts(packed)], stdout=subprocess.DEVNULL, check=True)  # from memory in both arms
+
+    def arm(name: str) -> Arm:
+        return lambda: in_a_process(__file__, "--arm", name, "--pack", packed, "--target", target)
+
+    arms = take_turns({name: arm(name) for name in ARMS}, rounds, before)
     for path in (target, packed):
         shutil.rmtree(path)
-    medians = {name: round(statistics.median(values), 3) for name, values in seconds.items()}
-    times = round(medians[OURS] / medians[BASE], 2)
-    return {
-        "bytes": size,
-        "files": files,
-        "seconds": seconds,
-        "medians": medians,
-        "times_as_long": times,
-    }
+    return Group(f"unpack {where}", BASE, {TIME: "s"}, arms, f"{size / 1e6:.0f} MB, {files} files")
 
 
 # --- going back ------------------------------------------------------------------------------------------------------
 
 
-def measure_rollback(count: int, rounds: int) -> dict[str, Any]:
+def compare_rollback(count: int, rounds: int) -> Group:
     """Install two releases of ``count`` files; go back and forth with the host's command, without a depot."""
     folder = CACHE / "bench" / "rollback"
     shutil.rmtree(folder, ignore_errors=True)
@@ -124,55 +121,55 @@ def measure_rollback(count: int, rounds: int) -> dict[str, Any]:
         deploy(store, {**made.step(), "current": store.current(env)}, made.sha256, 2)
         shutil.rmtree(depot)
     write_command(store)
-    print(f"rollback between releases of {count} files", flush=True)
-    seconds = []
-    for number in range(rounds):
-        wanted = release_id(1 + number % 2)
-        clock = time.perf_counter()
-        subprocess.run([store.command, "rollback", "demo", wanted], stdout=subprocess.DEVNULL, check=True)
-        seconds.append(round(time.perf_counter() - clock, 3))
+
+    def back() -> dict[str, float]:
+        wanted = release_id(1) if store.current("demo") == release_id(2) else release_id(2)
+        command = [str(store.command), "rollback", "demo", wanted]
+        seconds = timed(lambda: subprocess.run(command, stdout=subprocess.DEVNULL, check=True))
         if store.current("demo") != wanted:
             sys.exit(f"bench: {store.current('demo')} is current, and not {wanted}")
-        print(f"  round {number + 1}: {seconds[-1]:.2f} s", flush=True)
+        return {TIME: seconds}
+
+    arms = take_turns({ROLLED: back}, rounds)
     shutil.rmtree(folder)
-    return {"files": count, "seconds": seconds, "median": round(statistics.median(seconds), 3), "worst": max(seconds)}
+    return Group("rollback", ROLLED, {TIME: "s"}, arms, f"between releases of {count} files")
+
+
+def measure(short: bool, rounds: int) -> Result:
+    """Compare unpacking on the disk and, where it has room, in memory; and measure rollbacks."""
+    result = Result([])
+    prefix = lay_out(SHORT if short else ENVS[0]) / "prefix"
+    with tempfile.TemporaryDirectory(prefix="airgap-bench-", dir=MEMORY) as memory:
+        places = {DISK: prefix.parent}
+        room, size = shutil.disk_usage(memory).free, size_of(prefix)[0]
+        if room > 2 * size:
+            places["in memory"] = Path(memory)
+        else:
+            said = f"not measured in memory: {MEMORY} has {room / 1e6:.0f} MB, and {2 * size / 1e6:.0f} MB are wanted"
+            result.findings.append(said)
+        result.groups += [compare_unpacking(where, prefix, place, rounds) for where, place in places.items()]
+    back = compare_rollback(MANY // 20 if short else MANY, rounds)
+    worst = max(back.arms[ROLLED][TIME])
+    times = result.groups[0].times(OURS, TIME) or 0
+    result.groups.append(back)
+    result.findings.append(f"the slowest rollback took {worst:.2f} s")
+    if times > WANTED and not short:
+        result.failures.append(f"unpack {DISK}: {times:.2f} times as long as {BASE}; wanted {WANTED} at most")
+    if worst > ROLLBACK:
+        result.failures.append(f"wanted {ROLLBACK} s at most for a rollback")
+    return result
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Measure what a host does.")
-    parser.add_argument("--short", action="store_true", help="one round with little: does it still work?")
-    parser.add_argument("--rounds", type=int, default=7, help="(%(default)s)")
-    parser.add_argument("--output", type=Path, help="file for the result in JSON")
-    parser.add_argument("--arm", choices=list(ARMS), help=argparse.SUPPRESS)
-    parser.add_argument("--pack", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--target", type=Path, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.arm:
-        return run_arm(arguments.arm, arguments.pack, arguments.target)
-    rounds = 1 if arguments.short else arguments.rounds
-    unpacking = {}
-    place = lay_out(SHORT if arguments.short else ENVS[0])
-    with tempfile.TemporaryDirectory(prefix="airgap-bench-", dir=MEMORY) as memory:
-        places = {"disk": place}
-        room, size = shutil.disk_usage(memory).free, size_of(place / "prefix")[0]
-        if room > 2 * size:
-            places["memory"] = Path(memory)
-        else:
-            print(f"not measured in memory: {MEMORY} has {room / 1e6:.0f} MB, and {2 * size / 1e6:.0f} MB are wanted")
-        for where, folder in places.items():
-            unpacking[where] = measure_unpacking(place / "prefix", folder, rounds)
-    back = measure_rollback(MANY // 20 if arguments.short else MANY, rounds)
-    for where, result in unpacking.items():
-        for name, seconds in result["medians"].items():
-            print(f"unpack to {where}, {name:20} {seconds:6.2f} s")
-        print(f"  {result['times_as_long']} times as long as {BASE}")
-    print(f"wanted on the disk: {WANTED} at most")
-    print(f"rollback, {back['files']} files {back['median']:10.2f} s, {back['worst']:.2f} s at most")
-    if arguments.output:
-        result = {"about": about(), "unpacking": unpacking, "rollback": back}
-        arguments.output.write_text(json.dumps(result, indent=1) + "\n")
-    slow = unpacking["disk"]["times_as_long"] > WANTED and not arguments.short
-    return int(slow or back["worst"] > ROLLBACK)
+    options = parser("Measure what a host does.", rounds=7)
+    options.add_argument("--arm", choices=list(ARMS), help=argparse.SUPPRESS)
+    options.add_argument("--pack", type=Path, help=argparse.SUPPRESS)
+    options.add_argument("--target", type=Path, help=argparse.SUPPRESS)
+    chosen = options.parse_args()
+    if chosen.arm:
+        return run_arm(chosen.arm, chosen.pack, chosen.target)
+    facts = partial(about, "zstandard", tar=("tar", "--version"), zstd=("zstd", "--version"))
+    return run(chosen, partial(measure, chosen.short), facts)
 
 
 if __name__ == "__main__":

@@ -137,6 +137,14 @@ CONTROLLER = Image(
 # Login shells and become programs, in addition to bash and sudo; and a tool to share a file with one user.
 SHELLS = Image("trixie", kind="shells", more=("acl", "fish", "opendoas", "tcsh"))
 
+# A Python of its own, as Ansible's own modules need it, with byte code as an installed one has it; and what unpacks.
+BENCH = Image(
+    "bookworm", kind="bench", more=("python3", "zstd"), run="python3 -m compileall -q /usr/lib/python3.11 >/dev/null || :"
+)
+
+# Kinds that all hosts of a lab can be of, by name.
+KINDS = {image.kind: image for image in (SHELLS, BENCH)}
+
 # What pip compiles in: as old as the oldest host.
 TOOLCHAIN = Image("bullseye", kind="toolchain", more=("gcc", "libc6-dev"))
 

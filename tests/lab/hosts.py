@@ -93,8 +93,7 @@ IMAGES = {"bookworm": _images.Image("bookworm"), "toolchain": _images.TOOLCHAIN}
 
 def planned(count: int, extra: set[str], suite: str = "") -> list[Host]:
     """Return the hosts of a lab of ``count``, of one Debian ``suite`` or of all, and those of ``EXTRA`` named."""
-    one = _images.SHELLS if suite == _images.SHELLS.kind else _images.Image(suite)
-    kinds = (one,) if suite else _images.wanted()
+    kinds = (_images.KINDS.get(suite, _images.Image(suite)),) if suite else _images.wanted()
     hosts = [
         Host(f"host{n}", FIRST_ADDRESS + n, kinds[(n - 1) % len(kinds)], "ops" if n == SUDO_HOST else "root")
         for n in range(1, count + 1)
@@ -307,8 +306,8 @@ def main() -> int:
     verb.add_argument(
         "--suite",
         default="",
-        choices=(*_images.SUITES, _images.SHELLS.kind),
-        help="one Debian release for all, or one with more shells; else they take turns",
+        choices=(*_images.SUITES, *_images.KINDS),
+        help="one Debian release for all, or one with more shells, or with Python; else they take turns",
     )
     verb.add_argument("--old-python", action="store_true", help="one more, `oldpy`, whose python3 is a Python 2.7")
     verb.add_argument("--controller", action="store_true", help="one more, `controller`, with Ansible")

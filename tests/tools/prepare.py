@@ -3,9 +3,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Set up what a command of ./dev requires: Debian packages, a virtual environment, root. It needs no library.
 
-``prepare.py venv PURPOSE demo|test [PACKAGE…]`` installs packages, and makes the virtual environment of that file of
-requirements for the Python that runs this; ``packages PURPOSE PACKAGE…`` installs packages only. ``step NAME COMMAND…``
-runs a command with its output in a log, ``as_root COMMAND…`` as root, and ``step NAME as_root COMMAND…`` both.
+``prepare.py venv PURPOSE demo|test|bench [PACKAGE…]`` installs packages, and makes the virtual environment of that file
+of requirements for the Python that runs this; ``packages PURPOSE PACKAGE…`` installs packages only. ``step NAME
+COMMAND…`` runs a command with its output in a log, ``as_root COMMAND…`` as root, and ``step NAME as_root COMMAND…``
+both.
 """
 
 from __future__ import annotations
