@@ -32,8 +32,8 @@ SIGNED, SIGNED_LONG = 200, 2_000
 # On a drive from which a host installs by itself; the manifest and its signature are those of the controller's.
 DRIVE, DRIVE_LONG = 60, 1_000
 UPDATE = named("update")
-# A host takes none of them.
-DOCUMENTS = ("conda.lock", "environment.yml", "pip.lock")
+# A host takes none of them; of the payloads it takes the delta, which is smaller.
+DOCUMENTS = ("conda.lock", "environment.yml", "pip.lock", "env.tar.zst")
 
 
 def run(world: World, share: Share) -> Tally:

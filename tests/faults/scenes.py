@@ -37,6 +37,8 @@ KEEP = 2
 # A release whose check fails after the switch, one whose check fails at once, and the others.
 LATE, BAD = 8, 9
 SERIALS = (1, 2, 3, 4, LATE, BAD)
+# Of the releases, the one that has a delta from the first.
+UPDATE = 2
 CHECKS = {
     LATE: ('test "$(readlink "$CONDA_PREFIX/../current")" != "${CONDA_PREFIX##*/}"',),
     BAD: ("echo this check fails; false",),
@@ -116,7 +118,11 @@ class World:
         for serial in SERIALS:
             checks = Checks(commands=CHECKS.get(serial, ()), timeout=20)
             depot = self.base / "depot"
-            self.made[serial] = make_release(depot, self.store.root, serial, tree=PAGES, checks=checks, part_size=400)
+            # The update to the second release is a delta: the first one is changed nowhere, and has all large files.
+            base = self.made[1] if serial == UPDATE else None
+            self.made[serial] = make_release(
+                depot, self.store.root, serial, tree=PAGES, checks=checks, part_size=400, base=base
+            )
         for scene in SCENES:
             self._empty(self.store.root)
             self.store.root.mkdir()
