@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import random
 import shutil
@@ -203,10 +204,17 @@ def test_an_index_that_nobody_writes_is_refused_before_anything_is_read(tmp_path
 
 
 @pytest.mark.parametrize("lengths", [(1 << 31, 5), (5, 1 << 31), (5, 5)])
-def test_lengths_that_cannot_be_are_refused(tmp_path: Path, lengths: tuple[int, int]) -> None:
-    (tmp_path / "part").write_bytes(delta.MAGIC + delta.LENGTHS.pack(*lengths) + b"12345")
-    with pytest.raises(Damaged), open(tmp_path / "part", "rb") as stream:
-        delta.read_index(stream)
+def test_lengths_that_cannot_be_are_refused(lengths: tuple[int, int]) -> None:
+    with pytest.raises(Damaged):
+        delta.read_index(io.BytesIO(delta.MAGIC + delta.LENGTHS.pack(*lengths) + b"12345"))
+
+
+def test_an_index_that_is_too_long_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = delta.write_index([delta.Group((("a" * 2000, 0),), "", ())])
+    assert len(delta.read_index(io.BytesIO(whole))) == 1
+    monkeypatch.setattr(delta, "INDEX", 2000)
+    with pytest.raises(Damaged, match="begin as a delta"):
+        delta.read_index(io.BytesIO(whole))
 
 
 def test_a_payload_that_cannot_be_read_makes_no_delta(pair: Pair) -> None:
