@@ -141,15 +141,15 @@ def main() -> None:
         pruned, seconds = [], {}
         with noted(store, "install", module.warn, dry=module.check_mode, tools=tools) as note:
             for item in steps:
-                env, there, todo = item.env, store.releases(item.env), item.to_dict()
+                env, there = item.env, store.releases(item.env)
                 before += [state_now(store, env), _installed(env, there)]
                 if module.check_mode:
-                    gone = to_prune(store, todo, params["keep"])
+                    gone = to_prune(store, item, params["keep"])
                 else:
                     manifest, signature = hashes.get(env, ("", ""))
-                    done = deploy(store, todo, manifest, params["keep"], tools, signature)
+                    done = deploy(store, item, manifest, params["keep"], tools, signature)
                     gone, seconds[env] = done.pruned, done.seconds
-                    note.deployed(todo, done.seconds, gone)
+                    note.deployed(item, done.seconds, gone)
                     for text in done.warnings:
                         module.warn(text)
                 after += [state_line(env, item.id, item.kernel), _installed(env, {*there, item.id} - {*gone})]

@@ -134,8 +134,7 @@ def plan(store: Store, wish: Wish) -> Plan:
 
 
 def _with_prune(store: Store, step: Step, keep: int) -> Step:
-    going = to_prune(store, step.to_dict(), keep)
-    return replace(step, prune=going)
+    return replace(step, prune=to_prune(store, step, keep))
 
 
 def kernels(store: Store) -> str:
@@ -208,7 +207,7 @@ def install(store: Store, planned: Plan) -> tuple[dict[str, dict[str, Any]], dic
         one = planned.releases.get(step.env)
         sums = (one.release.manifest_sha256, one.release.signature_sha256) if one else ("", "")
         try:
-            result = deploy(store, step.to_dict(), sums[0], planned.keep, None, sums[1])
+            result = deploy(store, step, sums[0], planned.keep, None, sums[1])
         except AirgapError as error:
             failed[step.env] = error
         else:

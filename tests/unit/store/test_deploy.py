@@ -161,7 +161,7 @@ def test_a_run_that_was_cut_off_after_the_switch_is_checked_by_the_next(store: S
         with pytest.raises(KeyboardInterrupt):
             store.switch("demo", made.manifest.id, interrupt)
     assert (store.current("demo"), store.proved("demo")) == (release_id(2), release_id(1))
-    step = inspect(store, [made.wanted], 2, False, ["tar.zst"])[0].to_dict()
+    step = inspect(store, [made.wanted], 2, False, ["tar.zst"])[0]
     with nullcontext() if works else raised("check-failed", problem="1-00000001 is current again"):
         deploy(store, step, made.sha256, 2)
     assert store.current("demo") == store.proved("demo") == release_id(2 if works else 1)
