@@ -34,13 +34,10 @@ from ansible_collections.airgap.conda.tests.unit.tiny_release import TREE, Made,
 
 ENV = "demo"
 KEEP = 2
-# A release whose check fails after the switch, one whose check fails at once, and the others.
+# A release that does not start after the switch, one whose check fails at once, and the others.
 LATE, BAD = 8, 9
 SERIALS = (1, 2, 3, 4, LATE, BAD)
-CHECKS = {
-    LATE: ('test "$(readlink "$CONDA_PREFIX/../current")" != "${CONDA_PREFIX##*/}"',),
-    BAD: ("echo this check fails; false",),
-}
+SCRIPT = 'if [ "$(readlink "$CONDA_PREFIX/../current")" = "${CONDA_PREFIX##*/}" ]; then echo too late; exit 1; fi'
 # The file that is unpacked last needs several pages: a disk that is nearly full takes some of them only.
 PAGES = {**TREE, "share/zeros": "0" * 20_000}
 # The lock names its last holder, the log says when: these two may differ from run to run.
@@ -113,9 +110,10 @@ class World:
         self.tmp.mkdir(parents=True)
         tempfile.tempdir = str(self.tmp)
         for serial in SERIALS:
-            checks = Checks(commands=CHECKS.get(serial, ()), timeout=20)
+            checks = Checks(commands=("echo this check fails; false",) if serial == BAD else (), timeout=20)
+            tree = {**PAGES, "etc/conda/activate.d/late.sh": SCRIPT} if serial == LATE else PAGES
             depot = self.base / "depot"
-            self.made[serial] = make_release(depot, self.store.root, serial, tree=PAGES, checks=checks, part_size=400)
+            self.made[serial] = make_release(depot, self.store.root, serial, tree=tree, checks=checks, part_size=400)
         for scene in SCENES:
             self._empty(self.store.root)
             self.store.root.mkdir()

@@ -14,7 +14,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest im
 from ansible_collections.airgap.conda.plugins.module_utils._contract.step import Step
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import Tools, require_gpu
 from ansible_collections.airgap.conda.plugins.module_utils._store import kernelspec
-from ansible_collections.airgap.conda.plugins.module_utils._store.checks import require_checks
+from ansible_collections.airgap.conda.plugins.module_utils._store.checks import require_checks, require_start
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 
 
@@ -56,7 +56,7 @@ def deploy(
         if cut_off or step.action in ("install", "switch"):
             clock = time.monotonic()
             done.warnings = _check(store, env, release, "install" in done.seconds, tools)
-            store.switch(env, release, partial(_check_again, store, env, release, store.current(env)))
+            store.switch(env, release, partial(_check_start, store, env, release, store.current(env)))
             done.seconds["checks"] = round(time.monotonic() - clock, 2)
             store.clear_incoming(env, release)
         kernelspec.apply(store, env, step.kernels)
@@ -104,11 +104,11 @@ def _check(store: Store, env: str, release: str, is_new: bool, tools: Tools | No
     return [*concerns, *(report.warnings() if report else [])]
 
 
-def _check_again(store: Store, env: str, release: str, before: str) -> None:
-    """Check a release that has become current, as its users start it; the switch is undone when this raises.
+def _check_start(store: Store, env: str, release: str, before: str) -> None:
+    """Start a release that has become current, as its users do; the switch is undone when this raises.
 
     It is not removed then: somebody may have started it.
     """
     consequence = f"{before} is current again" if before in store.releases(env) else "no release is current"
-    prefix, manifest = store.release(env, release), store.manifest(env, release)
-    require_checks(prefix, manifest, consequence, store.root / env / "activate")
+    activate = store.root / env / "activate"
+    require_start(store.release(env, release), store.manifest(env, release), consequence, activate)
