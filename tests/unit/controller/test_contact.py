@@ -160,6 +160,23 @@ def test_a_script_gets_no_input() -> None:
     assert told('read -r line\nsay x "$line."').first() == {"x": "."}
 
 
+@pytest.mark.parametrize("become", [False, True])
+@pytest.mark.parametrize("login", LOGIN)
+def test_a_script_that_is_fed_gets_all_of_its_input(tmp_path: Path, login: str, become: bool) -> None:
+    if not shutil.which(login.split(maxsplit=1)[0]):
+        pytest.skip(f"no {login} here")
+    mark, data = new_mark(), os.urandom(300_000)
+    place = tmp_path / "it's here"
+    script = f"say x {shlex.quote(ODD)}\ncat >{shlex.quote(str(place))}\nexit 3"
+    done = subprocess.run(
+        [*login.split(), "-c", wrapped(command(script, mark, fed=True), become)],
+        input=data, capture_output=True, check=False, timeout=SOON,
+    )  # fmt: skip
+    heard = listen(done.stdout.decode(), mark, "x")
+    assert (done.stderr, heard.first(), heard.text, heard.status) == (b"", {"x": ODD}, "", 3)
+    assert place.read_bytes() == data
+
+
 # --- what hangs ------------------------------------------------------------------------------------------------------
 
 
