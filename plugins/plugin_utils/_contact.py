@@ -58,6 +58,12 @@ timeout -s KILL {limit} /bin/sh -c "$1" </dev/null 2>&1 | timeout -s KILL {later
 wait $!
 printf '\\n%s over\\n' {mark}
 """
+# The same for a program that is not ours, with its input; what it says on its second stream is left out.
+_WITHIN = """\
+timeout -s KILL {limit} env {command} <&3 3<&- 2>/dev/null | timeout -s KILL {later} cat 2>/dev/null 3<&- &
+exec 3<&-
+wait $!
+"""
 
 
 @dataclass(frozen=True)
@@ -106,8 +112,7 @@ def command(script: str, mark: str, limit: int = 0, keep: Iterable[str] = (), fe
     kept = "".join(f' {name}="${name}"' for name in keep)
     given = "<&3 3<&-" if fed else "</dev/null"
     whole = _CLEAN.format(keep=kept, shell=shlex.join([*words, marked(script, mark)]), input=given)
-    packed = base64.b64encode(gzip.compress(whole.encode("utf-8", "surrogateescape"), mtime=0)).decode()
-    line = (_FED if fed else _PACKED).format(packed=packed)
+    line = (_FED if fed else _PACKED).format(packed=_packed(whole))
     if len(line) > SENT:
         raise AirgapError(
             "A command is longer than a host takes",
@@ -118,6 +123,15 @@ def command(script: str, mark: str, limit: int = 0, keep: Iterable[str] = (), fe
             remedy="build the runtime with a larger build_part_size, so that it has fewer parts",
         )
     return line
+
+
+def within(command: str, limit: int) -> str:
+    """Return the line that runs a ``command`` of Ansible's, with its input, for ``limit`` seconds at most."""
+    return _FED.format(packed=_packed(_WITHIN.format(limit=limit, later=limit + LATER, command=command)))
+
+
+def _packed(script: str) -> str:
+    return base64.b64encode(gzip.compress(script.encode("utf-8", "surrogateescape"), mtime=0)).decode()
 
 
 def listen(output: str, mark: str, names: str) -> Heard:

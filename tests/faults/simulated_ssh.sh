@@ -32,6 +32,12 @@ packed() {
   printf %s "$command" | grep -Eom1 '[A-Za-z0-9+/=]{100,}' | base64 -d | gzip -dc
 }
 
+# A module: a program of Python that names itself.
+module() {
+  timeout 10 cat >"$received"
+  grep -aom1 'airgap\.conda\.plugins\.modules\.[a-z_]*' "$received" | sed 's/.*\.//'
+}
+
 if [ -d "$answers" ]; then
   received=$FLEET/received/$host-$$
   mark='' name=''
@@ -42,6 +48,7 @@ if [ -d "$answers" ]; then
       name=$(printf %s "$script" | grep -Eom1 'airgap-tmp-[0-9a-f]{24}')
       case $script in
         *.arriving-*) kind=part && cat >"$received" ;;
+        *"/bin/python <&3"*) kind=$(module) ;;
         *high_water*) kind=look ;;
         *"say link"*) kind=raw ;;
         *"say folder"*) kind=tmp && if [ ! -e "$answers/tmp" ]; then answers=$FLEET/answers; fi ;;
@@ -50,12 +57,7 @@ if [ -d "$answers" ]; then
       ;;
     *dd\ of=*) kind=part && cat >"$received" ;;
     *"rm -f"*) kind=removal ;;
-    *)
-      # A module: a program of Python that names itself.
-      timeout 10 cat >"$received"
-      kind=$(grep -aom1 'airgap\.conda\.plugins\.modules\.[a-z_]*' "$received")
-      kind=${kind##*.}
-      ;;
+    *) kind=$(module) ;;
   esac
   echo "$kind" >>"$FLEET/received/$host"
   sed "s/@mark@/$mark/g; s/@name@/$name/g" "$answers/$kind" 2>/dev/null

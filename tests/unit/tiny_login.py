@@ -32,6 +32,7 @@ while [ $# -gt 2 ]; do
   if [ "$1" = -tt ]; then terminal=yes; fi
   shift
 done
+echo >>{folder}/asked
 cd {folder}/home 2>/dev/null || cd /
 if [ -e {folder}/slow ] && printf %s "$2" | grep -q "$(cat {folder}/slow)"; then
   mv {folder}/slow {folder}/reached
@@ -122,6 +123,13 @@ class Login:
         assert self.temporary(), "there is something to be removed"
         process.send_signal(number)
         return self._ended(process)
+
+    def rounds(self) -> int:
+        """Return how many commands the host got since this was asked last."""
+        asked = self.folder / "asked"
+        count = asked.stat().st_size
+        asked.unlink()
+        return count
 
     def temporary(self) -> list[str]:
         """Return what is in the remote user's temporary folder."""
