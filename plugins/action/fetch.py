@@ -58,4 +58,4 @@ def _missing(one: Asked, root: str) -> Missing:
     sizes = {name: (folder / name).stat().st_size for name in release.record}
     record = tuple(File(name, sizes[name], sha256, folder / name) for name, sha256 in release.record.items())
     parts = tuple(File(part.name, part.size, part.sha256, folder / part.name) for part in one.parts)
-    return Missing(release.env, release.id, f"{root}/.incoming/{release.env}/{release.id}", record, parts)
+    return Missing(release.env, release.id, root, f"{root}/.incoming/{release.env}/{release.id}", record, parts)

@@ -11,7 +11,7 @@ short_description: Inspect a host and return what a deploy has to do there
 version_added: 0.1.0
 description:
   - Compares each release with the host and returns what is missing. Runs all checks, and lists in one message
-    everything that prevents a release here. Writes nothing and sends no part of a release.
+    everything that prevents a release here. Writes nothing and sends no part of a release, unless O(bring_runtime).
   - Checks serial, path, platform, glibc, level of the processor, NVIDIA driver, payload format, kernel, permissions,
     mount options, owners and modes of the folders above the store, free space, free inodes and the clock.
 author: airgap.conda contributors (@airgap-conda)
@@ -22,6 +22,18 @@ options:
     type: list
     elements: dict
     required: true
+  bring_runtime:
+    description:
+      - Whether to run on the C(runtime) among O(releases), and to bring it first, as M(airgap.conda.runtime) does, to a
+        host where it is not current or does not start. A host that has it executes one command only.
+      - V(false) runs on the Python that the task has.
+    type: bool
+    default: false
+  deltas:
+    description:
+      - Whether a release may be made out of an older one that the host has, if that needs fewer bytes.
+    type: bool
+    default: true
   keep:
     description: How many releases of an environment to keep on the host.
     type: int
@@ -50,10 +62,11 @@ attributes:
   check_mode:
     support: full
   diff_mode:
-    support: N/A
+    support: full
+    details: There is a difference only if O(bring_runtime).
   idempotent:
-    support: N/A
-    details: It never changes anything.
+    support: full
+    details: Without O(bring_runtime) it never changes anything.
 """
 
 EXAMPLES = r"""
@@ -64,6 +77,12 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+interpreter:
+  description:
+    - Path of the runtime's Python. Empty in check mode on a host without a working runtime, which then has no steps.
+  returned: if O(bring_runtime)
+  type: str
+  sample: /opt/conda-envs/runtime/1-1c0ffee5/bin/python
 work:
   description: Whether there is anything to do.
   returned: success
@@ -163,7 +182,9 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "releases": {"type": "list", "elements": "dict", "required": True},
+            "bring_runtime": {"type": "bool", "default": False},  # done by the action
             "root": {"type": "path", "default": "/opt/conda-envs"},
+            "deltas": {"type": "bool", "default": True},
             "keep": {"type": "int", "default": 2},
             "allow_downgrade": {"type": "bool", "default": False},
             "jupyter_kernels": {"type": "path", "default": ""},
@@ -180,7 +201,8 @@ def main() -> None:
         wanted = each(Release.from_dict, params["releases"], "releases of airgap.conda.preflight")
         table, tools = Table(), Tools.from_params(params["gpu_probe"])
         kernels = params["jupyter_kernels"].rstrip("/")
-        steps = inspect(store, wanted, params["keep"], params["allow_downgrade"], None, kernels, table, tools)
+        wish = (params["keep"], params["allow_downgrade"], None, kernels)
+        steps = inspect(store, wanted, *wish, table, tools, deltas=params["deltas"])
         for text in table.warnings():
             module.warn(text)
         if params["facts"]:

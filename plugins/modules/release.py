@@ -73,6 +73,14 @@ pruned:
   returned: success
   type: list
   elements: str
+again:
+  description:
+    - Environments whose release could not be made out of an older one, because that is not as it was signed. They are
+      as they were; M(airgap.conda.preflight) asks for the whole release with O(airgap.conda.preflight#module:deltas)
+      off.
+  returned: success
+  type: list
+  elements: str
 seconds:
   description: Duration of each step in seconds, by environment.
   returned: success
@@ -85,6 +93,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._base.handed import each
 from ansible_collections.airgap.conda.plugins.module_utils._base.module import run_module
 from ansible_collections.airgap.conda.plugins.module_utils._cli.facts import apply_facts, has_facts
@@ -138,25 +147,34 @@ def main() -> None:
             apply_facts(store, params["facts"])
             if pins:
                 _signers.pin(params["signers"])
-        pruned, seconds = [], {}
+        pruned, seconds, again = [], {}, []
         with noted(store, "install", module.warn, dry=module.check_mode, tools=tools) as note:
             for item in steps:
-                env, there, todo = item.env, store.releases(item.env), item.to_dict()
+                env, there = item.env, store.releases(item.env)
                 before += [state_now(store, env), _installed(env, there)]
                 if module.check_mode:
-                    gone = to_prune(store, todo, params["keep"])
+                    gone = to_prune(store, item, params["keep"])
                 else:
                     manifest, signature = hashes.get(env, ("", ""))
-                    done = deploy(store, todo, manifest, params["keep"], tools, signature)
+                    try:
+                        done = deploy(store, item, manifest, params["keep"], tools, signature)
+                    except AirgapError as error:
+                        if error.code != "delta-refused":
+                            raise
+                        module.warn(str(error))
+                        again.append(env)
+                        after += before[-2:]
+                        continue
                     gone, seconds[env] = done.pruned, done.seconds
-                    note.deployed(todo, done.seconds, gone)
+                    note.deployed(item, done.seconds, gone)
                     for text in done.warnings:
                         module.warn(text)
                 after += [state_line(env, item.id, item.kernel), _installed(env, {*there, item.id} - {*gone})]
                 pruned += [f"{env} {name}" for name in gone]
         return {
             "changed": differs or any(item.action != "none" for item in steps),
-            "current": {item.env: item.id for item in steps if item.id},
+            "current": {item.env: item.id for item in steps if item.id and item.env not in again},
+            "again": again,
             "pruned": pruned,
             "seconds": seconds,
             "diff": {"before": "".join(before), "after": "".join(after)},

@@ -8,6 +8,9 @@ and fish, and to sudo, su or doas around it; packed, as the csh of BSD takes som
 an environment of its own, so what an rc file set (a PATH, a locale, TMPDIR, CDPATH, options and functions of a shell)
 does not reach it.
 
+A script that is given input (a part of a release) gets it as that: the line is one word then, quoted for ``/bin/sh``,
+in which the script comes by another way than its input.
+
 What is read are the lines that begin with a mark, a random word that was made for this one call. So whatever an rc
 file, a banner, sudo or a terminal prints, before, after or in between, is never taken for an answer.
 """
@@ -33,7 +36,10 @@ VALUES, HEARD = 1_000, 1 << 20
 LATER = 5
 
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin:$PATH"
-_CLEAN = f'exec env -i PATH="{_PATH}" HOME="${{{{HOME:-/}}}}" LC_ALL=C{{keep}} {{shell}} </dev/null\n'
+_CLEAN = f'exec env -i PATH="{_PATH}" HOME="${{{{HOME:-/}}}}" LC_ALL=C{{keep}} {{shell}} {{input}}\n'
+_PACKED = "printf %s {packed} | base64 -d | gzip -dc | /bin/sh"
+# What follows may be any shell: no input but that of a command is named in the same way by all of them.
+_FED = f"/bin/sh -c 'exec 3<&0; {_PACKED}'"
 _MARKED = """\
 mark={mark}
 exec 2>&1
@@ -51,6 +57,12 @@ exec 2>/dev/null  # where this shell would say that it was killed
 timeout -s KILL {limit} /bin/sh -c "$1" </dev/null 2>&1 | timeout -s KILL {later} head -c {heard} 2>&1 &
 wait $!
 printf '\\n%s over\\n' {mark}
+"""
+# The same for a program that is not ours, with its input; what it says on its second stream is left out.
+_WITHIN = """\
+timeout -s KILL {limit} env {command} <&3 3<&- 2>/dev/null | timeout -s KILL {later} cat 2>/dev/null 3<&- &
+exec 3<&-
+wait $!
 """
 
 
@@ -87,19 +99,20 @@ def marked(script: str, mark: str) -> str:
     return _MARKED.format(mark=mark, script=script)
 
 
-def command(script: str, mark: str, limit: int = 0, keep: Iterable[str] = ()) -> str:
+def command(script: str, mark: str, limit: int = 0, keep: Iterable[str] = (), fed: bool = False) -> str:
     """Return the line that runs a POSIX shell ``script``, for ``limit`` seconds at most if there is one.
 
     The script prints its answer with ``say NAME VALUE``. Of the user's environment it has PATH, HOME and what ``keep``
-    names. Raises AirgapError when it is longer than a command can be.
+    names. It gets no input unless it is ``fed``, and then has no limit. Raises AirgapError when it is longer than a
+    command can be.
     """
     words = ["/bin/sh", "-c"]
-    if limit:
+    if limit and not fed:
         words += [_LIMITED.format(limit=limit, later=limit + LATER, heard=HEARD, mark=mark), "sh"]
     kept = "".join(f' {name}="${name}"' for name in keep)
-    whole = _CLEAN.format(keep=kept, shell=shlex.join([*words, marked(script, mark)]))
-    packed = base64.b64encode(gzip.compress(whole.encode("utf-8", "surrogateescape"), mtime=0)).decode()
-    line = f"printf %s {packed} | base64 -d | gzip -dc | /bin/sh"
+    given = "<&3 3<&-" if fed else "</dev/null"
+    whole = _CLEAN.format(keep=kept, shell=shlex.join([*words, marked(script, mark)]), input=given)
+    line = (_FED if fed else _PACKED).format(packed=_packed(whole))
     if len(line) > SENT:
         raise AirgapError(
             "A command is longer than a host takes",
@@ -110,6 +123,15 @@ def command(script: str, mark: str, limit: int = 0, keep: Iterable[str] = ()) ->
             remedy="build the runtime with a larger build_part_size, so that it has fewer parts",
         )
     return line
+
+
+def within(command: str, limit: int) -> str:
+    """Return the line that runs a ``command`` of Ansible's, with its input, for ``limit`` seconds at most."""
+    return _FED.format(packed=_packed(_WITHIN.format(limit=limit, later=limit + LATER, command=command)))
+
+
+def _packed(script: str) -> str:
+    return base64.b64encode(gzip.compress(script.encode("utf-8", "surrogateescape"), mtime=0)).decode()
 
 
 def listen(output: str, mark: str, names: str) -> Heard:

@@ -85,12 +85,34 @@ class HostAction(ActionBase):
         with stoppable():
             super().cleanup(force)
 
+    def takes_input(self) -> bool:
+        """Tell whether a command may get its input: not by a connection that has none, nor past su.
+
+        Whether it does is only known once it was tried. Other connections than ssh may answer a prompt of become by a
+        terminal, from which the command would then read for ever: that is for who sets Ansible's ``pipelining``.
+        """
+        become = self._connection.become
+        if not self._connection.has_pipelining or become is None:
+            return bool(self._connection.has_pipelining)
+        passes = bool(getattr(become, "pipelining", become.name != "su"))
+        return passes and (self._connection.transport == "ssh" or self._is_pipelining_enabled("new"))
+
     def ask(
-        self, script: str, names: str = "", limit: int = 0, sudoable: bool = True, keep: Iterable[str] = ()
+        self,
+        script: str,
+        names: str = "",
+        limit: int = 0,
+        sudoable: bool = True,
+        keep: Iterable[str] = (),
+        data: bytes = b"",
     ) -> Heard:
-        """Run a POSIX shell script on the host and return what it said; see ``_contact.command`` and ``listen``."""
+        """Run a POSIX shell script on the host and return what it said; see ``_contact.command`` and ``listen``.
+
+        ``data`` is its input, for hosts that ``takes_input`` names.
+        """
         mark = new_mark()
-        done = self._low_level_execute_command(command(script, mark, limit, keep), sudoable=sudoable)
+        line = command(script, mark, limit, keep, fed=bool(data))
+        done = self._low_level_execute_command(line, sudoable=sudoable, in_data=data or None)
         heard = listen(str(done["stdout"]), mark, names)
         if heard.begun:
             return heard

@@ -128,9 +128,9 @@ def shows(result: Any) -> bool:
 
 
 def _deploy(at: Known) -> AirgapError | str:
-    depot, runtime, look = (at.steps[name] for name in ("_deploy_depot", "_deploy_runtime", "_deploy_preflight"))
+    depot, look = at.steps["_deploy_depot"], at.steps["_deploy_preflight"]
     release = at.steps["_deploy_release"]
-    if at.options.check and shows(runtime) and runtime.get("changed") and runtime.get("interpreter") == "":
+    if at.options.check and shows(look) and look.get("changed") and look.get("interpreter") == "":
         return ""  # the runtime would be installed, and nothing can be looked at without it
     if not shows(look) or not isinstance(look.get("work"), bool) or not isinstance(look.get("steps"), list):
         return "it was not looked what is to be done"
@@ -199,9 +199,7 @@ def _reported(at: Known, verdicts: tuple[str, ...]) -> AirgapError | str:
     return next(finding for finding in report.findings if finding.verdict == verdict).as_error()
 
 
-DEPLOY = Work(
-    "deploy", ("_deploy_depot", "_deploy_runtime", "_deploy_preflight", "_deploy_fetch", "_deploy_release"), _deploy
-)
+DEPLOY = Work("deploy", ("_deploy_depot", "_deploy_preflight", "_deploy_fetch", "_deploy_release"), _deploy)
 VERIFY = Work("verify", ("_verify_result",), _verify)
 REPORT = ("_report_seen", "_report_verified", "_report_page")
 # What is to be shown for each playbook, one after another.

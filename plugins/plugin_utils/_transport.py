@@ -31,7 +31,7 @@ class File:
 
 @dataclass(frozen=True)
 class Missing:
-    """What a host is missing of one release, and the folder ``incoming`` there in which it is to arrive.
+    """What a host is missing of one release, and the folder ``incoming`` in its store at ``root`` where it is to go.
 
     ``record`` are the manifest, its signature and the list of files: small, and always among it. ``parts`` are those of
     the payload that did not arrive before.
@@ -39,6 +39,7 @@ class Missing:
 
     env: str
     release: str
+    root: str
     incoming: str
     record: tuple[File, ...]
     parts: tuple[File, ...]
@@ -69,7 +70,7 @@ def not_sent(found: str, where: str) -> AirgapError:
     return AirgapError(
         "A release could not be sent to the host",
         code="send-failed",
-        wanted="room for one part in the remote user's temporary folder, and for the release in the store",
+        wanted="a connection that lasts, and room for the release in the store",
         found=clean(found, MESSAGE),
         where=where,
         remedy="fix what the message says, then run again; parts that arrived whole are not sent again",

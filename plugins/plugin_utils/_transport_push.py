@@ -3,8 +3,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Transport: the controller sends each part over the connection that Ansible has anyway.
 
-A part goes through the remote user's temporary folder, since that user may not be the one who owns the store; one part
-at a time, so that this folder needs room for one part only.
+A part is the input of a command that writes it into the store. Where a command gets no input (su, or a sudo that wants
+a terminal), it goes through the remote user's temporary folder, one part at a time, so that this folder needs room for
+one part only.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Sequence
 from ansible.errors import AnsibleError
 
 from ansible_collections.airgap.conda.plugins.module_utils._first.take import take_script
+from ansible_collections.airgap.conda.plugins.plugin_utils._feed import Feed
 from ansible_collections.airgap.conda.plugins.plugin_utils._host_action import HostAction, unheard
 from ansible_collections.airgap.conda.plugins.plugin_utils._transport import File, Missing, Transport, not_sent
 
@@ -33,13 +35,21 @@ class Push(Transport):
         return {(one.env, one.release, file.name) for one in missing for file in one.files}
 
     def _send(self, one: Missing, action: HostAction, host: str) -> None:
+        feed = Feed(action, host, one.root, one.incoming)
         try:
-            with action.folder_for(max(file.size for file in one.files), host) as remote:
-                for group in [{file.name: file for file in one.record}, *({PART: part} for part in one.parts)]:
-                    action.put(remote, {there: file.path for there, file in group.items()}, host)
-                    self._take(remote, one.incoming, group, action, host)
+            if feed.offer({file.name: file.path for file in one.record}):
+                for part in one.parts:
+                    feed.send(part.name, part.path, part.size)
+            else:
+                self._send_by_folder(one, action, host)
         except AnsibleError as error:
             raise not_sent(str(error), host) from error
+
+    def _send_by_folder(self, one: Missing, action: HostAction, host: str) -> None:
+        with action.folder_for(max(file.size for file in one.files), host) as remote:
+            for group in [{file.name: file for file in one.record}, *({PART: part} for part in one.parts)]:
+                action.put(remote, {there: file.path for there, file in group.items()}, host)
+                self._take(remote, one.incoming, group, action, host)
 
     def _take(self, remote: str, incoming: str, group: dict[str, File], action: HostAction, host: str) -> None:
         files = [(there, file.size, file.name) for there, file in group.items()]

@@ -118,7 +118,7 @@ def compare_rollback(count: int, rounds: int) -> Group:
         depot = folder / "depot"
         made = make_release(depot, store.root, serial, env=env, tree=content, checks=Checks(), part_size=1 << 26)
         made.send(store)
-        deploy(store, {**made.step(), "current": store.current(env)}, made.sha256, 2)
+        deploy(store, made.step(), made.sha256, 2)
         shutil.rmtree(depot)
     write_command(store)
 

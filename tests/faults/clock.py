@@ -23,6 +23,7 @@ from tally import Tally  # noqa: E402
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError  # noqa: E402
 from ansible_collections.airgap.conda.plugins.module_utils._contract import signature  # noqa: E402
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import MANIFEST, SIGNATURE, Checks  # noqa: E402
+from ansible_collections.airgap.conda.plugins.module_utils._contract.step import Step  # noqa: E402
 from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot  # noqa: E402
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.look import inspect  # noqa: E402
 from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy  # noqa: E402
@@ -113,20 +114,20 @@ def take_step(place: Path, step: str) -> str:
         if verb == "verify":
             return str(verify(store, ENV)["release"])
         verified = Depot(place / "depot").verify(ENV, release_id(int(serial)), place / "key.signers")
-        step_found: dict[str, Any] = _look(store, verified.as_result())
-        if verb == "deploy" and step_found["action"] == "install":
+        step_found = _look(store, verified.as_result())
+        if verb == "deploy" and step_found.action == "install":
             shutil.copytree(verified.folder, store.incoming(ENV, release_id(int(serial))))
         if verb == "deploy":
             deploy(store, step_found, verified.release.manifest_sha256, KEEP)
-        return f"{step_found['action']}, current is {store.current(ENV)}"
+        return f"{step_found.action}, current is {store.current(ENV)}"
     except AirgapError as error:
         return f"refused: {error.problem}, {error.wanted}, {error.found}"
 
 
-def _look(store: Store, result: dict[str, Any]) -> dict[str, Any]:
+def _look(store: Store, result: dict[str, Any]) -> Step:
     from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
 
-    return inspect(store, [Release.from_dict(result, "here")], KEEP, False, ["tar.zst"])[0].to_dict()
+    return inspect(store, [Release.from_dict(result, "here")], KEEP, False, ["tar.zst"])[0]
 
 
 if __name__ == "__main__":

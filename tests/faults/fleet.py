@@ -73,6 +73,9 @@ def _with_bad_hosts(tally: Tally, fleet: Fleet, tried: set[str]) -> set[str]:
     left = [host for host in fleet.names if host not in tried]
     chosen = left[::EVERY] if fleet.count == LONG else left[: len(FAULTS)]
     bad = {host: list(FAULTS)[number % len(FAULTS)] for number, host in enumerate(chosen)}
+    # One of the others is sent what changed, as all are, and cannot use it: it gets the whole release.
+    changed = next(host for host in left if host not in bad)
+    (fleet.tree(changed) / "demo" / ONE / "lib/data").write_bytes(b"written by somebody")
     with fleet.small_disk():
         fleet.spoil(bad)
         with fleet.locks():
@@ -90,6 +93,8 @@ def _with_bad_hosts(tally: Tally, fleet: Fleet, tried: set[str]) -> set[str]:
             )
             tally.case(f"with bad hosts: {host} ({fault}) on the page", _unless(re.search(wanted, shown), shown))
             tally.counts[f"bad: {fault}"] += 1
+        again = re.findall(r"^included: .*whole.yml for (.*)$", played.output, re.MULTILINE)
+        tally.case("with bad hosts: who got the whole release", _unless(again == [changed], f"{again}, not {changed}"))
         for host in [*good, *tried]:
             verdict = pages.get(host, {}).get("verdict", "missing")
             tally.case(f"with bad hosts: {host} on the page", _unless(verdict == "ok", verdict))

@@ -43,17 +43,18 @@ FAULTS = {
     "cut": "could not be sent",
     "flip": "not as it was signed",
     "fails-check": f"A check of demo {TWO} failed; {ONE} stays current",
-    "fails-later": f"A check of demo {TWO} failed; {ONE} is current again",
+    "fails-later": f"demo {TWO} does not start as its users start it; {ONE} is current again",
     "hangs-in-check": "no end after",
     "locked": "Another run is at work",
     "squatted": "An unknown folder is in the place of the release",
 }
 # Each of these is a file in the store's place, and the checks of the second release look for it.
 MARKS = ("fails-check", "fails-later", "hangs-in-check")
-CHECKS = (
-    'cd "$CONDA_PREFIX/../.." && test ! -e fails-check && while test -e hangs-in-check; do sleep 1; done',
-    f'cd "$CONDA_PREFIX/../.." && if test -e fails-later; then test "$(readlink demo/current)" != {TWO}; fi',
-)
+CHECKS = ('cd "$CONDA_PREFIX/../.." && test ! -e fails-check && while test -e hangs-in-check; do sleep 1; done',)
+# Works while another release is current.
+SCRIPT = f"""\
+if [ -e "$CONDA_PREFIX/../../fails-later" ] && [ "$(readlink "$CONDA_PREFIX/../current")" = {TWO} ]; then exit 1; fi
+"""
 FULL_SIZE = "24m"
 
 
@@ -104,8 +105,13 @@ class Fleet:
         made = [make_release(depot, self.root, 1, env="runtime", tree={"bin/python": python}, formats=("tar.gz",))]
         # Larger than a pipe, so that a line can go dead in the middle of it.
         tree = {"bin/python": python, "lib/data": os.urandom(300_000)}
+        tree["etc/conda/activate.d/later.sh"] = SCRIPT
         checks = {1: Checks(imports=("json",), timeout=20), 2: Checks(commands=CHECKS, timeout=5)}
-        made += [make_release(depot, self.root, n, tree=tree, checks=checks[n], part_size=1 << 20) for n in checks]
+        for serial, check in checks.items():
+            # The second release has a delta from the first, which is as large as that again.
+            base, more = (made[-1], {"lib/more": os.urandom(300_000)}) if serial > 1 else (None, {})
+            options: dict[str, Any] = {"checks": check, "part_size": 1 << 20, "base": base}
+            made.append(make_release(depot, self.root, serial, tree={**tree, **more}, **options))
         for release in made:
             signature.sign(release.folder / MANIFEST, key)
         variables = {

@@ -98,7 +98,7 @@ def bring(host: Host, serial: int, keep: int = KEEP) -> Act:
     step = inspect(host.store, [made.wanted], keep, False, ["squashfs"])[0]
     if step.action == "install":
         shutil.copytree(made.folder, host.store.incoming(ENV, step.id), dirs_exist_ok=True)
-    return lambda: deploy(host.store, step.to_dict(), made.sha256, keep)
+    return lambda: deploy(host.store, step, made.sha256, keep)
 
 
 def _uninstall(host: Host) -> Act:

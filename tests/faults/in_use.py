@@ -121,4 +121,4 @@ def _deploy(store: Store, place: Path, serial: int, from_a_drive: bool = False) 
         install_command(store, place / "depot", serial, keep=1)
         return
     made.send(store)
-    deploy(store, {**made.step(), "current": store.current(ENV)}, made.sha256, keep=1)
+    deploy(store, made.step(), made.sha256, keep=1)

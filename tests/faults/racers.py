@@ -15,11 +15,12 @@ from functools import partial
 
 from errors import PARTS
 from inject import Outcome, end_with
-from scenes import ENV, Scene, Share, Step, World, deploy_release, install_from_a_drive, named, send
+from scenes import ENV, Scene, Share, World, deploy_release, install_from_a_drive, named, send
 from tally import Tally
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import serial_of
+from ansible_collections.airgap.conda.plugins.module_utils._contract.step import Step
 from ansible_collections.airgap.conda.plugins.module_utils._store.rollback import rollback
 from ansible_collections.airgap.conda.plugins.module_utils._store.uninstall import uninstall
 from ansible_collections.airgap.conda.tests.unit.tiny_release import release_id
@@ -29,14 +30,14 @@ ROUNDS, ROUNDS_LONG = 24, 2_000
 # Seconds by which one of the two is late, at most: they meet, or the other is done already.
 LATE = (0.02, 0.3)
 
-Act = Callable[[World, Step], None]
+Act = Callable[[World, Step | None], None]
 
 
-def _back(world: World, _step: Step) -> None:
+def _back(world: World, _step: Step | None) -> None:
     rollback(world.store, ENV, release_id(1), False)
 
 
-def _uninstall(world: World, _step: Step) -> None:
+def _uninstall(world: World, _step: Step | None) -> None:
     uninstall(world.store, ENV)
 
 
@@ -61,7 +62,7 @@ def run(world: World, share: Share) -> Tally:
     for name, (scene, *racers) in PAIRS.items():
         for _round in share.of(range(ROUNDS_LONG if share.long else ROUNDS)):
             world.reset(scene)
-            acts = [partial(act, world, send(world, serial) if serial else {}) for serial, act in racers]
+            acts = [partial(act, world, send(world, serial) if serial else None) for serial, act in racers]
             numbers.shuffle(acts)
             outcomes, faults = _race(world, acts, numbers.uniform(0, numbers.choice(LATE)))
             if name.startswith("two deploys") and serial_of(world.store.current(ENV)) < world.store.high_water(ENV):

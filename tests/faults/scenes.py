@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 from unittest.mock import patch
 
 from ansible_collections.airgap.conda.plugins.module_utils._audit.chain import HOST_CHAIN
@@ -23,7 +23,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._cli import install a
 from ansible_collections.airgap.conda.plugins.module_utils._cli.main import main as command
 from ansible_collections.airgap.conda.plugins.module_utils._contract import signature as _signature
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES, MANIFEST, SIGNATURE, Checks
-from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
+from ansible_collections.airgap.conda.plugins.module_utils._contract.step import Step
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.look import inspect
 from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy
 from ansible_collections.airgap.conda.plugins.module_utils._store.repair import repair, require_repaired
@@ -34,15 +34,12 @@ from ansible_collections.airgap.conda.tests.unit.tiny_release import TREE, Made,
 
 ENV = "demo"
 KEEP = 2
-# A release whose check fails after the switch, one whose check fails at once, and the others.
+# A release that does not start after the switch, one whose check fails at once, and the others.
 LATE, BAD = 8, 9
 SERIALS = (1, 2, 3, 4, LATE, BAD)
 # Of the releases, the one that has a delta from the first.
 UPDATE = 2
-CHECKS = {
-    LATE: ('test "$(readlink "$CONDA_PREFIX/../current")" != "${CONDA_PREFIX##*/}"',),
-    BAD: ("echo this check fails; false",),
-}
+SCRIPT = 'if [ "$(readlink "$CONDA_PREFIX/../current")" = "${CONDA_PREFIX##*/}" ]; then echo too late; exit 1; fi'
 # The file that is unpacked last needs several pages: a disk that is nearly full takes some of them only.
 PAGES = {**TREE, "share/zeros": "0" * 20_000}
 # The lock names its last holder, the log says when: these two may differ from run to run.
@@ -51,7 +48,6 @@ VOLATILE = (f".state/.locks/{ENV}", f".state/.locks/.incoming-{ENV}", f".state/{
 PAPERS = (".state/.receipts", ".state/.audit.jsonl", ".state/.locks/.receipts", ".state/.locks/.audit")
 
 State = dict[str, tuple[int, str]]
-Step = dict[str, Any]
 Case = TypeVar("Case")
 
 
@@ -79,7 +75,7 @@ class Scene:
 
     name: str
     installed: tuple[int, ...]
-    act: Callable[[World, Step], None]
+    act: Callable[[World, Step | None], None]
     may: tuple[int, ...]
     sends: int = 0
     current: int = 0
@@ -87,11 +83,11 @@ class Scene:
     damaged: tuple[str, ...] = ()
     sample: int = 1
 
-    def step(self, world: World) -> Step:
+    def step(self, world: World) -> Step | None:
         """Look at the host as a play does, send what it lacks, and return the step that is to be done."""
         if self.sends and self.damaged:
             return send_again(world, self.sends)
-        return send(world, self.sends) if self.sends else {}
+        return send(world, self.sends) if self.sends else None
 
 
 @dataclass
@@ -116,12 +112,13 @@ class World:
         self.tmp.mkdir(parents=True)
         tempfile.tempdir = str(self.tmp)
         for serial in SERIALS:
-            checks = Checks(commands=CHECKS.get(serial, ()), timeout=20)
+            checks = Checks(commands=("echo this check fails; false",) if serial == BAD else (), timeout=20)
+            tree = {**PAGES, "etc/conda/activate.d/late.sh": SCRIPT} if serial == LATE else PAGES
             depot = self.base / "depot"
             # The update to the second release is a delta: the first one is changed nowhere, and has all large files.
             base = self.made[1] if serial == UPDATE else None
             self.made[serial] = make_release(
-                depot, self.store.root, serial, tree=PAGES, checks=checks, part_size=400, base=base
+                depot, self.store.root, serial, tree=tree, checks=checks, part_size=400, base=base
             )
         for scene in SCENES:
             self._empty(self.store.root)
@@ -163,20 +160,20 @@ class World:
 def send(world: World, serial: int) -> Step:
     """Look at the host as a play does and send what it lacks; returns the step that is to be done."""
     made, store = world.made[serial], world.store
-    step = inspect(store, [made.wanted], KEEP, False, ["tar.zst"])[0].to_dict()
-    if step["action"] == "install":
+    step = inspect(store, [made.wanted], KEEP, False, ["tar.zst"])[0]
+    if step.action == "install":
         incoming = store.incoming(ENV, made.manifest.id)
         incoming.mkdir(parents=True, exist_ok=True)
-        for name in (*step["missing"], MANIFEST, SIGNATURE, FILES):
+        for name in (*step.missing, MANIFEST, SIGNATURE, FILES):
             shutil.copyfile(made.folder / name, incoming / name)
     return step
 
 
 def send_again(world: World, serial: int) -> Step:
-    """Send all of a release that is on the host already; returns what the controller verified of it."""
+    """Send all of a release that is on the host already; returns the step that a repair asks for."""
     made = world.made[serial]
     shutil.copytree(made.folder, world.store.incoming(ENV, made.manifest.id), dirs_exist_ok=True)
-    return made.result
+    return made.step()
 
 
 def damage(store: Store, paths: Sequence[str]) -> None:
@@ -192,17 +189,21 @@ def damage(store: Store, paths: Sequence[str]) -> None:
             path.write_text("x" * 3600, encoding="ascii")
 
 
-def deploy_release(world: World, step: Step, keep: int = KEEP) -> None:
+def deploy_release(world: World, step: Step | None, keep: int = KEEP) -> None:
     """Do the step that preflight found for a release."""
-    made = next(made for made in world.made.values() if made.manifest.id == step["id"])
-    deploy(world.store, step, made.sha256, keep)
+    assert step is not None
+    deploy(world.store, step, _made(world, step).sha256, keep)
 
 
-def _rollback(world: World, _step: Step) -> None:
+def _made(world: World, step: Step) -> Made:
+    return next(made for made in world.made.values() if made.manifest.id == step.id)
+
+
+def _rollback(world: World, _step: Step | None) -> None:
     rollback(world.store, ENV, release_id(1), False)
 
 
-def _rollback_command(world: World, _step: Step) -> None:
+def _rollback_command(world: World, _step: Step | None) -> None:
     """Go back as a person at the host does; its complaint is raised as the error that it was."""
     _command(world.store, "rollback", ENV, release_id(1))
 
@@ -231,22 +232,22 @@ def install_command(store: Store, depot: Path, serial: int, keep: int = KEEP) ->
         _command(store, "install", str(depot), *words)
 
 
-def install_from_a_drive(world: World, _step: Step, serial: int = 2) -> None:
+def install_from_a_drive(world: World, _step: Step | None, serial: int = 2) -> None:
     """Install a release by the command, from the world's depot."""
     install_command(world.store, world.base / "depot", serial)
 
 
-def _repair(world: World, step: Step) -> None:
+def _repair(world: World, step: Step | None) -> None:
     """Repair with what is on the host, or with what was sent."""
-    done = repair(world.store, ENV, ["tar.zst"], Release.from_dict(step, "here") if step else None)
+    done = repair(world.store, ENV, ["tar.zst"], _made(world, step).wanted if step else None)
     require_repaired(world.store, done)
 
 
-def _uninstall(world: World, _step: Step) -> None:
+def _uninstall(world: World, _step: Step | None) -> None:
     uninstall(world.store, ENV, release_id(1))
 
 
-def _uninstall_all(world: World, _step: Step) -> None:
+def _uninstall_all(world: World, _step: Step | None) -> None:
     uninstall(world.store, ENV)
 
 

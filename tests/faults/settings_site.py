@@ -78,8 +78,7 @@ class Site:
         store = Store(self.fleet.root)
         for release, template in zip(made, ("runtime", "older", "newer"), strict=True):
             release.send(store)
-            step = release.step()
-            deploy(store, step, release.sha256, 2)
+            deploy(store, release.step(), release.sha256, 2)
             write_command(store)
             shutil.copytree(store.root, folder / "templates" / template, symlinks=True)
         shutil.rmtree(store.root)

@@ -27,16 +27,28 @@ tree=$FLEET/hosts/$host
 options=bind
 answers=$FLEET/answers/$host
 
+# What the collection sends: a packed script with the mark that its answer has to bear.
+packed() {
+  printf %s "$command" | grep -Eom1 '[A-Za-z0-9+/=]{100,}' | base64 -d | gzip -dc
+}
+
+# A module: a program of Python that names itself.
+module() {
+  timeout 10 cat >"$received"
+  grep -aom1 'airgap\.conda\.plugins\.modules\.[a-z_]*' "$received" | sed 's/.*\.//'
+}
+
 if [ -d "$answers" ]; then
   received=$FLEET/received/$host-$$
   mark='' name=''
   case $command in
     *"| base64 -d |"*)
-      # What the collection sends: a packed script with the mark that its answer has to bear.
-      script=$(printf %s "$command" | grep -Eom1 '[A-Za-z0-9+/=]{100,}' | base64 -d | gzip -dc)
+      script=$(packed)
       mark=$(printf %s "$script" | grep -Eom1 'airgap-[0-9a-f]{24}')
       name=$(printf %s "$script" | grep -Eom1 'airgap-tmp-[0-9a-f]{24}')
       case $script in
+        *.arriving-*) kind=part && cat >"$received" ;;
+        *"/bin/python <&3"*) kind=$(module) ;;
         *high_water*) kind=look ;;
         *"say link"*) kind=raw ;;
         *"say folder"*) kind=tmp && if [ ! -e "$answers/tmp" ]; then answers=$FLEET/answers; fi ;;
@@ -45,12 +57,7 @@ if [ -d "$answers" ]; then
       ;;
     *dd\ of=*) kind=part && cat >"$received" ;;
     *"rm -f"*) kind=removal ;;
-    *)
-      # A module: a program of Python that names itself.
-      timeout 10 cat >"$received"
-      kind=$(grep -aom1 'airgap\.conda\.plugins\.modules\.[a-z_]*' "$received")
-      kind=${kind##*.}
-      ;;
+    *) kind=$(module) ;;
   esac
   echo "$kind" >>"$FLEET/received/$host"
   sed "s/@mark@/$mark/g; s/@name@/$name/g" "$answers/$kind" 2>/dev/null
@@ -86,16 +93,20 @@ set -- unshare --mount --propagation private --pid --fork --kill-child --mount-p
   if [ "$login" = terminal ]; then script -qec "$0" /dev/null; else "$login" -c "$0"; fi
   exit $?' "$command"
 
-case $fault,$command in
-  cut,*dd\ of=*env.tar*)
-    # The line goes dead in the middle of a part.
-    head -c 1000 | "$@" >/dev/null 2>&1
-    echo "client_loop: send disconnect: Broken pipe" >&2
-    exit 255
-    ;;
-  flip,*dd\ of=*env.tar*)
-    # One byte of every part arrives as another.
-    exec tr '\125' '\126' | "$@"
+case $fault in
+  cut | flip)
+    case $fault,$(packed) in
+      cut,*"name env."*)
+        # The line goes dead in the middle of a part.
+        head -c 1000 | "$@" >/dev/null 2>&1
+        echo "client_loop: send disconnect: Broken pipe" >&2
+        exit 255
+        ;;
+      flip,*"name env."*)
+        # One byte of every part arrives as another.
+        exec tr '\125' '\126' | "$@"
+        ;;
+    esac
     ;;
 esac
 exec "$@"

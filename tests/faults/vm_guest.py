@@ -158,12 +158,12 @@ def do_recover() -> dict[str, Any]:
 def do_deploy(release: str, keep: int) -> dict[str, Any]:
     """Do what a play does: look, send what is missing, deploy."""
     made = json.loads((CARGO / "releases.json").read_text(encoding="utf-8"))[release]
-    step = inspect(STORE, [Release.from_dict(made, "here")], keep, False, ["tar.zst"])[0].to_dict()
-    if step["action"] == "install":
+    step = inspect(STORE, [Release.from_dict(made, "here")], keep, False, ["tar.zst"])[0]
+    if step.action == "install":
         with told("send", release):
             incoming = STORE.incoming(ENV, release)
             incoming.mkdir(parents=True, exist_ok=True)
-            for name in (*step["missing"], MANIFEST, SIGNATURE, FILES):
+            for name in (*step.missing, MANIFEST, SIGNATURE, FILES):
                 shutil.copyfile(CARGO / ENV / release / name, incoming / name)
     deploy(STORE, step, made["manifest_sha256"], keep)
     return {}

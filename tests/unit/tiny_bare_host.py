@@ -43,10 +43,11 @@ class Host:
             for name in set(names) - {"sync"}:
                 (self.bin / name).symlink_to(busybox)
 
-    def sh(self, script: str) -> subprocess.CompletedProcess[str]:
+    def sh(self, script: str, data: bytes = b"") -> subprocess.CompletedProcess[str]:
         environment = {"PATH": f"{self.bin}:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/"}
         command = [*self.shell, "-c", f"umask 077\n{script}"]
-        return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+        done = subprocess.run(command, input=data, capture_output=True, env=environment, check=False)
+        return subprocess.CompletedProcess(command, done.returncode, done.stdout.decode(), done.stderr.decode())
 
     def look(self) -> dict[str, str]:
         mark = new_mark()

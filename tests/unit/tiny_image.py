@@ -104,4 +104,4 @@ def bring_made(store: Store, made: Made, keep: int = 9) -> Done:
     step = inspect(store, [made.wanted], keep, False)[0]
     if step.action == "install" and not store.incoming(step.env, step.id).exists():
         made.send(store)
-    return deploy(store, step.to_dict(), made.sha256, keep)
+    return deploy(store, step, made.sha256, keep)

@@ -24,7 +24,7 @@ from ansible_collections.airgap.conda.tests.unit.tiny_host import BYTECODE, PLAY
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_key, make_release
 
 # As sshd does it: the login shell gets the command, in the home, after its rc file; with -tt it gets a terminal. What
-# matches the word in the file `slow` waits there, once.
+# matches the word in the file `slow` waits there, once. With a file `deaf`, no command gets what it is given as input.
 SSH = """\
 #!/bin/sh
 terminal=
@@ -32,10 +32,14 @@ while [ $# -gt 2 ]; do
   if [ "$1" = -tt ]; then terminal=yes; fi
   shift
 done
+echo >>{folder}/asked
 cd {folder}/home 2>/dev/null || cd /
 if [ -e {folder}/slow ] && printf %s "$2" | grep -q "$(cat {folder}/slow)"; then
   mv {folder}/slow {folder}/reached
   sleep 60
+fi
+if [ -e {folder}/deaf ]; then
+  case $2 in *"3<&0"*) exec </dev/null ;; esac
 fi
 export HOME={folder}/home
 if [ -e {folder}/rc ]; then . {folder}/rc; fi
@@ -119,6 +123,13 @@ class Login:
         assert self.temporary(), "there is something to be removed"
         process.send_signal(number)
         return self._ended(process)
+
+    def rounds(self) -> int:
+        """Return how many commands the host got since this was asked last."""
+        asked = self.folder / "asked"
+        count = asked.stat().st_size
+        asked.unlink()
+        return count
 
     def temporary(self) -> list[str]:
         """Return what is in the remote user's temporary folder."""

@@ -88,10 +88,11 @@ class Made:
     def wanted(self) -> Release:
         return Release.from_dict(self.result, "here")
 
-    def step(self, action: str = "install", kernels: str = "") -> dict[str, Any]:
-        """Return a step of a host on which nobody looked what is current."""
-        step = Step(self.manifest.env, self.manifest.id, action, "", self.manifest.payloads[0].format, kernels=kernels)
-        return {name: value for name, value in step.to_dict().items() if name != "current"}
+    def step(self, action: str = "install", kernels: str = "") -> Step:
+        """Return a step for the store that it was made for, as it is now."""
+        env, payload = self.manifest.env, self.manifest.payloads[0]
+        current = Store(Path(self.manifest.prefix).parents[1]).current(env)
+        return Step(env, self.manifest.id, action, current, payload.format, kernels=kernels)
 
     def send(self, store: Store) -> Path:
         """Put all of it where a host receives it."""

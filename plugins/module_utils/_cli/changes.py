@@ -60,9 +60,12 @@ def _carry_out(
     _install.fetch(store, planned)
     done, failed = _install.install(store, planned)
     found["changed"] = bool(done)
-    for env, result in done.items():
-        found["envs"][env].update(result)
-        note.deployed({"env": env, "id": found["envs"][env]["release"]}, result["seconds"], result["removed"])
+    for step in planned.steps:
+        if step.env not in done:
+            continue
+        result = done[step.env]
+        found["envs"][step.env].update(result)
+        note.deployed(step, result["seconds"], result["removed"])
         for text in result["warnings"]:
             warn(text)
     for env, error in failed.items():
@@ -111,7 +114,7 @@ def _prune(store: Store, options: argparse.Namespace, found: dict[str, Any], not
     found["removed"] = {}
     for env in [options.env] if options.env else store.envs():
         current = store.current(env)
-        step = Step(env, current, "prune", current, kernels=kernelspec.recorded(store, env)).to_dict()
+        step = Step(env, current, "prune", current, kernels=kernelspec.recorded(store, env))
         concerns: list[str] = []
         going = to_prune(store, step, options.keep, concerns)
         if going or store.unfinished(env):

@@ -133,8 +133,7 @@ def plan(store: Store, wish: Wish) -> Plan:
 
 
 def _with_prune(store: Store, step: Step, keep: int) -> Step:
-    going = to_prune(store, step.to_dict(), keep)
-    return replace(step, prune=going)
+    return replace(step, prune=to_prune(store, step, keep))
 
 
 def kernels(store: Store) -> str:
@@ -217,14 +216,14 @@ def _install_one(store: Store, planned: Plan, step: Step) -> Done:
     one = planned.releases.get(step.env)
     sums = (one.release.manifest_sha256, one.release.signature_sha256) if one else ("", "")
     try:
-        return deploy(store, step.to_dict(), sums[0], planned.keep, None, sums[1])
+        return deploy(store, step, sums[0], planned.keep, None, sums[1])
     except AirgapError as error:
         if one is None or error.code != "delta-refused":
             raise
         warn(f"{error}; the whole release is copied")
-    again = inspect(store, [one.wanted()], planned.keep, True, kernels=step.kernels)[0]
+    again = inspect(store, [one.wanted()], planned.keep, True, kernels=step.kernels, deltas=False)[0]
     fetch(store, Plan(planned.source, [again], planned.releases, planned.keep))
-    return deploy(store, again.to_dict(), sums[0], planned.keep, None, sums[1])
+    return deploy(store, again, sums[0], planned.keep, None, sums[1])
 
 
 def done_lines(planned: Plan, done: dict[str, dict[str, Any]]) -> Sequence[str]:

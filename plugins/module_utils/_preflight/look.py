@@ -38,6 +38,7 @@ def inspect(
     kernels: str = "",
     table: Table | None = None,
     tools: Tools | None = None,
+    deltas: bool = True,
 ) -> list[Step]:
     """Return what is to be done for each release; raises RefusedError when one of them must not be deployed here.
 
@@ -45,12 +46,13 @@ def inspect(
     formats that are wanted. ``kernels`` is the folder of Jupyter
     kernels: other environments of the store that have to change for it get a step as well. What each check found is
     noted in ``table``; a host where nothing is to be done is not looked at. ``tools`` say where the driver is seen.
+    With ``deltas`` a release may be made out of an older one.
     """
     table = table or Table()
     kernelspec.require_absolute(kernels)
     if formats is None:
         formats = _taken(store, releases)
-    steps = [_step(store, wanted, keep, formats) for wanted in releases]
+    steps = [_step(store, wanted, keep, formats, deltas) for wanted in releases]
     news = [_new(wanted, step) for wanted, step in zip(releases, steps) if step.action in ("install", "switch")]
     if news:
         pairs = [(new.wanted.env, new.wanted.id) for new in news]
@@ -72,7 +74,7 @@ def _offered(releases: Iterable[Release]) -> set[str]:
     return {payload.format for wanted in releases for payload in wanted.payloads}
 
 
-def _step(store: Store, wanted: Release, keep: int, formats: Sequence[str]) -> Step:
+def _step(store: Store, wanted: Release, keep: int, formats: Sequence[str], deltas: bool) -> Step:
     """Return what is to be done for one release, if it may be."""
     current = store.current(wanted.env)
     installed = wanted.id in store.releases(wanted.env)
@@ -85,7 +87,7 @@ def _step(store: Store, wanted: Release, keep: int, formats: Sequence[str]) -> S
     payload = wanted.payload(fitting(wanted.env, formats))
     if payload is None:
         return Step(wanted.env, wanted.id, "install", current)
-    offered = {item.format: item for item in (payload, *_deltas(store, wanted, payload))}
+    offered = {item.format: item for item in (payload, *(_deltas(store, wanted, payload) if deltas else ()))}
     missing = {name: missing_parts(store.incoming(wanted.env, wanted.id), item) for name, item in offered.items()}
     # What is cheapest to send; the whole payload when that is no more.
     best = min(offered, key=lambda name: _size(offered[name], missing[name]))

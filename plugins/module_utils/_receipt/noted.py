@@ -20,6 +20,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._audit.chain import H
 from ansible_collections.airgap.conda.plugins.module_utils._base.disk import os_errors
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._base.finding import ABSENT, BROKEN, OK, Finding
+from ansible_collections.airgap.conda.plugins.module_utils._contract.step import Step
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import Tools
 from ansible_collections.airgap.conda.plugins.module_utils._receipt.write import Written, write_receipt
 from ansible_collections.airgap.conda.plugins.module_utils._store.releases import Releases
@@ -54,16 +55,15 @@ class Note:
         """Note what was done with a release of this host."""
         self.deeds.append(self.deed(what, env, release))
 
-    def deployed(self, step: Mapping[str, Any], seconds: Mapping[str, float], pruned: Iterable[str]) -> None:
+    def deployed(self, step: Step, seconds: Mapping[str, float], pruned: Iterable[str]) -> None:
         """Note what a deploy did of a step of preflight."""
-        env, release = str(step["env"]), str(step["id"])
         if "install" in seconds:
-            self.did("installed", env, release)
+            self.did("installed", step.env, step.id)
         if "checks" in seconds:
-            self.did("switched", env, release)
+            self.did("switched", step.env, step.id)
         for name in pruned:
-            self.did("pruned", env, name)
-        self.seconds.update({f"{env} {name}": float(number) for name, number in seconds.items()})
+            self.did("pruned", step.env, name)
+        self.seconds.update({f"{step.env} {name}": float(number) for name, number in seconds.items()})
 
     def failed(self, check: str, env: str, error: AirgapError) -> None:
         """Note what is wrong with one environment, where the step goes on with the others."""

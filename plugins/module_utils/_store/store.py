@@ -227,7 +227,8 @@ class Store(Activated):
                 wanted=f"{older} as it was signed",
                 found=error.found,
                 where=str(self.release(env, older)),
-                remedy=f"run again: the whole payload is sent then; airgap.conda.verify tells what differs in {older}",
+                remedy=f"none is needed: the whole release is taken instead, by this run or the next; "
+                f"to see what differs in {older}, compare its files with its list",
             ) from error
 
     def is_base(self, env: str, release: str) -> bool:

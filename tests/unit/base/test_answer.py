@@ -163,7 +163,7 @@ def made(tmp_path: Path) -> Made:
 
 def lacking(made: Made) -> dict[str, Any]:
     """Return the step of a host that has no part of the payload yet."""
-    return {**made.step(), "current": "", "missing": [part.name for part in made.manifest.payloads[0].parts]}
+    return {**made.step().to_dict(), "missing": [part.name for part in made.manifest.payloads[0].parts]}
 
 
 def test_parts_that_are_missing_are_looked_up(made: Made) -> None:

@@ -87,7 +87,7 @@ def roles_of(*names: str) -> list[dict[str, Any]]:
 def test_a_file_of_the_controller_is_not_sent(host: Forger, name: str) -> None:
     made = host.begin()
     name = name.format(secret=host.folder / "secret")
-    step = {**made.step(), "current": "", "missing": [name]}
+    step = {**made.step().to_dict(), "missing": [name]}
     host.forge("preflight", {"changed": False, "work": True, "steps": [step]})
     done = host.run("airgap.conda.deploy")
     assert done.count("failed") >= 1

@@ -18,7 +18,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.answer import V
 from ansible_collections.airgap.conda.plugins.module_utils._first import install as _install
 from ansible_collections.airgap.conda.plugins.module_utils._first import look as _look
 from ansible_collections.airgap.conda.plugins.plugin_utils import _bootstrap, _contact, _host_action, _links
-from ansible_collections.airgap.conda.plugins.plugin_utils._contact import Heard, command, listen, new_mark
+from ansible_collections.airgap.conda.plugins.plugin_utils._contact import Heard, command, listen, new_mark, within
 from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 from ansible_collections.airgap.conda.tests.unit.tiny_release import Made, make_release
 
@@ -160,6 +160,23 @@ def test_a_script_gets_no_input() -> None:
     assert told('read -r line\nsay x "$line."').first() == {"x": "."}
 
 
+@pytest.mark.parametrize("become", [False, True])
+@pytest.mark.parametrize("login", LOGIN)
+def test_a_script_that_is_fed_gets_all_of_its_input(tmp_path: Path, login: str, become: bool) -> None:
+    if not shutil.which(login.split(maxsplit=1)[0]):
+        pytest.skip(f"no {login} here")
+    mark, data = new_mark(), os.urandom(300_000)
+    place = tmp_path / "it's here"
+    script = f"say x {shlex.quote(ODD)}\ncat >{shlex.quote(str(place))}\nexit 3"
+    done = subprocess.run(
+        [*login.split(), "-c", wrapped(command(script, mark, fed=True), become)],
+        input=data, capture_output=True, check=False, timeout=SOON,
+    )  # fmt: skip
+    heard = listen(done.stdout.decode(), mark, "x")
+    assert (done.stderr, heard.first(), heard.text, heard.status) == (b"", {"x": ODD}, "", 3)
+    assert place.read_bytes() == data
+
+
 # --- what hangs ------------------------------------------------------------------------------------------------------
 
 
@@ -180,6 +197,26 @@ def test_nor_is_the_end_waited_for_of_what_cannot_be_killed(monkeypatch: pytest.
     heard = told("setsid sleep 20", limit=1)
     assert time.monotonic() - start < 15
     assert heard.status == -1
+
+
+def test_nor_is_a_program_of_ansibles_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_contact, "LATER", 1)
+    start = time.monotonic()
+    for stuck in ("sleep 60", "/bin/sh -c 'setsid sleep 20; :'"):
+        line = wrapped(within(f"A=1 {stuck}", 1), become=True)
+        done = subprocess.run(["sh", "-c", line], input=b"x", capture_output=True, check=False, timeout=SOON)
+        assert done.stdout.replace(b"BECOME-SUCCESS-x\n", b"") == b""
+    assert time.monotonic() - start < 15
+
+
+@pytest.mark.parametrize("login", LOGIN)
+def test_a_program_of_ansibles_gets_its_input_and_variables(login: str) -> None:
+    if not shutil.which(login.split(maxsplit=1)[0]):
+        pytest.skip(f"no {login} here")
+    line = wrapped(within("A='it is' /bin/sh -c 'cat; echo \"$A\"; echo noise >&2'", SOON), become=True)
+    data = os.urandom(300_000)
+    done = subprocess.run([*login.split(), "-c", line], input=data, capture_output=True, check=False, timeout=SOON)
+    assert (done.stdout, done.stderr) == (b"BECOME-SUCCESS-x\n" + data + b"it is\n", b"")
 
 
 def test_what_a_host_prints_without_end_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:

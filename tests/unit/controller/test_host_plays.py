@@ -50,7 +50,8 @@ def test_one_place_says_which_python_a_host_has_from_us(host: Host) -> None:
     checkout = Path(__file__).parents[3]
     files = [path for folder in ("playbooks", "roles") for path in (checkout / folder).rglob("*.yml")]
     texts = [(path.relative_to(checkout).parts[1], path.read_text(encoding="utf-8")) for path in files]
-    assert {name for name, text in texts if "airgap.conda.runtime:" in text} == {"deploy", "runtime"}  # they bring it
+    bring = ("airgap.conda.runtime:", "bring_runtime: true")
+    assert {name for name, text in texts if any(word in text for word in bring)} == {"deploy", "runtime"}
     assert not [name for name, text in texts if "current/bin" in text]
     # A task of a site's own may ask for it as well.
     host.bring(1, env="runtime", tree=RUNTIME)

@@ -22,18 +22,15 @@ BAD = {"failed": True, "msg": "a\n traceback"}
 ERROR = AirgapError(
     "A check of demo 2 failed", code="check-failed", wanted="w", found="exit status 1", where="/p", remedy="mend it"
 )
-RUNTIME = {"changed": False, "interpreter": "/p"}
 DEPOT = {"changed": False, "releases": [{"env": "demo", "id": "2-1c0ffee5"}]}
-FOUND = {"work": False, "steps": [{"env": "demo", "id": "2-1c0ffee5"}]}
+FOUND = {"interpreter": "/p", "work": False, "steps": [{"env": "demo", "id": "2-1c0ffee5"}]}
 NO_WORK = {
     "_deploy_depot": DEPOT,
-    "_deploy_runtime": RUNTIME,
     "_deploy_preflight": FOUND,
     "_deploy_release": SKIPPED,
 }
 DONE = {
     "_deploy_depot": DEPOT,
-    "_deploy_runtime": RUNTIME,
     "_deploy_preflight": {**FOUND, "work": True},
     "_deploy_release": {"changed": True, "current": {"demo": "2-1c0ffee5"}},
 }
@@ -41,15 +38,15 @@ DEPLOY: dict[str, dict[str, Any]] = {
     "right": DONE,
     "nothing-to-do": NO_WORK,
     "failed": {**DONE, "_deploy_failure": note({"failed": True, **ERROR.as_result()})},
-    "broken": {"_deploy_runtime": BAD, "_deploy_failure": note(BAD)},
+    "broken": {"_deploy_preflight": BAD, "_deploy_failure": note(BAD)},
     "not-noted": {**DONE, "_deploy_release": BAD},
     "refused": {"_deploy_depot": BAD, "_deploy_failure": note(BAD)},
-    "off": {"_deploy_runtime": LOST},
-    "lost": {**DONE, "_deploy_preflight": LOST},
+    "off": {"_deploy_preflight": LOST},
+    "lost": {**DONE, "_deploy_fetch": LOST},
     "lost-at-last": {**DONE, "_deploy_release": LOST},
     "no-depot": {"_deploy_depot": LOST},
     "waiting": {},
-    "forgotten": {"_deploy_runtime": {}, "_deploy_preflight": {}, "_deploy_release": {}, "_deploy_failure": {}},
+    "forgotten": {"_deploy_preflight": {}, "_deploy_release": {}, "_deploy_failure": {}},
 }
 NOT_SHOWN = "Nothing in this run shows that the deploy went well on this host"
 LINKS = [{"env": env, "release": "1-1c0ffee5", "since": "1"} for env in ("runtime", "demo")]
@@ -112,8 +109,8 @@ def test_the_share_is_that_of_the_hosts_that_answered(hosts: list[str], percent:
     "known",
     [
         {},
-        {"_deploy_runtime": RUNTIME},
-        {"_deploy_runtime": RUNTIME, "_deploy_preflight": SKIPPED, "_deploy_release": SKIPPED},
+        {"_deploy_depot": DEPOT},
+        {"_deploy_depot": DEPOT, "_deploy_preflight": SKIPPED, "_deploy_release": SKIPPED},
         {**DONE, "_deploy_release": SKIPPED},
         {**DONE, "_deploy_release": {}},
         {**DONE, "_deploy_release": {"changed": False}},
@@ -125,7 +122,7 @@ def test_the_share_is_that_of_the_hosts_that_answered(hosts: list[str], percent:
         {**NO_WORK, "_deploy_depot": {}},
         {**NO_WORK, "_deploy_preflight": {**FOUND, "work": "no"}},
         {**NO_WORK, "_deploy_preflight": {**FOUND, "skipped": True}},
-        {"_deploy_runtime": {"changed": True, "interpreter": ""}},  # only of a run that changes nothing
+        {"_deploy_preflight": {"changed": True, "interpreter": ""}},  # only of a run that changes nothing
     ],
     ids=range(15),
 )
@@ -134,14 +131,14 @@ def test_that_nothing_failed_shows_nothing(known: dict[str, Any]) -> None:
 
 
 def test_a_check_shows_what_would_be_done() -> None:
-    assert wrong_of({"_deploy_runtime": {"changed": True, "interpreter": ""}}, check=True) == ""
+    assert wrong_of({"_deploy_preflight": {"changed": True, "interpreter": ""}}, check=True) == ""
     assert wrong_of(DONE, check=True) == ""
     assert wrong_of(DONE, "refresh", check=True) == ""
-    assert wrong_of({"_deploy_runtime": SKIPPED}, check=True).startswith(NOT_SHOWN)
+    assert wrong_of({"_deploy_preflight": SKIPPED}, check=True).startswith(NOT_SHOWN)
 
 
 def test_facts_are_no_results() -> None:
-    for name in ("_deploy_preflight", "_deploy_failure", "_deploy_runtime"):
+    for name in ("_deploy_preflight", "_deploy_failure", "_deploy_depot"):
         known = {**NO_WORK, "ansible_facts": {name: NO_WORK.get(name, {})}}
         assert wrong_of(known) == f"A fact of a host has the name of a result: {name}"
 
@@ -154,7 +151,7 @@ def test_only_what_is_known_is_said() -> None:
     assert wrong["ws1"]["found"].endswith("failed: 50 % of those that answered")
     given = "--tags x and --start-at-task y left steps out"
     assert wrong_of({}, tags=("x",), start_at="y").endswith(f"no step was tried on this host; {given}")
-    assert wrong_of({"_deploy_runtime": BAD}, start_at="y").endswith("a traceback (--start-at-task y left steps out)")
+    assert wrong_of({"_deploy_preflight": BAD}, start_at="y").endswith("a traceback (--start-at-task y left steps out)")
     assert "left steps out" not in wrong_of({}, tags=("all",))
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._contract.step import Step
 from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
 from ansible_collections.airgap.conda.plugins.module_utils._depot.plan import plan
 from ansible_collections.airgap.conda.plugins.module_utils._depot.publish import Built, Signing, publish
@@ -102,7 +103,7 @@ class World:
     def deploy(self, release: str) -> None:
         verified = Folder(self.depot.path).verify("imaging", release, self.signers)
         shutil.copytree(verified.folder, self.store.incoming("imaging", release))
-        step = {"env": "imaging", "id": release, "action": "install", "format": "tar.zst", "kernels": ""}
+        step = Step("imaging", release, "install", self.store.current("imaging"), "tar.zst")
         deploy(self.store, step, verified.release.manifest_sha256, 2)
         assert self.store.current("imaging") == release
         assert faults_of(self.store, "imaging", release) == []

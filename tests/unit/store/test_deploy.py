@@ -123,16 +123,47 @@ def test_old_parts_of_interrupted_transfers_go(store: Store) -> None:
 
 # --- back by itself --------------------------------------------------------------------------------------------------
 
-# Passes beside the current release, and fails when it is the current one.
-NOT_CURRENT = Checks(commands=('test "$(readlink "$CONDA_PREFIX/../current")" != "${CONDA_PREFIX##*/}"',), timeout=20)
+# Ways to be broken for users, though no check finds it while another release is current: what happens once it is.
+ONCE_CURRENT = 'if [ "$(readlink "$CONDA_PREFIX/../current")" = "${{CONDA_PREFIX##*/}}" ]; then {0}; fi'
+LATE = {
+    "the shell fails": "echo broken; exit 3",
+    "the shell ends": "exit 0",
+    "elsewhere": "CONDA_PREFIX=/elsewhere",
+    "no end": "sleep 60",
+}
 
 
-def test_a_check_that_fails_after_the_switch_brings_the_old_release_back(store: Store) -> None:
+def late(how: str, **more: Any) -> dict[str, Any]:
+    """Return options of a release that is broken like that."""
+    tree = {**TREE, "etc/conda/activate.d/late.sh": ONCE_CURRENT.format(LATE.get(how, ":")), **more}
+    return {"tree": tree, "checks": Checks(imports=("json",), commands=("true",), timeout=2)}
+
+
+NOT_CURRENT = late("the shell fails")
+# A Python that works until it is current.
+PYTHON = {"bin/python": f"#!/bin/sh\n{ONCE_CURRENT.format('echo no Python here; exit 9')}\n"}
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (NOT_CURRENT, "exit status 3: broken"),
+        (late("the shell ends"), "exit status 0"),
+        (late("elsewhere"), "exit status 0: activated /elsewhere"),
+        (late("no end"), "no end after 2 s"),
+        (late("", **PYTHON), "exit status 9: no Python here"),
+    ],
+    ids=[*LATE, "python"],
+)
+def test_a_release_that_does_not_start_after_the_switch_brings_the_old_one_back(
+    store: Store, options: dict[str, Any], says: str
+) -> None:
     bring(store, 1)
     log = store.log("demo")
-    with raised("check-failed", problem="demo 2-00000002.*; 1-00000001 is current again") as caught:
-        bring(store, 2, checks=NOT_CURRENT)
-    assert "exit status 1" in caught.value.found
+    with raised("start-failed", problem="demo 2-00000002.*; 1-00000001 is current again") as caught:
+        bring(store, 2, **options)
+    assert caught.value.found == says
+    assert caught.value.where == str(store.root / "demo/activate")
     assert (store.current("demo"), store.high_water("demo"), store.log("demo")) == (release_id(1), 1, log)
     assert verify(store, "demo")["release"] == release_id(1)
     assert store.releases("demo") == [release_id(1), release_id(2)]  # somebody may have started it
@@ -145,8 +176,8 @@ def test_without_an_old_release_none_is_current_again(store: Store, uninstalled:
     if uninstalled:
         bring(store, 1)
         uninstall(store, "demo")
-    with raised("check-failed"):
-        bring(store, 2, checks=NOT_CURRENT)
+    with raised("start-failed"):
+        bring(store, 2, **NOT_CURRENT)
     assert store.current("demo") == ""
     assert [path.name for path in (store.root / "demo").iterdir()] == [release_id(2)]
 
@@ -154,17 +185,41 @@ def test_without_an_old_release_none_is_current_again(store: Store, uninstalled:
 @pytest.mark.parametrize("works", [True, False])
 def test_a_run_that_was_cut_off_after_the_switch_is_checked_by_the_next(store: Store, works: bool) -> None:
     bring(store, 1)
-    made = make(store, 2, checks=Checks() if works else NOT_CURRENT)
+    made = make(store, 2, **({} if works else NOT_CURRENT))
     made.send(store)
     with store.lock("demo"):
         store.install("demo", made.manifest.id, made.sha256, "tar.zst")
         with pytest.raises(KeyboardInterrupt):
             store.switch("demo", made.manifest.id, interrupt)
     assert (store.current("demo"), store.proved("demo")) == (release_id(2), release_id(1))
-    step = inspect(store, [made.wanted], 2, False, ["tar.zst"])[0].to_dict()
-    with nullcontext() if works else raised("check-failed", problem="1-00000001 is current again"):
+    step = inspect(store, [made.wanted], 2, False, ["tar.zst"])[0]
+    with nullcontext() if works else raised("start-failed", problem="1-00000001 is current again"):
         deploy(store, step, made.sha256, 2)
     assert store.current("demo") == store.proved("demo") == release_id(2 if works else 1)
+
+
+def test_the_checks_run_once_and_the_scripts_next_to_current_are_sourced_after_the_switch(store: Store) -> None:
+    ran = store.root.parent / "ran"
+    commands = (f'echo "check $CONDA_PREFIX" >>{ran}',)
+    script = f'echo "activated $(readlink "$CONDA_PREFIX/../current")" >>{ran}'
+    tree = {**TREE, "etc/conda/activate.d/tell.sh": script}
+    bring(store, 1, tree=tree, checks=Checks(commands=commands, timeout=20))
+    prefix = store.release("demo", release_id(1))
+    lines = ("activated ", f"check {prefix}", f"activated {release_id(1)}")
+    assert ran.read_text(encoding="ascii").splitlines() == [*lines]
+
+
+def test_without_python_a_release_starts_by_its_activation(store: Store) -> None:
+    tree = {name: content for name, content in TREE.items() if not name.startswith("bin/")}
+    bring(store, 1, tree=tree, checks=Checks(commands=("true",), timeout=20))
+    assert store.current("demo") == release_id(1)
+
+
+def test_a_store_behind_a_link_starts(store: Store) -> None:
+    (store.root.parent / "disk").mkdir()
+    store.root.symlink_to("disk")
+    bring(store, 1, checks=Checks(imports=("json",), timeout=20))
+    assert store.current("demo") == release_id(1)
 
 
 def interrupt() -> None:

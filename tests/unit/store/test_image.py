@@ -329,7 +329,7 @@ def test_a_damaged_image_is_not_mounted_by_a_deploy(store: Store, host: Systemd)
         store.image("demo", one.manifest.id).write_bytes(b"other")
         (step,) = inspect(store, [one.wanted], 9, True)
         with raised("image-damaged"):
-            deploy(store, step.to_dict(), one.sha256, 9)
+            deploy(store, step, one.sha256, 9)
         assert mounted(store) == []
     assert [call for call in host.calls[len(calls) :] if call.startswith("enable")] == []
     # What is current waits for the repair, the other one is sent again.

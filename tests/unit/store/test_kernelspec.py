@@ -59,7 +59,7 @@ def run(store: Store, kernels: Path | str, *made: Made) -> list[str]:
     for step in steps:
         if step.action == "install":
             releases[step.env].send(store)
-        deploy(store, vars(step), releases[step.env].sha256 if step.env in releases else "", 2)
+        deploy(store, step, releases[step.env].sha256 if step.env in releases else "", 2)
         assert kernelspec.found(store, step.env) == step.kernel  # what the diff said
     assert {step.action for step in look()} <= {"none"}
     return [step.action for step in steps]

@@ -43,7 +43,7 @@ pytestmark = pytest.mark.usefixtures("quick_disk")
 def bring(store: Store, serial: int, keep: int = 9) -> Made:
     """Deploy a release as a play does."""
     made = make_release(store.root.parent / "depot", store.root, serial, checks=Checks())
-    step = inspect(store, [made.wanted], keep, False, ["tar.zst"])[0].to_dict()
+    step = inspect(store, [made.wanted], keep, False, ["tar.zst"])[0]
     made.send(store)
     deploy(store, step, made.sha256, keep)
     return made
@@ -102,7 +102,7 @@ def test_the_next_run_sees_what_was_interrupted_and_ends_it(store: Store, interr
     assert look(store, made) == "none"
     interrupt(store)
     assert look(store, made) == "prune"
-    step = inspect(store, [made.wanted], 9, False, ["tar.zst"])[0].to_dict()
+    step = inspect(store, [made.wanted], 9, False, ["tar.zst"])[0]
     assert deploy(store, step, made.sha256, 9).pruned == []
     after = snapshot(store.root)
     for name in (".state/.locks/demo", ".state/demo/log"):  # who, and when
@@ -158,8 +158,8 @@ def test_a_run_stops_when_another_switched_since_it_looked(store: Store) -> None
         bring(store, serial)
     rollback(store, "demo", IDS[1], False)
     made = make_release(store.root.parent / "again", store.root, 2, checks=Checks())
-    step = inspect(store, [made.wanted], 9, False, ["tar.zst"])[0].to_dict()
-    assert step["action"] == "switch"
+    step = inspect(store, [made.wanted], 9, False, ["tar.zst"])[0]
+    assert step.action == "switch"
     bring(store, 3)
     with raised("changed-meanwhile", problem="demo") as caught:
         deploy(store, step, made.sha256, 9)

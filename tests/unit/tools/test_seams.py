@@ -298,7 +298,7 @@ def test_a_transport_brings_what_is_missing_and_the_controller_sends_nothing(
     monkeypatch.setitem(TRANSPORTS, "pull", Pull(server))
 
     parts = [part.name for part in made.manifest.payloads[0].parts]
-    step = {**made.step(), "current": "", "missing": parts[1:]}
+    step = {**made.step().to_dict(), "missing": parts[1:]}
     args = {"releases": [made.result], "steps": [step], "root": str(host.root), "transport": "pull"}
     done = Fetch(host, **args).work({"inventory_hostname": "ws"})
     assert (done["changed"], done["parts"]) == (True, parts[1:])

@@ -1,0 +1,52 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Bring the runtime to a host that may have no Python: put files, run sh."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
+from ansible_collections.airgap.conda.plugins.module_utils._first import install as _install
+from ansible_collections.airgap.conda.plugins.plugin_utils import _bootstrap
+from ansible_collections.airgap.conda.plugins.plugin_utils._host_action import HostAction
+
+
+def bring(
+    action: HostAction, release: Release, root: str, allow_downgrade: bool, host: str, check_mode: bool
+) -> dict[str, Any]:
+    """Look; install ``release`` when it is not current; return a task's result, with the interpreter.
+
+    In check mode there is none (an empty one) on a host without a working runtime. Raises AirgapError.
+    """
+    seen = action.look(root, host)
+    result = {
+        "changed": not _bootstrap.is_done(seen, release),
+        "release": release.id,
+        "interpreter": _bootstrap.python_of(root, release.id),
+        "diff": {"before": f"runtime {seen.get('current') or '-'}\n", "after": f"runtime {release.id}\n"},
+    }
+    if not result["changed"]:
+        return result
+    warnings = _bootstrap.check_host(seen, release, host, allow_downgrade)
+    if warnings:
+        result["warnings"] = warnings
+    if check_mode:
+        # The interpreter of a release that is not there yet cannot run the modules that follow.
+        working = seen.get("works") == "yes"
+        result["interpreter"] = _bootstrap.python_of(root, seen["current"]) if working else ""
+        return result
+    _put(action, release, root, host)
+    return result
+
+
+def _put(action: HostAction, release: Release, root: str, host: str) -> None:
+    sums = release.sums(_install.payload_of(release))
+    files: dict[str, Path | bytes] = {name: Path(release.path, name) for name in sums}
+    files |= _install.programs(root)
+    need = sum(len(file) if isinstance(file, bytes) else file.stat().st_size for file in files.values())
+    with action.folder_for(need, host) as remote:
+        action.put(remote, files, host)
+        action.sh("install the runtime", host, _install.install_script(root, remote, release))
