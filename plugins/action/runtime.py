@@ -14,6 +14,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._first import install
 from ansible_collections.airgap.conda.plugins.plugin_utils import _bootstrap
 from ansible_collections.airgap.conda.plugins.plugin_utils._answer_action import host_of
 from ansible_collections.airgap.conda.plugins.plugin_utils._host_action import ROOT, HostAction
+from ansible_collections.airgap.conda.plugins.plugin_utils._sent import sent
 
 
 class ActionModule(HostAction):
@@ -63,5 +64,7 @@ class ActionModule(HostAction):
         files |= _install.programs(root)
         need = sum(len(file) if isinstance(file, bytes) else file.stat().st_size for file in files.values())
         with self.folder_for(need, host) as remote:
+            sent(host, 0, need)
             self.put(remote, files, host)
+            sent(host, need, need)
             self.sh("install the runtime", host, _install.install_script(root, remote, release))
