@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import is_dataclass
 from functools import cache
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
@@ -15,6 +15,11 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 from ansible_collections.airgap.conda.plugins.module_utils._base import limits
 
 Type = TypeVar("Type")
+# Is called with the place in the data, what is wanted there, and what is there; what it returns is taken instead.
+Tell = Callable[[str, str, object], Any]
+ABSENT = object()
+_CALLED = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
+_CALLED |= {list: "a list", Mapping: "a dictionary"}
 
 
 def parse_json(text: str) -> Any:
@@ -53,31 +58,42 @@ def _no_number(text: str) -> Any:
 
 def typed(kind: type[Type], data: Any) -> Type:
     """Turn JSON, or what ``asdict`` gave, into a dataclass; raises KeyError and TypeError for other names and types."""
-    value: Type = _typed(kind, data)
+
+    def refuse(at: str, wanted: str, found: object) -> None:
+        raise TypeError(f"{wanted} as {at}, not {found!r}" if at else f"{wanted}, not {found!r}")
+
+    value: Type = read(kind, data, refuse, exact=True)
     return value
 
 
-def _typed(kind: Any, value: Any) -> Any:
+def read(kind: Any, value: Any, tell: Tell, exact: bool, at: str = "") -> Any:
+    """Return ``value`` as the type ``kind``; ``tell`` hears all that is wrong.
+
+    What is ``exact`` may lack what has a default, and raises for other names. Else all is told that is not there, and
+    other names are left out.
+    """
     if kind is Any:
         return value
-    base, inner = get_origin(kind) or kind, get_args(kind)
-    if is_dataclass(kind):
-        types = hints(base)
-        return base(**{name: _typed(types[name], item) for name, item in _of(Mapping, value).items()})
-    if base is tuple:
-        return tuple(_typed(inner[0], item) for item in _of((list, tuple), value))
-    if base is list:
-        return [_typed(inner[0], item) for item in _of(list, value)]
+    inner = get_args(kind)
+    base: Any = get_origin(kind) or kind
+    shape: Any = Mapping if is_dataclass(base) or base is dict else list if base is tuple else base
+    if not _is(shape, value):
+        return tell(at, "a value" if value is ABSENT else _CALLED[shape], value)
+    if is_dataclass(base):
+        types, within = hints(kind), f"{at}." if at else ""
+        given = value if exact else {name: value.get(name, ABSENT) for name in types}
+        return kind(**{name: read(types[name], item, tell, exact, f"{within}{name}") for name, item in given.items()})
+    if shape is list:
+        return base([read(inner[0], item, tell, exact, f"{at}[{number}]") for number, item in enumerate(value)])
     if base is dict:
-        return {_of(str, name): _typed(inner[1], item) for name, item in _of(Mapping, value).items()}
-    return _of(base, value)
-
-
-def _of(kind: Any, value: Any) -> Any:
-    # bool is an int to isinstance, but no size.
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise TypeError(f"{value!r} is no {kind}")
+        return {read(str, k, tell, exact, at): read(inner[1], v, tell, exact, f"{at}.{k}") for k, v in value.items()}
     return value
+
+
+def _is(shape: Any, value: Any) -> bool:
+    kinds = {float: (int, float), list: (list, tuple)}.get(shape, shape)
+    # bool is an int to isinstance, but no size.
+    return isinstance(value, kinds) and (shape is bool or not isinstance(value, bool))
 
 
 @cache
