@@ -21,6 +21,8 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract import rece
 from ansible_collections.airgap.conda.plugins.module_utils._contract import signature
 from ansible_collections.airgap.conda.plugins.module_utils._contract.receipt import Receipt, host_name
 from ansible_collections.airgap.conda.plugins.module_utils._contract.sshsig import fingerprint, key_in
+from ansible_collections.airgap.conda.plugins.module_utils._fit.facts import HostFacts
+from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import Tools
 from ansible_collections.airgap.conda.plugins.module_utils._hosts.known import known
 from ansible_collections.airgap.conda.plugins.module_utils._hosts.take import take_from
 from ansible_collections.airgap.conda.plugins.module_utils._receipt import seen, write
@@ -107,6 +109,22 @@ def test_the_own_key_is_made_once_and_private(store: Store) -> None:
     step(store)
     assert len({key_in(one["signature"].encode()) for one in kept(store)}) == 1
     assert (store.root / ".state/.receipts/key").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("half", ["key", "key.pub"])
+def test_half_a_key_is_made_again(store: Store, half: str) -> None:
+    step(store)
+    (store.root / ".state/.receipts" / half).unlink()
+    assert step(store) == []
+    *_earlier, one = kept(store)
+    key = key_in(one["signature"].encode())
+    assert key == " ".join((store.root / ".state/.receipts/key.pub").read_text(encoding="ascii").split()[:2])
+
+
+def test_what_is_not_known_of_a_host_is_empty(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seen, "gather", lambda *_args: HostFacts("ws", str(store.root), str(store.root)))
+    found = seen.host_seen(store, Tools())
+    assert (found.kernel, found.machine, found.glibc, found.cpu, found.driver, found.free_bytes) == ("",) * 5 + (0,)
 
 
 def test_without_ssh_keygen_it_is_unsigned_and_says_so(
