@@ -139,7 +139,7 @@ def test_a_line_is_on_disk_when_the_step_goes_on(path: Path, monkeypatch: pytest
 def test_a_chain_has_an_end(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "AUDIT", 100)
     before = path.read_bytes()
-    steps: list[Callable[[], object]] = [lambda: add(path, [DEED]), lambda: require_ready(path)]
+    steps: list[Callable[[], object]] = [lambda: add(path, [DEED]), lambda: require_ready(path), lambda: read(path)]
     for step in steps:
         with pytest.raises(AirgapError) as caught:
             step()
@@ -156,7 +156,7 @@ def test_what_is_no_file_is_not_written(kind: str, tmp_path: Path) -> None:
         os.mkfifo(path)
     else:
         path.mkdir()
-    steps: list[Callable[[], object]] = [lambda: add(path, [DEED]), lambda: require_ready(path)]
+    steps: list[Callable[[], object]] = [lambda: add(path, [DEED]), lambda: require_ready(path), lambda: read(path)]
     for step in steps:
         with pytest.raises(AirgapError):
             step()

@@ -121,6 +121,15 @@ def test_half_a_key_is_made_again(store: Store, half: str) -> None:
     assert key == " ".join((store.root / ".state/.receipts/key.pub").read_text(encoding="ascii").split()[:2])
 
 
+def test_a_deploy_says_how_long_each_step_took(store: Store) -> None:
+    with noted(store, "install", str) as note:
+        note.deployed({"env": "demo", "id": "1-00000001"}, {"install": 2.5, "checks": 1}, [])
+        note.deployed({"env": "more", "id": "1-00000001"}, {"checks": 4}, [])
+    receipt = Receipt.from_json(kept(store)[-1]["content"].encode(), "here")
+    assert receipt.seconds.keys() == {"demo install", "demo checks", "more checks", "all"}
+    assert receipt.seconds["demo install"] == 2.5
+
+
 def test_what_is_not_known_of_a_host_is_empty(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(seen, "gather", lambda *_args: HostFacts("ws", str(store.root), str(store.root)))
     found = seen.host_seen(store, Tools())
