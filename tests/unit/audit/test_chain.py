@@ -139,7 +139,7 @@ def test_a_line_is_on_disk_when_the_step_goes_on(path: Path, monkeypatch: pytest
 def test_a_chain_has_an_end(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "AUDIT", 100)
     before = path.read_bytes()
-    steps: list[Callable[[], object]] = [lambda: add(path, [DEED]), lambda: require_ready(path), lambda: read(path)]
+    steps: list[Callable[[], object]] = [lambda: add(path, [DEED]), lambda: require_ready(path)]
     for step in steps:
         with pytest.raises(AirgapError) as caught:
             step()

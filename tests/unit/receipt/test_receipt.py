@@ -121,10 +121,13 @@ def test_half_a_key_is_made_again(store: Store, half: str) -> None:
     assert key == " ".join((store.root / ".state/.receipts/key.pub").read_text(encoding="ascii").split()[:2])
 
 
-def test_a_deploy_says_how_long_each_step_took(store: Store) -> None:
+def test_a_deploy_says_what_it_did_and_how_long_each_step_took(store: Store) -> None:
     with noted(store, "install", str) as note:
         note.deployed({"env": "demo", "id": "1-00000001"}, {"install": 2.5, "checks": 1}, [])
-        note.deployed({"env": "more", "id": "1-00000001"}, {"checks": 4}, [])
+        note.deployed({"env": "more", "id": "1-00000001"}, {"checks": 4}, ["1-00000000"])
+    assert [entry.what for entry in read(store.root / ".state" / HOST_CHAIN).entries] == [
+        "installed", "switched", "switched", "pruned",
+    ]  # fmt: skip
     receipt = Receipt.from_json(kept(store)[-1]["content"].encode(), "here")
     assert receipt.seconds.keys() == {"demo install", "demo checks", "more checks", "all"}
     assert receipt.seconds["demo install"] == 2.5
