@@ -215,6 +215,17 @@ def test_from_the_host_over_a_drive_to_a_depot(store: Store, tmp_path: Path) -> 
     assert known(depot)[0].receipt == Receipt.from_json(kept(store)[-1]["content"].encode(), "here")
 
 
+def test_a_file_on_a_drive_is_whole_on_the_medium_before_it_has_its_name(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step(store)
+    (tmp_path / "drive").mkdir()
+    flushed: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda handle: flushed.append(os.fstat(handle).st_size))
+    target = export(store, tmp_path / "drive")[0]
+    assert {path.stat().st_size for path in target.iterdir()} <= set(flushed)
+
+
 @pytest.mark.parametrize("name", [".receipts", ".receipts/HOST"])
 def test_no_link_of_a_drive_is_followed(store: Store, tmp_path: Path, name: str) -> None:
     step(store)
