@@ -10,13 +10,15 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError, Faults
-from ansible_collections.airgap.conda.plugins.module_utils._base.plain_json import ABSENT, read
+from ansible_collections.airgap.conda.plugins.module_utils._base.plain_json import ABSENT, typed
 
 Type = TypeVar("Type")
 # Field -> what its value must be in addition to its type, and whether a value is that.
 Checks = Mapping[str, tuple[str, Callable[[Any], object]]]
 # Characters of a value in a message.
 SHOWN = 100
+_CALLED = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
+_CALLED |= {list: "a list", Mapping: "a dictionary"}
 
 
 def handed(kind: type[Type], data: object, what: str, where: str, checks: Checks) -> Type:
@@ -26,21 +28,22 @@ def handed(kind: type[Type], data: object, what: str, where: str, checks: Checks
     """
     faults, wrong = Faults(), set[str]()
 
-    def tell(at: str, wanted: str, found: object) -> None:
-        text = "nothing" if found is ABSENT else repr(found)
+    def tell(place: str, wanted: Any, found: object) -> None:
+        at = place.lstrip(".")
+        text, called = ("nothing", "a value") if found is ABSENT else (repr(found), _CALLED.get(wanted, wanted))
         wrong.add(re.split(r"[.[]", at, maxsplit=1)[0])
         faults.found.append(
             AirgapError(
                 f"{what[:1].upper()}{what[1:]} cannot be used",
                 code="handover-invalid",
-                wanted=f"{wanted}{f' as {at}' if at else ''}",
+                wanted=f"{called}{f' as {at}' if at else ''}",
                 found=text if len(text) <= SHOWN else f"{text[:SHOWN]} …",
                 where=where,
                 remedy="hand on what airgap.conda returned, as it is",
             )
         )
 
-    value: Type = read(kind, data, tell, exact=False)
+    value = typed(kind, data, tell)
     if isinstance(data, Mapping):
         for name, (wanted, is_well) in checks.items():
             if name in data and name not in wrong and not is_well(data[name]):

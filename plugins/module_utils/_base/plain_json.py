@@ -15,11 +15,9 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 from ansible_collections.airgap.conda.plugins.module_utils._base import limits
 
 Type = TypeVar("Type")
-# Is called with the place in the data, what is wanted there, and what is there; what it returns is taken instead.
-Tell = Callable[[str, str, object], Any]
+Tell = Callable[[str, Any, object], Any]
+# What is told to be found where there is nothing.
 ABSENT = object()
-_CALLED = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
-_CALLED |= {list: "a list", Mapping: "a dictionary"}
 
 
 def parse_json(text: str) -> Any:
@@ -56,44 +54,38 @@ def _no_number(text: str) -> Any:
     raise ValueError(f"the number {text}")
 
 
-def typed(kind: type[Type], data: Any) -> Type:
-    """Turn JSON, or what ``asdict`` gave, into a dataclass; raises KeyError and TypeError for other names and types."""
+def typed(kind: type[Type], data: Any, tell: Tell | None = None) -> Type:
+    """Turn JSON, or what ``asdict`` gave, into a dataclass; raises KeyError and TypeError for other names and types.
 
-    def refuse(at: str, wanted: str, found: object) -> None:
-        raise TypeError(f"{wanted} as {at}, not {found!r}" if at else f"{wanted}, not {found!r}")
-
-    value: Type = read(kind, data, refuse, exact=True)
+    A function ``tell`` hears that instead, all of it: the place (``.a[0].b``), the type wanted there, what is there. Then
+    each field must be there, other names are left out, and what is returned is of no use after anything was told.
+    """
+    value: Type = _typed(kind, data, tell, "")
     return value
 
 
-def read(kind: Any, value: Any, tell: Tell, exact: bool, at: str = "") -> Any:
-    """Return ``value`` as the type ``kind``; ``tell`` hears all that is wrong.
-
-    What is ``exact`` may lack what has a default, and raises for other names. Else all is told that is not there, and
-    other names are left out.
-    """
+def _typed(kind: Any, value: Any, tell: Tell | None, at: str) -> Any:
     if kind is Any:
         return value
-    inner = get_args(kind)
-    base: Any = get_origin(kind) or kind
-    shape: Any = Mapping if is_dataclass(base) or base is dict else list if base is tuple else base
-    if not _is(shape, value):
-        return tell(at, "a value" if value is ABSENT else _CALLED[shape], value)
-    if is_dataclass(base):
-        types, within = hints(kind), f"{at}." if at else ""
-        given = value if exact else {name: value.get(name, ABSENT) for name in types}
-        return kind(**{name: read(types[name], item, tell, exact, f"{within}{name}") for name, item in given.items()})
-    if shape is list:
-        return base([read(inner[0], item, tell, exact, f"{at}[{number}]") for number, item in enumerate(value)])
-    if base is dict:
-        return {read(str, k, tell, exact, at): read(inner[1], v, tell, exact, f"{at}.{k}") for k, v in value.items()}
-    return value
-
-
-def _is(shape: Any, value: Any) -> bool:
+    base, inner, is_class = get_origin(kind) or kind, get_args(kind), is_dataclass(kind)
+    shape: Any = Mapping if is_class or base is dict else list if base is tuple else base
     kinds = {float: (int, float), list: (list, tuple)}.get(shape, shape)
     # bool is an int to isinstance, but no size.
-    return isinstance(value, kinds) and (shape is bool or not isinstance(value, bool))
+    if not isinstance(value, kinds) or (isinstance(value, bool) and shape is not bool):
+        if tell is None:
+            raise TypeError(f"{value!r} is no {shape}")
+        return tell(at, shape, value)
+    if is_class:
+        types = hints(kind)
+        given = value if tell is None else {name: value.get(name, ABSENT) for name in types}
+        return kind(**{name: _typed(types[name], item, tell, f"{at}.{name}") for name, item in given.items()})
+    if shape is list:
+        return base(_typed(inner[0], item, tell, f"{at}[{number}]") for number, item in enumerate(value))
+    if base is dict:
+        return {
+            _typed(str, name, tell, at): _typed(inner[1], item, tell, f"{at}.{name}") for name, item in value.items()
+        }
+    return value
 
 
 @cache

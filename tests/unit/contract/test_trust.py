@@ -295,4 +295,4 @@ def test_it_can_be_read_in_an_hour() -> None:
     """The two files that decide; docs/decisions/0035-trusted-core.md says what else there is to see."""
     lines = {name.rsplit("/", maxsplit=1)[-1]: len(source.splitlines()) for name, source in sources().items()}
     assert lines["trust.py"] + lines["rules.py"] <= 400
-    assert sum(lines.values()) <= 970
+    assert sum(lines.values()) <= 950
