@@ -57,8 +57,8 @@ def _no_number(text: str) -> Any:
 def typed(kind: type[Type], data: Any, tell: Tell | None = None) -> Type:
     """Turn JSON, or what ``asdict`` gave, into a dataclass; raises KeyError and TypeError for other names and types.
 
-    A function ``tell`` hears that instead, all of it: the place (``.a[0].b``), the type wanted there, what is there. Then
-    each field must be there, other names are left out, and what is returned is of no use after anything was told.
+    A function ``tell`` hears all of that instead: the place (``.a[0].b``), the type wanted there, what is there. Each
+    field must be there then, other names are left out, and what is returned is of no use after anything was told.
     """
     value: Type = _typed(kind, data, tell, "")
     return value
