@@ -133,6 +133,18 @@ def test_a_deploy_says_what_it_did_and_how_long_each_step_took(store: Store) -> 
     assert receipt.seconds["demo install"] == 2.5
 
 
+def test_what_is_wrong_with_a_gpu_is_in_the_receipt(store: Store) -> None:
+    fields = {name: name for name in ("check", "problem", "wanted", "found", "where", "remedy", "code")}
+    findings = [
+        {**fields, "subject": "GPU 0", "verdict": verdict} for verdict in ("ok", "absent", "degraded", "broken")
+    ]
+    with noted(store, "verify", str, always=True) as note:
+        note.saw_gpu("demo", {"findings": findings})
+        note.saw_gpu("more", None)
+    receipt = Receipt.from_json(kept(store)[-1]["content"].encode(), "here")
+    assert [(one.subject, one.verdict) for one in receipt.findings] == [("demo", "degraded"), ("demo", "broken")]
+
+
 def test_what_is_not_known_of_a_host_is_empty(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(seen, "gather", lambda *_args: HostFacts("ws", str(store.root), str(store.root)))
     found = seen.host_seen(store, Tools())
@@ -220,10 +232,11 @@ def test_a_file_on_a_drive_is_whole_on_the_medium_before_it_has_its_name(
 ) -> None:
     step(store)
     (tmp_path / "drive").mkdir()
-    flushed: list[int] = []
-    monkeypatch.setattr(os, "fsync", lambda handle: flushed.append(os.fstat(handle).st_size))
+    flushed: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "fsync", lambda handle: flushed.append((os.fstat(handle).st_ino, os.fstat(handle).st_size)))
     target = export(store, tmp_path / "drive")[0]
-    assert {path.stat().st_size for path in target.iterdir()} <= set(flushed)
+    assert {(path.stat().st_ino, path.stat().st_size) for path in target.iterdir()} <= set(flushed)
+    assert flushed[-1][0] == target.stat().st_ino
 
 
 @pytest.mark.parametrize("name", [".receipts", ".receipts/HOST"])

@@ -126,6 +126,13 @@ def test_no_list_is_written_into_a_folder_that_others_can_write(path: Path, mode
     assert not path.exists()
 
 
+def test_what_a_killed_run_left_goes(path: Path) -> None:
+    path.parent.mkdir(parents=True)
+    (path.parent / f".{path.name}-0123456789abcdef-new").touch()
+    _signers.pin(KEYS)
+    assert list(path.parent.iterdir()) == [path]
+
+
 def test_a_list_of_somebody_else_is_not_replaced(path: Path) -> None:
     path.parent.mkdir(parents=True)
     path.write_text("mine ssh-ed25519 CCCC\n", encoding="ascii")
