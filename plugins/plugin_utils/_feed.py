@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import io
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ansible.errors import AnsibleError
@@ -55,14 +55,15 @@ class Feed:
         Display().vv(f"<{self._host}> files go by the temporary folder, since a command got no input: {why}")
         return False
 
-    def send(self, name: str, path: Path, size: int) -> None:
-        """Send one large file; raises AirgapError when it did not arrive whole."""
+    def send(self, name: str, path: Path, size: int, tell: Callable[[int], object] = lambda _count: None) -> None:
+        """Send one large file; raises AirgapError when it did not arrive whole. ``tell`` gets the bytes of each piece."""
         with path.open("rb", buffering=0) as stream:
             for offset in range(0, size, PIECE):
                 wanted = min(PIECE, size - offset)
                 self._require(
                     self._piece(offset, _read(stream, wanted), {name: size} if offset + wanted == size else {})
                 )
+                tell(wanted)
 
     def _piece(self, offset: int, data: bytes, files: Mapping[str, int]) -> Heard:
         script = receive_script(self._root, self._into, self._run, offset, len(data), files)

@@ -8,26 +8,41 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import TypeVar
 
 # Seconds between two lines; what takes less than this says nothing.
 INTERVAL = 5.0
 
+T = TypeVar("T")
+
+
+def shown(
+    read: Callable[[], str], show: Callable[[str], None], interval: float = INTERVAL
+) -> AbstractContextManager[None]:
+    """While the block runs, ``show`` every ``interval`` seconds what ``read`` gives and how long it has taken."""
+    began = time.monotonic()
+
+    def shown_with_time(text: str) -> None:
+        if text:
+            show(f"{text} ({time.monotonic() - began:.0f} s)")
+
+    return repeated(read, shown_with_time, interval)
+
 
 @contextmanager
-def shown(read: Callable[[], str], show: Callable[[str], None], interval: float = INTERVAL) -> Iterator[None]:
-    """While the block runs, ``show`` every ``interval`` seconds what ``read`` gives and how long it has taken."""
+def repeated(read: Callable[[], T], show: Callable[[T], None], interval: float) -> Iterator[None]:
+    """While the block runs, ``show`` every ``interval`` seconds what ``read`` gives."""
     ended = threading.Event()
-    began = time.monotonic()
 
     def watch() -> None:
         while not ended.wait(interval):
             try:
-                text = read()
+                found = read()
             except Exception:  # noqa: BLE001, S112 - no reason to disturb the work that it tells of
                 continue
-            if text and not ended.is_set():
-                show(f"{text} ({time.monotonic() - began:.0f} s)")
+            if not ended.is_set():
+                show(found)
 
     watcher = threading.Thread(target=watch, daemon=True)
     with suppress(RuntimeError):  # no thread is to be had; the work goes on without being shown

@@ -12,6 +12,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.release imp
 from ansible_collections.airgap.conda.plugins.module_utils._first import install as _install
 from ansible_collections.airgap.conda.plugins.plugin_utils import _bootstrap
 from ansible_collections.airgap.conda.plugins.plugin_utils._host_action import HostAction
+from ansible_collections.airgap.conda.plugins.plugin_utils._sent import sent
 
 
 def bring(
@@ -48,5 +49,7 @@ def _put(action: HostAction, release: Release, root: str, host: str) -> None:
     files |= _install.programs(root)
     need = sum(len(file) if isinstance(file, bytes) else file.stat().st_size for file in files.values())
     with action.folder_for(need, host) as remote:
+        sent(host, 0, need)
         action.put(remote, files, host)
+        sent(host, need, need)
         action.sh("install the runtime", host, _install.install_script(root, remote, release))

@@ -10,13 +10,14 @@ one part only.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ansible.errors import AnsibleError
 
 from ansible_collections.airgap.conda.plugins.module_utils._first.take import take_script
 from ansible_collections.airgap.conda.plugins.plugin_utils._feed import Feed
 from ansible_collections.airgap.conda.plugins.plugin_utils._host_action import HostAction, unheard
+from ansible_collections.airgap.conda.plugins.plugin_utils._sent import sent
 from ansible_collections.airgap.conda.plugins.plugin_utils._transport import File, Missing, Transport, not_sent
 
 # What each part is called in the remote user's temporary folder, one after another: it needs room for one.
@@ -30,26 +31,36 @@ class Push(Transport):
 
     def bring(self, missing: Sequence[Missing], action: HostAction, host: str) -> set[tuple[str, str, str]]:
         """Send all of it, or raise what kept it from that."""
+        whole, done = sum(file.size for one in missing for file in one.files), 0
+
+        def tell(size: int) -> None:
+            nonlocal done
+            done += size
+            sent(host, done, whole)
+
+        tell(0)
         for one in missing:
-            self._send(one, action, host)
+            self._send(one, action, host, tell)
         return {(one.env, one.release, file.name) for one in missing for file in one.files}
 
-    def _send(self, one: Missing, action: HostAction, host: str) -> None:
+    def _send(self, one: Missing, action: HostAction, host: str, tell: Callable[[int], None]) -> None:
         feed = Feed(action, host, one.root, one.incoming)
         try:
             if feed.offer({file.name: file.path for file in one.record}):
+                tell(sum(file.size for file in one.record))
                 for part in one.parts:
-                    feed.send(part.name, part.path, part.size)
+                    feed.send(part.name, part.path, part.size, tell)
             else:
-                self._send_by_folder(one, action, host)
+                self._send_by_folder(one, action, host, tell)
         except AnsibleError as error:
             raise not_sent(str(error), host) from error
 
-    def _send_by_folder(self, one: Missing, action: HostAction, host: str) -> None:
+    def _send_by_folder(self, one: Missing, action: HostAction, host: str, tell: Callable[[int], None]) -> None:
         with action.folder_for(max(file.size for file in one.files), host) as remote:
             for group in [{file.name: file for file in one.record}, *({PART: part} for part in one.parts)]:
                 action.put(remote, {there: file.path for there, file in group.items()}, host)
                 self._take(remote, one.incoming, group, action, host)
+                tell(sum(file.size for file in group.values()))
 
     def _take(self, remote: str, incoming: str, group: dict[str, File], action: HostAction, host: str) -> None:
         files = [(there, file.size, file.name) for there, file in group.items()]

@@ -6,7 +6,8 @@
 ``prepare.py venv PURPOSE demo|test|bench [PACKAGE…]`` installs packages, and makes the virtual environment of that file
 of requirements for the Python that runs this; ``packages PURPOSE PACKAGE…`` installs packages only. ``step NAME
 COMMAND…`` runs a command with its output in a log, ``as_root COMMAND…`` as root, and ``step NAME as_root COMMAND…``
-both.
+both. ``python MINOR`` prints version and name of the Python to use, at least 3.MINOR; for that, any Python from 3.7
+will do.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, NoReturn
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 CACHE = CHECKOUT / ".cache"
@@ -45,6 +46,13 @@ HANDED_ON = (
     "*_PROXY",
 )
 APT = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-o", "DPkg::Lock::Timeout=300")
+# Where to look for a Python: the distribution's own first, because it is compiled with optimisation.
+PYTHONS = ("/usr/bin/python3", "python3", "python3.13", "python3.12", "python3.11", "python3.10")
+# What each is asked: its version, and whether it can make virtual environments.
+ASKED = """\
+import importlib.util, platform
+print(platform.python_version(), int(all(map(importlib.util.find_spec, ("ensurepip", "venv")))))
+"""
 # What is shown of the log of a step that failed: lines with errors, then its end.
 ERRORS, SHOWN, END, WIDTH = re.compile(r"(fatal|failed): |\[?ERROR|E  "), 20, 30, 1000
 
@@ -55,7 +63,7 @@ def say(text: str) -> None:
     print(f"[{now - int(os.environ.get('DEV_STARTED', now)):4d} s] {text}", flush=True)
 
 
-def die(text: str) -> None:
+def die(text: str) -> NoReturn:
     """Exit with one line."""
     sys.exit(f"dev: {text}")
 
@@ -178,12 +186,37 @@ def need_venv(purpose: str, kind: str, packages: Sequence[str]) -> None:
     stamp.write_text(wanted, encoding="utf-8")
 
 
+def find_python(minor: int) -> str:
+    """Return version and name of the first Python that is at least 3.``minor``; DEV_PYTHON may name the one to take."""
+    chosen, seen = os.environ.get("DEV_PYTHON", ""), []
+    for name in (chosen,) if chosen else PYTHONS:
+        if not shutil.which(name):
+            continue
+        asked = subprocess.run([name, "-c", ASKED], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+        if asked.returncode != 0:
+            continue
+        version, can_make = asked.stdout.decode().split()
+        # Debian has what makes a virtual environment in a package of its own; another Python may have it.
+        if name == PYTHONS[0] and can_make == "0":
+            continue
+        if tuple(map(int, re.findall(r"\d+", version)[:2])) >= (3, minor):
+            return f"{version} {name}"
+        seen.append(f"{name} {version}")
+    no_other = f"no working {chosen or 'python3'}"
+    die(
+        f"wanted Python 3.{minor} or newer, found {', '.join(seen) or no_other}; "
+        "install one, and select it with DEV_PYTHON=python3.X"
+    )
+
+
 def main(what: str, *words: str) -> int:
     """Do one of the things above and return its exit status."""
     if what == "venv":
         need_venv(words[0], words[1], words[2:])
     elif what == "packages":
         need_packages(words[0], words[1:])
+    elif what == "python":
+        print(find_python(int(words[0])))
     elif what == "install":
         return install(words)
     elif what == "as_root":

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import is_dataclass
 from functools import cache
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
@@ -15,6 +15,9 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 from ansible_collections.airgap.conda.plugins.module_utils._base import limits
 
 Type = TypeVar("Type")
+Tell = Callable[[str, Any, object], Any]
+# What is told to be found where there is nothing.
+ABSENT = object()
 
 
 def parse_json(text: str) -> Any:
@@ -51,32 +54,37 @@ def _no_number(text: str) -> Any:
     raise ValueError(f"the number {text}")
 
 
-def typed(kind: type[Type], data: Any) -> Type:
-    """Turn JSON, or what ``asdict`` gave, into a dataclass; raises KeyError and TypeError for other names and types."""
-    value: Type = _typed(kind, data)
+def typed(kind: type[Type], data: Any, tell: Tell | None = None) -> Type:
+    """Turn JSON, or what ``asdict`` gave, into a dataclass; raises KeyError and TypeError for other names and types.
+
+    A function ``tell`` hears all of that instead: the place (``.a[0].b``), the type wanted there, what is there. Each
+    field must be there then, other names are left out, and what is returned is of no use after anything was told.
+    """
+    value: Type = _typed(kind, data, tell, "")
     return value
 
 
-def _typed(kind: Any, value: Any) -> Any:
+def _typed(kind: Any, value: Any, tell: Tell | None, at: str) -> Any:
     if kind is Any:
         return value
-    base, inner = get_origin(kind) or kind, get_args(kind)
-    if is_dataclass(kind):
-        types = hints(base)
-        return base(**{name: _typed(types[name], item) for name, item in _of(Mapping, value).items()})
-    if base is tuple:
-        return tuple(_typed(inner[0], item) for item in _of((list, tuple), value))
-    if base is list:
-        return [_typed(inner[0], item) for item in _of(list, value)]
-    if base is dict:
-        return {_of(str, name): _typed(inner[1], item) for name, item in _of(Mapping, value).items()}
-    return _of(base, value)
-
-
-def _of(kind: Any, value: Any) -> Any:
+    base, inner, is_class = get_origin(kind) or kind, get_args(kind), is_dataclass(kind)
+    shape: Any = Mapping if is_class or base is dict else list if base is tuple else base
+    kinds = {float: (int, float), list: (list, tuple)}.get(shape, shape)
     # bool is an int to isinstance, but no size.
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise TypeError(f"{value!r} is no {kind}")
+    if not isinstance(value, kinds) or (isinstance(value, bool) and shape is not bool):
+        if tell is None:
+            raise TypeError(f"{value!r} is no {shape}")
+        return tell(at, shape, value)
+    if is_class:
+        types = hints(kind)
+        given = value if tell is None else {name: value.get(name, ABSENT) for name in types}
+        return kind(**{name: _typed(types[name], item, tell, f"{at}.{name}") for name, item in given.items()})
+    if shape is list:
+        return base(_typed(inner[0], item, tell, f"{at}[{number}]") for number, item in enumerate(value))
+    if base is dict:
+        return {
+            _typed(str, name, tell, at): _typed(inner[1], item, tell, f"{at}.{name}") for name, item in value.items()
+        }
     return value
 
 

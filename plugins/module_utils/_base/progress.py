@@ -46,13 +46,28 @@ class Progress:
         return Transfer(self, what, whole)
 
 
+class Rate:
+    """Bytes a second over the last half minute, of something of which ``done`` bytes were done at ``now`` (seconds)."""
+
+    def __init__(self, now: float, done: int = 0) -> None:
+        self._seen: deque[tuple[float, int]] = deque([(now, done)])
+
+    def at(self, now: float, done: int) -> float:
+        """Return it, with ``done`` bytes in all at ``now``."""
+        self._seen.append((now, done))
+        while now - self._seen[1][0] >= WINDOW:
+            self._seen.popleft()
+        began, before = self._seen[0]
+        return (done - before) / (now - began) if now > began else 0.0
+
+
 class Transfer:
     """Tells of a transfer: bytes done and in all, the rate of the last half minute, and how long the rest takes."""
 
     def __init__(self, progress: Progress, what: str, whole: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._progress, self._what, self._whole, self._clock = progress, what, whole, clock
         self._done, self._told = 0, float("-inf")
-        self._seen: deque[tuple[float, int]] = deque([(clock(), 0)])
+        self._rate = Rate(clock())
 
     def add(self, count: int) -> None:
         """Count ``count`` more bytes; writes at most one line a second."""
@@ -61,11 +76,7 @@ class Transfer:
         if now - self._told < PAUSE:
             return
         self._told = now
-        self._seen.append((now, self._done))
-        while now - self._seen[1][0] >= WINDOW:
-            self._seen.popleft()
-        began, before = self._seen[0]
-        rate = (self._done - before) / (now - began) if now > began else 0.0
+        rate = self._rate.at(now, self._done)
         self._progress.say(f"{self._what} {figures(min(self._done, self._whole), self._whole, rate)}")
 
 
@@ -76,10 +87,19 @@ def figures(done: int, whole: int, rate: float) -> str:
     text = f"{done / size:.{digits}f} of {whole / size:.{digits}f} {unit}"
     if rate <= 0:
         return text
+    return f"{text}, {_rate(rate)}, {_time(round((whole - done) / rate))} left"
+
+
+def took(size: int, seconds: float) -> str:
+    """Return what a transfer of ``size`` bytes took, as ``450.1 MB in 37 s, 12 MB/s``."""
+    unit, one = _unit(size)
+    text = f"{size / one:.{0 if one == 1 else 1}f} {unit} in {_time(round(seconds))}"
+    return f"{text}, {_rate(size / seconds)}" if size and seconds > 0 else text
+
+
+def _rate(rate: float) -> str:
     unit, size = _unit(rate)
-    return (
-        f"{text}, {rate / size:.{0 if rate >= 10 * size else 1}f} {unit}/s, {_time(round((whole - done) / rate))} left"
-    )
+    return f"{rate / size:.{0 if rate >= 10 * size else 1}f} {unit}/s"
 
 
 def _unit(size: float) -> tuple[str, int]:

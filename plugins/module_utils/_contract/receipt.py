@@ -36,7 +36,7 @@ _TIME = "%Y-%m-%dT%H:%M:%SZ"
 _WHEN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 _KEY = re.compile(r"(SHA256:[A-Za-z0-9+/]{43})?")
 # GPUs of a host, and characters of an id or a version.
-_GPUS, _SHORT = 64, 300
+GPUS, _SHORT = 64, 300
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ def _is_host(data: Mapping[str, Any]) -> bool:
     return (
         bool(HOST_NAME.fullmatch(data["name"]))
         and bool(not data["machine_id_sha256"] or SHA256.fullmatch(data["machine_id_sha256"]))
-        and len(data["gpus"]) <= _GPUS
+        and len(data["gpus"]) <= GPUS
         and data["free_bytes"] >= 0
         and all(len(text) <= _SHORT for text in _texts(data))
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.answer import LINE, MESSAGE, clean
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import serial_of
-from ansible_collections.airgap.conda.plugins.module_utils._contract.receipt import EnvSeen, HostSeen, host_name
+from ansible_collections.airgap.conda.plugins.module_utils._contract.receipt import GPUS, EnvSeen, HostSeen, host_name
 from ansible_collections.airgap.conda.plugins.module_utils._fit.rules import cpu_level
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.driver import models
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import Tools
@@ -21,8 +21,8 @@ from ansible_collections.airgap.conda.plugins.module_utils._pull.failed import l
 from ansible_collections.airgap.conda.plugins.module_utils._store.releases import Releases
 
 MACHINE_ID, OS_RELEASE = Path("/etc/machine-id"), Path("/etc/os-release")
-# GPUs and releases of one environment that a receipt has room for.
-_GPUS, _RELEASES = 64, 200
+# Releases of one environment that a receipt has room for.
+_RELEASES = 200
 
 
 def host_seen(store: Releases, tools: Tools) -> HostSeen:
@@ -39,7 +39,7 @@ def host_seen(store: Releases, tools: Tools) -> HostSeen:
         glibc=plain_text(facts.glibc or "", LINE),
         cpu=cpu_level(facts.cpu_flags or frozenset()),
         driver=facts.driver or "",
-        gpus=tuple(plain_text(model, LINE) for model in models(tools.proc)[:_GPUS]),
+        gpus=tuple(plain_text(model, LINE) for model in models(tools.proc)[:GPUS]),
         free_bytes=facts.free_bytes or 0,
     )
 

@@ -108,6 +108,12 @@ def test_a_cut_last_line_is_told_from_a_broken_chain(left: int, path: Path) -> N
     assert read(path).verdict == "broken"
 
 
+def test_a_last_line_that_is_none_breaks_it(path: Path) -> None:
+    path.write_bytes(path.read_bytes() + b"{}\n")
+    chain = read(path)
+    assert (len(chain.broken), chain.cut) == (1, ())
+
+
 def test_lines_lost_at_the_end_are_not_seen(path: Path) -> None:
     """What a chain cannot show; the page of security says so."""
     path.write_bytes(b"".join(lines(path)[:2]))
@@ -156,7 +162,7 @@ def test_what_is_no_file_is_not_written(kind: str, tmp_path: Path) -> None:
         os.mkfifo(path)
     else:
         path.mkdir()
-    steps: list[Callable[[], object]] = [lambda: add(path, [DEED]), lambda: require_ready(path)]
+    steps: list[Callable[[], object]] = [lambda: add(path, [DEED]), lambda: require_ready(path), lambda: read(path)]
     for step in steps:
         with pytest.raises(AirgapError):
             step()

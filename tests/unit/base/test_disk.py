@@ -23,7 +23,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.disk import (
 )
 from ansible_collections.airgap.conda.plugins.module_utils._base.progress import Progress
 from ansible_collections.airgap.conda.plugins.module_utils._cli import facts
-from ansible_collections.airgap.conda.plugins.module_utils._contract.owners import require_own
+from ansible_collections.airgap.conda.plugins.module_utils._contract.owners import require_own, way_to
 from ansible_collections.airgap.conda.plugins.module_utils._report.files import write_report
 from ansible_collections.airgap.conda.plugins.module_utils._store import kernelspec
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
@@ -204,6 +204,23 @@ def test_a_link_of_another_user_for_the_hosts_of_a_report_is_refused(tmp_path: P
     os.chown(tmp_path / "report/hosts", NOBODY, NOBODY, follow_symlinks=False)
     with raised("exchangeable", problem="the report"):
         write_report(tmp_path / "report", [], {}, TIME, check_mode=False)
+
+
+def test_the_way_to_a_folder_goes_through_links_and_ends_in_a_circle(tmp_path: Path) -> None:
+    (tmp_path / "real/inner").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("real")
+    (tmp_path / "up").symlink_to(f"{tmp_path}/link/../link")
+    (tmp_path / "one").symlink_to("two")
+    (tmp_path / "two").symlink_to("one")
+
+    def way(name: str) -> list[str]:
+        below = [place for place, _status in way_to(tmp_path / name) if tmp_path in place.parents]
+        return [str(place.relative_to(tmp_path)) for place in below]
+
+    assert way("link/inner") == ["link", "real", "real/inner"]
+    assert way("up/inner") == ["up", "link", "real", "link", "real", "real/inner"]
+    assert way("gone/inner") == []
+    assert set(way("one/inner")) == {"one", "two"}
 
 
 @as_root

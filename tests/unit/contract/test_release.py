@@ -109,6 +109,13 @@ def test_a_manifest_that_contradicts_itself_is_refused(manifest: Manifest, path:
     assert caught.value.where == "depot/manifest.json"
 
 
+@pytest.mark.parametrize("name", ["latest", "0-0000000c", ""])
+def test_no_serial_makes_a_release_of_another_name(manifest: Manifest, name: str) -> None:
+    data = json.loads(manifest.to_json()) | {"id": name, "serial": 0, "prefix": f"/opt/conda-envs/demo/{name}"}
+    with raised("manifest-unusable", found="id is"):
+        parse_manifest(json.dumps(data).encode(), "depot/manifest.json")
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "3", "[" * 100_000, "NaN", '{"schema": 2, "schema": 2}'])
 def test_garbage_is_refused(text: str) -> None:
     with raised("manifest-unusable"):

@@ -20,7 +20,8 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.finding import 
 from ansible_collections.airgap.conda.plugins.module_utils._contract.receipt import FOLDER, KEY, SUFFIX, Receipt
 from ansible_collections.airgap.conda.plugins.module_utils._contract.sshsig import BEGIN, END
 from ansible_collections.airgap.conda.plugins.module_utils._hosts.known import hosts, known
-from ansible_collections.airgap.conda.plugins.module_utils._hosts.take import Offered, take, take_from
+from ansible_collections.airgap.conda.plugins.module_utils._hosts.take import Offered, from_answer, take, take_from
+from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 from ansible_collections.airgap.conda.tests.unit.tiny_receipt import make_key, put, receipt, sign
 from ansible_collections.airgap.conda.tests.unit.tiny_release import snapshot, without_locks
 
@@ -308,3 +309,10 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
 def test_what_is_written_is_what_is_read() -> None:
     one = receipt(5)
     assert Receipt.from_json(one.to_json(), "here") == one
+
+
+@pytest.mark.parametrize("answer", [{}, {"name": "a", "content": "b"}, {"name": "a", "content": 1, "signature": ""}])
+def test_an_answer_without_a_receipt_is_refused(answer: dict[str, Any]) -> None:
+    with raised("receipt-unusable") as caught:
+        from_answer(answer, "ws1")
+    assert caught.value.where == "ws1"

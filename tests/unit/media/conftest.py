@@ -1,7 +1,7 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A bastion, a drive and a controller for each test, made once for each file of tests."""
+"""A bastion, a drive and a controller for each test, or a drive and a workstation, made once for each file of tests."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.airgap.conda.tests.unit.tiny_kit import Place, make_place, stand_in
+from ansible_collections.airgap.conda.tests.unit.tiny_release import again, keep, skip_flushes
 from ansible_collections.airgap.conda.tests.unit.tiny_site import Site, make_site
 from ansible_collections.airgap.conda.tests.unit.tiny_site import quick_disk as skip_the_drive
 
@@ -33,3 +35,20 @@ def site(original: Path, tmp_path: Path) -> Site:
     """Return a copy of it that a test may change."""
     shutil.copytree(original, tmp_path / "site")
     return Site(tmp_path / "site")
+
+
+@pytest.fixture(scope="module")
+def original_place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a drive that has a kit and an empty workstation, as they are at the beginning."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        skip_flushes(monkeypatch)
+        return keep(make_place(tmp_path_factory.mktemp("kit"), monkeypatch).path)
+
+
+@pytest.fixture
+def place(original_place: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """Return the same place as it was at the beginning: its paths are in what was signed."""
+    skip_flushes(monkeypatch)
+    found = Place(again(original_place))
+    stand_in(found, monkeypatch)
+    return found

@@ -26,29 +26,14 @@ from ansible_collections.airgap.conda.plugins.module_utils._media.kit import KEP
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.tests.unit.conftest import CHECKOUT, COLLECTIONS
 from ansible_collections.airgap.conda.tests.unit.tiny_host import BYTECODE, PLAYBOOK
-from ansible_collections.airgap.conda.tests.unit.tiny_kit import Place, make_place, stand_in
-from ansible_collections.airgap.conda.tests.unit.tiny_release import again, keep, make_release, skip_flushes, snapshot
+from ansible_collections.airgap.conda.tests.unit.tiny_kit import Place
+from ansible_collections.airgap.conda.tests.unit.tiny_release import make_release, snapshot
 from ansible_collections.airgap.conda.tests.unit.tiny_site import damage
 
 OURS = {
     "install.sh", "kit/airgap-envs", "kit/allowed_signers", "kit/compare", "kit/scripts",
     "kit/docs/host.html", "kit/docs/host.txt",
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        skip_flushes(monkeypatch)
-        return keep(make_place(tmp_path_factory.mktemp("kit"), monkeypatch).path)
-
-
-@pytest.fixture
-def place(original: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
-    skip_flushes(monkeypatch)
-    found = Place(again(original))
-    stand_in(found, monkeypatch)
-    return found
 
 
 def files_of(drive: Path) -> set[str]:

@@ -22,13 +22,10 @@ import pytest
 from ansible_collections.airgap.conda.plugins.module_utils._contract import signature
 from ansible_collections.airgap.conda.plugins.module_utils._contract.owners import folder_fault
 from ansible_collections.airgap.conda.plugins.module_utils._media.kit import NAMESPACE, SIGNATURE, SUMS
-from ansible_collections.airgap.conda.tests.unit.tiny_kit import OLD_KEYGEN, Place, bare_path, make_place, stand_in
+from ansible_collections.airgap.conda.tests.unit.tiny_kit import OLD_KEYGEN, Place, bare_path, stand_in
 from ansible_collections.airgap.conda.tests.unit.tiny_release import (
-    again,
-    keep,
     make_key,
     release_id,
-    skip_flushes,
     snapshot,
     without_locks,
     write_tree,
@@ -43,23 +40,6 @@ OTHERS = [
     pytest.param("busybox", marks=pytest.mark.skipif(not shutil.which("busybox"), reason="no busybox here")),
 ]
 SHELLS = ["dash", *OTHERS]
-
-
-@pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with a drive and an empty workstation, as they are at the beginning."""
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        skip_flushes(monkeypatch)
-        return keep(make_place(tmp_path_factory.mktemp("kit"), monkeypatch).path)
-
-
-@pytest.fixture
-def place(original: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
-    """Return the same place as it was at the beginning: its paths are in what was signed."""
-    skip_flushes(monkeypatch)
-    found = Place(again(original))
-    stand_in(found, monkeypatch)
-    return found
 
 
 def host(place: Place) -> dict[str, object]:

@@ -21,6 +21,8 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract import rece
 from ansible_collections.airgap.conda.plugins.module_utils._contract import signature
 from ansible_collections.airgap.conda.plugins.module_utils._contract.receipt import Receipt, host_name
 from ansible_collections.airgap.conda.plugins.module_utils._contract.sshsig import fingerprint, key_in
+from ansible_collections.airgap.conda.plugins.module_utils._fit.facts import HostFacts
+from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import Tools
 from ansible_collections.airgap.conda.plugins.module_utils._hosts.known import known
 from ansible_collections.airgap.conda.plugins.module_utils._hosts.take import take_from
 from ansible_collections.airgap.conda.plugins.module_utils._receipt import seen, write
@@ -109,6 +111,46 @@ def test_the_own_key_is_made_once_and_private(store: Store) -> None:
     assert (store.root / ".state/.receipts/key").stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.parametrize("half", ["key", "key.pub"])
+def test_half_a_key_is_made_again(store: Store, half: str) -> None:
+    step(store)
+    (store.root / ".state/.receipts" / half).unlink()
+    assert step(store) == []
+    *_earlier, one = kept(store)
+    key = key_in(one["signature"].encode())
+    assert key == " ".join((store.root / ".state/.receipts/key.pub").read_text(encoding="ascii").split()[:2])
+
+
+def test_a_deploy_says_what_it_did_and_how_long_each_step_took(store: Store) -> None:
+    with noted(store, "install", str) as note:
+        note.deployed({"env": "demo", "id": "1-00000001"}, {"install": 2.5, "checks": 1}, [])
+        note.deployed({"env": "more", "id": "1-00000001"}, {"checks": 4}, ["1-00000000"])
+    assert [entry.what for entry in read(store.root / ".state" / HOST_CHAIN).entries] == [
+        "installed", "switched", "switched", "pruned",
+    ]  # fmt: skip
+    receipt = Receipt.from_json(kept(store)[-1]["content"].encode(), "here")
+    assert receipt.seconds.keys() == {"demo install", "demo checks", "more checks", "all"}
+    assert receipt.seconds["demo install"] == 2.5
+
+
+def test_what_is_wrong_with_a_gpu_is_in_the_receipt(store: Store) -> None:
+    fields = {name: name for name in ("check", "problem", "wanted", "found", "where", "remedy", "code")}
+    findings = [
+        {**fields, "subject": "GPU 0", "verdict": verdict} for verdict in ("ok", "absent", "degraded", "broken")
+    ]
+    with noted(store, "verify", str, always=True) as note:
+        note.saw_gpu("demo", {"findings": findings})
+        note.saw_gpu("more", None)
+    receipt = Receipt.from_json(kept(store)[-1]["content"].encode(), "here")
+    assert [(one.subject, one.verdict) for one in receipt.findings] == [("demo", "degraded"), ("demo", "broken")]
+
+
+def test_what_is_not_known_of_a_host_is_empty(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seen, "gather", lambda *_args: HostFacts("ws", str(store.root), str(store.root)))
+    found = seen.host_seen(store, Tools())
+    assert (found.kernel, found.machine, found.glibc, found.cpu, found.driver, found.free_bytes) == ("",) * 5 + (0,)
+
+
 def test_without_ssh_keygen_it_is_unsigned_and_says_so(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -183,6 +225,18 @@ def test_from_the_host_over_a_drive_to_a_depot(store: Store, tmp_path: Path) -> 
     (taken,) = take_from(drive, depot)
     assert (taken.new, taken.faults, taken.pinned) == (2, [], signer)
     assert known(depot)[0].receipt == Receipt.from_json(kept(store)[-1]["content"].encode(), "here")
+
+
+def test_a_file_on_a_drive_is_whole_on_the_medium_before_it_has_its_name(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step(store)
+    (tmp_path / "drive").mkdir()
+    flushed: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "fsync", lambda handle: flushed.append((os.fstat(handle).st_ino, os.fstat(handle).st_size)))
+    target = export(store, tmp_path / "drive")[0]
+    assert {(path.stat().st_ino, path.stat().st_size) for path in target.iterdir()} <= set(flushed)
+    assert flushed[-1][0] == target.stat().st_ino
 
 
 @pytest.mark.parametrize("name", [".receipts", ".receipts/HOST"])

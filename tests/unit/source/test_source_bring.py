@@ -67,6 +67,13 @@ def test_parts_come_first_and_the_manifest_last(verified: Verified, tmp_path: Pa
     assert [content.name for content in _bring.contents(verified, PARTS)][-1] == MANIFEST
 
 
+def test_what_a_killed_run_left_is_in_nobodys_way(verified: Verified, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / f"in/.{PARTS[0]}.new").write_bytes(b"half")
+    _bring.bring(verified, PARTS, tmp_path / "in")
+    assert {path.name for path in (tmp_path / "in").iterdir()} == {*PARTS, FILES, SIGNATURE, MANIFEST}
+
+
 @pytest.mark.parametrize("name", [PARTS[1], FILES, SIGNATURE, MANIFEST])
 def test_a_damaged_file_is_named_and_gets_no_name(verified: Verified, tmp_path: Path, name: str) -> None:
     damage(verified.folder / name)

@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.airgap.conda.plugins.module_utils._base import limits
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._source import signers as _signers
+from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 
 pytestmark = pytest.mark.usefixtures("quick_disk")
 KEYS = "# ours\nbastion ssh-ed25519 AAAA key\n"
@@ -113,6 +114,23 @@ def test_a_mode_that_others_can_write_is_put_right(path: Path) -> None:
     assert not _signers.is_pinned(KEYS)
     _signers.pin(KEYS)
     assert path.stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o757])
+def test_no_list_is_written_into_a_folder_that_others_can_write(path: Path, mode: int) -> None:
+    path.parent.mkdir(parents=True)
+    path.parent.chmod(mode)
+    for step in (_signers.require_ours, _signers.pin):
+        with raised("exchangeable"):
+            step(KEYS)
+    assert not path.exists()
+
+
+def test_what_a_killed_run_left_goes(path: Path) -> None:
+    path.parent.mkdir(parents=True)
+    (path.parent / f".{path.name}-0123456789abcdef-new").touch()
+    _signers.pin(KEYS)
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_a_list_of_somebody_else_is_not_replaced(path: Path) -> None:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._spec.release_yml import ReleaseSpec, Target, override_target
 from ansible_collections.airgap.conda.plugins.module_utils._spec.spec import Spec, load_spec
+from ansible_collections.airgap.conda.tests.unit.spec.conftest import MINIMAL, Write
 from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 
 ENVIRONMENT = """\
@@ -44,27 +44,6 @@ copies:
   - {from: lib/a.bc, to: lib/b/a.bc}
 """
 MORE = "# a comment\n--extra-index-url https://example.org/simple\nrich==13.7 \\\n    --hash=sha256:00\n"
-MINIMAL = "channels: [conda-forge]\ndependencies: [python]\n"
-
-Write = Callable[..., Path]
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Write:
-    """Write a spec named demo and return its folder."""
-
-    def _write(environment: str = MINIMAL, release: str | None = None, **more: str) -> Path:
-        folder = tmp_path / "demo"
-        folder.mkdir(exist_ok=True)
-        (folder / "environment.yml").write_text(environment, encoding="utf-8")
-        (folder / "release.yml").unlink(missing_ok=True)
-        if release is not None:
-            (folder / "release.yml").write_text(release, encoding="utf-8")
-        for name, text in more.items():
-            (folder / f"{name}.txt").write_text(text, encoding="utf-8")
-        return folder
-
-    return _write
 
 
 # --- what is read ---------------------------------------------------------------------------------------------------

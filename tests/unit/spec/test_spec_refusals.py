@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,28 +15,7 @@ import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._spec.spec import load_spec
-
-MINIMAL = "channels: [conda-forge]\ndependencies: [python]\n"
-
-Write = Callable[..., Path]
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Write:
-    """Write a spec named demo and return its folder."""
-
-    def _write(environment: str = MINIMAL, release: str | None = None, **more: str) -> Path:
-        folder = tmp_path / "demo"
-        folder.mkdir(exist_ok=True)
-        (folder / "environment.yml").write_text(environment, encoding="utf-8")
-        (folder / "release.yml").unlink(missing_ok=True)
-        if release is not None:
-            (folder / "release.yml").write_text(release, encoding="utf-8")
-        for name, text in more.items():
-            (folder / f"{name}.txt").write_text(text, encoding="utf-8")
-        return folder
-
-    return _write
+from ansible_collections.airgap.conda.tests.unit.spec.conftest import MINIMAL, Write
 
 
 def refusal(folder: Path) -> AirgapError:

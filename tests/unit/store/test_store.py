@@ -40,6 +40,16 @@ def state_only(store: Store) -> bool:
     return set(without_locks(store.root)) <= {".state", ".state/demo"}
 
 
+def test_a_file_in_the_place_of_a_release_is_none(store: Store) -> None:
+    install(store, make(store))
+    name = make(store, 2).manifest.id
+    state = store.state("demo") / name
+    state.mkdir()
+    (state / MANIFEST).touch()
+    (store.root / "demo" / name).touch()
+    assert name not in store.releases("demo")
+
+
 @pytest.mark.parametrize("format_name", ["tar.zst", "tar.gz"])
 def test_releases_coexist_and_current_is_a_relative_link(store: Store, format_name: str) -> None:
     first, second = make(store, 1, formats=(format_name,)), make(store, 2, formats=(format_name,))

@@ -136,3 +136,59 @@ def test_an_environment_is_made_once_and_again_for_other_requirements(
     with pytest.raises(SystemExit):
         setup.need_venv("demo", "demo", [])
     assert not (tmp_path / venv / ".stamp").exists()
+
+
+def a_python(folder: Path, name: str, version: str, can_make: str = "1") -> None:
+    program(folder, name, f"#!/bin/sh\necho {version} {can_make}\n")
+
+
+@pytest.mark.parametrize(
+    ("pythons", "minor", "chosen", "found"),
+    [
+        ({"python3": "3.11.2"}, 11, "", "3.11.2 python3"),
+        ({"python3": "3.9.2", "python3.12": "3.12.1", "python3.13": "3.13.0"}, 10, "", "3.13.0 python3.13"),
+        ({"python3": "3.13.0rc1", "python3.12": "3.12.1"}, 10, "python3.12", "3.12.1 python3.12"),
+        ({"python3": "4.0.0"}, 11, "", "4.0.0 python3"),
+    ],
+)
+def test_the_first_python_that_will_do_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pythons: dict[str, str], minor: int, chosen: str, found: str
+) -> None:
+    for name, version in pythons.items():
+        a_python(tmp_path, name, version)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin")
+    monkeypatch.setenv("DEV_PYTHON", chosen)
+    monkeypatch.setattr(setup, "PYTHONS", ("/no/python3", *setup.PYTHONS[1:]))
+    assert setup.find_python(minor) == found
+
+
+def test_the_distributions_python_is_passed_over_without_virtual_environments(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = str(tmp_path / "bin/own")
+    a_python(tmp_path, "own", "3.12.3", "0")
+    a_python(tmp_path, "python3", "3.11.2")
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin")
+    monkeypatch.delenv("DEV_PYTHON", raising=False)
+    monkeypatch.setattr(setup, "PYTHONS", (own, "python3"))
+    assert setup.find_python(10) == "3.11.2 python3"
+    a_python(tmp_path, "own", "3.12.3")
+    assert setup.find_python(10) == f"3.12.3 {own}"
+
+
+@pytest.mark.parametrize(
+    ("pythons", "found"),
+    [({}, "found no working python3;"), ({"python3": "3.8.10"}, "found python3 3.8.10;")],
+)
+def test_no_python_that_will_do_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pythons: dict[str, str], found: str
+) -> None:
+    for name, version in pythons.items():
+        a_python(tmp_path, name, version)
+    program(tmp_path, "python3.13", "#!/bin/sh\nexit 1\n")
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin")
+    monkeypatch.delenv("DEV_PYTHON", raising=False)
+    monkeypatch.setattr(setup, "PYTHONS", setup.PYTHONS[1:])
+    with pytest.raises(SystemExit) as caught:
+        setup.find_python(11)
+    assert found in str(caught.value)
