@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.airgap.conda.plugins.plugin_utils import _progress
+from ansible_collections.airgap.conda.tests.unit.tiny_host import BYTECODE
 
 # A block device that nothing uses.
 DEVICE = "/dev/loop7"
@@ -163,7 +164,7 @@ class Luks:
             "ANSIBLE_NOCOLOR": "1",
             "ANSIBLE_COLLECTIONS_PATH": f"{ours}:{self.folder / 'collections'}",
             "ANSIBLE_LOCALHOST_WARNING": "0",
-            "PYTHONPATH": str(self.folder / "bin"),
+            "PYTHONPATH": f"{self.folder / 'bin'}:{BYTECODE}",
         }
         return [str(program), "-i", "localhost,", str(play), *options], env
 
