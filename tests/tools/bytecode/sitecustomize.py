@@ -100,7 +100,7 @@ def parses_imports(module: ModuleType, load: Callable[[ModuleType], None]) -> No
     pack = module._find_module_utils  # noqa: SLF001
 
     def pack_once(**options: Any) -> Any:
-        sources = sources_of(module, os.path.realpath(options["module_path"]))
+        sources = sources_of(module, options["module_path"])
         if not sources:
             return pack(**options)
         import hashlib
@@ -124,14 +124,15 @@ def sources_of(module: ModuleType, path: str) -> list[tuple[str, int, int]]:
     """
     utils = os.path.realpath(module._MODULE_UTILS_PATH)  # noqa: SLF001
     brought = [os.path.realpath(folder) for folder in module.module_utils_loader._get_paths(subdirs=False)]  # noqa: SLF001
-    plugins = os.path.realpath(os.path.join(os.path.dirname(__file__), "../../../plugins"))
-    own = os.path.join(os.path.dirname(utils), "modules")
-    if os.path.dirname(path) not in (own, os.path.join(plugins, "modules")) or any(
-        os.path.isdir(folder) and folder != utils for folder in brought
-    ):
+    ours = "/ansible_collections/airgap/conda/plugins/modules/" in path
+    path = os.path.realpath(path)
+    folder = os.path.dirname(path)
+    if not ours and folder != os.path.join(os.path.dirname(utils), "modules"):
         return []
-    todo, found = [utils] if path.startswith(own) else [utils, os.path.join(plugins, "module_utils")], []
-    names = [path, module.__file__ or ""]
+    if any(os.path.isdir(folder) and folder != utils for folder in brought):
+        return []
+    todo = [utils, os.path.join(os.path.dirname(folder), "module_utils")] if ours else [utils]
+    names, found = [path, module.__file__ or ""], []
     while todo:
         with os.scandir(todo.pop()) as entries:
             for entry in entries:

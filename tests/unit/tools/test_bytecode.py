@@ -99,8 +99,7 @@ for path in sys.argv[2:]:
     first, second = packed(path, "/one"), packed(path, "/two")
     copied.append(first == second)
 print(json.dumps({"walks": walks, "copied": copied, "files": len(first), "sources": [
-    sitecustomize.sources_of(module_common, os.path.realpath(path))
-    for path in (*sys.argv[2:], "/a/play/library/stat.py")
+    sitecustomize.sources_of(module_common, path) for path in (*sys.argv[2:], "/a/play/library/stat.py")
 ]}))
 """
 
