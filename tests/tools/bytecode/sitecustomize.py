@@ -99,19 +99,23 @@ def parses_imports(module: ModuleType, load: Callable[[ModuleType], None]) -> No
     load(module)
     pack = module._find_module_utils  # noqa: SLF001
 
-    def pack_once(**options: Any) -> Any:
-        sources = sources_of(module, options["module_path"])
+    def pack_once(*words: Any, **options: Any) -> Any:
+        # Before 2.19, Ansible does not name what it hands over: nothing is kept.
+        sources = [] if words else sources_of(module, options["module_path"])
         if not sources:
-            return pack(**options)
+            return pack(*words, **options)
         import hashlib
 
         said = repr([sources, options["module_compression"]]).encode()
-        there = os.path.join(FOLDER, f"packed-{hashlib.sha1(said, usedforsecurity=False).hexdigest()}")
+        kind = f"packed-{os.path.basename(options['module_path'])}-"
+        there = os.path.join(FOLDER, kind + hashlib.sha1(said, usedforsecurity=False).hexdigest())
         here = os.path.join(module.C.DEFAULT_LOCAL_TMP, "ansiballz_cache")
         copy_new(there, here, "")
         found = pack(**options)
         # What is in this folder is Ansible's own cache, of this run alone.
-        copy_new(here, there, module._get_ansible_module_fqn(options["module_path"]) + "-")  # noqa: SLF001
+        if not os.path.isdir(there):
+            copy_new(here, there, module._get_ansible_module_fqn(options["module_path"]) + "-")  # noqa: SLF001
+            remove_old(kind, there)
         return found
 
     vars(module)["_find_module_utils"] = pack_once
@@ -144,6 +148,17 @@ def sources_of(module: ModuleType, path: str) -> list[tuple[str, int, int]]:
         status = os.stat(name)
         found.append((name, status.st_size, status.st_mtime_ns))
     return found
+
+
+def remove_old(kind: str, there: str) -> None:
+    """Remove what was kept of other sources of this module; a run that would copy it just now packs for itself."""
+    import shutil
+
+    with contextlib.suppress(OSError):
+        for name in os.listdir(FOLDER):
+            path = os.path.join(FOLDER, name)
+            if name.startswith(kind) and path != there:
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def copy_new(source: str, target: str, start: str) -> None:
