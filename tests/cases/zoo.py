@@ -39,6 +39,7 @@ from ansible_collections.airgap.conda.tests.cases.animals import ANIMALS, PB, An
 from ansible_collections.airgap.conda.tests.unit.conftest import COLLECTIONS
 from ansible_collections.airgap.conda.tests.unit.tiny_channel import SITE_PACKAGES as SITE
 from ansible_collections.airgap.conda.tests.unit.tiny_channel import Content, TinyChannel, make_sdist, make_wheel
+from ansible_collections.airgap.conda.tests.unit.tiny_host import BYTECODE
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_key
 
 SHELLS = tuple(shell for shell in ("bash", "dash", "zsh", "busybox sh", "fish") if shutil.which(shell.split()[0]))
@@ -215,6 +216,7 @@ class Zoo:
         given["deploy_pin_signers"] = False  # this machine is no host of its
         words = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(self.folder / "hosts.json")]
         settings = {"ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_HOME": str(self.folder / "ansible")}
+        settings["PYTHONPATH"] = str(BYTECODE)
         done = subprocess.run(
             [*words, "-e", json.dumps(given), f"airgap.conda.{name}"],
             env={**os.environ, **settings, "ANSIBLE_NOCOLOR": "1"}, capture_output=True, text=True, check=False,

@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
 from importlib import import_module
@@ -22,7 +23,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(CHECKOUT / ".cache/collections"))
 
 import settings_page  # noqa: E402
-from scenes import Share, make_world  # noqa: E402
+from scenes import Share, World, make_world  # noqa: E402
 from tally import Tally  # noqa: E402
 
 RESULT = CHECKOUT / ".cache/faults/result.json"
@@ -37,6 +38,8 @@ PARTS = (
 MORE = ("defences", "power", "drives")
 # One worker runs these: they are one thing on many hosts, or on one machine.
 ALONE = ("images", "fleet", "pull", "power", "drives")
+# The world of each worker: made once, and put back for each part.
+WORLDS: dict[int, World] = {}
 # Processes and mounts of its own, of which none is left whatever happens; and few: each deploy looks at all processes.
 APART = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 
@@ -53,6 +56,14 @@ def main() -> int:
         return 0
     if os.getpid() != 1 and subprocess.run([*APART, "true"], capture_output=True, check=False).returncode == 0:
         return subprocess.run([*APART, sys.executable, *sys.argv], check=False).returncode
+    try:
+        return _run_parts(options)
+    finally:
+        for world in WORLDS.values():
+            shutil.rmtree(world.base.parent, ignore_errors=True)
+
+
+def _run_parts(options: argparse.Namespace) -> int:
     broken, tables = False, {}
     for name in options.parts:
         tally = run_part(name, Share(0, 1 if name in ALONE else options.workers, options.long))
@@ -112,6 +123,9 @@ def run_part(name: str, whole: Share) -> Tally:
     context = multiprocessing.get_context("fork")
     results: multiprocessing.Queue[Tally | str] = context.Queue()
     shares = [Share(number, whole.workers, whole.long) for number in range(whole.workers)]
+    for share in shares:
+        if share.number not in WORLDS:
+            WORLDS[share.number] = _make_world(share.number)
     processes = [context.Process(target=_work, args=(module, share, results)) for share in shares]
     for process in processes:
         process.start()
@@ -126,14 +140,27 @@ def run_part(name: str, whole: Share) -> Tally:
     return total
 
 
+def _make_world(number: int) -> World:
+    """Make the world of a worker, and keep beside it how it was made."""
+    world = make_world(str(number))
+    shutil.copytree(world.base, _kept(world), symlinks=True)
+    tempfile.tempdir = None
+    return world
+
+
+def _kept(world: World) -> Path:
+    return world.base.with_name("kept")
+
+
 def _work(module: Any, share: Share, results: multiprocessing.Queue[Tally | str]) -> None:
-    world = make_world(str(share.number))
+    world = WORLDS[share.number]
     try:
+        shutil.rmtree(world.base)
+        shutil.copytree(_kept(world), world.base, symlinks=True)
+        tempfile.tempdir = str(world.tmp)
         results.put(module.run(world, share))
     except Exception:  # noqa: BLE001 - a part that cannot run is a fault
         results.put(traceback.format_exc())
-    finally:
-        shutil.rmtree(world.base.parent, ignore_errors=True)
 
 
 def read_result(path: Path) -> dict[str, Any]:

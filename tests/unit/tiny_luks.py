@@ -14,6 +14,7 @@ import pty
 import select
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.airgap.conda.plugins.plugin_utils import _progress
+from ansible_collections.airgap.conda.tests.unit.tiny_host import BYTECODE
 
 # A block device that nothing uses.
 DEVICE = "/dev/loop7"
@@ -163,7 +165,7 @@ class Luks:
             "ANSIBLE_NOCOLOR": "1",
             "ANSIBLE_COLLECTIONS_PATH": f"{ours}:{self.folder / 'collections'}",
             "ANSIBLE_LOCALHOST_WARNING": "0",
-            "PYTHONPATH": str(self.folder / "bin"),
+            "PYTHONPATH": f"{self.folder / 'bin'}:{BYTECODE}",
         }
         return [str(program), "-i", "localhost,", str(play), *options], env
 
@@ -182,6 +184,7 @@ class Luks:
         if process == 0:
             os.execve(command[0], command, env)  # noqa: S606
         said, seen, left, end = "", 0, list(answers), time.monotonic() + 500
+        usual = termios.tcgetattr(terminal)[3]
         while time.monotonic() < end:
             if not select.select([terminal], [], [], 1)[0]:
                 continue
@@ -191,7 +194,10 @@ class Luks:
                 break
             if left and left[0][0] in said[seen:]:
                 seen = len(said)
-                time.sleep(0.5)
+                # The prompt is there before Ansible sets the terminal to read, and drops what was typed until then.
+                while termios.tcgetattr(terminal)[3] == usual and time.monotonic() < end:
+                    time.sleep(0.01)
+                time.sleep(0.3)
                 _text, answer, act = left.pop(0)
                 act()
                 os.write(terminal, f"{answer}\r".encode())

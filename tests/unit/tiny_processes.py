@@ -19,7 +19,7 @@ def alive(number: int) -> bool:
     return False
 
 
-def left(numbers: list[int], seconds: float = 10) -> list[int]:
+def left(numbers: list[int], seconds: float = 60) -> list[int]:
     """Return which processes are still there after so many seconds; back as soon as there is none."""
     end = time.monotonic() + seconds
     while any(map(alive, numbers)) and time.monotonic() < end:

@@ -17,6 +17,7 @@ import pytest
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._contract import signature
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import MANIFEST
+from ansible_collections.airgap.conda.plugins.module_utils._contract.signature import NAMESPACE
 from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
 from ansible_collections.airgap.conda.plugins.module_utils._media.drive import Drive
 from ansible_collections.airgap.conda.plugins.module_utils._media.exporter import Export
@@ -97,6 +98,22 @@ def quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Do not wait for the disk: test_media shows where it is waited for."""
     skip_flushes(monkeypatch)
     monkeypatch.setattr(os, "posix_fadvise", lambda *_args: None)  # it makes the disk write
+
+
+def verify_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let ssh-keygen answer each question once: which bytes, signed how, by whom of which list."""
+    real, answers = signature.check, dict[tuple[bytes, bytes, bytes, str], str]()
+
+    def check(
+        data: bytes, signed: bytes, where: Path, signers: Path, namespace: str = NAMESPACE, **options: Any
+    ) -> str:
+        listed = signers.read_bytes() if signers.is_file() else b""
+        question = (data, signed, listed, namespace)
+        if question not in answers:
+            answers[question] = real(data, signed, where, signers, namespace, **options)
+        return answers[question]
+
+    monkeypatch.setattr(signature, "check", check)
 
 
 def leave_free(monkeypatch: pytest.MonkeyPatch, folder: Path, count: int) -> None:

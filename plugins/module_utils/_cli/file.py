@@ -9,15 +9,15 @@ is broken. Equal sources give equal bytes.
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import importlib.util
 import io
 import os
+import re
 import shlex
 import zipfile
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.disk import (
     make_folder,
@@ -26,12 +26,18 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.disk import (
     replace_file,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._base.lock import locked
-from ansible_collections.airgap.conda.plugins.module_utils._cli import main
 from ansible_collections.airgap.conda.plugins.module_utils._cli.run import RUN
 from ansible_collections.airgap.conda.plugins.module_utils._cli.say import NAME
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 
-PACKAGE = main.__name__.partition(".module_utils.")[0] + ".module_utils"
+if TYPE_CHECKING:  # Ansible sends it to the host because of this line; preflight hashes it and need not load it
+    from ansible_collections.airgap.conda.plugins.module_utils._cli import main as _main  # noqa: F401
+
+PACKAGE = __name__.partition(".module_utils.")[0] + ".module_utils"
+MAIN = f"{PACKAGE}._cli.main"
+# How the modules of this collection import each other, at the top or in a function. A parser would take five times as
+# long, on each host in each play.
+IMPORT = re.compile(rf"^[ \t]*from ({re.escape(PACKAGE)}(?:\.\w+)*) import (\((?:#.*|[^)#])*\)|.*)$", re.MULTILINE)
 
 MODE = 0o755
 # Seconds that one run waits until another has written the command.
@@ -66,7 +72,7 @@ START = f"""\
 import sys
 from pathlib import Path
 
-from {main.__name__} import main
+from {MAIN} import main
 
 sys.exit(main(Path(sys.argv[0]).parent.parent, sys.argv[1:]))
 """
@@ -76,7 +82,7 @@ def command_file(store: Store) -> bytes:
     """Return the content of the command for this store."""
     run = RUN.replace("{name}", NAME)
     preamble = PREAMBLE.format(name=NAME, root=shlex.quote(str(store.root)), run=run)
-    return program(preamble, START, main.__name__)
+    return program(preamble, START, MAIN)
 
 
 def program(preamble: str, start: str, *modules: str) -> bytes:
@@ -98,6 +104,7 @@ def program(preamble: str, start: str, *modules: str) -> bytes:
 def _sources(modules: Iterable[str]) -> dict[str, str]:
     """Return name -> source of modules of this collection and of all those of them that they import."""
     found: dict[str, str] = {}
+    folders: dict[str, bool] = {}
     todo = list(modules)
     while todo:
         name = todo.pop()
@@ -105,18 +112,18 @@ def _sources(modules: Iterable[str]) -> dict[str, str]:
             # The loader is asked, because a module that Ansible sent to a host has its module_utils in a zip.
             text = _spec(name).loader.get_source(name)
             found[name] = text.decode() if isinstance(text, bytes) else text  # that of collections gives bytes
-            todo += _imported(found[name])
+            for module, names in imports_of(found[name]):
+                if module not in folders:
+                    folders[module] = _spec(module).submodule_search_locations is not None
+                todo += [f"{module}.{one}" for one in names] if folders[module] else [module]
     return found
 
 
-def _imported(text: str) -> Iterator[str]:
-    """Give the modules of this collection that a module imports, or imports something from."""
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith(f"{PACKAGE}."):
-            if _spec(str(node.module)).submodule_search_locations is None:
-                yield str(node.module)
-            else:
-                yield from (f"{node.module}.{alias.name}" for alias in node.names)
+def imports_of(text: str) -> Iterator[tuple[str, list[str]]]:
+    """Give each module or folder of this collection from which a source imports something, with the names of that."""
+    for module, names in IMPORT.findall(text):
+        bare = re.sub("#.*", "", names).strip("() \n")
+        yield module, [name.split()[0] for name in bare.split(",") if name.strip()]
 
 
 def _spec(name: str) -> Any:

@@ -26,7 +26,6 @@ from ansible_collections.airgap.conda.plugins.module_utils._cli.say import (
 )
 from ansible_collections.airgap.conda.plugins.module_utils._store.rollback import rollback
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
-from ansible_collections.airgap.conda.plugins.module_utils._store.verify import verify
 
 # What a shell gives to a program that was interrupted.
 INTERRUPTED = 130
@@ -228,6 +227,7 @@ def _list(store: Store, options: argparse.Namespace) -> int:
 
 def _verify(store: Store, options: argparse.Namespace) -> int:
     from ansible_collections.airgap.conda.plugins.module_utils._receipt.noted import noted
+    from ansible_collections.airgap.conda.plugins.module_utils._store.verify import verify
 
     if options.env is not None:
         require_env(store, options.env)

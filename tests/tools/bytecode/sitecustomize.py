@@ -4,14 +4,16 @@
 """Keeps what is compiled or parsed anew at each start, for Pythons that tests start with this folder in PYTHONPATH.
 
 Ansible runs a module as an archive of sources, which Python compiles at each start: more than a third of the time of a
-module that does little. ansible-playbook parses each source that it packs to find its imports, compiles the plugins of
-a collection in each worker, and parses YAML of its own: a third of the time of a short play. The tests run thousands of
-them. What is kept goes by the content, so nothing is ever out of date.
+module that does little. ansible-playbook packs each module that it runs, for which it parses each source to find its
+imports; it compiles the plugins of a collection in each worker, and parses YAML of its own: half of the time of a short
+play. The tests run thousands of them. What is kept goes by the content, and packed modules by the names, sizes and
+times of all files that could be in them, so nothing is ever out of date.
 """
 
 from __future__ import annotations
 
 import contextlib
+import gc
 import marshal
 import os
 import sys
@@ -95,6 +97,81 @@ def parses_imports(module: ModuleType, load: Callable[[ModuleType], None]) -> No
     """Load what packs modules."""
     vars(module)["compile"] = parse_imports
     load(module)
+    pack = module._find_module_utils  # noqa: SLF001
+
+    def pack_once(*words: Any, **options: Any) -> Any:
+        # Before 2.19, Ansible does not name what it hands over: nothing is kept.
+        sources = [] if words else sources_of(module, options["module_path"])
+        if not sources:
+            return pack(*words, **options)
+        import hashlib
+
+        said = repr([sources, options["module_compression"]]).encode()
+        kind = f"packed-{os.path.basename(options['module_path'])}-"
+        there = os.path.join(FOLDER, kind + hashlib.sha1(said, usedforsecurity=False).hexdigest())
+        here = os.path.join(module.C.DEFAULT_LOCAL_TMP, "ansiballz_cache")
+        copy_new(there, here, "")
+        found = pack(**options)
+        # What is in this folder is Ansible's own cache, of this run alone.
+        if not os.path.isdir(there):
+            copy_new(here, there, module._get_ansible_module_fqn(options["module_path"]) + "-")  # noqa: SLF001
+            remove_old(kind, there)
+        return found
+
+    vars(module)["_find_module_utils"] = pack_once
+
+
+def sources_of(module: ModuleType, path: str) -> list[tuple[str, int, int]]:
+    """Return name, size and time of all files that may be packed with a module of this collection or of Ansible's own.
+
+    Of none for others, and where a play brings libraries of its own.
+    """
+    utils = os.path.realpath(module._MODULE_UTILS_PATH)  # noqa: SLF001
+    brought = [os.path.realpath(folder) for folder in module.module_utils_loader._get_paths(subdirs=False)]  # noqa: SLF001
+    ours = "/ansible_collections/airgap/conda/plugins/modules/" in path
+    path = os.path.realpath(path)
+    folder = os.path.dirname(path)
+    if not ours and folder != os.path.join(os.path.dirname(utils), "modules"):
+        return []
+    if any(os.path.isdir(folder) and folder != utils for folder in brought):
+        return []
+    todo = [utils, os.path.join(os.path.dirname(folder), "module_utils")] if ours else [utils]
+    names, found = [path, module.__file__ or ""], []
+    while todo:
+        with os.scandir(todo.pop()) as entries:
+            for entry in entries:
+                if entry.name.endswith(".py"):
+                    names.append(entry.path)
+                elif entry.is_dir(follow_symlinks=False) and entry.name != "__pycache__":
+                    todo.append(entry.path)
+    for name in sorted(names):
+        status = os.stat(name)
+        found.append((name, status.st_size, status.st_mtime_ns))
+    return found
+
+
+def remove_old(kind: str, there: str) -> None:
+    """Remove what was kept of other sources of this module; a run that would copy it just now packs for itself."""
+    import shutil
+
+    with contextlib.suppress(OSError):
+        for name in os.listdir(FOLDER):
+            path = os.path.join(FOLDER, name)
+            if name.startswith(kind) and path != there:
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def copy_new(source: str, target: str, start: str) -> None:
+    """Copy the files of a folder whose names start so and which another folder lacks; nothing where that cannot be."""
+    with contextlib.suppress(OSError):
+        for name in os.listdir(source):
+            path = os.path.join(target, name)
+            if name.startswith(start) and not name.endswith((".lock", ".new")) and not os.path.exists(path):
+                os.makedirs(target, exist_ok=True)
+                new = f"{path}.{os.urandom(8).hex()}.new"
+                with open(os.path.join(source, name), "rb") as old, open(new, "xb") as stream:
+                    stream.write(old.read())
+                os.replace(new, path)
 
 
 def compiles_plugins(module: ModuleType, load: Callable[[ModuleType], None]) -> None:
@@ -155,5 +232,7 @@ class Finder:
         return spec
 
 
+# Ansible makes so many objects, and so few in circles, that looking for those costs an eighth of a play.
+gc.set_threshold(100_000, 10, 10)
 zipimport._compile_source = compile_archived  # type: ignore[attr-defined] # noqa: SLF001
 sys.meta_path.insert(0, Finder)

@@ -18,6 +18,7 @@ import pytest
 from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
 from ansible_collections.airgap.conda.plugins.plugin_utils._setting_faults import run_faults
 from ansible_collections.airgap.conda.plugins.plugin_utils._setting_media import media_faults
+from ansible_collections.airgap.conda.tests.unit.tiny_host import BYTECODE
 from ansible_collections.airgap.conda.tests.unit.tiny_luks import DEVICE, PASSPHRASE, Luks
 from ansible_collections.airgap.conda.tests.unit.tiny_site import ONE, TWO, make_site
 
@@ -204,8 +205,11 @@ def test_without_the_collections_there_is_one_error(tmp_path: Path) -> None:
 
 ROOM = """\
 import os
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import SimpleNamespace
+spec = spec_from_file_location("bytecode", {bytecode!r})
+spec.loader.exec_module(module_from_spec(spec))
 DRIVE, real = Path({drive!r}), os.statvfs
 def room(path):
     if not Path(str(path)).is_relative_to(DRIVE):
@@ -219,7 +223,9 @@ os.statvfs = room
 def test_the_next_drive_of_a_set_is_asked_for(tmp_path: Path) -> None:
     bastion, place = Bastion(tmp_path), tmp_path / "drive"
     shutil.rmtree(place)
-    (tmp_path / "luks/bin/sitecustomize.py").write_text(ROOM.format(drive=str(place)), encoding="ascii")
+    (tmp_path / "luks/bin/sitecustomize.py").write_text(
+        ROOM.format(drive=str(place), bytecode=f"{BYTECODE}/sitecustomize.py"), encoding="ascii"
+    )
 
     def put_in(number: int) -> None:
         drive = tmp_path / f"drive-{number}"

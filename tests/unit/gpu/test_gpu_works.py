@@ -25,12 +25,14 @@ from ansible_collections.airgap.conda.tests.unit.tiny_release import write_tree
 
 GPUS = tuple(Gpu(index, f"GPU-{index}", "a card") for index in range(3))
 SECONDS = 20.0
+# Seconds that a busy machine may take in addition.
+BUSY = 20.0
 
 
 def compute(prefix: Path, gpus: int = 1, deadline: float = SECONDS) -> tuple[list[Trial], list[Finding]]:
     start = time.monotonic()
     trials = try_all(prefix, GPUS[:gpus], Clock(deadline))
-    assert time.monotonic() - start < deadline + process.GRACE
+    assert time.monotonic() - start < deadline + process.GRACE + BUSY
     return trials, judge(trials, prefix)
 
 

@@ -12,14 +12,15 @@ import pytest
 
 from ansible_collections.airgap.conda.tests.unit.tiny_kit import Place, make_place, stand_in
 from ansible_collections.airgap.conda.tests.unit.tiny_release import again, keep, skip_flushes
-from ansible_collections.airgap.conda.tests.unit.tiny_site import Site, make_site
+from ansible_collections.airgap.conda.tests.unit.tiny_site import Site, make_site, verify_once
 from ansible_collections.airgap.conda.tests.unit.tiny_site import quick_disk as skip_the_drive
 
 
 @pytest.fixture
 def quick_drive(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Do not wait for the disk: test_media shows where it is waited for."""
+    """Wait neither for the disk, as test_media does, nor twice for the same answer of ssh-keygen."""
     skip_the_drive(monkeypatch)
+    verify_once(monkeypatch)
 
 
 @pytest.fixture(scope="module")

@@ -324,7 +324,7 @@ def test_ctrl_c_leaves_nothing_half_done(place: Place, shell: str) -> None:
     command = [shell, *(["sh"] if shell == "busybox" else []), str(place.script), "--yes", str(place.drive)]
     environment = {"PATH": f"{place.programs(shell)}:{os.environ['PATH']}", "HOME": str(place.path)}
     with subprocess.Popen(command, env=environment, start_new_session=True, stderr=subprocess.PIPE, text=True) as run:
-        end = time.monotonic() + 30
+        end = time.monotonic() + 120
         while not reached.exists() and time.monotonic() < end:
             time.sleep(0.02)
         os.killpg(run.pid, signal.SIGINT)

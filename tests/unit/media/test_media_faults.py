@@ -25,7 +25,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._media.exporter impor
 from ansible_collections.airgap.conda.plugins.module_utils._media.importer import Import
 from ansible_collections.airgap.conda.plugins.module_utils._source.folder import check_files
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_key, make_release, release_id, snapshot
-from ansible_collections.airgap.conda.tests.unit.tiny_site import quick_disk
+from ansible_collections.airgap.conda.tests.unit.tiny_site import quick_disk, verify_once
 
 ONE = release_id(1)
 CALLS = ("mkdir", "unlink", "rename", "fsync", "posix_fadvise", "chmod", "fchmod", "rmdir")
@@ -34,9 +34,8 @@ ERRORS = (errno.ENOSPC, errno.EIO, errno.EROFS)
 
 @pytest.fixture(autouse=True)
 def _quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait neither for the disk nor for ssh-keygen; what it says has its own tests."""
     quick_disk(monkeypatch)
-    monkeypatch.setattr(_signature, "verify", lambda *_args: "key@bastion")
+    verify_once(monkeypatch)
 
 
 class Killed(BaseException):

@@ -185,7 +185,7 @@ def test_a_file_that_leads_in_circles_ends(tmp_path: Path) -> None:
     start = time.monotonic()
     assert elf_files(tmp_path, ["libstdc++.so.6"]) == []
     assert needed_symbol(tmp_path / "libstdc++.so.6", "GLIBC_2.99") == ""
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 60
 
 
 def test_a_section_of_any_size_is_not_read(tmp_path: Path) -> None:

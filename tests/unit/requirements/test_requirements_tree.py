@@ -125,7 +125,7 @@ def test_a_torch_that_hangs_is_left_behind(tmp_path: Path) -> None:
     prefix = torch(tmp_path, "sleep 60")
     start = time.monotonic()
     assert gpu_architectures(prefix, prefix, deadline=0.5) == {}
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 30
 
 
 def test_the_program_that_asks_torch_runs(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def start(module: str, way: str, folder: Path) -> subprocess.Popen[bytes]:
 
 def started(folder: Path, count: int = 1) -> list[int]:
     """Wait until programs have written their numbers; return them."""
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while time.monotonic() < end:
         numbers = [int(path.name) for path in folder.iterdir() if path.name.isdecimal()]
         if len(numbers) >= count:
@@ -117,7 +117,7 @@ def test_the_client_of_a_container_may_say_goodbye(folder: Path) -> None:
         started(folder)
         (folder / "1").unlink()
         module.kill()
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while not (folder / "bye").exists() and time.monotonic() < end:
         time.sleep(0.01)
     assert (folder / "bye").exists()
@@ -137,7 +137,7 @@ def test_a_keeper_that_is_stopped_is_not_waited_for(folder: Path, monkeypatch: p
     clock = time.monotonic()
     script = f"echo $PPID >$1/keeper; kill -STOP $PPID; {sleeper}"
     outcome = process.run(["/bin/sh", "-c", script, "sh", str(folder)], deadline=1)
-    assert (outcome.returncode, time.monotonic() - clock < 5) == (None, True)
+    assert (outcome.returncode, time.monotonic() - clock < 30) == (None, True)
     assert left([int((folder / "keeper").read_text(encoding="ascii"))]) == []
     assert left(started(folder)) == []
 
