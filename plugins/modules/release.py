@@ -109,7 +109,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import PROB
 from ansible_collections.airgap.conda.plugins.module_utils._receipt.noted import noted
 from ansible_collections.airgap.conda.plugins.module_utils._source import signers as _signers
 from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy, to_prune
-from ansible_collections.airgap.conda.plugins.module_utils._store.rollback import state_line, state_now
+from ansible_collections.airgap.conda.plugins.module_utils._store.state_line import state_line, state_now
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 
 

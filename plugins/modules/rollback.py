@@ -61,7 +61,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.conda.plugins.module_utils._base.module import run_module
 from ansible_collections.airgap.conda.plugins.module_utils._receipt.noted import noted
 from ansible_collections.airgap.conda.plugins.module_utils._store.activated import Activated
-from ansible_collections.airgap.conda.plugins.module_utils._store.rollback import rollback, state_line, state_now
+from ansible_collections.airgap.conda.plugins.module_utils._store.rollback import rollback
+from ansible_collections.airgap.conda.plugins.module_utils._store.state_line import state_line, state_now
 
 
 def main() -> None:

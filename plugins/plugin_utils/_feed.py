@@ -56,7 +56,7 @@ class Feed:
         return False
 
     def send(self, name: str, path: Path, size: int, tell: Callable[[int], object] = lambda _count: None) -> None:
-        """Send one large file; raises AirgapError when it did not arrive whole. ``tell`` gets the bytes of each piece."""
+        """Send one large file; raises AirgapError when it did not arrive whole. ``tell`` hears of each piece."""
         with path.open("rb", buffering=0) as stream:
             for offset in range(0, size, PIECE):
                 wanted = min(PIECE, size - offset)

@@ -58,13 +58,3 @@ def _back(store: Releases, env: str, release: str) -> Back:
     with suppress(AirgapError):  # its manifest is damaged: no reason not to go back to it
         kernel = kernelspec.wanted(store, env, target, kernelspec.recorded(store, env))
     return Back(target, kernel)
-
-
-def state_line(env: str, release: str, kernel: str) -> str:
-    """Return the line of a diff that shows an environment: its current release and its kernel.json, empty for none."""
-    return f"{env} {release or '-'}{', Jupyter kernel ' if kernel else ''}{kernel}\n"
-
-
-def state_now(store: Releases, env: str) -> str:
-    """Return that line for what there is."""
-    return state_line(env, store.current(env), kernelspec.found(store, env))

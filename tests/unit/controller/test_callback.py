@@ -83,6 +83,9 @@ def test_push_tells_after_each_part(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     seen: list[tuple[int, int]] = []
 
     class Action:
+        def takes_input(self) -> bool:
+            return False
+
         @contextmanager
         def folder_for(self, _need: int, _host: str) -> Iterator[str]:
             yield "/there"
@@ -94,7 +97,7 @@ def test_push_tells_after_each_part(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             return SimpleNamespace(status=0)
 
     files = [File(name, size, "", tmp_path / name) for name, size in (("manifest.json", 5), ("a", 20), ("b", 30))]
-    Push().bring([Missing("demo", "2-aa", "/in", tuple(files[:1]), tuple(files[1:]))], Action(), "h")  # type: ignore[arg-type]
+    Push().bring([Missing("demo", "2-aa", "/opt", "/in", tuple(files[:1]), tuple(files[1:]))], Action(), "h")  # type: ignore[arg-type]
     assert seen == [(0, 55), (5, 55), (25, 55)]
     assert list(read_sent(tmp_path)) == [("h", 55, 55)]
 

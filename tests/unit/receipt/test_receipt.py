@@ -21,6 +21,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract import rece
 from ansible_collections.airgap.conda.plugins.module_utils._contract import signature
 from ansible_collections.airgap.conda.plugins.module_utils._contract.receipt import Receipt, host_name
 from ansible_collections.airgap.conda.plugins.module_utils._contract.sshsig import fingerprint, key_in
+from ansible_collections.airgap.conda.plugins.module_utils._contract.step import Step
 from ansible_collections.airgap.conda.plugins.module_utils._fit.facts import HostFacts
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import Tools
 from ansible_collections.airgap.conda.plugins.module_utils._hosts.known import known
@@ -123,8 +124,8 @@ def test_half_a_key_is_made_again(store: Store, half: str) -> None:
 
 def test_a_deploy_says_what_it_did_and_how_long_each_step_took(store: Store) -> None:
     with noted(store, "install", str) as note:
-        note.deployed({"env": "demo", "id": "1-00000001"}, {"install": 2.5, "checks": 1}, [])
-        note.deployed({"env": "more", "id": "1-00000001"}, {"checks": 4}, ["1-00000000"])
+        note.deployed(Step("demo", "1-00000001", "install", ""), {"install": 2.5, "checks": 1}, [])
+        note.deployed(Step("more", "1-00000001", "switch", ""), {"checks": 4}, ["1-00000000"])
     assert [entry.what for entry in read(store.root / ".state" / HOST_CHAIN).entries] == [
         "installed", "switched", "switched", "pruned",
     ]  # fmt: skip

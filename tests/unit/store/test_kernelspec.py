@@ -20,7 +20,8 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.step import
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.look import inspect
 from ansible_collections.airgap.conda.plugins.module_utils._store import kernelspec
 from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy
-from ansible_collections.airgap.conda.plugins.module_utils._store.rollback import rollback, state_now
+from ansible_collections.airgap.conda.plugins.module_utils._store.rollback import rollback
+from ansible_collections.airgap.conda.plugins.module_utils._store.state_line import state_now
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 from ansible_collections.airgap.conda.tests.unit.tiny_release import (
