@@ -204,8 +204,8 @@ def main() -> None:
                         break
     for kind in FILE_SYSTEMS if is_long else ("vfat",):
         case(f"taken out, with {kind}", lambda kind=kind: removed(kind))  # type: ignore[misc]
-    drives_kit.run()
     drives_play.run()
+    drives_kit.run()
     tell(end=True)
 
 
