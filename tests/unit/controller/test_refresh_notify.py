@@ -23,6 +23,7 @@ from typing import Any, ClassVar
 import pytest
 
 from ansible_collections.airgap.conda.tests.unit import tiny_host
+from ansible_collections.airgap.conda.tests.unit.conftest import COLLECTIONS
 from ansible_collections.airgap.conda.tests.unit.tiny_host import RUNTIME, Host
 from ansible_collections.airgap.conda.tests.unit.tiny_release import skip_flushes
 
@@ -115,7 +116,7 @@ def mail_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
         module = tmp_path / "collections/ansible_collections/community/general/plugins/modules/mail.py"
         module.parent.mkdir(parents=True)
         module.write_text(MAIL, encoding="ascii")
-    monkeypatch.setattr(tiny_host, "COLLECTIONS", f"{tiny_host.COLLECTIONS}:{folder}")
+    monkeypatch.setattr(tiny_host, "COLLECTIONS", f"{COLLECTIONS}:{folder}")
     with socketserver.TCPServer(("127.0.0.1", 0), _Mails) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server.server_address[1]
