@@ -41,7 +41,7 @@ DEADLINE, MEMORY = 15, 2 << 30
 SPARSE, GIB = 4 << 40, 1 << 30
 SHORT = 120
 # A host installs by itself from every how many of the drives, in the short form.
-BY_COMMAND = 3
+BY_COMMAND = 5
 FILES_OF_A_RELEASE = ("env.tar.zst.000", FILES, "conda.lock", MANIFEST, SIGNATURE)
 # How a case ended: a message, nothing wrong, or neither.
 REFUSED, TAKEN, CRASHED = "refused", "taken", "crashed"
