@@ -110,6 +110,8 @@ def _program(tally: Tally) -> dict[str, Path]:
                 found[f"collections/ansible_collections/{name}/{part}"] = place / name / part
     for name in ("ansible", "jinja2", "markupsafe", "packaging", "yaml", "_yaml"):
         found[f"python/{name}"] = site / name
+    for path in site.glob("jinja2-*.dist-info"):  # Ansible asks for its version
+        found[f"python/{path.name}"] = path
     return found
 
 
