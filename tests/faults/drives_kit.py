@@ -11,8 +11,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from drives_sticks import (
@@ -133,12 +131,6 @@ def _prepare() -> None:
     AT.write_text("", encoding="ascii")
 
 
-@contextmanager
-def _drive(stick: str, kind: str) -> Iterator[None]:
-    with mounted(stick, kind, "ro"):
-        yield
-
-
 def _export(path: str, kind: str) -> None:
     """Make a drive with a kit, and copy install.sh off it."""
     make(path, kind)
@@ -171,7 +163,7 @@ def _install(at: str = "", gone: str = "") -> list[str]:
         seconds=round(time.monotonic() - started, 1),
         said=said[-300:],
     )
-    if at and not MARKER.exists():
+    if at and not MARKER.exists() and not OPTIONS["long"]:  # the last step of one run may be none of the next
         return [f"step {at} was not reached: {said}"]
     faults = [] if done.returncode in ((0, 1) if at else (0,)) else [f"exit status {done.returncode}: {said}"]
     if done.returncode == 1 and (done.stderr.count("\n  remedy:") != 1 or "Traceback" in done.stderr):
@@ -193,7 +185,7 @@ def _undisturbed(kind: str, found: list[int]) -> list[str]:
     _clear()
     stick = Stick(1, 48, 0)
     _export(stick.path, kind)
-    with _drive(stick.path, kind):
+    with mounted(stick.path, kind, "ro"):
         faults = _install()
     found += [COUNT.stat().st_size, OPENED.stat().st_size]
     return faults
@@ -203,10 +195,10 @@ def _gone(kind: str, how: str, step: str) -> list[str]:
     """The drive that was made before breaks at a step; once it is well again, the next run ends well."""
     _clear()
     stick = Stick(1, 48, 0, holds=True)
-    with _drive(stick.path, kind):
+    with mounted(stick.path, kind, "ro"):
         faults = _install(step, GONE.format(marker=MARKER, name=stick.name, table=stick.table(how).strip()))
     stick.become("linear")
-    with _drive(stick.path, kind):
+    with mounted(stick.path, kind, "ro"):
         return [*faults, *(f"then: {fault}" for fault in _install())]
 
 
@@ -215,10 +207,10 @@ def _taken_out(kind: str, step: str) -> list[str]:
     _clear()
     (disk,) = disks()
     _export(str(disk), kind)
-    with _drive(str(disk), kind):
+    with mounted(str(disk), kind, "ro"):
         faults = _install(step, f"mkdir {MARKER} || exit 0\necho 1 >/sys/block/{disk.name}/device/delete\n")
     faults += [f"{disk} was not taken out"] if disks() else []
     if disks():
         take_out(disk)
-    with _drive(str(put_in()), kind):
+    with mounted(str(put_in()), kind, "ro"):
         return [*faults, *(f"then: {fault}" for fault in _install())]

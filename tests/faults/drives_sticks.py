@@ -26,7 +26,6 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.errors import A
 from ansible_collections.airgap.conda.plugins.module_utils._media.device import Request
 
 LINE = "/dev/ttyS1"
-DISK = "/dev/sda"
 CARGO, PLACE = Path("/cargo"), Path("/media/usb")
 BASTION, SIGNERS, INSIDE = CARGO / "bastion", CARGO / "key.signers", Path("/tmp/inside")  # noqa: S108 - of a machine of its own
 RELEASES = {"demo": "1-00000001", "runtime": "1-00000001"}
@@ -84,6 +83,7 @@ class Stick:
 
     def __init__(self, number: int, mib: int, start: int, holds: bool = False) -> None:
         self.name, self._size, self._start = f"stick{number}", mib * MIB, start * MIB
+        (self._disk,) = disks()
         call("dmsetup", "create", self.name, data=self.table("linear"))
         self.path = f"/dev/mapper/{self.name}"
         if not holds:
@@ -92,7 +92,7 @@ class Stick:
     def table(self, kind: str) -> str:
         """Return what dmsetup is told of a drive that is gone (error), forgets (flakey), comes and goes (shaky)."""
         target, more = {"flakey": ("flakey", " 0 60 1 drop_writes"), "shaky": ("flakey", " 1 1")}.get(kind, (kind, ""))
-        where = f" {DISK} {self._start}{more}" if kind != "error" else ""
+        where = f" {self._disk} {self._start}{more}" if kind != "error" else ""
         return f"0 {self._size} {target}{where}\n"
 
     def become(self, kind: str) -> None:
