@@ -5,8 +5,8 @@
 
 The machine has what this one may lack: a device mapper, FAT and exFAT. drives_guest.py runs in it and tells each case.
 With community.crypto and ansible.posix at hand (installed with the Python package ``ansible``, or in the folder of
-collections that FAULTS_DRIVES_COLLECTIONS names), their modules create, open, mount and close the drives, and the
-playbooks run in the machine; without them, cryptsetup and mount do.
+collections that FAULTS_DRIVES_COLLECTIONS names), their modules create, open and close the drives; without them,
+cryptsetup does. With ``--long``, or FAULTS_DRIVES_ONLY=playbooks, Ansible and its role media run in the machine too.
 FAULTS_DRIVES_ONLY is a pattern for the names of the cases that are tried.
 """
 

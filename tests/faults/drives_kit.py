@@ -76,7 +76,6 @@ sys.addaudithook(hook)
 SITE = Path("/usr/lib/python3/dist-packages")
 HOOKS = {"counts_files.py": HOOK, "counts_files.pth": "import counts_files\n"}
 GONE = """\
-mkdir {marker} || exit 0
 dmsetup suspend --noflush --nolockfs {name}
 echo '{table}' | dmsetup load {name}
 dmsetup resume {name}
@@ -149,7 +148,7 @@ def _install(at: str = "", gone: str = "") -> list[str]:
     COUNT.write_text("", encoding="ascii")
     MARKER.rmdir() if MARKER.exists() else None
     OPENED.write_text("", encoding="ascii")
-    BREAK.write_text(gone, encoding="ascii")
+    BREAK.write_text(f"PATH=/usr/sbin:/usr/bin\nmkdir {MARKER} || exit 0\n{gone}", encoding="ascii")
     started = time.monotonic()
     environment = {"PATH": f"{WORK}/bin:/usr/sbin:/usr/bin", "HOME": "/root"}
     done = subprocess.run(
@@ -196,7 +195,7 @@ def _gone(kind: str, how: str, step: str) -> list[str]:
     _clear()
     stick = Stick(1, 48, 0, holds=True)
     with mounted(stick.path, kind, "ro"):
-        faults = _install(step, GONE.format(marker=MARKER, name=stick.name, table=stick.table(how).strip()))
+        faults = _install(step, GONE.format(name=stick.name, table=stick.table(how).strip()))
     stick.become("linear")
     with mounted(stick.path, kind, "ro"):
         return [*faults, *(f"then: {fault}" for fault in _install())]
@@ -208,7 +207,7 @@ def _taken_out(kind: str, step: str) -> list[str]:
     (disk,) = disks()
     _export(str(disk), kind)
     with mounted(str(disk), kind, "ro"):
-        faults = _install(step, f"mkdir {MARKER} || exit 0\necho 1 >/sys/block/{disk.name}/device/delete\n")
+        faults = _install(step, f"echo 1 >/sys/block/{disk.name}/device/delete\n")
     faults += [f"{disk} was not taken out"] if disks() else []
     if disks():
         take_out(disk)
