@@ -1,7 +1,10 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Canaries in place of the secrets of a bastion: a build that used them leaves them nowhere, whoever left them."""
+"""Canaries in place of the secrets of a bastion: a build that used them leaves them nowhere, whoever left them.
+
+Those of a host that serves itself are in canaries_host.py.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import canaries_host
 import zstandard
 from scenes import Share, World
 from tally import Tally
@@ -41,7 +45,10 @@ from ansible_collections.airgap.conda.tests.unit.tiny_pack import RELEASE, make_
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_key, write_tree
 from ansible_collections.airgap.conda.tests.unit.tiny_server import PASSWORD, TOKEN, USER, served
 
-PROMISE = "canaries for the bastion's secrets: none in a release, in files, -vvvv output or processes of a build"
+PROMISE = (
+    "canaries for the secrets of bastion and host: none in a release, files, -vvvv output or processes of a build, in "
+    "receipts, audit lines or the page"
+)
 # How many canaries are put at random places of random files.
 RANDOM, RANDOM_LONG = 100, 3_000
 PAIR = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
@@ -82,6 +89,8 @@ def run(world: World, share: Share) -> Tally:
     tally = Tally("canaries", PROMISE)
     if share.number == 0:
         _a_build(tally, world.base / "bastion")
+    if share.number == share.workers - 1:
+        canaries_host.run(tally, world.base)
     key, _signers = make_key(world.base)
     forms = {name: write(SECRET) for name, write in FORMS.items()}
     plants = [(place, form, "as it is") for place in PLACES for form in forms]

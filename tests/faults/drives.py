@@ -4,8 +4,9 @@
 """Drives in a virtual machine: encrypted ones, several in a row, and ones that break or vanish at any step.
 
 The machine has what this one may lack: a device mapper, FAT and exFAT. drives_guest.py runs in it and tells each case.
-With community.crypto at hand (installed with the Python package ``ansible``, or in the folder of collections that
-FAULTS_DRIVES_COLLECTIONS names), its own module creates, opens and closes the drives; without it, cryptsetup does.
+With community.crypto and ansible.posix at hand (installed with the Python package ``ansible``, or in the folder of
+collections that FAULTS_DRIVES_COLLECTIONS names), their modules create, open and close the drives; without them,
+cryptsetup does. With ``--long``, or FAULTS_DRIVES_ONLY=playbooks, Ansible and its role media run in the machine too.
 FAULTS_DRIVES_ONLY is a pattern for the names of the cases that are tried.
 """
 
@@ -61,6 +62,8 @@ DISK_MIB = 256
 # Seconds for all of it, in the short and in the long form, where the processor is emulated.
 LIMIT, LONG = 1800, 7200
 FILES, FILE, PART = 36, 400_000, 1 << 20
+# The Python of a runtime is that of the machine.
+RUNTIME = {"bin/python": '#!/bin/sh\nexec /usr/bin/python3 "$@"\n'}
 
 
 def run(world: World, share: Share) -> Tally:
@@ -89,22 +92,26 @@ def run(world: World, share: Share) -> Tally:
 
 
 def _program(tally: Tally) -> dict[str, Path]:
-    """Return what the guest runs: our library, and community.crypto with what it needs of Ansible."""
-    code, here = "plugins/module_utils", Path(__file__).parent
-    found = {
-        f"collections/ansible_collections/airgap/conda/{code}": CHECKOUT / code,
-        "drives_guest.py": here / "drives_guest.py",
-    }
+    """Return what the guest runs: our collection, and with community.crypto at hand that, ansible.posix and Ansible."""
+    found = {path.name: path for path in Path(__file__).parent.glob("drives_*.py")}
+    ours = "collections/ansible_collections/airgap/conda"
     ansible = importlib.util.find_spec("ansible")
     site = Path(str(ansible.origin)).parents[1] if ansible else Path()
-    place = Path(os.environ.get("FAULTS_DRIVES_COLLECTIONS") or site) / "ansible_collections/community/crypto"
-    if ansible is None or not (place / "plugins/modules/luks_device.py").is_file():
+    place = Path(os.environ.get("FAULTS_DRIVES_COLLECTIONS") or site) / "ansible_collections"
+    if ansible is None or not (place / "community/crypto/plugins/modules/luks_device.py").is_file():
         tally.notes.append("community.crypto was not installed: cryptsetup created, opened and closed the drives")
-        return found
+        return {**found, f"{ours}/plugins/module_utils": CHECKOUT / "plugins/module_utils"}
     tally.counts["with community.crypto"] += 1
-    found["collections/ansible_collections/community/crypto/plugins"] = place / "plugins"
-    for name in ("__init__.py", "release.py", "_vendor", "module_utils"):
-        found[f"python/ansible/{name}"] = site / "ansible" / name
+    for name in ("plugins", "playbooks", "roles", "meta", "galaxy.yml"):
+        found[f"{ours}/{name}"] = CHECKOUT / name
+    for name in ("community/crypto", "ansible/posix"):
+        for part in ("plugins", "meta", "MANIFEST.json"):
+            if (place / name / part).exists():
+                found[f"collections/ansible_collections/{name}/{part}"] = place / name / part
+    for name in ("ansible", "jinja2", "markupsafe", "packaging", "yaml", "_yaml"):
+        found[f"python/{name}"] = site / name
+    for path in site.glob("jinja2-*.dist-info"):  # Ansible asks for its version
+        found[f"python/{path.name}"] = path
     return found
 
 
@@ -112,13 +119,16 @@ def _site(folder: Path, is_long: bool) -> dict[str, Path]:
     """Make releases with some megabytes of what cannot be compressed, and who signed them."""
     key, signers = make_key(folder)
     tree = {**TREE, **{f"lib/file{number}": os.urandom(FILE) for number in range(FILES)}}
-    for env, files in (("demo", tree), ("runtime", TREE)):
-        made = make_release(folder / "bastion", Path("/opt/conda-envs"), 1, env=env, tree=files, part_size=PART)
+    root = Path("/opt/conda-envs")
+    demo = make_release(folder / "bastion", root, 1, tree=tree, part_size=PART)
+    runtime = make_release(folder / "bastion", root, 1, env="runtime", tree=RUNTIME, formats=("tar.gz",))
+    small = make_release(folder / "bastion", root, 1, env="small", part_size=400)
+    for made in (demo, runtime, small):
         signature.sign(made.folder / MANIFEST, key)
     (folder / "options.json").write_text(
         json.dumps({"long": is_long, "only": os.environ.get("FAULTS_DRIVES_ONLY", "")}), encoding="ascii"
     )
-    names = ("bastion/demo", "bastion/runtime", signers.name, "options.json")
+    names = ("bastion/demo", "bastion/runtime", "bastion/small", key.name, signers.name, "options.json")
     return {name: folder / name for name in names}
 
 
@@ -137,7 +147,7 @@ def _start(
 ) -> Iterator[dict[str, Any] | None]:
     """Start the machine; None says that nothing came within ``first`` seconds."""
     command = [
-        *(QEMU, "-nodefaults", "-display", "none", "-no-reboot", "-m", "1280", "-smp", "2", "-accel", *accel),
+        *(QEMU, "-nodefaults", "-display", "none", "-no-reboot", "-m", "1536", "-smp", "2", "-accel", *accel),
         *("-kernel", str(system / "vmlinuz"), "-initrd", str(system / "initrd")),
         *("-append", "console=ttyS0 panic=-1 quiet mitigations=off"),
         *("-serial", f"file:{CACHE / 'drives.log'}"),

@@ -3,167 +3,46 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What runs in the virtual machine of drives.py: exports and imports with drives of many kinds, good and bad.
 
-A drive is a piece of a disk, a device of the device mapper, so that it can break: by the table ``error`` it is gone, by
-``flakey`` it forgets what is written. Each case is told on the serial line.
+What a workstation installs from a drive is in drives_kit.py, the role with all of Ansible in drives_play.py.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import re
-import shutil
-import subprocess
 import sys
-import time
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import drives_kit
+import drives_play
+from drives_sticks import (
+    BASTION,
+    FILE_SYSTEMS,
+    INSIDE,
+    IS_REAL,
+    OPTIONS,
+    PLACE,
+    RELEASES,
+    SIGNERS,
+    Stick,
+    case,
+    disks,
+    make,
+    mounted,
+    opened,
+    put_in,
+    repair,
+    take_out,
+    tell,
+)
+
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
-from ansible_collections.airgap.conda.plugins.module_utils._media.device import Request
 from ansible_collections.airgap.conda.plugins.module_utils._media.drive import Drive
 from ansible_collections.airgap.conda.plugins.module_utils._media.exporter import Export
 from ansible_collections.airgap.conda.plugins.module_utils._media.importer import Import
-
-LINE = "/dev/ttyS1"
-DISK = "/dev/sda"
-CARGO, PLACE = Path("/cargo"), Path("/media/usb")
-BASTION, SIGNERS, INSIDE = CARGO / "bastion", CARGO / "key.signers", Path("/tmp/inside")  # noqa: S108 - of a machine of its own
-RELEASES = {"demo": "1-00000001", "runtime": "1-00000001"}
-FILE_SYSTEMS = ("ext4", "vfat", "exfat")
-PASSPHRASE = "correct horse"  # noqa: S105 - of a drive that lasts a minute
-MIB = 2048  # sectors
-MODULE = "ansible_collections.community.crypto.plugins.modules.luks_device"
-IS_REAL = (CARGO / "collections/ansible_collections/community/crypto").is_dir()
-OPTIONS = json.loads((CARGO / "options.json").read_text(encoding="ascii")) if CARGO.is_dir() else {"only": ""}
-# The header of a real drive makes each guess at a passphrase take a second and a gigabyte.
-QUICK = {"algorithm": "pbkdf2", "iteration_count": 1000}
-
-
-def tell(**message: Any) -> None:
-    """Send a message."""
-    with open(LINE, "wb", buffering=0) as stream:
-        stream.write(f"{json.dumps(message)}\n".encode())
-
-
-def call(*command: object, data: str = "") -> str:
-    """Run a program and return what it says; raises RuntimeError with that."""
-    done = subprocess.run(
-        [str(word) for word in command], input=data, capture_output=True, text=True, check=False, timeout=120
-    )
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(map(str, command))}: {done.stdout}{done.stderr}")
-    return done.stdout
-
-
-def case(name: str, work: Callable[[], Any]) -> None:
-    """Do one case, if it is one of those that are asked for, and tell how it ended; then remove all that is left."""
-    if not re.search(OPTIONS["only"], name):
-        return
-    started = time.monotonic()
-    try:
-        found = work() or []
-    except Exception:  # noqa: BLE001 - whatever it is, the other end is told
-        found = [traceback.format_exc()[-1400:]]
-    with suppress(Exception):
-        clean()
-    tell(case=name, faults=found, seconds=round(time.monotonic() - started, 1))
-
-
-def clean() -> None:
-    """Unmount and close what a case left."""
-    subprocess.run(["umount", "-l", PLACE], capture_output=True, check=False)
-    for name in ("airgap-media", "stick1", "stick2", "stick3"):
-        subprocess.run(["dmsetup", "remove", "--force", name], capture_output=True, check=False)
-    shutil.rmtree(INSIDE, ignore_errors=True)
-    shutil.rmtree(BASTION / ".span", ignore_errors=True)
-
-
-class Stick:
-    """A drive of some MiB that can be gone and come back."""
-
-    def __init__(self, number: int, mib: int, start: int) -> None:
-        self.name, self._size, self._start = f"stick{number}", mib * MIB, start * MIB
-        call("dmsetup", "create", self.name, data=self._table("linear"))
-        self.path = f"/dev/mapper/{self.name}"
-        call("dd", "if=/dev/zero", f"of={self.path}", "bs=1M", "count=1")
-
-    def _table(self, kind: str) -> str:
-        more = {"linear": "", "flakey": " 0 60 1 drop_writes"}
-        where = f" {DISK} {self._start}{more[kind]}" if kind in more else ""
-        return f"0 {self._size} {kind}{where}\n"
-
-    def become(self, kind: str) -> None:
-        """Be gone (error), forget what is written (flakey), or be well again (linear)."""
-        call("dmsetup", "suspend", "--noflush", "--nolockfs", self.name)
-        call("dmsetup", "load", self.name, data=self._table(kind))
-        call("dmsetup", "resume", self.name)
-
-
-def make(path: str, kind: str) -> None:
-    """Make a file system."""
-    call(f"mkfs.{kind}", *(["-q", "-m", "0"] if kind == "ext4" else []), path)
-
-
-@contextmanager
-def mounted(path: str, kind: str, options: str = "rw") -> Iterator[None]:
-    """Mount a drive for the block."""
-    call("mount", "-t", kind, "-o", f"nodev,nosuid,noexec,{options}", path, PLACE)
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", PLACE], capture_output=True, check=False)
-        if os.path.ismount(PLACE):
-            call("umount", "-l", PLACE)
-
-
-def luks(**arguments: Any) -> None:
-    """Do what role media asks of community.crypto.luks_device."""
-    if IS_REAL:
-        text = json.dumps({"ANSIBLE_MODULE_ARGS": arguments})
-        call(sys.executable, "-B", "-m", MODULE, data=text)
-        return
-    device, name = arguments.get("device", ""), arguments.get("name", "")
-    words: dict[str, list[str]] = {
-        "present": ["luksFormat", "-q", "--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000", device, "-"],
-        "opened": ["open", "--key-file", "-", device, name],
-        "closed": ["close", name],
-    }
-    call("cryptsetup", *words[arguments["state"]], data=arguments.get("passphrase", ""))
-
-
-@contextmanager
-def opened(path: str, kind: str, create: bool, options: str = "rw") -> Iterator[None]:
-    """Do the steps of tasks/luks.yml."""
-    look = Request(path, str(PLACE)).look
-    if create:
-        content = ""
-        try:
-            look()
-            raise RuntimeError("a drive without LUKS was taken for one")
-        except AirgapError as error:
-            content = json.loads(error.remedy.partition("media_luks_erase: ")[2])
-        look = Request(path, str(PLACE), True, content).look
-    found = look()
-    if found["create"]:
-        luks(device=found["path"], state="present", type="luks2", passphrase=PASSPHRASE, pbkdf=QUICK)
-    luks(device=found["path"], name=found["name"], state="opened", passphrase=PASSPHRASE)
-    try:
-        there = Request(path, str(PLACE), created=found["create"]).look()
-        if there["format"]:
-            make(there["mapper"], kind)
-        with mounted(there["mapper"], kind, options):
-            if not Request(path, str(PLACE)).look()["mounted"]:
-                raise RuntimeError("a mounted drive is not seen")
-            yield
-    finally:
-        luks(name=found["name"], state="closed")
-    if os.path.exists("/dev/mapper/airgap-media"):
-        raise RuntimeError("the drive is still open")
 
 
 def export(**options: Any) -> dict[str, Any]:
@@ -264,8 +143,7 @@ def gone(file_system: str, kind: str, step: str, number: int) -> bool:
         if INSIDE.exists():
             faults += [f"half a release is there: {path}" for path in INSIDE.glob("*/.new-*")]
         stick.become("linear")
-        check = ["e2fsck", "-p", "-f"] if file_system == "ext4" else [f"fsck.{file_system}", "-a"]
-        subprocess.run([*check, stick.path], capture_output=True, check=False)
+        repair(stick.path, file_system)
         with mounted(stick.path, file_system):
             if step == "export":
                 export()
@@ -275,11 +153,6 @@ def gone(file_system: str, kind: str, step: str, number: int) -> bool:
 
     case(f"{step} to {file_system}: {kind} at call {number}", work)
     return happened
-
-
-def disks() -> list[Path]:
-    """Return the disks that are in; one that was taken out may come back under another name."""
-    return [Path("/dev", path.name) for path in Path("/sys/block").glob("sd*")]
 
 
 def removed(kind: str) -> list[str]:
@@ -292,7 +165,7 @@ def removed(kind: str) -> list[str]:
         nonlocal calls
         calls += 1
         if calls == 9:
-            Path("/sys/block", disk.name, "device/delete").write_text("1", encoding="ascii")
+            take_out(disk)
         real(handle)
 
     faults = []
@@ -305,14 +178,8 @@ def removed(kind: str) -> list[str]:
         faults += [] if all(error.fields().values()) else [str(error)]
     finally:
         os.__dict__["fsync"] = real
-    for host in Path("/sys/class/scsi_host").iterdir():
-        (host / "scan").write_text("- - -", encoding="ascii")
-    end = time.monotonic() + 30
-    while not disks() and time.monotonic() < end:
-        time.sleep(0.1)
-    disk = disks()[0]
-    check = ["e2fsck", "-p", "-f"] if kind == "ext4" else [f"fsck.{kind}", "-a"]
-    subprocess.run([*check, disk], capture_output=True, check=False)
+    disk = put_in()
+    repair(disk, kind)
     with mounted(str(disk), kind):
         export()
     with mounted(str(disk), kind, "ro"):
@@ -337,6 +204,8 @@ def main() -> None:
                         break
     for kind in FILE_SYSTEMS if is_long else ("vfat",):
         case(f"taken out, with {kind}", lambda kind=kind: removed(kind))  # type: ignore[misc]
+    drives_play.run()
+    drives_kit.run()
     tell(end=True)
 
 

@@ -3,6 +3,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Hostile archives and lists: nothing appears outside the target, nothing special inside, and it ends.
 
+The function that unpacks gets them, and so does a host that installs by its own command from a drive.
+
 Every case runs in a child of its own world: with root its / is a folder of the case, so that a path that leads out,
 relative or absolute, is seen there; it has a gibibyte of memory and a few seconds.
 """
@@ -24,6 +26,7 @@ from itertools import islice
 from pathlib import Path
 
 from corpus import ARCHIVES, ENTRIES, LISTS, Case, binary, cases, octal, tar, with_sum
+from hostile_host import REFUSED, TAKEN, try_release
 from scenes import Share, World
 from tally import Tally
 
@@ -43,7 +46,8 @@ BATCH = 100
 MEMORY = 1 << 30
 # Seconds for one case.
 DEADLINE = 30
-REFUSED, TAKEN = "refused", "taken"
+# Batches that are also tried on a drive from which a host installs by its own command.
+BY_COMMAND, BY_COMMAND_LONG = 1, 20
 
 
 def run(world: World, share: Share) -> Tally:
@@ -51,9 +55,13 @@ def run(world: World, share: Share) -> Tally:
     tally = Tally("hostile", PROMISE)
     box = world.base / "box"
     for make in islice(cases(), share.number, None, share.workers):
-        for name, fault, how in in_box(box, [make()]):
+        case = make()
+        for name, fault, how in in_box(box, [case]):
             tally.case(name, fault)
             tally.counts[f"named, {how}"] += 1
+        for name, fault, done in in_box(box, [case], try_release):
+            tally.case(f"by the command: {name}", fault or ("" if done == how else f"{done} here, {how} there"))
+            tally.counts[f"named, by the command, {done}"] += 1
     numbers = random.Random(share.number)  # noqa: S311 - the same cases every time
     count = len(share.of(range(FUZZED_LONG if share.long else FUZZED)))
     fuzz = fuzzed(numbers)
@@ -61,6 +69,10 @@ def run(world: World, share: Share) -> Tally:
         for name, fault, how in in_box(box, list(islice(fuzz, size))):
             tally.case(name, fault)
             tally.counts[f"fuzzed, {how}"] += 1
+    for _batch in share.of(range(BY_COMMAND_LONG if share.long else BY_COMMAND)):
+        for name, fault, how in in_box(box, list(islice(fuzz, BATCH)), try_release):
+            tally.case(f"by the command: {name}", fault)
+            tally.counts[f"fuzzed, by the command, {how}"] += 1
     trees = real_trees()
     for tree in share.of(trees if share.long else trees[:2] + trees[2::20]):
         tally.case(f"the real tree {tree.name}", _real_tree(world.base / "real", tree))
@@ -72,7 +84,11 @@ def run(world: World, share: Share) -> Tally:
     return tally
 
 
-def in_box(box: Path, batch: list[Case]) -> Iterator[tuple[str, str, str]]:
+# Unpacks a case below a folder; returns how that ended, and what is wrong with it.
+Try = Callable[[Case, Path], tuple[str, str]]
+
+
+def in_box(box: Path, batch: list[Case], attempt: Try | None = None) -> Iterator[tuple[str, str, str]]:
     """Unpack each case in a child that sees nothing but ``box``; yields its name, what is wrong, and how it ended."""
     while batch:
         shutil.rmtree(box, ignore_errors=True)
@@ -81,7 +97,7 @@ def in_box(box: Path, batch: list[Case]) -> Iterator[tuple[str, str, str]]:
         child = os.fork()
         if child == 0:
             os.close(reader)
-            _in_child(box, batch, writer)
+            _in_child(box, batch, writer, attempt or try_case)
         os.close(writer)
         with open(reader, encoding="utf-8") as stream:
             said = stream.read().splitlines()
@@ -96,7 +112,7 @@ def in_box(box: Path, batch: list[Case]) -> Iterator[tuple[str, str, str]]:
             batch = batch[1:]
 
 
-def _in_child(box: Path, batch: list[Case], writer: int) -> None:
+def _in_child(box: Path, batch: list[Case], writer: int, attempt: Try) -> None:
     try:
         top = box
         if os.geteuid() == 0:
@@ -106,7 +122,7 @@ def _in_child(box: Path, batch: list[Case], writer: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         for case in batch:
             signal.alarm(DEADLINE)
-            how, fault = try_case(case, top / "a/b")
+            how, fault = attempt(case, top / "a/b")
             fault = fault or _outside(top)
             text = f"{how} {fault}".replace("\n", " | ")
             os.write(writer, f"{text[:3000]}\n".encode("utf-8", "backslashreplace"))

@@ -3,7 +3,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """A quarter with six workstations that fetch for themselves, in three rings, on clocks that are wrong.
 
-Real are the command on each host, its timer's options, the depot, the receipts and the page; hosts are simulated.
+Real are the command on each host, its timer's options, the depot, the receipts, the audit chains and the page; hosts
+are simulated: mount namespaces, with a clock of libfaketime, a small tmpfs as the full disk and a file as the GPU. The
+timer itself is systemd's in scenario ``schedule``.
 """
 
 from __future__ import annotations
@@ -22,10 +24,14 @@ from fleet_hosts import Fleet
 from scenes import Share, World
 from tally import Tally
 
+from ansible_collections.airgap.conda.plugins.module_utils._audit.chain import HOST_CHAIN, read
 from ansible_collections.airgap.conda.plugins.module_utils._contract import signature
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import MANIFEST, SIGNATURE, Checks
+from ansible_collections.airgap.conda.plugins.module_utils._contract.receipt import Receipt
 from ansible_collections.airgap.conda.plugins.module_utils._hosts.rings import summary, write_rings
 from ansible_collections.airgap.conda.plugins.module_utils._hosts.take import take_from
+from ansible_collections.airgap.conda.plugins.module_utils._receipt.write import kept
+from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_release, release_id
 
 PROMISE = "a quarter of hosts that fetch for themselves: a bad release stops at ring 1, the page says the truth of each"
@@ -166,6 +172,7 @@ def run(_world: World, share: Share) -> Tally:
             said = json.dumps(quarter.said.get((week, host), "off"))[:600]
             tally.case(f"week {week}: {host}", [] if current == right else [f"current is {current}: {said}"])
     _bad_release(tally, quarter)
+    _papers(tally, quarter)
     _page(tally, quarter)
     tally.counts["updates"] = len(quarter.said)
     if not tally.broken:
@@ -215,6 +222,27 @@ def _bad_release(tally: Tally, quarter: Quarter) -> None:
             tally.case(f"week {week}: {host} and the bad release", [] if well else [json.dumps(said)[:600]])
 
 
+def _papers(tally: Tally, quarter: Quarter) -> None:
+    """Want each host's chain to tell what it had, and its last receipt to be signed and to say how that ended."""
+    for number, host in enumerate(HOSTS):
+        store = Store(quarter.fleet.tree(host))
+        chain = read(store.root / ".state" / HOST_CHAIN)
+        had = list(dict.fromkeys([ONE, *(RIGHT[week][number] for week in WEEKS)]))
+        told = [entry.release for entry in chain.entries if (entry.env, entry.what) == ("demo", "switched")]
+        tally.case(f"the chain: {host}", [*chain.broken, *([] if told == had else [f"{told} instead of {had}"])])
+        runtime = [entry.what for entry in chain.entries if entry.env == "runtime"]
+        tally.case(
+            f"the chain: {host} and its runtime", [] if runtime == ["installed", "switched"] else runtime or ["-"]
+        )
+        last = kept(store)[-1]
+        receipt = Receipt.from_json(last["content"].encode(), last["name"])
+        faults = [] if last["signature"] else ["it is not signed"]
+        faults += [] if receipt.ok == (host != NO_GPU) else [f"ok is {receipt.ok}"]
+        faults += [] if receipt.ring == HOSTS[host][0] else [f"ring {receipt.ring}"]
+        faults += [] if host != NO_GPU or receipt.envs["demo"].failed == FOUR else [f"failed: {receipt.envs['demo']}"]
+        tally.case(f"the last receipt: {host}", faults)
+
+
 def _page(tally: Tally, quarter: Quarter) -> None:
     """Want the page to say of each host what is true, by its receipt."""
     fleet = quarter.fleet
@@ -233,6 +261,9 @@ def _page(tally: Tally, quarter: Quarter) -> None:
         wanted = ONE if host == NO_GPU else FOUR
         shown = demo.get("current") or demo.get("release")
         tally.case(f"the page: {host} has {wanted}", [] if shown == wanted else [json.dumps(one)[:600]])
+        shown = json.dumps(one)
+        why = ("A check of demo", FOUR) if host == NO_GPU else ()
+        tally.case(f"the page: {host}, why", [f"it does not tell {text}" for text in why if text not in shown])
         bad = one.get("verdict") == "broken"
         tally.case(
             f"the page: {host} is {'not ' if host == NO_GPU else ''}right",

@@ -204,17 +204,18 @@ def _rollback(world: World, _step: Step | None) -> None:
 
 
 def _rollback_command(world: World, _step: Step | None) -> None:
-    """Go back as a person at the host does; its complaint is raised as the error that it was."""
-    _command(world.store, "rollback", ENV, release_id(1))
+    """Go back as a person at the host does."""
+    by_command(world.store, "rollback", ENV, release_id(1))
 
 
-def _command(store: Store, *words: str) -> None:
+def by_command(store: Store, *words: str) -> None:
+    """Run the host's command; its complaint is raised as the error that it was."""
     # Two runs make the same calls: the names of receipts have the time in them.
     said = io.StringIO()
     with redirect_stdout(io.StringIO()), redirect_stderr(said), patch("time.time", lambda: 1.8e9):
         status = command(store.root, words)
     if status:
-        problem, *parts = said.getvalue().splitlines()
+        problem, *parts = said.getvalue().splitlines()[-5:]  # warnings come before it
         raise AirgapError(problem, code="command-failed", **dict(part.strip().split(":", 1) for part in parts))
 
 
@@ -229,7 +230,7 @@ def install_command(store: Store, depot: Path, serial: int, keep: int = KEEP) ->
         patch.object(_signature, "check", lambda *_args, **_options: "tests"),
         patch.object(_install, "signers_file", lambda: signers),
     ):
-        _command(store, "install", str(depot), *words)
+        by_command(store, "install", str(depot), *words)
 
 
 def install_from_a_drive(world: World, _step: Step | None, serial: int = 2) -> None:

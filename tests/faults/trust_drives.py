@@ -18,17 +18,21 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
-from scenes import Share
+from scenes import Share, by_command
 from tally import Tally
 from trust_canary import LIMIT, UNFIT, Canary
 from trust_forge import fields, replaced, values
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.disk import os_errors
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._cli import install as _own
 from ansible_collections.airgap.conda.plugins.module_utils._contract import signature
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES, MANIFEST, SIGNATURE
 from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
+from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
+from ansible_collections.airgap.conda.tests.unit import tiny_site
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_key
 from ansible_collections.airgap.conda.tests.unit.tiny_site import TWO, Site, make_site
 
@@ -36,6 +40,8 @@ from ansible_collections.airgap.conda.tests.unit.tiny_site import TWO, Site, mak
 DEADLINE, MEMORY = 15, 2 << 30
 SPARSE, GIB = 4 << 40, 1 << 30
 SHORT = 120
+# A host installs by itself from every how many of the drives, in the short form.
+BY_COMMAND = 5
 FILES_OF_A_RELEASE = ("env.tar.zst.000", FILES, "conda.lock", MANIFEST, SIGNATURE)
 # How a case ended: a message, nothing wrong, or neither.
 REFUSED, TAKEN, CRASHED = "refused", "taken", "crashed"
@@ -44,20 +50,24 @@ Spoil = Callable[[Site], None]
 
 
 def run(tally: Tally, base: Path, share: Share) -> None:
-    """Import from each drive, and read it as a depot, in a child that may not go on for long."""
+    """Import from each drive, read it as a depot, install from it, in a child that may not go on for long."""
     (base / "site").mkdir()
-    make_site(base / "site")
+    with patch.object(tiny_site, "ROOT", base / "case/opt"):
+        make_site(base / "site")
     shutil.copytree(base / "site/bastion", base / "site/drive/depot")
     every = list(cases(base / "site"))
     worst = [case for case in every if case[0].startswith("unsigned, and")]
     chosen = every if share.long else [*worst, *random.Random(1).sample(every, SHORT)]  # noqa: S311 - always the same
-    for name, spoil in dict(share.of(chosen)).items():
+    for number, (name, spoil) in enumerate(dict(share.of(chosen)).items()):
         shutil.rmtree(base / "case", ignore_errors=True)
         shutil.copytree(base / "site", base / "case", symlinks=True)
         site, canary = Site(base / "case"), Canary(base / "case")
         canary.set()
         spoil(site)
-        for what, read in (("import", _import), ("depot", _depot)):
+        readers = {"import": _import, "depot": _depot}
+        if share.long or number % BY_COMMAND == 0:
+            readers["the command"] = _install
+        for what, read in readers.items():
             how, said = _in_child(partial(read, site))
             tally.case(f"{what}: {name}", _faults(site, canary, how, said))
             tally.counts[f"drives, {how}"] += 1
@@ -72,6 +82,12 @@ def _depot(site: Site) -> None:
     """Read the drive as the depot of a deploy."""
     depot = Depot(site.drive / "depot")
     depot.verify("demo", depot.choose("demo"), site.path / "key.signers")
+
+
+def _install(site: Site) -> None:
+    """Install from the drive as a person at a host does, by the keys of the host."""
+    with patch.object(_own, "signers_file", lambda: site.path / "key.signers"):
+        by_command(Store(site.path / "opt"), "install", str(site.drive), "--env", "demo", "--yes")
 
 
 def _in_child(read: Callable[[], None]) -> tuple[str, str]:
@@ -108,9 +124,12 @@ def _faults(site: Site, canary: Canary, how: str, said: str) -> list[str]:
     faults += [f"{canary.vault.name} was opened"] if canary.opened() else []
     faults += canary.appeared()
     there = sorted(site.inside.glob("*/*")) if site.inside.is_dir() else []
+    if how != TAKEN:
+        there += (site.path / "opt").glob("demo/[0-9]*")
     if how != TAKEN and there:
         faults.append(f"copied: {there[0]}")
-    for path in there:
+    # What is whole of a release stays on a host for its next run.
+    for path in (*there, *(site.path / "opt/.incoming").glob("*/*")):
         copied = [found for found in path.rglob("*") if not stat.S_ISREG(found.lstat().st_mode)]
         faults += [f"copied: {found}" for found in copied[:3]]
     return faults

@@ -10,6 +10,7 @@ that who may write it did not write all of it again: docs/guide/security.md.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import pwd
@@ -165,21 +166,44 @@ def _require_room(path: Path, size: int) -> None:
         )
 
 
-def add(path: Path, deeds: Sequence[Deed], *, own_folder: bool = True) -> None:
+def add(path: Path, deeds: Sequence[Deed], *, before: Sequence[Deed] = (), own_folder: bool = True) -> None:
     """Add a line to the chain at ``path`` for each deed, and wait until they are on disk; raises AirgapError.
 
-    ``own_folder`` is false on a drive, where no lock is left: whoever writes there keeps others off.
+    ``before`` are deeds of something that could not write lines; they come first, where the chain says nothing of their
+    release yet. ``own_folder`` is false on a drive, where no lock is left: whoever writes there keeps others off.
     """
-    if not deeds:
+    if not _lines(path, deeds, before):
         return
     folder = path.parent
     with os_errors("Writing the audit chain", path):
         lock = locked(folder, ".audit", f"the audit chain {path}", WAIT) if own_folder else nullcontext()
         with lock:
-            _add(path, deeds)
+            _add(path, _lines(path, deeds, before))
+
+
+def _lines(path: Path, deeds: Sequence[Deed], before: Sequence[Deed]) -> list[Deed]:
+    """Return the deeds that are to be written, as ``add`` has them."""
+    wanted = {(deed.env, deed.release) for deed in before} - {(deed.env, deed.release) for deed in deeds}
+    wanted -= _told(path, wanted)
+    return [*(deed for deed in before if (deed.env, deed.release) in wanted), *deeds]
+
+
+def _told(path: Path, wanted: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Return of which of these releases (environment, id) a chain has a line; most of its lines are not parsed."""
+    found: set[tuple[str, str]] = set()
+    ids = [release.encode() for _env, release in wanted]
+    with suppress(FileFault):  # whoever writes there says what is wrong with it
+        for line in io.BytesIO(read_small(path, limits.AUDIT + limits.AUDIT_LINE) if ids else b""):
+            if any(name in line for name in ids):
+                with suppress(ValueError):
+                    entry = Entry.from_line(line.rstrip(b"\n"), "")
+                    found.add((entry.env, entry.release))
+    return found
 
 
 def _add(path: Path, deeds: Sequence[Deed]) -> None:
+    if not deeds:  # another run has written them meanwhile
+        return
     is_new = not os.path.lexists(path)
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
     try:

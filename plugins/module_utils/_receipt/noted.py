@@ -27,6 +27,8 @@ from ansible_collections.airgap.conda.plugins.module_utils._store.releases impor
 
 # Takes a text that a user is to read: a module's warn, a line on the error stream.
 Tell = Callable[[str], object]
+# The environment that is there before anything can write down that it came.
+RUNTIME = "runtime"
 # Errors of somebody who did not want the step, or may not do it: nothing to write down.
 NO_STEP = ("not-confirmed", "not-permitted")
 
@@ -104,11 +106,21 @@ def _close(note: Note, event: str, tell: Tell, dry: bool, started: float, tools:
         return
     note.seconds.setdefault("all", round(time.monotonic() - started, 2))
     with _best_effort(tell, "the audit chain", state):
-        add(state / HOST_CHAIN, note.deeds)
+        add(state / HOST_CHAIN, note.deeds, before=_brought_by_sh(note))
     with _best_effort(tell, "a receipt", state):
         note.written = write_receipt(note.store, event, note.error, note.findings, note.seconds, tools)
         if note.written.unsigned:
             tell(f"The receipt of this step is not signed: {note.written.unsigned}")
+
+
+def _brought_by_sh(note: Note) -> list[Deed]:
+    """Return what sh did before there was a Python that could write it down: the first contact, or the kit."""
+    current = note.store.current(RUNTIME)
+    return [
+        note.deed(what, RUNTIME, release)
+        for release in note.store.releases(RUNTIME)
+        for what in ("installed", *(["switched"] if release == current else []))
+    ]
 
 
 @contextmanager

@@ -70,6 +70,41 @@ def test_a_step_leaves_a_signed_receipt_and_a_line(store: Store) -> None:
     assert len(entry.manifest_sha256) == 64
 
 
+def test_a_runtime_that_came_by_sh_gets_its_lines_with_the_first_step(store: Store) -> None:
+    for serial in (1, 2):
+        made = make(store, serial, env="runtime")
+        with store.lock("runtime"):
+            made.send(store)
+            store.install("runtime", made.manifest.id, made.sha256, "tar.zst")
+            store.switch("runtime", made.manifest.id)
+        step(store)
+        step(store, "verify")
+    done = [(one.env, one.release, one.what) for one in read(store.root / ".state" / HOST_CHAIN).entries]
+    demo = ("demo", "1-00000001", "installed")
+    assert done == [
+        ("runtime", "1-00000001", "installed"),
+        ("runtime", "1-00000001", "switched"),
+        *(demo, demo),
+        ("runtime", "2-00000002", "installed"),
+        ("runtime", "2-00000002", "switched"),
+        *(demo, demo),
+    ]
+    chain = read(store.root / ".state" / HOST_CHAIN)
+    assert chain.verdict == "whole"
+    assert all(len(one.manifest_sha256) == 64 for one in chain.entries)
+
+
+def test_a_runtime_that_the_step_itself_brought_is_told_once(store: Store) -> None:
+    made = make(store, 1, env="runtime")
+    with store.lock("runtime"):
+        made.send(store)
+        store.install("runtime", made.manifest.id, made.sha256, "tar.zst")
+        store.switch("runtime", made.manifest.id)
+    with noted(store, "install", lambda _text: None) as note:
+        note.deployed({"env": "runtime", "id": "1-00000001"}, {"install": 1.0, "checks": 1.0}, [])
+    assert [one.what for one in read(store.root / ".state" / HOST_CHAIN).entries] == ["installed", "switched"]
+
+
 def test_nothing_done_writes_nothing(store: Store) -> None:
     before = without_locks(store.root)
     with noted(store, "install", lambda _text: None):
