@@ -157,6 +157,31 @@ def test_a_damaged_part_is_never_mounted(store: Store, host: Systemd, monkeypatc
     assert (host.calls, mounted(store)) == ([], [])
 
 
+def test_an_image_is_on_disk_before_it_has_its_name_and_that_before_it_is_mounted(
+    store: Store, host: Systemd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = make_release(store.root.parent / "depot", store.root, formats=("squashfs",))
+    made.send(store)
+    image = store.image("demo", made.manifest.id)
+    seen: list[tuple[str, int]] = []
+    rename = os.rename
+
+    def fsync(handle: int) -> None:
+        seen.append((os.path.realpath(f"/proc/self/fd/{handle}"), len(host.calls)))
+
+    def renamed(old: Path, new: Path) -> None:
+        seen.append((str(new), len(host.calls)))
+        rename(old, new)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "rename", renamed)
+    with store.lock("demo"):
+        store.install("demo", made.manifest.id, made.sha256, "squashfs")
+    new = str(image.with_name(f".{image.name}-new"))
+    steps = [step for step in seen if step[0] in (new, str(image), str(image.parent))]
+    assert steps == [(new, 0), (str(image), 0), (str(image.parent), 0)]
+
+
 @pytest.mark.parametrize(
     "change", ["chmod u+s bin/python", "rm lib/data.txt", "touch lib/more", "ln -sfn x bin/sh-link"]
 )
