@@ -84,7 +84,7 @@ def systemd(folder: Path) -> Iterator[Systemd]:
     made = Systemd(folder)
     with (
         patch.object(_image, "SYSTEMCTL", str(made.program)),
-        patch.object(_image, "UNITS", made.units),
+        patch.object(loop, "UNITS", made.units),
         patch.object(loop, "BOOTED", folder),
     ):
         yield made

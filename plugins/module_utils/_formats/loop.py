@@ -17,6 +17,8 @@ from ansible_collections.airgap.conda.plugins.module_utils._run.process import E
 
 # What systemd makes when it is the first process: sd_booted(3).
 BOOTED = Path("/run/systemd/system")
+# Where an administrator's units are.
+UNITS = Path("/etc/systemd/system")
 # A squashfs that is compressed by zstd, with one file of one byte; a device has whole blocks.
 IMAGE = base64.b64decode(
     "aHNxcwIAAAAAAAAAAAACAAEAAAAGABEAQAYBAAQAAAAgAAAAAAAAANMAAAAAAAAAywAAAAAAAAD//////////2cAAAAAAAAAlAAAAAAAAAC9AAAA"
@@ -35,6 +37,8 @@ def lacks_mounts() -> str:
         return "the rights of root, who may mount"
     if not BOOTED.is_dir():
         return "systemd, which mounts an image again after a restart"
+    if not os.access(UNITS, os.W_OK):
+        return f"a folder {UNITS} that can be written"
     return tried()
 
 
@@ -42,7 +46,7 @@ def lacks_mounts() -> str:
 def tried() -> str:
     """Mount an image where nobody sees it; returns what keeps this host from that, empty when nothing does."""
     try:
-        folder = tempfile.mkdtemp(prefix="airgap-conda-")
+        folder = tempfile.mkdtemp(prefix="airgap-conda-", dir="/run")  # which root can write wherever systemd is
     except OSError as error:
         return f"a folder to try it in ({error.strerror})"
     try:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.airgap.conda.plugins.module_utils._fit.rules import PER_FILE, New
 from ansible_collections.airgap.conda.plugins.module_utils._fit.table import Table
 from ansible_collections.airgap.conda.plugins.module_utils._formats import loop
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.look import inspect
@@ -69,7 +70,7 @@ def test_an_image_is_mounted_checked_and_current(store: Store, host: Systemd) ->
     assert (store.current("demo"), store.releases("demo"), done.warnings) == (IDS[1], [IDS[1]], [])
     assert (prefix / "lib/data.txt").read_text() == "data" * 900
     image = store.image("demo", IDS[1])
-    assert (image.stat().st_mode & 0o777, image.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    assert (image.stat().st_mode & 0o777, image.parent.stat().st_mode & 0o777) == (0o644, 0o755)
     assert image.stat().st_size == made.manifest.payloads[1].size
     assert faults_of(store, "demo", IDS[1]) == []
     assert inspect(store, [made.wanted], 9, False)[0].action == "none"
@@ -379,6 +380,29 @@ def test_systemd_that_fails_is_quoted_and_leaves_nothing(store: Store, host: Sys
 def test_names_of_units_are_those_of_systemd(path: str) -> None:
     done = subprocess.run(["systemd-escape", "--path", path], capture_output=True, text=True, check=True)
     assert escaped(Path(path)) == done.stdout.strip()
+
+
+def test_room_is_asked_for_the_image_and_not_for_its_files(store: Store) -> None:
+    wanted = make_release(store.root.parent / "depot", store.root).wanted
+    as_tree, as_image = New(wanted, True, 10), New(wanted, True, 10, image=100)
+    assert (as_tree.bytes, as_tree.files) == (10 + wanted.bytes + wanted.files * PER_FILE, wanted.files)
+    assert (as_image.bytes, as_image.files) == (110, 1)
+
+
+def test_an_ordinary_user_can_verify_an_image(store: Store, host: Systemd) -> None:
+    bring(store, 1)
+    for folder in (store.root, *store.root.parents[:3]):
+        folder.chmod(0o755)
+    child = os.fork()
+    if not child:
+        status = 1
+        try:
+            os.setuid(1234)
+            status = len(faults_of(store, "demo", IDS[1]))
+        finally:
+            os._exit(status)
+    assert host.units.exists()
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_a_unit_has_real_paths(tmp_path: Path) -> None:
