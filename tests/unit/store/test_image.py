@@ -20,6 +20,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._fit.table import Tab
 from ansible_collections.airgap.conda.plugins.module_utils._formats import loop
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.look import inspect
 from ansible_collections.airgap.conda.plugins.module_utils._store import store as _store
+from ansible_collections.airgap.conda.plugins.module_utils._store.activated import Activated
 from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy
 from ansible_collections.airgap.conda.plugins.module_utils._store.fsck import faults_of
 from ansible_collections.airgap.conda.plugins.module_utils._store.image import Image, escaped
@@ -249,6 +250,8 @@ def test_an_image_that_is_not_mounted_is_none_of_the_releases(store: Store, host
         verify(store, "demo")
     with raised("nothing-older", found=f"image of {IDS[1]} is not mounted"):
         rollback(store, "demo", IDS[1], False)
+    Activated(store.root).recover("demo")  # as a rollback does
+    assert store.held("demo") == IDS[1:3]
     assert inspect(store, [made.wanted], 9, False)[0].action == "switch"
 
     done = repair(store, "demo", TREES)
