@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -321,6 +323,25 @@ def _replaced(store: Store, _host: Systemd) -> None:
 def _no_folder(store: Store, _host: Systemd) -> None:
     unmount(store.root)
     store.release("demo", IDS[1]).rmdir()
+
+
+@pytest.mark.parametrize("is_mounted", [True, False])
+@pytest.mark.usefixtures("host")
+def test_a_record_that_is_lost_is_sent_again(store: Store, is_mounted: bool) -> None:
+    made, _done = bring(store, 1)
+    shutil.rmtree(store.state("demo") / IDS[1])
+    if not is_mounted:
+        unmount(store.root)
+    before = mounted(store)
+    done = repair(store, "demo", TREES)
+    assert done.step is not None
+    assert (done.step.format, done.changed) == ("", False)
+    with raised("place-taken") if is_mounted else contextlib.nullcontext():  # as for a tree without a record
+        inspect(store, [made.wanted], 9, False)
+    assert mounted(store) == before
+    made.send(store)
+    require_repaired(store, repair(store, "demo", TREES, made.wanted))
+    assert verify(store, "demo")["installed"] == [IDS[1]]
 
 
 @pytest.mark.parametrize("damage", [_no_unit, _other_unit, _other_mount, _replaced, _no_folder])
