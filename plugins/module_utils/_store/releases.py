@@ -91,10 +91,9 @@ class Releases:
 
     def releases(self, env: str) -> list[str]:
         """Return the ids of the installed releases, oldest serial first, without those that are ``unmounted``."""
-        folder = self.root / env
-        names = [path.name for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
-        names = [name for name in names if serial_of(name) and (self.state(env) / name / MANIFEST).is_file()]
-        return sorted((name for name in names if not self.unmounted(env, name)), key=serial_of)
+        names = [record.parent.name for record in self.state(env).glob(f"*/{MANIFEST}") if record.is_file()]
+        here = [name for name in names if serial_of(name) and self.release(env, name).is_dir()]
+        return sorted((name for name in here if not self.unmounted(env, name)), key=serial_of)
 
     def current(self, env: str) -> str:
         """Return the id that ``current`` points to, or the empty string."""

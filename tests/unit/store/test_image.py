@@ -250,7 +250,7 @@ def test_an_image_that_is_not_mounted_is_none_of_the_releases(store: Store, host
     assert (store.current("demo"), store.releases("demo")) == (IDS[2], [])
     with raised("image-unmounted", remedy="airgap.conda.repair"):
         verify(store, "demo")
-    with raised("nothing-older", found=f"image of {IDS[1]} is not mounted"):
+    with raised("nothing-older", found="no release", remedy="mounts what is not mounted"):
         rollback(store, "demo", IDS[1], False)
     Activated(store.root).recover("demo")  # as a rollback does
     assert store.held("demo") == IDS[1:3]
