@@ -39,7 +39,8 @@ options:
   formats:
     description:
       - Formats of the payload, as C(formats) in C(release.yml) has them. V(tar.zst) is the fastest, V(tar.gz) is for
-        hosts that have no Python yet.
+        hosts that have no Python yet. V(squashfs) is an image that hosts with systemd mount instead; to make one,
+        this machine needs C(mksquashfs) 4.5 or newer.
     type: list
     elements: str
     default: [tar.zst]

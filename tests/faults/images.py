@@ -77,7 +77,9 @@ class Host:
 
     def state(self) -> State:
         """Return all that is in the store, what is mounted included, and the units."""
-        units = {f"units/{name}": found for name, found in snapshot(self.systemd.units).items()}
+        # An empty folder of systemd that could not be removed is left alone.
+        found = snapshot(self.systemd.units)
+        units = {f"units/{name}": what for name, what in found.items() if not name.endswith(".wants")}
         return {
             name: (mode, "" if name in VOLATILE else content)
             for name, (mode, content) in {**snapshot(self.store.root), **units}.items()

@@ -79,7 +79,7 @@ def trace(act: Callable[[], object], log: Path, again: bool = False) -> tuple[Ou
             continue
         name, path = match["name"], ""
         if name in OPENS:
-            path = re.sub(r'^[^"]*"([^"]*)".*', r"\1", match["args"])
+            path = re.sub(r'^[^"]*"([^"]*)".*', r"\1", match["args"]).replace("\\\\", "\\")
         seen[name, path] += 1
         if name not in OPENS or re.search(r"O_(CREAT|WRONLY|RDWR|TRUNC)", match["args"]):
             calls.append(Call(name, seen[name, path], line, path))

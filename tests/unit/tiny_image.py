@@ -14,6 +14,7 @@ from unittest.mock import patch
 
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Checks
 from ansible_collections.airgap.conda.plugins.module_utils._formats import loop
+from ansible_collections.airgap.conda.plugins.module_utils._formats.squashfs import Squashfs
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.look import inspect
 from ansible_collections.airgap.conda.plugins.module_utils._store import image as _image
 from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import Done, deploy
@@ -42,8 +43,14 @@ esac
 
 
 def why_not() -> str:
-    """Say why this machine cannot mount an image, in its own words; empty when it can."""
-    return "only root may mount" if os.geteuid() else loop.tried()
+    """Say why this machine cannot make and mount an image, in its own words; empty when it can."""
+    return no_program() or ("only root may mount" if os.geteuid() else loop.tried())
+
+
+def no_program() -> str:
+    """Say why this machine cannot make an image; empty when it can."""
+    lacks = Squashfs().lacks_to_write()
+    return f"it lacks {lacks}" if lacks else ""
 
 
 class Systemd:
@@ -77,7 +84,7 @@ def systemd(folder: Path) -> Iterator[Systemd]:
     made = Systemd(folder)
     with (
         patch.object(_image, "SYSTEMCTL", str(made.program)),
-        patch.object(_image, "UNITS", made.units),
+        patch.object(loop, "UNITS", made.units),
         patch.object(loop, "BOOTED", folder),
     ):
         yield made

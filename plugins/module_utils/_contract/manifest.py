@@ -18,6 +18,7 @@ SCHEMA = 2
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.json.sig"
 FILES = "files.json.zst"
+IMAGE = "image"  # in a host's record of a release that it mounts
 RELEASE_ID = re.compile(r"(?P<serial>[1-9][0-9]{0,8})-(?P<hash8>[0-9a-f]{8})")
 ENV_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 # Names that mean something else to conda, next to an environment's folder or in .state; a store has its command in bin.

@@ -8,8 +8,6 @@ from __future__ import annotations
 import base64
 import functools
 import os
-import shutil
-import tempfile
 from pathlib import Path
 
 from ansible_collections.airgap.conda.plugins.module_utils._run import process
@@ -17,14 +15,19 @@ from ansible_collections.airgap.conda.plugins.module_utils._run.process import E
 
 # What systemd makes when it is the first process: sd_booted(3).
 BOOTED = Path("/run/systemd/system")
+# Where an administrator's units are.
+UNITS = Path("/etc/systemd/system")
 # A squashfs that is compressed by zstd, with one file of one byte; a device has whole blocks.
 IMAGE = base64.b64decode(
     "aHNxcwIAAAAAAAAAAAACAAEAAAAGABEAQAYBAAQAAAAgAAAAAAAAANMAAAAAAAAAywAAAAAAAAD//////////2cAAAAAAAAAlAAAAAAAAAC9AAAA"
     "AAAAAP//////////BIADAAAAeCsAKLUv/SBAFQEAkAIApAEAAQDtAQIYAAAAAwAAAAYAK0YAopkBQAaWAjKgBRWAAAAAAAAAAAABAAAAAAAAAAIA"
     "AAB4EIBmAAAAAAAAAAEAAAEAAAAAqwAAAAAAAAAEgAAAAADF"
 ).ljust(4096, b"\0")
-# In mounts of its own, which end with the shell, and the loop device with them.
-TRY = "mount -t squashfs -o loop,ro,nodev,nosuid image place && test -f place/x"
+# In mounts of its own, which end with the shell, and the loop device with them: nothing is left, however it ends.
+TRY = """\
+mount -t tmpfs tmpfs /run && cd /run && cat >image && mkdir place &&
+  mount -t squashfs -o loop,ro,nodev,nosuid image place && test -f place/x
+"""
 # Seconds that it may take, loading the kernel's module included.
 LIMIT = 30.0
 
@@ -35,24 +38,14 @@ def lacks_mounts() -> str:
         return "the rights of root, who may mount"
     if not BOOTED.is_dir():
         return "systemd, which mounts an image again after a restart"
+    if not os.access(UNITS, os.W_OK):
+        return f"a folder {UNITS} that can be written"
     return tried()
 
 
 @functools.cache
 def tried() -> str:
     """Mount an image where nobody sees it; returns what keeps this host from that, empty when nothing does."""
-    try:
-        folder = tempfile.mkdtemp(prefix="airgap-conda-")
-    except OSError as error:
-        return f"a folder to try it in ({error.strerror})"
-    try:
-        Path(folder, "image").write_bytes(IMAGE)
-        Path(folder, "place").mkdir()
-        # "private": what is mounted there is seen by nobody else, whatever the host shares.
-        command = ["unshare", "--mount", "--propagation", "private", "--", "/bin/sh", "-c", TRY]
-        outcome = process.run(command, deadline=LIMIT, cwd=folder, env=ENVIRONMENT)
-    except OSError as error:
-        return f"a folder to try it in ({error.strerror})"
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    command = ["unshare", "--mount", "--propagation", "private", "--", "/bin/sh", "-c", TRY]
+    outcome = process.run(command, deadline=LIMIT, env=ENVIRONMENT, data=IMAGE)
     return "" if outcome.ok else f"a kernel that mounts it from a loop device ({' '.join(outcome.explain().split())})"

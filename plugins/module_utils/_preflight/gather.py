@@ -30,7 +30,8 @@ def gather(
     ``formats`` are those that can be unpacked here, best first; ``tools`` say where the driver is seen.
     """
     tools, wanted = tools or Tools(), list(releases)
-    inside = [store.root / name for name in (".incoming", ".staging", ".state", *(env for env, _release in wanted))]
+    own = (".images", ".incoming", ".staging", ".state")
+    inside = [store.root / name for name in (*own, *(env for env, _release in wanted))]
     mounts = {re.sub(r"\\([0-7]{3})", _octal, line.split()[4]) for line in _read(MOUNTS).splitlines()}
     status = os.statvfs(_existing(store.root))
     return replace(

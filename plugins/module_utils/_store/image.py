@@ -28,10 +28,11 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.errors import A
 from ansible_collections.airgap.conda.plugins.module_utils._contract.files import BLOCK
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Payload
 from ansible_collections.airgap.conda.plugins.module_utils._contract.tree import sha256_file
+from ansible_collections.airgap.conda.plugins.module_utils._formats import loop
 from ansible_collections.airgap.conda.plugins.module_utils._run import process
 from ansible_collections.airgap.conda.plugins.module_utils._run.process import ENVIRONMENT
 
-SYSTEMCTL, UNITS = "systemctl", Path("/etc/systemd/system")
+SYSTEMCTL = "systemctl"
 # What pulls the units in at a start; a unit that fails is no reason to stop there (Wants, not Requires).
 TARGET = "local-fs.target"
 UNIT = """\
@@ -65,12 +66,12 @@ class Image:
     @property
     def unit(self) -> Path:
         """Return the file of its unit. systemd wants a place without links, and derives the name from it."""
-        return UNITS / f"{escaped(_real(self.place))}.mount"
+        return loop.UNITS / f"{escaped(_real(self.place))}.mount"
 
     @property
     def wanted(self) -> Path:
         """Return the link by which the unit is enabled."""
-        return UNITS / f"{TARGET}.wants" / self.unit.name
+        return loop.UNITS / f"{TARGET}.wants" / self.unit.name
 
     @property
     def is_mounted(self) -> bool:
@@ -88,7 +89,7 @@ class Image:
 
         It is hashed as it is written: whoever sent the parts may still hold them open.
         """
-        make_folder(self.file.parent, 0o700)
+        make_folder(self.file.parent)
         new = self.file.with_name(f".{self.file.name}-new")
         new.unlink(missing_ok=True)
         digest = hashlib.sha256()
@@ -98,6 +99,7 @@ class Image:
                     digest.update(block)
                     out.write(block)
                 out.flush()
+                os.fchmod(out.fileno(), 0o644)  # whoever can read the release may verify it
                 os.fsync(out.fileno())
             if digest.hexdigest() != payload.sha256:
                 raise _damaged(new, payload, digest.hexdigest())
@@ -147,8 +149,8 @@ class Image:
         """Return the file that is mounted, as the kernel knows it: one that was replaced since is " (deleted)"."""
         device = os.stat(self.place).st_dev
         with suppress(OSError):
-            loop = Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}/loop/backing_file")
-            return loop.read_text(encoding="utf-8", errors="surrogateescape").rstrip("\n")
+            found = Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}/loop/backing_file")
+            return found.read_text(encoding="utf-8", errors="surrogateescape").rstrip("\n")
         return ""
 
     def mount(self) -> None:
@@ -205,7 +207,7 @@ class Image:
             self.unit.unlink(missing_ok=True)
             with suppress(OSError):
                 self.wanted.parent.rmdir()
-            flush_directory(UNITS)
+            flush_directory(loop.UNITS)
             _systemctl("daemon-reload")
             if not was_mounted:  # a unit that has failed is listed even when it is gone
                 _systemctl("reset-failed", "--quiet", "--", self.unit.name)

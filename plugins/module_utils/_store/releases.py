@@ -29,6 +29,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.disk import (
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._base.lock import locked
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import (
+    IMAGE,
     MANIFEST,
     Manifest,
     is_env_name,
@@ -37,9 +38,6 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest im
     serial_of,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._contract.record import read_manifest
-
-# In the record of a release: that it came as an image, and in which format.
-IMAGE = "image"
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,11 @@ class Releases:
 
     def unmounted(self, env: str, release: str) -> bool:
         """Tell whether a release came as an image that is not mounted: its prefix is an empty folder then, or none."""
-        return (self.state(env) / release / IMAGE).is_file() and not os.path.ismount(self.release(env, release))
+        return self.came_as_image(env, release) and not os.path.ismount(self.release(env, release))
+
+    def came_as_image(self, env: str, release: str) -> bool:
+        """Tell whether a release is mounted where others have a tree, or should be."""
+        return (self.state(env) / release / IMAGE).is_file() or self.image(env, release).is_file()
 
     def state(self, env: str) -> Path:
         """Return the folder that holds what is known about ``env``."""
@@ -89,10 +91,9 @@ class Releases:
 
     def releases(self, env: str) -> list[str]:
         """Return the ids of the installed releases, oldest serial first, without those that are ``unmounted``."""
-        folder = self.root / env
-        names = [path.name for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
-        names = [name for name in names if serial_of(name) and (self.state(env) / name / MANIFEST).is_file()]
-        return sorted((name for name in names if not self.unmounted(env, name)), key=serial_of)
+        names = [record.parent.name for record in self.state(env).glob(f"*/{MANIFEST}") if record.is_file()]
+        here = [name for name in names if serial_of(name) and self.release(env, name).is_dir()]
+        return sorted((name for name in here if not self.unmounted(env, name)), key=serial_of)
 
     def current(self, env: str) -> str:
         """Return the id that ``current`` points to, or the empty string."""

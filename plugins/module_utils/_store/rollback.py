@@ -49,10 +49,9 @@ def _back(store: Releases, env: str, release: str) -> Back:
             f"There is nothing to roll {env} back to",
             code="nothing-older",
             wanted=f"release {release} on this host" if release else "a release older than the current one",
-            found=f"{', '.join(store.releases(env)) or 'no release'}, current is {store.current(env) or 'none'}"
-            + (f"; the image of {target} is not mounted" if target and store.unmounted(env, target) else ""),
+            found=f"{', '.join(store.releases(env)) or 'no release'}, current is {store.current(env) or 'none'}",
             where=str(store.root / env),
-            remedy="name a release that is installed, or deploy one",
+            remedy="name a release that is installed, or deploy one, which also mounts what is not mounted",
         )
     kernel = ""
     with suppress(AirgapError):  # its manifest is damaged: no reason not to go back to it

@@ -25,6 +25,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.errors import A
 from ansible_collections.airgap.conda.plugins.module_utils._contract.files import TOP, FileEntry
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import (
     FILES,
+    IMAGE,
     MANIFEST,
     SIGNATURE,
     Manifest,
@@ -48,7 +49,6 @@ from ansible_collections.airgap.conda.plugins.module_utils._store.activated impo
 from ansible_collections.airgap.conda.plugins.module_utils._store.extract import damaged, extract
 from ansible_collections.airgap.conda.plugins.module_utils._store.image import Image
 from ansible_collections.airgap.conda.plugins.module_utils._store.in_use import unused
-from ansible_collections.airgap.conda.plugins.module_utils._store.releases import IMAGE
 from ansible_collections.airgap.conda.plugins.module_utils._store.shared import Shared
 
 # Next to the record of a release of which a delta did not make the newer one.
@@ -87,21 +87,15 @@ class Store(Activated):
         """Return the image of a release, whether there is one or not."""
         return Image(self.image(env, release), self.release(env, release))
 
-    def came_as_image(self, env: str, release: str) -> bool:
-        """Tell whether a release is mounted where others have a tree, or should be."""
-        return (self.state(env) / release / IMAGE).is_file()
-
     def image_payload(self, env: str, release: str) -> Payload:
         """Return what the image of a release has to be; raises AirgapError when its record does not say that."""
-        text = (self.state(env) / release / IMAGE).read_text(encoding="ascii", errors="replace").strip()
-        return _payload(self.manifest(env, release), text, self.state(env) / release)
+        format_name = self.image(env, release).suffix.removeprefix(".")
+        return _payload(self.manifest(env, release), format_name, self.state(env) / release)
 
     def held(self, env: str) -> list[str]:
         """Return the ids of the releases that are here, oldest serial first, mounted or not."""
-        folder = self.state(env)
-        names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
-        images = [name for name in names if serial_of(name) and self.came_as_image(env, name)]
-        return sorted({*self.releases(env), *(n for n in images if self.image(env, n).is_file())}, key=serial_of)
+        unmounted = [name for name in self._astray(env) if self.image(env, name).is_file()]
+        return sorted([*self.releases(env), *unmounted], key=serial_of)
 
     def remount(self, env: str, release: str) -> None:
         """Mount an image that should be mounted, once it is seen to be what was signed.
@@ -123,13 +117,13 @@ class Store(Activated):
         return super().unfinished(env) or any(self._astray(env))
 
     def recover(self, env: str) -> None:
-        """As for trees; an image that is not mounted is mounted, and what is left of one without a record goes.
+        """As for trees; an image that is not mounted is mounted, or goes if it has no record or no file.
 
         One that cannot be mounted stays as it is, and is none of ``releases``.
         """
         for release in list(self._astray(env)):
             with suppress(AirgapError):
-                if self.came_as_image(env, release) and self.image(env, release).is_file():
+                if (self.state(env) / release / MANIFEST).is_file() and self.image(env, release).is_file():
                     self.remount(env, release)
                 else:
                     with os_errors(f"Removing what is left of {env} {release}", self.root):
@@ -137,16 +131,14 @@ class Store(Activated):
         super().recover(env)
 
     def _astray(self, env: str) -> Iterator[str]:
-        """Yield releases whose image is here and not mounted, or has no record."""
+        """Yield releases that came as an image and are not mounted."""
         files = {path.stem for path in self.image(env, "").parent.glob("[!.]*") if serial_of(path.stem)}
-        recorded_ones = {path.parent.name for path in self.state(env).glob(f"*/{IMAGE}")}
-        for release in sorted(files | recorded_ones, key=serial_of):
-            if release not in recorded_ones or self.unmounted(env, release):
-                yield release
+        noted = {path.parent.name for path in self.state(env).glob(f"*/{IMAGE}")}
+        yield from (release for release in sorted(files | noted, key=serial_of) if self.unmounted(env, release))
 
     def _install_image(self, env: str, release: str, payload: Payload, files: list[FileEntry]) -> None:
         incoming, image = self.incoming(env, release), self.mountable(env, release)
-        replace_file(self.state(env) / release / IMAGE, f"{payload.format}\n".encode())
+        replace_file(self.state(env) / release / IMAGE, b"mounted\n")
         image.write((incoming / part.name for part in payload.parts), payload)
         image.mount()
         for difference in compare_tree(image.place, (TOP, *files), content=False, owner=0):

@@ -21,7 +21,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._pack.payload import 
 from ansible_collections.airgap.conda.plugins.module_utils._spec.nodes import parse_yaml
 from ansible_collections.airgap.conda.plugins.module_utils._spec.release_yml import read_release_spec
 from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
-from ansible_collections.airgap.conda.tests.unit.tiny_image import why_not
+from ansible_collections.airgap.conda.tests.unit.tiny_image import no_program, why_not
 from ansible_collections.airgap.conda.tests.unit.tiny_release import TREE, write_tree
 
 ODD = {
@@ -53,6 +53,7 @@ def packed(tmp_path: Path, name: str, part_size: int = 1 << 20) -> tuple[Path, l
     return folder, list(entries), data
 
 
+@pytest.mark.skipif(bool(no_program()), reason=f"no image can be made here: {no_program()}")
 def test_equal_trees_give_equal_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _folder, _entries, first = packed(tmp_path, "first")
     for path in (tmp_path / "tree").rglob("*"):
@@ -133,6 +134,9 @@ def test_what_a_host_lacks_is_told_in_its_own_words(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(loop, "BOOTED", tmp_path / "nothing")
     assert "systemd" in Squashfs().lacks()
     monkeypatch.setattr(loop, "BOOTED", tmp_path)
+    monkeypatch.setattr(loop, "UNITS", tmp_path / "nothing")
+    assert "can be written" in Squashfs().lacks()
+    monkeypatch.setattr(loop, "UNITS", tmp_path)
     monkeypatch.setattr(loop, "TRY", "echo 'mount: failed to setup loop device' >&2; exit 32")
     loop.tried.cache_clear()
     assert "(exit status 32: mount: failed to setup loop device)" in Squashfs().lacks()

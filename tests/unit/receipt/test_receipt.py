@@ -101,7 +101,7 @@ def test_a_runtime_that_the_step_itself_brought_is_told_once(store: Store) -> No
         store.install("runtime", made.manifest.id, made.sha256, "tar.zst")
         store.switch("runtime", made.manifest.id)
     with noted(store, "install", lambda _text: None) as note:
-        note.deployed({"env": "runtime", "id": "1-00000001"}, {"install": 1.0, "checks": 1.0}, [])
+        note.deployed(Step("runtime", "1-00000001", "install", ""), {"install": 1.0, "checks": 1.0}, [])
     assert [one.what for one in read(store.root / ".state" / HOST_CHAIN).entries] == ["installed", "switched"]
 
 

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,10 +17,12 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.airgap.conda.plugins.module_utils._fit.rules import PER_FILE, New
 from ansible_collections.airgap.conda.plugins.module_utils._fit.table import Table
 from ansible_collections.airgap.conda.plugins.module_utils._formats import loop
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.look import inspect
 from ansible_collections.airgap.conda.plugins.module_utils._store import store as _store
+from ansible_collections.airgap.conda.plugins.module_utils._store.activated import Activated
 from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy
 from ansible_collections.airgap.conda.plugins.module_utils._store.fsck import faults_of
 from ansible_collections.airgap.conda.plugins.module_utils._store.image import Image, escaped
@@ -69,7 +73,7 @@ def test_an_image_is_mounted_checked_and_current(store: Store, host: Systemd) ->
     assert (store.current("demo"), store.releases("demo"), done.warnings) == (IDS[1], [IDS[1]], [])
     assert (prefix / "lib/data.txt").read_text() == "data" * 900
     image = store.image("demo", IDS[1])
-    assert (image.stat().st_mode & 0o777, image.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    assert (image.stat().st_mode & 0o777, image.parent.stat().st_mode & 0o777) == (0o644, 0o755)
     assert image.stat().st_size == made.manifest.payloads[1].size
     assert faults_of(store, "demo", IDS[1]) == []
     assert inspect(store, [made.wanted], 9, False)[0].action == "none"
@@ -157,6 +161,31 @@ def test_a_damaged_part_is_never_mounted(store: Store, host: Systemd, monkeypatc
     assert (host.calls, mounted(store)) == ([], [])
 
 
+def test_an_image_is_on_disk_before_it_has_its_name_and_that_before_it_is_mounted(
+    store: Store, host: Systemd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = make_release(store.root.parent / "depot", store.root, formats=("squashfs",))
+    made.send(store)
+    image = store.image("demo", made.manifest.id)
+    seen: list[tuple[str, int]] = []
+    rename = os.rename
+
+    def fsync(handle: int) -> None:
+        seen.append((os.path.realpath(f"/proc/self/fd/{handle}"), len(host.calls)))
+
+    def renamed(old: Path, new: Path) -> None:
+        seen.append((str(new), len(host.calls)))
+        rename(old, new)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "rename", renamed)
+    with store.lock("demo"):
+        store.install("demo", made.manifest.id, made.sha256, "squashfs")
+    new = str(image.with_name(f".{image.name}-new"))
+    steps = [step for step in seen if step[0] in (new, str(image), str(image.parent))]
+    assert steps == [(new, 0), (str(image), 0), (str(image.parent), 0)]
+
+
 @pytest.mark.parametrize(
     "change", ["chmod u+s bin/python", "rm lib/data.txt", "touch lib/more", "ln -sfn x bin/sh-link"]
 )
@@ -221,8 +250,10 @@ def test_an_image_that_is_not_mounted_is_none_of_the_releases(store: Store, host
     assert (store.current("demo"), store.releases("demo")) == (IDS[2], [])
     with raised("image-unmounted", remedy="airgap.conda.repair"):
         verify(store, "demo")
-    with raised("nothing-older", found=f"image of {IDS[1]} is not mounted"):
+    with raised("nothing-older", found="no release", remedy="mounts what is not mounted"):
         rollback(store, "demo", IDS[1], False)
+    Activated(store.root).recover("demo")  # as a rollback does
+    assert store.held("demo") == IDS[1:3]
     assert inspect(store, [made.wanted], 9, False)[0].action == "switch"
 
     done = repair(store, "demo", TREES)
@@ -294,6 +325,25 @@ def _no_folder(store: Store, _host: Systemd) -> None:
     store.release("demo", IDS[1]).rmdir()
 
 
+@pytest.mark.parametrize("is_mounted", [True, False])
+@pytest.mark.usefixtures("host")
+def test_a_record_that_is_lost_is_sent_again(store: Store, is_mounted: bool) -> None:
+    made, _done = bring(store, 1)
+    shutil.rmtree(store.state("demo") / IDS[1])
+    if not is_mounted:
+        unmount(store.root)
+    before = mounted(store)
+    done = repair(store, "demo", TREES)
+    assert done.step is not None
+    assert (done.step.format, done.changed) == ("", False)
+    with raised("place-taken") if is_mounted else contextlib.nullcontext():  # as for a tree without a record
+        inspect(store, [made.wanted], 9, False)
+    assert mounted(store) == before
+    made.send(store)
+    require_repaired(store, repair(store, "demo", TREES, made.wanted))
+    assert verify(store, "demo")["installed"] == [IDS[1]]
+
+
 @pytest.mark.parametrize("damage", [_no_unit, _other_unit, _other_mount, _replaced, _no_folder])
 def test_what_else_can_be_wrong_is_put_right_from_what_is_there(store: Store, host: Systemd, damage: object) -> None:
     bring(store, 1)
@@ -354,6 +404,29 @@ def test_systemd_that_fails_is_quoted_and_leaves_nothing(store: Store, host: Sys
 def test_names_of_units_are_those_of_systemd(path: str) -> None:
     done = subprocess.run(["systemd-escape", "--path", path], capture_output=True, text=True, check=True)
     assert escaped(Path(path)) == done.stdout.strip()
+
+
+def test_room_is_asked_for_the_image_and_not_for_its_files(store: Store) -> None:
+    wanted = make_release(store.root.parent / "depot", store.root).wanted
+    as_tree, as_image = New(wanted, True, 10), New(wanted, True, 10, image=100)
+    assert (as_tree.bytes, as_tree.files) == (10 + wanted.bytes + wanted.files * PER_FILE, wanted.files)
+    assert (as_image.bytes, as_image.files) == (110, 1)
+
+
+def test_an_ordinary_user_can_verify_an_image(store: Store, host: Systemd) -> None:
+    bring(store, 1)
+    for folder in (store.root, *store.root.parents[:3]):
+        folder.chmod(0o755)
+    child = os.fork()
+    if not child:
+        status = 1
+        try:
+            os.setuid(1234)
+            status = len(faults_of(store, "demo", IDS[1]))
+        finally:
+            os._exit(status)
+    assert host.units.exists()
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_a_unit_has_real_paths(tmp_path: Path) -> None:
