@@ -58,11 +58,12 @@ timeout -s KILL {limit} /bin/sh -c "$1" </dev/null 2>&1 | timeout -s KILL {later
 wait $!
 printf '\\n%s over\\n' {mark}
 """
-# The same for a program that is not ours, with its input; what it says on its second stream is left out.
+# The same for a program that is not ours, with its input; what it says on its second stream is left out. Where it does
+# not read its input (it is not there, or hangs), that is read all the same: else the connection breaks as it sends it.
 _WITHIN = """\
 timeout -s KILL {limit} env {command} <&3 3<&- 2>/dev/null | timeout -s KILL {later} cat 2>/dev/null 3<&- &
-exec 3<&-
 wait $!
+timeout -s KILL {later} cat <&3 >/dev/null 2>&1
 """
 
 

@@ -39,7 +39,7 @@ if [ -e {folder}/slow ] && printf %s "$2" | grep -q "$(cat {folder}/slow)"; then
   sleep 60
 fi
 if [ -e {folder}/deaf ]; then
-  case $2 in *"3<&0"*) exec </dev/null ;; esac
+  case $2 in *"3<&0"*) cat >/dev/null; exec </dev/null ;; esac
 fi
 export HOME={folder}/home
 if [ -e {folder}/rc ]; then . {folder}/rc; fi

@@ -209,6 +209,18 @@ def test_nor_is_a_program_of_ansibles_that_hangs(monkeypatch: pytest.MonkeyPatch
     assert time.monotonic() - start < 15
 
 
+@pytest.mark.parametrize("missing", ["/no/such/python", "true"])
+def test_a_program_that_is_not_there_breaks_no_connection(missing: str) -> None:
+    line = wrapped(within(missing, SOON), become=True)
+    with subprocess.Popen(["sh", "-c", line], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as process:
+        assert process.stdin is not None
+        for _piece in range(20):  # more than a pipe holds, and more slowly than a program ends
+            assert process.stdin.write(bytes(50_000)) == 50_000
+            time.sleep(0.02)
+        process.stdin.close()
+        assert process.wait(SOON) == 0
+
+
 @pytest.mark.parametrize("login", LOGIN)
 def test_a_program_of_ansibles_gets_its_input_and_variables(login: str) -> None:
     if not shutil.which(login.split(maxsplit=1)[0]):
