@@ -54,14 +54,13 @@ WANTED_ALONE = 2.5
 
 
 def build() -> Path:
-    """Build the environments as a bastion does, unless they are there; return the archive for the plain playbook."""
-    (WORK / "inventory" / "group_vars").mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(WORK / "envs", ignore_errors=True)
+    """Build the environments as a bastion does; return the archive for the plain playbook."""
+    shutil.rmtree(WORK, ignore_errors=True)
+    (WORK / "inventory" / "group_vars").mkdir(parents=True)
     for env in ("runtime", "demo"):
         shutil.copytree(CHECKOUT / "envs" / env, WORK / "envs" / env)
     key = WORK / "signing_key"
-    if not key.exists():
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "bench", "-f", str(key)], check=True)
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "bench", "-f", str(key)], check=True)
     signers = WORK / "allowed_signers"
     signers.write_text(f"bastion {key.with_suffix('.pub').read_text(encoding='ascii')}", encoding="ascii")
     variables = {
@@ -86,9 +85,8 @@ def build() -> Path:
     if done.returncode:
         raise SystemExit(f"bench: airgap.conda.build: exit status {done.returncode}; {WORK / 'log'} has why")
     archive = WORK / "demo.tar.gz"
-    if not archive.exists():
-        prefix = WORK / "work" / "demo" / "prefix"
-        subprocess.run([tool("conda-pack"), "-q", "-p", str(prefix), "-o", str(archive)], check=True)
+    prefix = WORK / "work" / "demo" / "prefix"
+    subprocess.run([tool("conda-pack"), "-q", "-p", str(prefix), "-o", str(archive)], check=True)
     return archive
 
 
@@ -124,7 +122,7 @@ def compare_many(hosts: Hosts, archive: Path, rounds: int, findings: list[str]) 
         OURS: twice(hosts, partial(hosts.play, "airgap.conda.deploy")),
     }
     try:
-        runtimes = ship.build(WORK / "work" / "demo" / "prefix", WORK / "ship")
+        runtimes = ship.build(CACHE / "bench", WORK / "work" / "demo" / "prefix", WORK / "ship")
     except ship.Missing as error:
         findings.append(f"conda-ship was not measured: {error}")
         runtimes = {}

@@ -38,12 +38,16 @@ class Missing(Exception):
     """conda-ship cannot be had, or does not build; the text says why."""
 
 
-def build(prefix: Path, folder: Path) -> dict[str, list[Path]]:
-    """Build a runtime of each layout with the conda packages of ``prefix``; return the files that a host needs."""
-    program = folder / "conda-ship" / "bin" / "cs"
+def build(programs: Path, prefix: Path, folder: Path) -> dict[str, list[Path]]:
+    """Build a runtime of each layout with the conda packages of ``prefix``; return the files that a host needs.
+
+    conda-ship itself is installed below ``programs``, unless it is there.
+    """
+    program = programs / f"conda-ship-{VERSION}" / "bin" / "cs"
     if not program.exists():
         pip = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-deps"]
-        _run([*pip, "--target", str(folder / "conda-ship"), f"conda-ship=={VERSION}"], folder.parent)
+        _run([*pip, "--target", str(program.parent.parent), f"conda-ship=={VERSION}"], programs)
+    folder.mkdir(parents=True, exist_ok=True)
     _write_project(prefix, folder)
     files = {}
     for layout in LAYOUTS:
