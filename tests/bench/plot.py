@@ -89,13 +89,14 @@ def _panel(axis: Any, group: Group, measure: str) -> None:
     arms = _arms(group, measure)
     medians = [group.median(arm, measure) or 0 for arm in arms]
     colours = [BASE if arm == group.base else OTHER for arm in arms]
-    bars = axis.barh(arms, [value / divisor for value in medians], color=colours, height=0.6)
+    axis.barh(arms, [value / divisor for value in medians], color=colours, height=0.6)
     for arm in arms:
         values = group.arms[arm][measure]
         axis.plot([value / divisor for value in values], [arm] * len(values), ".", color=ROUND, markersize=3)
-    axis.bar_label(bars, [_label(group, arm, measure) for arm in arms], padding=6)
+        beyond = (max(values) / divisor, arm)
+        axis.annotate(_label(group, arm, measure), beyond, (6, 0), textcoords="offset points", va="center")
     axis.set_title(f"{group.title}: {measure}, {name}", loc="left", fontsize=9, fontweight="bold")
-    axis.margins(x=0.2)
+    axis.margins(x=0.25)
     axis.set_xlim(left=0)
     axis.invert_yaxis()
     axis.spines[["top", "right"]].set_visible(False)

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from ansible_collections.airgap.conda.tests.bench import control, plot
 from ansible_collections.airgap.conda.tests.bench.frame import Arm, Group, Result, read_result, table, take_turns
 from ansible_collections.airgap.conda.tests.bench.program import parser, run, uninterrupted
@@ -39,7 +40,7 @@ def test_arms_take_turns_in_the_opposite_order_each_round() -> None:
 
     before: Callable[[str], None] = lambda name: happened.append(f"before {name}")  # noqa: E731
     values = take_turns({name: arm(name) for name in "abc"}, 3, before)
-    assert [name for name in happened if len(name) == 1] == list("abc" "cba" "abc")
+    assert [name for name in happened if len(name) == 1] == list("abccbaabc")
     assert happened[:2] == ["before a", "a"]
     assert [len(values[name]["time"]) for name in "abc"] == [3, 3, 3]
 
