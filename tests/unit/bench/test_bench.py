@@ -16,7 +16,17 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.airgap.conda.tests.bench import control, plot
-from ansible_collections.airgap.conda.tests.bench.frame import Arm, Group, Result, read_result, table, take_turns
+from ansible_collections.airgap.conda.tests.bench.frame import (
+    CHECKOUT,
+    RESULTS,
+    Arm,
+    Group,
+    Result,
+    Values,
+    read_result,
+    table,
+    take_turns,
+)
 from ansible_collections.airgap.conda.tests.bench.program import parser, run, uninterrupted
 
 DRAWS = importlib.util.find_spec("matplotlib") is not None
@@ -24,7 +34,7 @@ DRAWS = importlib.util.find_spec("matplotlib") is not None
 
 def a_group(title: str = "2 hosts", ours: tuple[float, ...] = (1, 9, 2)) -> Group:
     units = {"time": "s", "archive": "bytes"}
-    arms = {"theirs": {"time": [4, 4, 6], "archive": [2e6] * 3}, "ours": {"time": list(ours)}}
+    arms: Values = {"theirs": {"time": [4, 4, 6], "archive": [2e6] * 3}, "ours": {"time": list(ours)}}
     return Group(title, "theirs", units, arms)
 
 
@@ -132,7 +142,7 @@ def test_a_plot_has_all_arms_and_is_the_same_each_time(tmp_path: Path) -> None:
 def test_a_result_that_is_missing_is_named_with_what_makes_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(plot, "RESULTS", plot.CHECKOUT / tmp_path.name)
+    monkeypatch.setattr(plot, "RESULTS", CHECKOUT / tmp_path.name)
     monkeypatch.setattr(sys, "argv", ["plot.py", "table", "deploy"])
     assert plot.main() == 0
     assert "There are no figures yet: ./dev bench deploy --output" in capsys.readouterr().out
@@ -140,10 +150,10 @@ def test_a_result_that_is_missing_is_named_with_what_makes_it(
 
 @pytest.mark.parametrize("name", plot.BENCHES)
 def test_the_page_shows_every_benchmark_and_the_results_can_be_read(name: str) -> None:
-    page = plot.CHECKOUT / "docs/guide/benchmarks.md"
+    page = CHECKOUT / "docs/guide/benchmarks.md"
     assert f"(benchmarks/{name}.svg)" in page.read_text()
     assert (plot.PICTURES / f"{name}.svg").is_file()
-    result = read_result(plot.RESULTS / f"{name}.json")
+    result = read_result(RESULTS / f"{name}.json")
     assert result is None or table(result)
 
 
