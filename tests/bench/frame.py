@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import resource
 import statistics
 import subprocess
 import sys
@@ -92,7 +93,7 @@ def read_result(path: Path) -> Result | None:
     return Result(groups, content["findings"], content["failures"], content["about"])
 
 
-def take_turns(arms: Mapping[str, Arm], rounds: int, before: Callable[[str], None] | None = None) -> Values:
+def take_turns(arms: Mapping[str, Arm], rounds: int, before: Callable[[str], object] | None = None) -> Values:
     """Run every arm ``rounds`` times, in the opposite order each time.
 
     ``before`` gets the name of the arm that is next; what it does is in no arm's time, nor is writing what an earlier
@@ -117,6 +118,12 @@ def timed(work: Callable[[], object]) -> float:
     clock = time.perf_counter()
     work()
     return time.perf_counter() - clock
+
+
+def processor() -> float:
+    """Return the seconds of a processor that all children which have ended took."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def in_a_process(program: str, *options: object) -> dict[str, float]:

@@ -66,3 +66,15 @@ def run(options: argparse.Namespace, measure: Callable[[int], Result], facts: Ca
     if options.plot:
         plot.draw(result, options.plot)
     return 1 if result.failures else 0
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Let nothing but SIGKILL end the program before it has cleared away."""
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, signal.SIG_IGN) for number in signals]
+    try:
+        yield
+    finally:
+        for number, handler in zip(signals, before, strict=True):
+            signal.signal(number, handler)

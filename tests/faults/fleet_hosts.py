@@ -194,7 +194,7 @@ class Fleet:
             subprocess.run(["umount", "--lazy", folder], check=True)
 
     def play(self, playbook: str, *options: str, **variables: Any) -> Played:
-        """Run a playbook of the collection on all hosts."""
+        """Run a playbook of the collection, or a file, on all hosts."""
         program = os.environ.get("FAULTS_ANSIBLE", "ansible-playbook")
         command = [program, "-i", str(self.folder / "inventory.json"), "-e", json.dumps(variables), *options]
         environment = {
@@ -208,7 +208,7 @@ class Fleet:
             "ANSIBLE_LOCALHOST_WARNING": "false",
         }
         done = subprocess.run(
-            [*command, f"airgap.conda.{playbook}"],
+            [*command, playbook if "/" in playbook else f"airgap.conda.{playbook}"],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
