@@ -69,7 +69,9 @@ def test_parts_come_first_and_the_manifest_last(verified: Verified, tmp_path: Pa
     _bring.bring(verified, PARTS, tmp_path / "in", told.append)
     found = sorted((path.stat().st_ino, path.name) for path in (tmp_path / "in").iterdir())
     assert {name for _inode, name in found} == {*PARTS, FILES, SIGNATURE, MANIFEST}
-    assert all((tmp_path / "in" / name).read_bytes() == (folder_of(verified) / name).read_bytes() for _inode, name in found)
+    assert all(
+        (tmp_path / "in" / name).read_bytes() == (folder_of(verified) / name).read_bytes() for _inode, name in found
+    )
     assert sum(told) == sum(path.stat().st_size for path in (tmp_path / "in").iterdir())
     assert [content.name for content in _bring.contents(verified, PARTS)][-1] == MANIFEST
 
