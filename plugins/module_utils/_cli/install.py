@@ -25,8 +25,8 @@ from ansible_collections.airgap.conda.plugins.module_utils._fit.table import Tab
 from ansible_collections.airgap.conda.plugins.module_utils._formats.formats import taken_here
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.look import inspect
 from ansible_collections.airgap.conda.plugins.module_utils._source import bring
-from ansible_collections.airgap.conda.plugins.module_utils._source.source import Source, Verified
 from ansible_collections.airgap.conda.plugins.module_utils._source.signers import require_signers, signers_file
+from ansible_collections.airgap.conda.plugins.module_utils._source.source import Source, Verified
 from ansible_collections.airgap.conda.plugins.module_utils._source.sources import How, open_source
 from ansible_collections.airgap.conda.plugins.module_utils._store import kernelspec
 from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy, to_prune

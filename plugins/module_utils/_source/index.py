@@ -52,7 +52,7 @@ class Index:
     """What a depot has, by environment, and what the rings have said."""
 
     envs: dict[str, Listed] = field(default_factory=dict)
-    rings: Rings = Rings()
+    rings: Rings = field(default_factory=Rings)
 
     def to_json(self) -> bytes:
         """Return the content of the file; equal depots give equal bytes."""

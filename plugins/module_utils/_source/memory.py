@@ -39,9 +39,8 @@ class Memory:
         """Return what was remembered of the index at ``url``: tag, modified and sha256; nothing of another one."""
         with suppress(FileFault, ValueError):
             found = parse_json(read_small(self.folder / HEAD, limits.SIGNATURE).decode("utf-8"))
-            if isinstance(found, dict) and found.get("url") == url:
-                if {*found} == {*FIELDS} and all(isinstance(text, str) for text in found.values()):
-                    return dict(found)
+            if isinstance(found, dict) and {*found} == {*FIELDS} and found["url"] == url:
+                return {name: str(text) for name, text in found.items()}
         return {}
 
     def get(self, sha256: str, limit: int) -> bytes | None:

@@ -253,7 +253,7 @@ class Server:
                 wanted="a certificate for this name, by an authority that this host trusts",
                 found=text,
                 where=self.url,
-                remedy="name the site's authority (--ca FILE, schedule_ca, deploy_ca), or correct the name or the clock",
+                remedy="name the site's authority (--ca FILE, schedule_ca, deploy_ca), correct the name or the clock",
                 code="server-untrusted",
             ) from error
         if transfer.failed >= self.patience.tries:
@@ -262,8 +262,8 @@ class Server:
                 wanted=f"an answer within {self.patience.seconds:g} s, and all of the file",
                 found=f"{text}, {transfer.failed} times",
                 where=self.named(transfer.name),
-                remedy="see that the server runs and that this host reaches it; then run again: parts that arrived whole "
-                "are not fetched again",
+                remedy="see that the server runs and that this host reaches it; then run again: parts that arrived "
+                "whole are not fetched again",
                 code="server-lost",
             ) from error
         time.sleep(self.patience.pause * 2 ** (transfer.failed - 1))

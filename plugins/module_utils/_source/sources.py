@@ -74,7 +74,7 @@ def _found(path: Path) -> str:
 SOURCES: tuple[Callable[[str, How], Source | None], ...] = (_of_url, _of_folder)
 
 
-def open_source(text: str, how: How = How()) -> Source:  # noqa: B008 - it never changes
+def open_source(text: str, how: How = How()) -> Source:
     """Return the source that a person named; raises AirgapError when there is none."""
     found = next(filter(None, (kind(text, how) for kind in SOURCES)), None) if text else None
     if found is None:

@@ -5,20 +5,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 
 from ansible_collections.airgap.conda.plugins.module_utils._base import limits
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._base.found import FileFault
+from ansible_collections.airgap.conda.plugins.module_utils._contract import signature
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import MANIFEST, SIGNATURE
 from ansible_collections.airgap.conda.plugins.module_utils._contract.rings import Rings
 from ansible_collections.airgap.conda.plugins.module_utils._source.index import INDEX, Index
 from ansible_collections.airgap.conda.plugins.module_utils._source.memory import Memory
 from ansible_collections.airgap.conda.plugins.module_utils._source.place import Place
 from ansible_collections.airgap.conda.plugins.module_utils._source.server import Answer, Server
-from ansible_collections.airgap.conda.plugins.module_utils._source.source import Source
+from ansible_collections.airgap.conda.plugins.module_utils._source.source import Source, Verified
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,17 @@ class Url(Source):
         if listed and release == listed.releases[-1]:
             sums = {MANIFEST: listed.manifest, SIGNATURE: listed.signature}
         return There(self.server, f"{env}/{release}", sums, self.memory)
+
+    def signed(
+        self, env: str, release: str, allowed_signers: Path, keygens: Sequence[str] = signature.KEYGENS
+    ) -> Verified:
+        """Verify the signature of a release; one that is refused as it is remembered is looked at on the server."""
+        try:
+            return super().signed(env, release, allowed_signers, keygens)
+        except AirgapError:
+            if self.memory is None:
+                raise
+            return replace(self, memory=None).signed(env, release, allowed_signers, keygens)
 
     def rings(self) -> Rings:
         """Return what the rings have said."""
