@@ -14,6 +14,7 @@ import socket
 import time
 from collections.abc import Sequence
 from http.client import HTTPConnection, HTTPSConnection
+from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 
@@ -52,10 +53,9 @@ class _Read(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: object) -> int | None:  # type: ignore[override]
+    def readinto(self, buffer: Any) -> int | None:
         self._paced.sock.settimeout(self._paced.pace.left())
-        count: int | None = self._raw.readinto(buffer)  # type: ignore[attr-defined]
-        return count
+        return self._raw.readinto(buffer)
 
     def close(self) -> None:
         if not self.closed:
@@ -92,12 +92,12 @@ def connect(scheme: str, host: str, port: int, ca: str, pace: Pace) -> HTTPConne
     else:
         connection = HTTPConnection(host, port, timeout=pace.left())
     connection.connect()
-    connection.sock = Paced(connection.sock, pace)  # type: ignore[assignment]
+    connection.sock = Paced(connection.sock, pace)
     connection.auto_open = 0  # it would open another one that has no deadline
     return connection
 
 
-def _trust(ca: str, system: Sequence[str] = SYSTEM_CAS) -> object:
+def _trust(ca: str, system: Sequence[str] = SYSTEM_CAS) -> Any:
     import ssl
 
     try:

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.airgap.conda.plugins.module_utils._base.bounded import blocks
 from ansible_collections.airgap.conda.plugins.module_utils._cli import install as _install
 from ansible_collections.airgap.conda.plugins.module_utils._cli import say as _say
 from ansible_collections.airgap.conda.plugins.module_utils._cli.main import INTERRUPTED, main
@@ -266,7 +267,7 @@ def test_a_source_that_goes_away_is_one_error_and_the_next_run_continues(
     host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[str] = []
-    real = _place.blocks
+    real = blocks
 
     def vanishing(path: Path, limit: int) -> Any:
         if path.name == "env.tar.zst.001" and path.parent.parent.name == "demo" and not read:
@@ -384,7 +385,7 @@ def test_a_bar_is_for_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_interrupted_copy_keeps_what_arrived(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = _place.blocks
+    real = blocks
 
     def stopped(path: Path, limit: int) -> Any:
         if path.name == "env.tar.zst.002":

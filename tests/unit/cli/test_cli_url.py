@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._cli import install, main
 from ansible_collections.airgap.conda.plugins.module_utils._contract import signature
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import MANIFEST, SIGNATURE
 from ansible_collections.airgap.conda.plugins.module_utils._contract.rings import RINGS, Rings, Said
-from ansible_collections.airgap.conda.plugins.module_utils._source import server as _server
 from ansible_collections.airgap.conda.plugins.module_utils._source.index import INDEX, Index, write_index
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.tests.unit.tiny_release import (
@@ -201,7 +201,7 @@ def test_what_somebody_else_signed_is_not_taken(host: Host) -> None:
     ],
 )
 def test_an_index_that_is_none_is_refused(text: str) -> None:
-    with pytest.raises(_server.AirgapError) as caught:
+    with pytest.raises(AirgapError) as caught:
         Index.from_json(text.encode(), "there")
     assert caught.value.code == "index-invalid"
 

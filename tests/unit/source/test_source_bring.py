@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.airgap.conda.plugins.module_utils._base.bounded import blocks
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._contract import signature
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES, MANIFEST, SIGNATURE
@@ -108,7 +109,7 @@ def test_what_is_no_file_is_not_read(verified: Verified, tmp_path: Path, kind: s
 def test_a_source_that_goes_away_is_told_so(
     verified: Verified, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = _place.blocks
+    real = blocks
 
     def vanishing(path: Path, limit: int) -> Iterator[bytes]:
         if path.name == PARTS[1]:
