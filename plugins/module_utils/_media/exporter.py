@@ -103,7 +103,6 @@ class Export:
             sizes = [*_sizes(work), *kit.sizes()]
             if sizes:
                 require_room(self.drive.depot.path, sizes, "The drive")
-            indexed: list[str] = []
             if not check:
                 if spread:
                     spread.begin()
@@ -113,25 +112,17 @@ class Export:
                     self.copied(item.result)
                 if spread:
                     spread.end()
-                indexed = self._index()
+                with written("the index of the releases", self.drive.depot.path):
+                    replace_index(self.drive.depot.path)
             signed = kit.run(check)
         there = [
             {"env": env, "id": name, "signer": "", "action": "installed", "files": 0, "bytes": 0} for env, name in has
         ]
         result = summary([*(one.result for one in todo), *there], *diff)
         changed = result["changed"] or signed["action"] == "signed"
-        warnings = [*indexed, *signed.pop("warnings"), *(spread.warnings if spread else [])]
+        warnings = [*signed.pop("warnings"), *(spread.warnings if spread else [])]
         span = spread.result if spread else {"drive": 1, "drives": 1, "left": []}
         return {**result, "changed": changed, "kit": signed, "span": span, "warnings": warnings}
-
-    def _index(self) -> list[str]:
-        """Write the index, for a web server that serves the drive; what keeps it from that is only a warning."""
-        try:
-            if self.drive.depot.path.is_dir():
-                replace_index(self.drive.depot.path)
-        except (OSError, AirgapError) as error:
-            return [f"The drive has no index for web servers: {error}"]
-        return []
 
     def _made(self, headers: Sequence[Header]) -> Mapping[str, bytes] | None:
         if self.workstation is None:

@@ -121,20 +121,28 @@ def write_index(depot: Path) -> bool:
 
     A folder without releases gets none. Raises AirgapError when it cannot be written.
     """
-    with locked(depot, "index", f"the index of {depot}", WAIT), os_errors("Writing the index of the depot", depot):
-        return replace_index(depot)
+    with os_errors("Writing the index of the depot", depot):
+        if not _news(depot):
+            return False
+        with locked(depot, "index", f"the index of {depot}", WAIT):
+            return replace_index(depot)
+
+
+def _news(depot: Path) -> bytes:
+    """Return the index as it should be; nothing where it is, or where there is nothing to list."""
+    index = make_index(Folder(depot))
+    text = index.to_json()
+    try:
+        return b"" if read_small(depot / INDEX, limits.INDEX) == text else text
+    except FileFault:  # it is not there, or no file that could be right
+        return text if index.envs else b""
 
 
 def replace_index(depot: Path) -> bool:
     """Do the same where the caller keeps others off, and takes an OSError: on a drive."""
-    path, index = depot / INDEX, make_index(Folder(depot))
-    text = index.to_json()
-    try:
-        if read_small(path, limits.INDEX) == text:
-            return False
-    except FileFault:  # it is not there, or no file that could be right
-        if not index.envs:
-            return False
+    path, text = depot / INDEX, _news(depot)
+    if not text:
+        return False
     new = depot / temporary_name(INDEX)
     new.unlink(missing_ok=True)
     try:
