@@ -27,9 +27,25 @@ options:
     elements: dict
     required: true
   transport:
-    description: How the parts get there. With V(push), the controller sends them over the connection that Ansible has.
+    description:
+      - How the parts get there. With V(push), the controller sends them over the connection that Ansible has. With
+        V(http), the host fetches them from O(url) by the Python of its runtime.
+      - V(auto) is V(http) when there is an O(url), and V(push) for what does not arrive by that, otherwise V(push).
     type: str
-    default: push
+    default: auto
+  url:
+    description: URL of the depot on a web server that the hosts reach, with http or https.
+    type: str
+    default: ""
+  ca:
+    description: File on the hosts with the certificates that the server is known by; the default is the system's.
+    type: str
+    default: ""
+  missing:
+    description: What the controller side tells the host to fetch. Not for playbooks.
+    type: list
+    elements: dict
+    default: []
 attributes:
   check_mode:
     support: full
@@ -60,4 +76,70 @@ seconds:
   description: Duration in seconds.
   returned: when something was sent
   type: float
+arrived:
+  description: What the host fetched, as environment, release and name of the file; for the controller side.
+  returned: by the host side
+  type: list
+  elements: list
+failure:
+  description: Why the host did not fetch all of it, with the fields of an error; for the controller side.
+  returned: by the host side
+  type: dict
 """
+
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.airgap.conda.plugins.module_utils._base.disk import make_folder, os_errors
+from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._base.module import run_module
+from ansible_collections.airgap.conda.plugins.module_utils._contract.trust import Content
+from ansible_collections.airgap.conda.plugins.module_utils._source.bring import copy
+from ansible_collections.airgap.conda.plugins.module_utils._source.server import Server
+from ansible_collections.airgap.conda.plugins.module_utils._source.url import There
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "releases": {"type": "list", "elements": "dict", "required": True},
+            "steps": {"type": "list", "elements": "dict", "required": True},
+            "root": {"type": "path", "default": "/opt/conda-envs"},
+            "transport": {"type": "str", "default": "auto"},
+            "url": {"type": "str", "default": ""},
+            "ca": {"type": "str", "default": ""},
+            "missing": {"type": "list", "elements": "dict", "default": []},
+        },
+        supports_check_mode=True,
+    )
+
+    def step() -> dict[str, Any]:
+        arrived: list[list[str]] = []
+        failure: dict[str, str] = {}
+        try:
+            server = Server(module.params["url"], module.params["ca"])
+            for one in module.params["missing"]:
+                _fetch(server, one, arrived)
+        except AirgapError as error:
+            failure = error.fields()
+        return {"changed": bool(arrived), "arrived": arrived, "failure": failure}
+
+    run_module(module, step)
+
+
+def _fetch(server: Server, one: dict[str, Any], arrived: list[list[str]]) -> None:
+    """Fetch what is missing of a release, and note each file that is there whole."""
+    env, release, folder = one["env"], one["release"], Path(one["incoming"])
+    with os_errors(f"Fetching {env} {release}", folder):
+        make_folder(folder, 0o700)
+        for file in one["files"]:
+            content = Content(file["name"], file["sha256"], int(file["size"]), int(file["size"]))
+            copy(There(server, f"{env}/{release}"), content, folder)
+            arrived.append([env, release, file["name"]])
+
+
+if __name__ == "__main__":
+    main()

@@ -85,6 +85,10 @@ class HostAction(ActionBase):
         with stoppable():
             super().cleanup(force)
 
+    def on_host(self, args: Mapping[str, Any]) -> dict[str, Any]:
+        """Run the module of this action on the host with other options; return what is documented of its answer."""
+        raise NotImplementedError
+
     def ask(
         self, script: str, names: str = "", limit: int = 0, sudoable: bool = True, keep: Iterable[str] = ()
     ) -> Heard:

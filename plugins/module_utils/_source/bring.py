@@ -20,6 +20,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.errors import A
 from ansible_collections.airgap.conda.plugins.module_utils._base.found import UnreadableFault
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES, MANIFEST, SIGNATURE
 from ansible_collections.airgap.conda.plugins.module_utils._contract.trust import Content
+from ansible_collections.airgap.conda.plugins.module_utils._source.place import Place
 from ansible_collections.airgap.conda.plugins.module_utils._source.source import Verified, as_named
 
 # The files that tell of a release, the one that vouches for the others last.
@@ -38,7 +39,7 @@ def bring(source: Verified, parts: Iterable[str], target: Path, tell: Tell = lam
         try:
             make_folder(target)
             for content in contents(source, parts):
-                _copy(source, target, content, tell)
+                copy(source.place, content, target, tell)
         except OSError:
             shutil.rmtree(target, ignore_errors=True)
             raise
@@ -47,7 +48,7 @@ def bring(source: Verified, parts: Iterable[str], target: Path, tell: Tell = lam
 def look(source: Verified, parts: Iterable[str], tell: Tell = lambda _count: None) -> None:
     """Read the same files and copy nothing; raises AirgapError as ``bring`` does."""
     for content in contents(source, parts):
-        with _as_named(source, content):
+        with _as_named(source.place, content):
             content.require(source.place.measure(content.name, content.limit, content.size))
         tell(content.size or 0)
 
@@ -58,13 +59,13 @@ def contents(source: Verified, parts: Iterable[str]) -> list[Content]:
 
 
 @contextmanager
-def _as_named(source: Verified, content: Content) -> Iterator[None]:
+def _as_named(place: Place, content: Content) -> Iterator[None]:
     """Turn the FileFault that the block raises for a file of the source into an AirgapError."""
     try:
-        with as_named(source.place, content):
+        with as_named(place, content):
             yield
     except AirgapError as error:
-        if error.code != "file-damaged" or (source.place.is_there and not isinstance(error.__cause__, UnreadableFault)):
+        if error.code != "file-damaged" or (place.is_there and not isinstance(error.__cause__, UnreadableFault)):
             raise
         raise AirgapError(
             "The source cannot be read any more",
@@ -76,22 +77,26 @@ def _as_named(source: Verified, content: Content) -> Iterator[None]:
         ) from error
 
 
-def _copy(source: Verified, target: Path, content: Content, tell: Tell) -> None:
+def copy(place: Place, content: Content, target: Path, tell: Tell = lambda _count: None) -> None:
+    """Copy one file into the folder ``target``, where it gets its name when it is whole.
+
+    Raises AirgapError for one that is another, and OSError when it is this host that fails.
+    """
     new = target / temporary_name(content.name)
     new.unlink(missing_ok=True)
     try:
-        with _as_named(source, content):
+        with _as_named(place, content):
             # Not flushed: what is here is hashed again before it is used, and flushed when it is installed.
-            content.require(write_new(new, _read(source, content, tell), durable=False))
+            content.require(write_new(new, _read(place, content, tell), durable=False))
         new.rename(target / content.name)
     finally:
         new.unlink(missing_ok=True)
 
 
-def _read(source: Verified, content: Content, tell: Tell) -> Iterator[bytes]:
+def _read(place: Place, content: Content, tell: Tell) -> Iterator[bytes]:
     """Give the blocks of a file of the source; an OSError while they are written is not one of reading."""
     try:
-        for block in source.place.blocks(content.name, content.limit, content.size):
+        for block in place.blocks(content.name, content.limit, content.size):
             tell(len(block))
             yield block
     except OSError as error:
