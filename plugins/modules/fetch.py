@@ -87,18 +87,10 @@ failure:
   type: dict
 """
 
-from pathlib import Path
-from typing import Any
-
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.airgap.conda.plugins.module_utils._base.disk import make_folder, os_errors
-from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._base.module import run_module
-from ansible_collections.airgap.conda.plugins.module_utils._contract.trust import Content
-from ansible_collections.airgap.conda.plugins.module_utils._source.bring import copy
-from ansible_collections.airgap.conda.plugins.module_utils._source.server import Server
-from ansible_collections.airgap.conda.plugins.module_utils._source.url import There
+from ansible_collections.airgap.conda.plugins.module_utils._source.told import fetch
 
 
 def main() -> None:
@@ -115,30 +107,8 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-
-    def step() -> dict[str, Any]:
-        arrived: list[list[str]] = []
-        failure: dict[str, str] = {}
-        try:
-            server = Server(module.params["url"], module.params["ca"])
-            for one in module.params["missing"]:
-                _fetch(server, one, arrived)
-        except AirgapError as error:
-            failure = error.fields()
-        return {"changed": bool(arrived), "arrived": arrived, "failure": failure}
-
-    run_module(module, step)
-
-
-def _fetch(server: Server, one: dict[str, Any], arrived: list[list[str]]) -> None:
-    """Fetch what is missing of a release, and note each file that is there whole."""
-    env, release, folder = one["env"], one["release"], Path(one["incoming"])
-    with os_errors(f"Fetching {env} {release}", folder):
-        make_folder(folder, 0o700)
-        for file in one["files"]:
-            content = Content(file["name"], file["sha256"], int(file["size"]), int(file["size"]))
-            copy(There(server, f"{env}/{release}"), content, folder)
-            arrived.append([env, release, file["name"]])
+    params = module.params
+    run_module(module, lambda: fetch(params["url"], params["ca"], params["missing"]))
 
 
 if __name__ == "__main__":

@@ -47,13 +47,14 @@ class Http(Transport):
         args = {"releases": [], "steps": [], "url": served.url, "ca": served.ca}
         answer = action.on_host({**args, "missing": [_told(one) for one in missing]})
         known = {(one.env, one.release, file.name) for one in missing for file in one.files}
-        arrived = {tuple(name) for name in answer.get("arrived", []) if isinstance(name, list)}
+        told = [name for name in answer.get("arrived", []) if isinstance(name, list)]
+        arrived = {name for name in known if list(name) in told}
         failure = fields_of(answer.get("failure") or (answer if answer.get("failed") else None))
         if failure:
-            return arrived & known, AirgapError(**failure)
+            return arrived, AirgapError(**failure)
         if answer.get("failed"):
             return set(), not_sent(str(answer.get("msg") or "no answer"), host)
-        return arrived & known, None
+        return arrived, None
 
 
 def _told(one: Missing) -> Mapping[str, Any]:
