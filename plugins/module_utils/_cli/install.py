@@ -25,6 +25,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._fit.table import Tab
 from ansible_collections.airgap.conda.plugins.module_utils._formats.formats import taken_here
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.look import inspect
 from ansible_collections.airgap.conda.plugins.module_utils._source import bring
+from ansible_collections.airgap.conda.plugins.module_utils._source.folder import recorded
 from ansible_collections.airgap.conda.plugins.module_utils._source.signers import require_signers, signers_file
 from ansible_collections.airgap.conda.plugins.module_utils._source.source import Source, Verified
 from ansible_collections.airgap.conda.plugins.module_utils._source.sources import How, open_source
@@ -122,7 +123,9 @@ def plan(store: Store, wish: Wish) -> Plan:
     faults = Faults()
     for env in _envs(store, source, wish):
         with faults.gathered():
-            found.append(source.signed(env, source.choose(env, wish.release), signers, keygens))
+            release = source.choose(env, wish.release)
+            known = _known(store, env, release) if wish.only_here else None
+            found.append(known or source.signed(env, release, signers, keygens))
     faults.tell("what was chosen of the source")
     older = [one for one in found if wish.only_here and not wish.allow_downgrade and _is_older(store, one)]
     wanted = [one for one in found if one not in older]
@@ -134,6 +137,15 @@ def plan(store: Store, wish: Wish) -> Plan:
     # What a step removes is only told by preflight when nothing else is to be done.
     steps = [_with_prune(store, step, wish.keep) for step in steps]
     return Plan(source, steps, {one.manifest.env: one for one in wanted}, wish.keep, older)
+
+
+def _known(store: Store, env: str, release: str) -> Verified | None:
+    """Return a release that is current here, as it was verified when it came: an update takes nothing of it.
+
+    So a timer that finds nothing new reads no manifest and starts no ssh-keygen.
+    """
+    is_current = release == store.current(env) and release in store.releases(env)
+    return recorded(store.state(env) / release) if is_current else None
 
 
 def _memory(store: Store) -> Path | None:

@@ -5,12 +5,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.airgap.conda.plugins.module_utils._base.bounded import list_names
+from ansible_collections.airgap.conda.plugins.module_utils._base import limits
+from ansible_collections.airgap.conda.plugins.module_utils._base.bounded import list_names, read_small
+from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._base.found import FileFault
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import (
     MANIFEST,
+    SIGNATURE,
     Manifest,
     is_env_name,
     serial_of,
@@ -77,3 +82,17 @@ def signed_release(folder: Path, allowed_signers: Path) -> TrustedRelease:
 def check_files(folder: Path, release: TrustedRelease) -> None:
     """Compare the list of files, every document and every part of every payload in ``folder`` with the manifest."""
     check_at(Here(folder), release)
+
+
+def recorded(folder: Path) -> Verified | None:
+    """Return a release that was verified when it came, by what ``folder``, which others cannot write, has of it.
+
+    None where that cannot be read. Nobody is said to have signed it.
+    """
+    try:
+        data, signed = read_small(folder / MANIFEST, limits.MANIFEST), read_small(folder / SIGNATURE, limits.SIGNATURE)
+        release = TrustedRelease(str(folder))
+        release.hashed(data, hashlib.sha256(data).hexdigest(), hashlib.sha256(signed).hexdigest())
+    except (FileFault, AirgapError):
+        return None
+    return Verified(Here(folder), release)
