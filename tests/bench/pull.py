@@ -30,9 +30,10 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.airgap.conda.plugins.module_utils._cli import install, main
+from ansible_collections.airgap.conda.plugins.module_utils._cli import main
 from ansible_collections.airgap.conda.plugins.module_utils._contract import signature
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import MANIFEST
+from ansible_collections.airgap.conda.plugins.module_utils._source import signers as _signers
 from ansible_collections.airgap.conda.plugins.module_utils._source.index import INDEX, write_index
 from ansible_collections.airgap.conda.tests.unit.tiny_release import TREE, make_key, make_release
 
@@ -52,7 +53,7 @@ class Counting(SimpleHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer one request."""
         Counting.requests += 1
-        Counting.received += len(self.raw_requestline) + len(bytes(self.headers))
+        Counting.received += len(self.requestline) + 2 + len(bytes(self.headers))
         super().do_GET()
 
     def flush_headers(self) -> None:
@@ -116,8 +117,9 @@ def make(folder: Path) -> tuple[Path, Path]:
     """Make a depot, and a host that has the newest releases of it; returns both."""
     depot, root = folder / "depot", folder / "opt"
     key, signers = make_key(folder)
-    signers.chmod(0o644)
-    install.signers_file = lambda: signers
+    _signers.SYSTEM = folder / "airgap-conda/allowed_signers"
+    os.environ["XDG_CONFIG_HOME"] = str(folder)  # for who is not root
+    _signers.pin(signers.read_text(encoding="ascii"))
     for env in ENVS:
         for serial in range(1, RELEASES + 1):
             made = make_release(depot, root, serial, env=env, tree=RUNTIME if env == "runtime" else TREE)

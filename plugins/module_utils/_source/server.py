@@ -46,6 +46,9 @@ class Patience:
     pause: float = 1.0
 
 
+PATIENCE = Patience()
+
+
 @dataclass(frozen=True)
 class Answer:
     """A small file: ``data`` is None when it is as it was. ``tag`` and ``modified`` tell that the next time.
@@ -78,7 +81,7 @@ class Server:
 
     url: str
     ca: str = ""
-    patience: Patience = field(default_factory=Patience)
+    patience: Patience = field(default_factory=lambda: PATIENCE)
     _connection: HTTPConnection | None = None
 
     def __post_init__(self) -> None:
