@@ -179,6 +179,16 @@ def test_an_index_that_lies_decides_nothing(host: Host) -> None:
     assert host.current == TWO
 
 
+def test_an_index_that_lies_makes_a_host_look_at_the_server(host: Host) -> None:
+    """It names the manifest of another release, which the host remembers."""
+    true = json.loads((host.depot / INDEX).read_bytes())["envs"]["demo"]
+    assert host.run("update", "--ring", "2")["waits"]
+    build(host.folder, 3)
+    host.rewrite(demo={**true, "releases": [ONE, TWO, release_id(3)]})
+    assert host.code("update") == ""
+    assert host.current == release_id(3)
+
+
 def test_what_somebody_else_signed_is_not_taken(host: Host) -> None:
     build(host.folder, 3, "foreign")
     write_index(host.depot)
