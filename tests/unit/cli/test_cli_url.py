@@ -197,23 +197,26 @@ def test_what_somebody_else_signed_is_not_taken(host: Host) -> None:
     assert host.current == ONE
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "[]",
-        '{"schema":2}',
-        '{"schema":1,"envs":{"../etc":{"releases":["1-00000001"],"manifest":"","signature":""}},"rings":{}}',
-        '{"schema":1,"envs":{"demo":{"releases":["../1"],"manifest":"","signature":""}},"rings":{}}',
-        '{"schema":1,"envs":{"demo":{"releases":["1-00000001"],"manifest":"../x","signature":""}},"rings":{}}',
-        '{"schema":1,"envs":{"demo":{"releases":["1-00000001"],"manifest":"","signature":""}},"rings":{"said":1}}',
-        "[" * 100_000,
-    ],
-)
-def test_an_index_that_is_none_is_refused(text: str) -> None:
+GOOD = {"releases": [ONE, TWO], "manifest": "0" * 64, "signature": ""}
+ENVS: dict[str, dict[str, Any]] = {
+    "a name out of the depot": {"../etc": GOOD},
+    "a release out of the depot": {"demo": {**GOOD, "releases": ["../1"]}},
+    "no release": {"demo": {**GOOD, "releases": []}},
+    "the newest first": {"demo": {**GOOD, "releases": [TWO, ONE]}},
+    "a hash out of the memory": {"demo": {**GOOD, "manifest": "../x"}},
+    "more than there is": {"demo": {**GOOD, "more": 1}},
+    "no texts": {"demo": {**GOOD, "releases": [1]}},
+}
+TEXTS = ["", "[]", '{"schema":2}', "[" * 100_000, '{"schema":1,"envs":{},"rings":{"said":1,"opened":[]}}']
+
+
+@pytest.mark.parametrize("what", [*ENVS, *range(len(TEXTS))])
+def test_an_index_that_is_none_is_refused(what: Any) -> None:
+    whole = {"schema": 1, "envs": ENVS.get(what), "rings": {"said": [], "opened": []}}
     with pytest.raises(AirgapError) as caught:
-        Index.from_json(text.encode(), "there")
+        Index.from_json(json.dumps(whole).encode() if what in ENVS else TEXTS[what].encode(), "there")
     assert caught.value.code == "index-invalid"
+    assert Index.from_json(json.dumps({**whole, "envs": {"demo": GOOD}}).encode(), "there").envs["demo"].releases
 
 
 def test_a_memory_that_was_spoilt_is_none(host: Host) -> None:
