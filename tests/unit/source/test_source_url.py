@@ -198,6 +198,20 @@ def test_a_redirect_on_the_same_server_is_followed(web: Web) -> None:
     assert get(web) == PART
 
 
+def test_a_redirect_elsewhere_is_told_and_not_asked_of_this_server(web: Web) -> None:
+    def answer(handler: Handler) -> bool:
+        return handler.path == "/part" and say(302, b"", Location="https://127.0.0.1:1/part?again")(handler)
+
+    web.answers = answer
+    with pytest.raises(AirgapError) as caught:
+        get(web)
+    assert caught.value.code == "server-redirects"
+    web.answers = lambda handler: handler.path == "/part" and say(302, b"", Location="//127.0.0.1:1/other")(handler)
+    with pytest.raises(AirgapError) as caught:
+        get(web)
+    assert [path for path, _headers in web.asked] == ["/part", "/part"]
+
+
 @pytest.mark.parametrize("told", ["bytes 0-9/10", "", "bytes 5-", "bytes 300000-300009/99", "x" * 5000])
 def test_a_rest_that_is_another_one_is_refused(web: Web, told: str) -> None:
     first = cut(1)
