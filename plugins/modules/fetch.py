@@ -82,9 +82,28 @@ arrived:
   type: list
   elements: list
 failure:
-  description: Why the host did not fetch all of it, with the fields of an error; for the controller side.
+  description: Why the host did not fetch all of it, empty when it did; for the controller side.
   returned: by the host side
   type: dict
+  contains:
+    code:
+      description: The kind of the error, in one to three words.
+      type: str
+    problem:
+      description: What is wrong.
+      type: str
+    wanted:
+      description: What was expected.
+      type: str
+    found:
+      description: What was there.
+      type: str
+    where:
+      description: The URL or the path.
+      type: str
+    remedy:
+      description: What to do about it.
+      type: str
 """
 
 from ansible.module_utils.basic import AnsibleModule
