@@ -212,7 +212,7 @@ TEXTS = ["", "[]", '{"schema":2}', "[" * 100_000, '{"schema":1,"envs":{},"rings"
 
 @pytest.mark.parametrize("what", [*ENVS, *range(len(TEXTS))])
 def test_an_index_that_is_none_is_refused(what: Any) -> None:
-    whole = {"schema": 1, "envs": ENVS.get(what), "rings": {"said": [], "opened": []}}
+    whole: dict[str, Any] = {"schema": 1, "envs": ENVS.get(what), "rings": {"said": [], "opened": []}}
     with pytest.raises(AirgapError) as caught:
         Index.from_json(json.dumps(whole).encode() if what in ENVS else TEXTS[what].encode(), "there")
     assert caught.value.code == "index-invalid"
