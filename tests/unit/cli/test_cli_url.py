@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,9 +20,11 @@ import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._cli import install, main
+from ansible_collections.airgap.conda.plugins.module_utils._cli.file import write_command
 from ansible_collections.airgap.conda.plugins.module_utils._contract import signature
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import MANIFEST, SIGNATURE
 from ansible_collections.airgap.conda.plugins.module_utils._contract.rings import RINGS, Rings, Said
+from ansible_collections.airgap.conda.plugins.module_utils._source import url as _url
 from ansible_collections.airgap.conda.plugins.module_utils._source.index import INDEX, Index, write_index
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.tests.unit.tiny_release import (
@@ -237,6 +241,13 @@ def test_only_what_the_newest_index_names_is_remembered(host: Host) -> None:
     write_index(host.depot)
     host.run("update")
     assert (host.current, len(list(folder.iterdir()))) == (release_id(3), 4)
+
+
+def test_the_command_of_a_host_has_what_it_needs_for_a_url(host: Host) -> None:
+    write_command(host.store)
+    script = f"import sys; sys.path.insert(0, {str(host.store.command)!r}); import {_url.__name__} as url; print(url)"
+    done = subprocess.run([sys.executable, "-IBc", script], capture_output=True, text=True, check=True)
+    assert str(host.store.command) in done.stdout
 
 
 def test_a_password_in_a_url_is_refused_and_written_nowhere(host: Host) -> None:
