@@ -14,7 +14,9 @@ import shutil
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
+from unittest.mock import patch
 
 from scenes import Share
 from tally import Tally
@@ -112,11 +114,17 @@ def run(tally: Tally, base: Path, share: Share) -> None:
     place = base / "web"
     canary = Canary(place)
     canary.set()
-    _signers.SYSTEM = place / "airgap-conda/allowed_signers"
-    os.environ["XDG_CONFIG_HOME"] = str(place)
+    with ExitStack() as stack:
+        stack.enter_context(patch.object(_signers, "SYSTEM", place / "airgap-conda/allowed_signers"))
+        stack.enter_context(patch.dict(os.environ, XDG_CONFIG_HOME=str(place)))
+        stack.enter_context(patch.object(_server, "PATIENCE", _server.Patience(SECONDS, 2, 0.01)))
+        _run(tally, place, canary, share)
+    canary.end()
+
+
+def _run(tally: Tally, place: Path, canary: Canary, share: Share) -> None:
     key, signers = make_key(place)
     _signers.pin(signers.read_text(encoding="ascii"))
-    _server.PATIENCE = _server.Patience(SECONDS, 2, 0.01)
     depot, store = place / "depot", Store(place / "opt")
     for serial in (1, 2):
         made = make_release(depot, store.root, serial)
@@ -136,7 +144,6 @@ def run(tally: Tally, base: Path, share: Share) -> None:
         web.answers = lambda _handler: False
         status, said, _seconds = _update(store, "update", web.url)
         tally.case("a right server after all of them", [] if (status, store.current("demo")) == (0, TWO) else [said])
-    canary.end()
 
 
 def _case(store: Store, web: Web, canary: Canary, way: str, file: str) -> list[str]:
