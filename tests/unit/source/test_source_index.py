@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.airgap.conda.plugins.action import report
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import MANIFEST, SIGNATURE
 from ansible_collections.airgap.conda.plugins.module_utils._contract.rings import RINGS, Rings, Said
@@ -65,6 +66,14 @@ def test_an_import_with_nothing_new_mends_an_index_that_is_gone(site: Site) -> N
     (site.inside / INDEX).write_bytes(b"{")
     site.bring()
     assert read(site.inside) == make_index(Depot(site.inside))
+
+
+def test_a_report_gives_a_depot_of_an_earlier_version_its_index(tmp_path: Path) -> None:
+    make_release(tmp_path, Path("/opt"))
+    for check in (True, False):
+        report._tell_rings(tmp_path, ["demo 1-00000001"], check)  # noqa: SLF001 - the task wants a play
+        assert (tmp_path / INDEX).exists() != check
+    assert read(tmp_path).rings.opened == ("demo 1-00000001",)
 
 
 def test_an_index_is_written_when_something_changed_and_not_otherwise(tmp_path: Path) -> None:
