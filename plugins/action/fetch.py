@@ -10,19 +10,21 @@ is brought is of that release's payload, whatever the host answers.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.handed import each
 from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
-from ansible_collections.airgap.conda.plugins.plugin_utils._answer_action import host_of
+from ansible_collections.airgap.conda.plugins.module_utils._source.address import require_url
+from ansible_collections.airgap.conda.plugins.plugin_utils._answer_action import AnswerAction, host_of
 from ansible_collections.airgap.conda.plugins.plugin_utils._asked import Asked, asked
-from ansible_collections.airgap.conda.plugins.plugin_utils._host_action import ROOT, HostAction
-from ansible_collections.airgap.conda.plugins.plugin_utils._transport import File, Missing, not_sent
+from ansible_collections.airgap.conda.plugins.plugin_utils._host_action import ROOT
+from ansible_collections.airgap.conda.plugins.plugin_utils._transport import File, Missing, Served, not_sent
 from ansible_collections.airgap.conda.plugins.plugin_utils._transports import TRANSPORTS
 
 
-class ActionModule(HostAction):
+class ActionModule(AnswerAction):
     """Controller side of airgap.conda.fetch."""
 
     def work(self, task_vars: dict[str, Any] | None) -> dict[str, Any]:
@@ -32,16 +34,20 @@ class ActionModule(HostAction):
                 "releases": {"type": "list", "elements": "dict", "required": True},
                 "steps": {"type": "list", "elements": "dict", "required": True},
                 "root": {"type": "path", "default": ROOT},
-                "transport": {"type": "str", "default": "push", "choices": [*TRANSPORTS]},
+                "transport": {"type": "str", "default": "auto", "choices": [*TRANSPORTS]},
+                "url": {"type": "str", "default": ""},
+                "ca": {"type": "str", "default": ""},
             }
         )
+        self.known = task_vars or {}
         host, clock = host_of(task_vars), time.monotonic()
         releases = each(Release.from_dict, args["releases"], "releases of airgap.conda.fetch")
         wanted = asked(args["steps"], releases, host)
         parts = [part.name for one in wanted for part in one.parts]
         if not wanted or self._task.check_mode:
             return {"changed": bool(wanted), "parts": parts}
-        missing = [_missing(one, args["root"]) for one in wanted]
+        served = Served(require_url(args["url"], "deploy_url").geturl(), args["ca"]) if args["url"] else None
+        missing = [replace(_missing(one, args["root"]), served=served) for one in wanted]
         arrived = TRANSPORTS[args["transport"]].bring(missing, self, host)
         sizes = {(one.env, one.release, file.name): file.size for one in missing for file in one.files}
         left = [f"{env} {release} {name}" for env, release, name in sizes if (env, release, name) not in arrived]

@@ -18,6 +18,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._report.answer import
 from ansible_collections.airgap.conda.plugins.module_utils._report.by_receipt import collect, with_receipts
 from ansible_collections.airgap.conda.plugins.module_utils._report.files import require_time, write_report
 from ansible_collections.airgap.conda.plugins.module_utils._report.fleet import now
+from ansible_collections.airgap.conda.plugins.module_utils._source.index import write_index
 from ansible_collections.airgap.conda.plugins.plugin_utils._answer_action import host_of
 from ansible_collections.airgap.conda.plugins.plugin_utils._controller_action import ControllerAction
 from ansible_collections.airgap.conda.plugins.plugin_utils._once import once
@@ -74,3 +75,5 @@ def _tell_rings(depot: Path, opened: Sequence[str], check: bool) -> None:
     rings = summary(depot, opened)
     if not check and (rings.said or rings.opened or (depot / RINGS).exists()):
         write_rings(depot, rings)
+    if not check:
+        write_index(depot)

@@ -78,6 +78,7 @@ class ActionModule(ActionBase):
             used = self.known.get(PYTHON)
             faults += of.interpreter_fault(self._templar.template(used), ours, own.get("root") or "", self.extra)
         faults += of.connection_fault(type(self._connection))
+        faults += of.transport_faults(values)
         if prefix == "media_":
             faults += media_faults(values, collections())
         if faults:

@@ -27,9 +27,25 @@ options:
     elements: dict
     required: true
   transport:
-    description: How the parts get there. With V(push), the controller sends them over the connection that Ansible has.
+    description:
+      - How the parts get there. With V(push), the controller sends them over the connection that Ansible has. With
+        V(http), the host fetches them from O(url) by the Python of its runtime.
+      - V(auto) is V(http) when there is an O(url), and V(push) for what does not arrive by that, otherwise V(push).
     type: str
-    default: push
+    default: auto
+  url:
+    description: URL of the depot on a web server that the hosts reach, with http or https.
+    type: str
+    default: ""
+  ca:
+    description: File on the hosts with the certificates that the server is known by; the default is the system's.
+    type: str
+    default: ""
+  missing:
+    description: What the controller side tells the host to fetch. Not for playbooks.
+    type: list
+    elements: dict
+    default: []
 attributes:
   check_mode:
     support: full
@@ -60,4 +76,59 @@ seconds:
   description: Duration in seconds.
   returned: when something was sent
   type: float
+arrived:
+  description: What the host fetched, as environment, release and name of the file; for the controller side.
+  returned: by the host side
+  type: list
+  elements: list
+failure:
+  description: Why the host did not fetch all of it, empty when it did; for the controller side.
+  returned: by the host side
+  type: dict
+  contains:
+    code:
+      description: The kind of the error, in one to three words.
+      type: str
+    problem:
+      description: What is wrong.
+      type: str
+    wanted:
+      description: What was expected.
+      type: str
+    found:
+      description: What was there.
+      type: str
+    where:
+      description: The URL or the path.
+      type: str
+    remedy:
+      description: What to do about it.
+      type: str
 """
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.airgap.conda.plugins.module_utils._base.module import run_module
+from ansible_collections.airgap.conda.plugins.module_utils._source.told import fetch
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "releases": {"type": "list", "elements": "dict", "required": True},
+            "steps": {"type": "list", "elements": "dict", "required": True},
+            "root": {"type": "path", "default": "/opt/conda-envs"},
+            "transport": {"type": "str", "default": "auto"},
+            "url": {"type": "str", "default": ""},
+            "ca": {"type": "str", "default": ""},
+            "missing": {"type": "list", "elements": "dict", "default": []},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    run_module(module, lambda: fetch(params["url"], params["ca"], params["missing"]))
+
+
+if __name__ == "__main__":
+    main()

@@ -61,7 +61,8 @@ options:
   rings_open:
     description:
       - Releases, each as C(environment id), that workstations of every ring may take, whatever the rings before them
-        have reported. The others wait for that; what was reported is written to C(.rings.json) in O(depot).
+        have reported. The others wait for that; what was reported is written to C(.rings.json) and
+        C(index.json) in O(depot).
     type: list
     elements: str
     default: []

@@ -41,6 +41,13 @@ class AnswerAction(HostAction):
         """Run the module; returns what came back."""
         return dict(self._execute_module(module_args=self.arguments(), task_vars=task_vars))
 
+    def on_host(self, args: Mapping[str, Any]) -> dict[str, Any]:
+        """Run the module with other options than the task's; return what is documented of what it answers."""
+        name = _name(self)
+        known = self._with_python(self.known)
+        answer = dict(self._execute_module(module_args=dict(args), task_vars=known))
+        return accept(answer, documented(name), name, host_of(known))
+
     def arguments(self) -> dict[str, Any]:
         """Return the options of the task; on the controller, a relative path is one from the caller's folder."""
         args = dict(self._task.args)

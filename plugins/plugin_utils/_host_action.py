@@ -97,6 +97,10 @@ class HostAction(ActionBase):
         passes = bool(getattr(become, "pipelining", become.name != "su"))
         return passes and (self._connection.transport == "ssh" or self._is_pipelining_enabled("new"))
 
+    def on_host(self, args: Mapping[str, Any]) -> dict[str, Any]:
+        """Run the module of this action on the host with other options; return what is documented of its answer."""
+        raise NotImplementedError
+
     def ask(
         self,
         script: str,

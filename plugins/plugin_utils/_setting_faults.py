@@ -160,6 +160,13 @@ def pattern_faults(
     return faults
 
 
+def transport_faults(values: Mapping[str, Any]) -> list[Fault]:
+    """Return a fault when hosts are to fetch, and nobody says from where."""
+    if values.get("deploy_transport") == "http" and not values.get("deploy_url"):
+        return [Fault("deploy_url", "the URL of the depot, for deploy_transport: http", "nothing")]
+    return []
+
+
 def reach_fault(fleet: Collection[str], reached: Collection[str], limit: str) -> list[Fault]:
     """Return a fault when a run has no host to work on, which Ansible itself would call a success."""
     if not fleet:

@@ -21,7 +21,9 @@ NAMES = ("build", "deploy", "media", "report", "runtime", "schedule", "verify")
 ON_CONTROLLER = {"audit_depot", "deploy_allowed_signers", "deploy_depot", "report_path"}
 ON_CONTROLLER |= {"runtime_allowed_signers", "runtime_depot"}
 ON_HOSTS = {"build_root", "deploy_jupyter_kernels", "deploy_root", "report_root", "runtime_root", "schedule_root"}
-ON_HOSTS |= {"schedule_source", "verify_root"}
+ON_HOSTS |= {"deploy_ca", "schedule_ca", "schedule_source", "verify_root"}
+# What may be, or is, the address of a depot on a web server.
+URLS = {"deploy_url", "schedule_source"}
 # What a list or a dictionary has names of environments in.
 ENVS = {"deploy_envs", "deploy_releases", "media_envs", "media_releases", "report_envs", "schedule_envs", "verify_envs"}
 ENVS |= {"audit_env", "remove_env", "repair_env", "rollback_env"}
@@ -67,6 +69,7 @@ def chosen(role: str, *names: str) -> dict[str, dict[str, Any]]:
 
 
 ROOT, DRIVE = chosen("deploy", "deploy_root"), chosen("media", "media_drive")
+TRANSPORT = chosen("deploy", "deploy_transport", "deploy_url", "deploy_ca")
 # What a repair wants only when it needs the depot.
 TRUST: dict[str, Any] = {name: {"type": "path", "default": ""} for name in ("deploy_depot", "deploy_allowed_signers")}
 SIDE: dict[str, Any] = {"type": "str", "choices": ["bastion", "controller", "both"], "required": True}
@@ -127,7 +130,13 @@ PLAYBOOKS = {
     ),
     "repair": Playbook(
         (),
-        {**WORKSTATIONS, **ROOT, **TRUST, **chosen("deploy", "deploy_transport"), "repair_env": NAME},
+        {
+            **WORKSTATIONS,
+            **ROOT,
+            **TRUST,
+            **chosen("deploy", "deploy_transport", "deploy_url", "deploy_ca"),
+            "repair_env": NAME,
+        },
         {**OLD_FLEET, "env": "repair_env"},
     ),
     "report": Playbook(("report",), WORKSTATIONS, OLD_FLEET),

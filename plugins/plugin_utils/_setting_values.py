@@ -14,8 +14,11 @@ from ansible.module_utils.common.validation import check_type_bool, check_type_d
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.answer import LINE, clean
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._base.urls import mask_credentials
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import RELEASE_ID, is_env_name
 from ansible_collections.airgap.conda.plugins.module_utils._pull.window import parse_windows
+from ansible_collections.airgap.conda.plugins.module_utils._source.address import WANTED as URL_WANTED
+from ansible_collections.airgap.conda.plugins.module_utils._source.address import is_url, url_fault
 from ansible_collections.airgap.conda.plugins.plugin_utils._paths import host_path_fault, of_caller, of_host, path_fault
 from ansible_collections.airgap.conda.plugins.plugin_utils._setting_specs import (
     ENVS,
@@ -26,6 +29,7 @@ from ansible_collections.airgap.conda.plugins.plugin_utils._setting_specs import
     ON_HOSTS,
     RELEASES,
     SECRET,
+    URLS,
 )
 
 FORMS = {
@@ -61,6 +65,8 @@ def settle(name: str, value: Any, option: Mapping[str, Any], local: bool) -> Any
         raise Unfit(FORMS[kind])
     if kind == "list":
         settled = [_element(item, option.get("elements", "raw")) for item in settled]
+    if name in URLS and settled and (kind == "str" or is_url(settled)):
+        return _url(settled)
     if kind == "path":
         return _path(name, settled, option, local)
     if "choices" in option and settled not in option["choices"]:
@@ -69,18 +75,22 @@ def settle(name: str, value: Any, option: Mapping[str, Any], local: bool) -> Any
         raise Unfit(f"a whole number from {LEAST[name]} on" + (f" to {MOST[name]}" if name in MOST else ""))
     if name == "deploy_batches" and not (settled and all(BATCH.fullmatch(batch) for batch in settled)):
         raise Unfit("numbers of hosts or percentages such as 5, 30% or [1, 10%, 100%]")
-    if name == "schedule_window":
-        try:
-            parse_windows(settled)
-        except AirgapError as error:
-            raise Unfit(error.wanted) from error
+    _window(name, settled)
     _names(name, settled)
     return settled
 
 
+def _window(name: str, value: Any) -> None:
+    if name == "schedule_window":
+        try:
+            parse_windows(value)
+        except AirgapError as error:
+            raise Unfit(error.wanted) from error
+
+
 def shown(value: Any) -> str:
     """Return a value for a message."""
-    return clean(repr(value), LINE)
+    return clean(mask_credentials(repr(value)), LINE)
 
 
 def _text(value: Any) -> str:
@@ -133,6 +143,12 @@ TYPES: dict[str, Callable[[Any], Any]] = {
 
 def _element(item: Any, kind: str) -> Any:
     return TYPES[kind](item)
+
+
+def _url(text: str) -> str:
+    if url_fault(text):
+        raise Unfit(URL_WANTED)
+    return text.rstrip("/")
 
 
 def _path(name: str, path: str, option: Mapping[str, Any], local: bool) -> str:

@@ -30,11 +30,19 @@ class File:
 
 
 @dataclass(frozen=True)
+class Served:
+    """Where hosts can fetch from: the ``url`` of the depot, and on the hosts the file ``ca`` of who vouches for it."""
+
+    url: str
+    ca: str = ""
+
+
+@dataclass(frozen=True)
 class Missing:
     """What a host is missing of one release, and the folder ``incoming`` in its store at ``root`` where it is to go.
 
     ``record`` are the manifest, its signature and the list of files: small, and always among it. ``parts`` are those of
-    the payload that did not arrive before.
+    the payload that did not arrive before. ``served`` tells where else than in the controller's depot they are.
     """
 
     env: str
@@ -43,6 +51,7 @@ class Missing:
     incoming: str
     record: tuple[File, ...]
     parts: tuple[File, ...]
+    served: Served | None = None
 
     @property
     def files(self) -> tuple[File, ...]:

@@ -9,6 +9,8 @@ A new transport is a file next to this one, a line in ``TRANSPORTS``, and a test
 from __future__ import annotations
 
 from ansible_collections.airgap.conda.plugins.plugin_utils._transport import Transport
+from ansible_collections.airgap.conda.plugins.plugin_utils._transport_auto import Auto
+from ansible_collections.airgap.conda.plugins.plugin_utils._transport_http import Http
 from ansible_collections.airgap.conda.plugins.plugin_utils._transport_push import Push
 
-TRANSPORTS: dict[str, Transport] = {made.name: made for made in (Push(),)}
+TRANSPORTS: dict[str, Transport] = {made.name: made for made in (Auto(), Http(), Push())}

@@ -116,7 +116,7 @@ def take_step(place: Path, step: str) -> str:
         verified = Depot(place / "depot").verify(ENV, release_id(int(serial)), place / "key.signers")
         step_found = _look(store, verified.as_result())
         if verb == "deploy" and step_found.action == "install":
-            shutil.copytree(verified.folder, store.incoming(ENV, release_id(int(serial))))
+            shutil.copytree(verified.place.where, store.incoming(ENV, release_id(int(serial))))
         if verb == "deploy":
             deploy(store, step_found, verified.release.manifest_sha256, KEEP)
         return f"{step_found.action}, current is {store.current(ENV)}"

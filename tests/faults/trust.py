@@ -17,6 +17,7 @@ import trust_hosts
 import trust_kit
 import trust_receipts
 import trust_user
+import trust_web
 from scenes import Share, World
 from tally import Tally
 
@@ -44,6 +45,8 @@ def run(world: World, share: Share) -> Tally:
         trust_kit.run(tally, world.base, share)
     if only in ("", "receipts"):
         trust_receipts.run(tally, world.base, share)
+    if only in ("", "web"):
+        trust_web.run(tally, world.base, share)
     if only in ("", "user"):
         trust_user.run(tally, world, share)
     return tally

@@ -24,6 +24,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract import rece
 from ansible_collections.airgap.conda.plugins.module_utils._contract.files import FileEntry  # noqa: E402
 from ansible_collections.airgap.conda.plugins.module_utils._report import host as _host  # noqa: E402
 from ansible_collections.airgap.conda.plugins.module_utils._report.columns import COLUMNS  # noqa: E402
+from ansible_collections.airgap.conda.plugins.module_utils._source import index as _index  # noqa: E402
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _PLAIN = {str: "string", int: "integer", float: "number", bool: "boolean"}
@@ -84,6 +85,17 @@ PUBLISHED = (
             "envs[].current": _RELEASE,
             "envs[].proved": _RELEASE,
             "findings[].verdict": {"enum": list(ORDER)},
+        },
+    ),
+    Published(
+        "index",
+        _index.Index,
+        "index.json of a depot, for hosts that read it from a web server",
+        {
+            "": {"properties": {"schema": {"const": _index.SCHEMA}}, "required": ["schema"]},
+            "envs[].releases[]": {"pattern": _RELEASE["pattern"].replace("(", "", 1).replace(")?$", "$")},
+            "envs[].manifest": {"pattern": f"^({_manifest.SHA256.pattern})?$"},
+            "envs[].signature": {"pattern": f"^({_manifest.SHA256.pattern})?$"},
         },
     ),
     Published(

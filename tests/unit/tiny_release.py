@@ -32,7 +32,8 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.step import
 from ansible_collections.airgap.conda.plugins.module_utils._contract.trust import TrustedRelease
 from ansible_collections.airgap.conda.plugins.module_utils._pack.delta import Packed, write_delta
 from ansible_collections.airgap.conda.plugins.module_utils._pack.payload import write_payloads
-from ansible_collections.airgap.conda.plugins.module_utils._source.folder import Verified
+from ansible_collections.airgap.conda.plugins.module_utils._source.place import Here
+from ansible_collections.airgap.conda.plugins.module_utils._source.source import Verified
 from ansible_collections.airgap.conda.plugins.module_utils._store import store as _store
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 
@@ -78,7 +79,7 @@ class Made:
         release = TrustedRelease(str(self.folder))
         data, signature = ((self.folder / name).read_bytes() for name in (MANIFEST, SIGNATURE))
         release.signed(data, signature, lambda _data, _signature: "tests")
-        return Verified(self.folder, release).as_result()
+        return Verified(Here(self.folder), release).as_result()
 
     def entries(self) -> list[FileEntry]:
         """Return its list of files."""

@@ -33,6 +33,8 @@ DIGITS = 20
 NAMES = 4_000
 # Releases in a depot or on a drive, of all environments: a diff lists them.
 RELEASES = 20_000
+# Bytes of index.json: some 20 for a release, 150 for an environment, 80 for what a ring says of a release.
+INDEX = 4 << 20
 # Files on a drive outside its depot, and bytes of each: ansible-core and its wheels are 10 files with 10 MB.
 KIT_FILES = 10_000
 KIT_FILE = 1 << 30

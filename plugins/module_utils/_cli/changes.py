@@ -40,7 +40,7 @@ Command = Callable[[Store, argparse.Namespace, dict[str, Any], Note], None]
 def _planned(store: Store, options: argparse.Namespace, found: dict[str, Any], only_here: bool) -> _install.Plan:
     release = getattr(options, "release", "")
     envs = tuple(options.env)
-    wish = _install.Wish(options.source, envs, release, options.keep, options.allow_downgrade, only_here)
+    wish = _install.Wish(options.source, envs, release, options.keep, options.allow_downgrade, only_here, options.ca)
     planned = _install.plan(store, wish)
     found.update(planned.as_result())
     return planned

@@ -9,8 +9,10 @@ is copied before all that was chosen is signed and fits; nothing is installed be
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError, Faults
@@ -22,9 +24,10 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.step import
 from ansible_collections.airgap.conda.plugins.module_utils._fit.table import Table
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.look import inspect
 from ansible_collections.airgap.conda.plugins.module_utils._source import bring
-from ansible_collections.airgap.conda.plugins.module_utils._source.folder import Folder, Verified
+from ansible_collections.airgap.conda.plugins.module_utils._source.folder import recorded
 from ansible_collections.airgap.conda.plugins.module_utils._source.signers import require_signers, signers_file
-from ansible_collections.airgap.conda.plugins.module_utils._source.sources import open_source
+from ansible_collections.airgap.conda.plugins.module_utils._source.source import Source, Verified
+from ansible_collections.airgap.conda.plugins.module_utils._source.sources import How, open_source
 from ansible_collections.airgap.conda.plugins.module_utils._store import kernelspec
 from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import Done, deploy, to_prune
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
@@ -37,7 +40,7 @@ RUNTIME = "runtime"
 class Wish:
     """What a person asks for: of ``source`` the environments ``envs`` (none: all, or with ``only_here`` those here).
 
-    ``release`` is for a single environment, empty for the newest.
+    ``release`` is for a single environment, empty for the newest. ``ca`` has the authorities that a server is known by.
     """
 
     source: str
@@ -46,13 +49,14 @@ class Wish:
     keep: int = 2
     allow_downgrade: bool = False
     only_here: bool = False
+    ca: str = ""
 
 
 @dataclass
 class Plan:
     """What is to be done on a host, from which releases; ``older`` are those that an update leaves out."""
 
-    source: Folder
+    source: Source
     steps: list[Step]
     releases: dict[str, Verified]
     keep: int
@@ -91,7 +95,7 @@ class Plan:
     def as_result(self) -> dict[str, Any]:
         """Return it for programs."""
         return {
-            "source": str(self.source.path),
+            "source": self.source.where,
             "changed": bool(self.todo),
             "envs": {step.env: self._result(step) for step in self.steps},
             "older": {one.manifest.env: one.manifest.id for one in self.older},
@@ -112,13 +116,15 @@ class Plan:
 def plan(store: Store, wish: Wish) -> Plan:
     """Verify who signed what was chosen, and look at this host; raises one AirgapError for all that is wrong."""
     signers = require_signers(signers_file())
-    source = open_source(wish.source)
+    source = open_source(wish.source, How(wish.ca, _memory(store) if wish.only_here else None))
     keygens = keygens_with(store.release(RUNTIME, "current"))
     found: list[Verified] = []
     faults = Faults()
     for env in _envs(store, source, wish):
         with faults.gathered():
-            found.append(source.signed(env, source.choose(env, wish.release), signers, keygens))
+            release = source.choose(env, wish.release)
+            known = _known(store, env, release) if wish.only_here else None
+            found.append(known or source.signed(env, release, signers, keygens))
     faults.tell("what was chosen of the source")
     older = [one for one in found if wish.only_here and not wish.allow_downgrade and _is_older(store, one)]
     wanted = [one for one in found if one not in older]
@@ -130,6 +136,20 @@ def plan(store: Store, wish: Wish) -> Plan:
     # What a step removes is only told by preflight when nothing else is to be done.
     steps = [_with_prune(store, step, wish.keep) for step in steps]
     return Plan(source, steps, {one.manifest.env: one for one in wanted}, wish.keep, older)
+
+
+def _known(store: Store, env: str, release: str) -> Verified | None:
+    """Return a release that is current here, as it was verified when it came: an update takes nothing of it.
+
+    So a timer that finds nothing new reads no manifest and starts no ssh-keygen.
+    """
+    is_current = release == store.current(env) and release in store.releases(env)
+    return recorded(store.state(env) / release) if is_current else None
+
+
+def _memory(store: Store) -> Path | None:
+    """Return where an update remembers what a server said, so that nothing new costs one request."""
+    return store.root / ".state" / ".source" if os.access(store.root / ".state", os.W_OK | os.X_OK) else None
 
 
 def _with_prune(store: Store, step: Step, keep: int) -> Step:
@@ -145,7 +165,7 @@ def _is_older(store: Store, one: Verified) -> bool:
     return one.manifest.serial < store.high_water(one.manifest.env)
 
 
-def _envs(store: Store, source: Folder, wish: Wish) -> list[str]:
+def _envs(store: Store, source: Source, wish: Wish) -> list[str]:
     """Return the environments that are meant, the runtime first: the others are installed by it."""
     there, here = source.envs(), store.envs()
     envs = list(dict.fromkeys(wish.envs)) or [env for env in there if not wish.only_here or env in here]
@@ -157,7 +177,7 @@ def _envs(store: Store, source: Folder, wish: Wish) -> list[str]:
             else "An update installs nothing new",
             wanted=f"environments that are on this host: {', '.join(here) or 'none'}",
             found=f"{', '.join(absent or there) or 'none'}",
-            where=str(source.path),
+            where=source.where,
             remedy=f"to bring a new environment: {NAME} install {wish.source}",
             code="nothing-to-update",
         )

@@ -73,7 +73,7 @@ def _parser(root: Path) -> argparse.ArgumentParser:
     back.set_defaults(run=_rollback)
 
     for name, about in (
-        ("install", "install releases from a drive or another folder, check them and make them current"),
+        ("install", "install releases from a drive, another folder or a URL, check them and make them current"),
         ("check", "verify the same and say what install would do; change nothing"),
         ("update", "install newer releases of the environments that are on this host"),
     ):
@@ -106,7 +106,12 @@ def _parser(root: Path) -> argparse.ArgumentParser:
 
 
 def _add_source(parser: argparse.ArgumentParser, name: str) -> None:
-    parser.add_argument("source", metavar="SOURCE", help="a mounted drive, or a folder that is a depot")
+    parser.add_argument(
+        "source", metavar="SOURCE", help="a mounted drive, a folder that is a depot, or the URL of a depot"
+    )
+    parser.add_argument(
+        "--ca", default="", metavar="FILE", help="authorities that a URL with https is known by; default: the system's"
+    )
     parser.add_argument(
         "--env", action="append", default=[], metavar="NAME", help="only this environment; may be given again"
     )

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._cli.install import RUNTIME, Plan
-from ansible_collections.airgap.conda.plugins.module_utils._contract.rings import Rings, read_rings
+from ansible_collections.airgap.conda.plugins.module_utils._contract.rings import Rings
 from ansible_collections.airgap.conda.plugins.module_utils._contract.step import Step
 from ansible_collections.airgap.conda.plugins.module_utils._pull.busy import busy
 from ansible_collections.airgap.conda.plugins.module_utils._pull.failed import failed_ago, note_failed, note_ring
@@ -28,7 +28,8 @@ def hold_back(store: Store, planned: Plan, policy: Policy, now: datetime, again:
 
     ``again`` takes a release that was current here before.
     """
-    rings = read_rings(planned.source.path) if policy.ring > 1 else Rings()
+    is_asked = policy.ring > 1 and bool(taken(planned))
+    rings = planned.source.rings() if is_asked else Rings()
     waits: dict[str, Wait] = {}
     for step in planned.steps:
         wait = _wait(store, planned, step, policy, rings, now, again) if step.action in TAKES else None

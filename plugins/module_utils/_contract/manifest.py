@@ -21,8 +21,8 @@ FILES = "files.json.zst"
 IMAGE = "image"  # in a host's record of a release that it mounts
 RELEASE_ID = re.compile(r"(?P<serial>[1-9][0-9]{0,8})-(?P<hash8>[0-9a-f]{8})")
 ENV_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-# Names that mean something else to conda, next to an environment's folder or in .state; a store has its command in bin.
-RESERVED_NAMES = ("activate", "base", "bin", "current", "deactivate", "root", "state")
+# Names that mean something else: to conda, next to an environment's folder or in .state, in a store or in a depot.
+RESERVED_NAMES = ("activate", "base", "bin", "current", "deactivate", "index.json", "root", "state")
 # Of any format: a host passes over those that it does not know.
 PART_NAME = re.compile(r"env\.(?P<format>[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)*)(\.[0-9]{3,6})?")
 DOCUMENT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")

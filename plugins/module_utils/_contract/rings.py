@@ -14,6 +14,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base import limits
 from ansible_collections.airgap.conda.plugins.module_utils._base.bounded import read_small
@@ -54,9 +55,12 @@ class Rings:
 
     def to_json(self) -> bytes:
         """Return the content of the file; equal rings give equal bytes."""
+        return json.dumps({"schema": SCHEMA, **self.to_dict()}, indent=1).encode() + b"\n"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the same as part of another file."""
         said = [asdict(one) for one in sorted(self.said, key=lambda one: (one.env, one.id, one.ring))]
-        whole = {"schema": SCHEMA, "said": said, "opened": sorted(self.opened)}
-        return json.dumps(whole, indent=1).encode() + b"\n"
+        return {"said": said, "opened": sorted(self.opened)}
 
     @classmethod
     def from_json(cls, data: bytes, where: str) -> Rings:
@@ -65,11 +69,16 @@ class Rings:
             found = parse_json(data.decode("utf-8"))
             if not isinstance(found, Mapping) or found.get("schema") != SCHEMA:
                 raise ValueError(f"no schema {SCHEMA}")
-            rings = typed(cls, {name: found[name] for name in ("said", "opened")})
-            if any(one.right < 0 or one.wrong < 0 or not 1 <= one.ring <= limits.RINGS for one in rings.said):
-                raise ValueError("a number out of range")
+            return cls.of(found)
         except (ValueError, KeyError, TypeError) as error:
             raise _unusable(where, f"{type(error).__name__}: {error}") from error
+
+    @classmethod
+    def of(cls, found: Mapping[str, Any]) -> Rings:
+        """Make them of what was read; raises ValueError, KeyError and TypeError when it is something else."""
+        rings = typed(cls, {name: found[name] for name in ("said", "opened")})
+        if any(one.right < 0 or one.wrong < 0 or not 1 <= one.ring <= limits.RINGS for one in rings.said):
+            raise ValueError("a number out of range")
         return rings
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -112,22 +112,27 @@ def verify(data: bytes, signature: Path, allowed_signers: Path, namespace: str =
     return check(data, read_signature(signature), signature, allowed_signers, namespace)
 
 
-def verifier(where: Path, allowed_signers: Path, keygens: Sequence[str] = KEYGENS) -> Verify:
+def verifier(where: Path | str, allowed_signers: Path, keygens: Sequence[str] = KEYGENS) -> Verify:
     """Return what tells the trusted core who signed a release; ``where`` its signature was read is for messages."""
     return lambda data, signature: check(data, signature, where, allowed_signers, keygens=keygens)
 
 
 def read_signature(path: Path) -> bytes:
     """Return the content of a signature, which is a small file; raises AirgapError where there is none."""
+    return read_by(lambda: read_small(path, limits.SIGNATURE), str(path))
+
+
+def read_by(read: Callable[[], bytes], where: str) -> bytes:
+    """Return the signature that ``read`` gives, from wherever it is; raises AirgapError for a FileFault."""
     try:
-        return read_small(path, limits.SIGNATURE)
+        return read()
     except FileFault as fault:
         raise AirgapError(
             "The release is not signed",
             code="signature-missing",
             wanted="a readable file",
             found=str(fault),
-            where=str(path),
+            where=where,
             remedy="copy the release again from the depot that built it",
         ) from fault
 
@@ -135,7 +140,7 @@ def read_signature(path: Path) -> bytes:
 def check(
     data: bytes,
     signature: bytes,
-    where: Path,
+    where: Path | str,
     allowed_signers: Path,
     namespace: str = NAMESPACE,
     keygens: Sequence[str] = KEYGENS,
@@ -249,7 +254,7 @@ def require_accepted(manifest: Path, signature: Path, key: Path, allowed_signers
         ) from error
 
 
-def _refused(where: Path, allowed_signers: Path, found: str) -> AirgapError:
+def _refused(where: Path | str, allowed_signers: Path, found: str) -> AirgapError:
     return AirgapError(
         "The signature of this release is not accepted",
         code="signature-refused",

@@ -18,6 +18,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.errors import A
 from ansible_collections.airgap.conda.plugins.module_utils._base.lock import locked
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Manifest, serial_of
 from ansible_collections.airgap.conda.plugins.module_utils._source.folder import Folder
+from ansible_collections.airgap.conda.plugins.module_utils._source.index import write_index
 
 # Seconds that one run waits until another has published its release; an import copies it from a drive meanwhile.
 PUBLISH_WAIT = 600.0
@@ -50,6 +51,7 @@ class Depot(Folder):
                     os.rename(folder, env / manifest.id)
                     flush_directory(env)
                     flush_directory(self.path)
+                    write_index(self.path)
                 finally:
                     shutil.rmtree(folder, ignore_errors=True)
                     with suppress(OSError):

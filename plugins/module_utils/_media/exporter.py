@@ -35,6 +35,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._media.kit import Kit
 from ansible_collections.airgap.conda.plugins.module_utils._media.medium import copy_file, is_there
 from ansible_collections.airgap.conda.plugins.module_utils._media.spread import Spread
 from ansible_collections.airgap.conda.plugins.module_utils._media.work import Work, make_folders, written
+from ansible_collections.airgap.conda.plugins.module_utils._source.index import replace_index
 
 FAT_LIMIT = (4 << 30) - 1
 # What Windows and older Linux kernels take for a device, whatever follows the first dot.
@@ -111,6 +112,8 @@ class Export:
                     self.copied(item.result)
                 if spread:
                     spread.end()
+                with written("the index of the releases", self.drive.depot.path):
+                    replace_index(self.drive.depot.path)
             signed = kit.run(check)
         there = [
             {"env": env, "id": name, "signer": "", "action": "installed", "files": 0, "bytes": 0} for env, name in has

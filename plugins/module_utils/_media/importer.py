@@ -31,6 +31,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._media.drive import (
 from ansible_collections.airgap.conda.plugins.module_utils._media.gather import Gather, Gathered
 from ansible_collections.airgap.conda.plugins.module_utils._media.medium import copy_file
 from ansible_collections.airgap.conda.plugins.module_utils._source.folder import signed_release
+from ansible_collections.airgap.conda.plugins.module_utils._source.index import write_index
 
 EXPORT_AGAIN = "export to this drive again, on the bastion; if the same files fail again, use another drive"
 
@@ -145,6 +146,8 @@ class Import:
                     _bring(release, target, signers, writing.add)
                     self.copied(release.header.result("copied", release.items))
             parts = gather.run(found, target.new_release, check, writing.add) if gather else {}
+            if not check and target.path.is_dir():
+                write_index(target.path)
             if gather and not check:
                 for one in gather.results(found, parts):
                     if (one["env"], one["id"]) in found.published:

@@ -31,6 +31,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import D
 from ansible_collections.airgap.conda.plugins.module_utils._media.drive import Drive
 from ansible_collections.airgap.conda.plugins.module_utils._media.medium import copy_file, is_there
 from ansible_collections.airgap.conda.plugins.module_utils._media.span import SPAN
+from ansible_collections.airgap.conda.plugins.module_utils._source.index import INDEX
 
 # A signature over sums must not pass for a release, nor the other way round.
 NAMESPACE = "kit@airgap.conda"
@@ -185,7 +186,7 @@ class Kit:
         """Yield what is no folder, relative to the drive."""
         seen, todo = 0, [PurePosixPath()]
         folder = PurePosixPath(self.drive.folder)
-        depot = {folder} if folder.parts else {PurePosixPath(env) for env in self.drive.depot.envs()}
+        depot = {folder} if folder.parts else {PurePosixPath(name) for name in (INDEX, *self.drive.depot.envs())}
         while todo:
             top = todo.pop()
             with os.scandir(self.drive.path / top) as entries:

@@ -8,20 +8,20 @@ Nothing of a source is believed but what the verified manifest names: a file get
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ansible_collections.airgap.conda.plugins.module_utils._base.bounded import as_fault, blocks, measure
+from ansible_collections.airgap.conda.plugins.module_utils._base.bounded import as_fault
 from ansible_collections.airgap.conda.plugins.module_utils._base.copied import temporary_name, write_new
 from ansible_collections.airgap.conda.plugins.module_utils._base.disk import make_folder, os_errors
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._base.found import UnreadableFault
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES, MANIFEST, SIGNATURE
 from ansible_collections.airgap.conda.plugins.module_utils._contract.trust import Content
-from ansible_collections.airgap.conda.plugins.module_utils._source.folder import Verified, as_named
+from ansible_collections.airgap.conda.plugins.module_utils._source.place import Place
+from ansible_collections.airgap.conda.plugins.module_utils._source.source import Verified, as_named
 
 # The files that tell of a release, the one that vouches for the others last.
 RECORD = (FILES, SIGNATURE, MANIFEST)
@@ -39,7 +39,7 @@ def bring(source: Verified, parts: Iterable[str], target: Path, tell: Tell = lam
         try:
             make_folder(target)
             for content in contents(source, parts):
-                _copy(source, target, content, tell)
+                copy(source.place, content, target, tell)
         except OSError:
             shutil.rmtree(target, ignore_errors=True)
             raise
@@ -48,9 +48,8 @@ def bring(source: Verified, parts: Iterable[str], target: Path, tell: Tell = lam
 def look(source: Verified, parts: Iterable[str], tell: Tell = lambda _count: None) -> None:
     """Read the same files and copy nothing; raises AirgapError as ``bring`` does."""
     for content in contents(source, parts):
-        path = source.folder / content.name
-        with _as_named(source, content):
-            content.require(measure(path, content.size, limit=content.limit))
+        with _as_named(source.place, content):
+            content.require(source.place.measure(content.name, content.limit, content.size))
         tell(content.size or 0)
 
 
@@ -60,41 +59,44 @@ def contents(source: Verified, parts: Iterable[str]) -> list[Content]:
 
 
 @contextmanager
-def _as_named(source: Verified, content: Content) -> Iterator[None]:
+def _as_named(place: Place, content: Content) -> Iterator[None]:
     """Turn the FileFault that the block raises for a file of the source into an AirgapError."""
-    path = source.folder / content.name
     try:
-        with as_named(path, content):
+        with as_named(place, content):
             yield
     except AirgapError as error:
-        if os.path.isfile(source.folder / MANIFEST) and not isinstance(error.__cause__, UnreadableFault):
+        if error.code != "file-damaged" or (place.is_there and not isinstance(error.__cause__, UnreadableFault)):
             raise
         raise AirgapError(
             "The source cannot be read any more",
             wanted="a source that stays where it is until all of it was read",
             found=error.found,
-            where=str(path),
+            where=error.where,
             remedy="mount it again, or use another drive; then run again: what arrived whole is not copied again",
             code="source-lost",
         ) from error
 
 
-def _copy(source: Verified, target: Path, content: Content, tell: Tell) -> None:
+def copy(place: Place, content: Content, target: Path, tell: Tell = lambda _count: None) -> None:
+    """Copy one file into the folder ``target``, where it gets its name when it is whole.
+
+    Raises AirgapError for one that is another, and OSError when it is this host that fails.
+    """
     new = target / temporary_name(content.name)
     new.unlink(missing_ok=True)
     try:
-        with _as_named(source, content):
+        with _as_named(place, content):
             # Not flushed: what is here is hashed again before it is used, and flushed when it is installed.
-            content.require(write_new(new, _read(source.folder / content.name, content, tell), durable=False))
+            content.require(write_new(new, _read(place, content, tell), durable=False))
         new.rename(target / content.name)
     finally:
         new.unlink(missing_ok=True)
 
 
-def _read(path: Path, content: Content, tell: Tell) -> Iterator[bytes]:
+def _read(place: Place, content: Content, tell: Tell) -> Iterator[bytes]:
     """Give the blocks of a file of the source; an OSError while they are written is not one of reading."""
     try:
-        for block in blocks(path, content.limit if content.size is None else content.size):
+        for block in place.blocks(content.name, content.limit, content.size):
             tell(len(block))
             yield block
     except OSError as error:

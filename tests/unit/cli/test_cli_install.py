@@ -24,6 +24,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._cli.main import INTE
 from ansible_collections.airgap.conda.plugins.module_utils._contract import signature
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import MANIFEST, SIGNATURE, Checks
 from ansible_collections.airgap.conda.plugins.module_utils._source import bring as _bring
+from ansible_collections.airgap.conda.plugins.module_utils._source import place as _place
 from ansible_collections.airgap.conda.plugins.module_utils._source import signers as _signers
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.tests.unit.tiny_release import (
@@ -274,7 +275,7 @@ def test_a_source_that_goes_away_is_one_error_and_the_next_run_continues(
             host.drive.rename(host.folder / "pulled")
         return real(path, limit)
 
-    monkeypatch.setattr(_bring, "blocks", vanishing)
+    monkeypatch.setattr(_place, "blocks", vanishing)
     error = host.document("install", str(host.drive), "--yes", status=1)["error"]
     assert (error["code"], error["where"]) == ("source-lost", str(host.depot / "demo" / ONE / "env.tar.zst.001"))
     assert "errors" not in error
@@ -285,7 +286,7 @@ def test_a_source_that_goes_away_is_one_error_and_the_next_run_continues(
         read.append(f"{path.parent.parent.name} {path.name}")
         return real(path, limit)
 
-    monkeypatch.setattr(_bring, "blocks", noting)
+    monkeypatch.setattr(_place, "blocks", noting)
     host.install()
     assert [name for name in read if name.endswith("tar.zst.000")] == ["other env.tar.zst.000"]
     assert len(host.current()) == 3
@@ -391,7 +392,7 @@ def test_an_interrupted_copy_keeps_what_arrived(host: Host, monkeypatch: pytest.
             raise KeyboardInterrupt
         return real(path, limit)
 
-    monkeypatch.setattr(_bring, "blocks", stopped)
+    monkeypatch.setattr(_place, "blocks", stopped)
     host.run("install", str(host.drive), "--env", "demo", "--yes", status=INTERRUPTED)
     assert len(list(host.store.incoming("demo", ONE).iterdir())) == 2
     assert host.current() == {}

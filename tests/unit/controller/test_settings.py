@@ -67,6 +67,11 @@ def _settled(name: str, value: Any, local: bool = True) -> Any:
         ("schedule_arguments", "--forks,20", ["--forks", "20"]),
         ("schedule_environment", {"A_1": "x", "b": 5}, {"A_1": "x", "b": 5}),
         ("schedule_directory", "", ""),
+        ("schedule_source", "/mnt//depot/", "/mnt/depot"),
+        ("schedule_source", "https://server:8443/a/depot/", "https://server:8443/a/depot"),
+        ("deploy_url", "http://server/depot", "http://server/depot"),
+        ("deploy_url", "", ""),
+        ("deploy_ca", "", ""),
     ],
 )
 def test_a_value_in_the_type_of_its_option(name: str, value: Any, wanted: Any) -> None:
@@ -125,6 +130,13 @@ def test_a_value_in_the_type_of_its_option(name: str, value: Any, wanted: Any) -
         ("schedule_directory", "/srv/conda ", "at its end"),
         ("schedule_directory", "/srv/conda\\", "at its end"),
         ("schedule_directory", "/srv/\x1bconda", "a path"),
+        ("schedule_source", "depot", "an absolute path"),
+        ("schedule_source", "https://me:word@server/depot", "without a user"),
+        ("deploy_url", "/srv/depot", "https://SERVER/PATH"),
+        ("deploy_url", "ftp://server/depot", "https://SERVER/PATH"),
+        ("deploy_url", "http://server/depot?token=x", "https://SERVER/PATH"),
+        ("deploy_ca", "ca.pem", "an absolute path"),
+        ("deploy_transport", "pigeon", "one of auto, http, push"),
     ],
 )
 def test_a_value_that_is_refused(name: str, value: Any, says: str) -> None:
@@ -236,6 +248,20 @@ def test_another_python_by_e_is_refused() -> None:
     assert _run("deploy", ansible_python_interpreter="/opt/conda-envs/runtime/current/bin/python") == ""
     assert "set_fact" in of.interpreter_fault("/usr/bin/python3", ["ours"], "/opt/conda-envs", {})[0].found
     assert of.interpreter_fault("/opt/conda-envs/runtime/1-1c0ffee5/bin/python", ["ours"], "/opt/conda-envs", {}) == []
+
+
+def test_a_password_in_a_url_is_not_repeated() -> None:
+    said = _run("repair", deploy_url="https://me:secret-word@server/depot")
+    assert "deploy_url: https://SERVER/PATH" in said
+    assert "secret-word" not in said
+
+
+def test_hosts_that_are_to_fetch_are_told_from_where() -> None:
+    assert [fault.name for fault in of.transport_faults({"deploy_transport": "http", "deploy_url": ""})] == [
+        "deploy_url"
+    ]
+    for transport, url in (("http", "http://server/depot"), ("auto", ""), ("push", "")):
+        assert of.transport_faults({"deploy_transport": transport, "deploy_url": url}) == []
 
 
 def test_what_is_missing_names_what_an_old_name_has() -> None:

@@ -102,7 +102,7 @@ class World:
 
     def deploy(self, release: str) -> None:
         verified = Folder(self.depot.path).verify("imaging", release, self.signers)
-        shutil.copytree(verified.folder, self.store.incoming("imaging", release))
+        shutil.copytree(verified.place.where, self.store.incoming("imaging", release))
         step = Step("imaging", release, "install", self.store.current("imaging"), "tar.zst")
         deploy(self.store, step, verified.release.manifest_sha256, 2)
         assert self.store.current("imaging") == release

@@ -24,6 +24,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._media.drive import D
 from ansible_collections.airgap.conda.plugins.module_utils._media.exporter import Export
 from ansible_collections.airgap.conda.plugins.module_utils._media.importer import Import
 from ansible_collections.airgap.conda.plugins.module_utils._source.folder import check_files
+from ansible_collections.airgap.conda.plugins.module_utils._source.index import write_index
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_key, make_release, release_id, snapshot
 from ansible_collections.airgap.conda.tests.unit.tiny_site import quick_disk, verify_once
 
@@ -74,6 +75,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
         made = make_release(folder / "work", Path("/opt"), serial, part_size=150)
         _signature.sign(made.folder / MANIFEST, key)
         shutil.copytree(made.folder, folder / "bastion/demo" / release_id(serial))
+    assert write_index(folder / "bastion")
     return folder
 
 

@@ -19,8 +19,10 @@ pytest.importorskip("jsonschema")
 import jsonschema
 
 from ansible_collections.airgap.conda.plugins.module_utils._contract.files import FileEntry
+from ansible_collections.airgap.conda.plugins.module_utils._contract.rings import RINGS, Rings, Said
 from ansible_collections.airgap.conda.plugins.module_utils._report.answer import host_report
 from ansible_collections.airgap.conda.plugins.module_utils._report.fleet import fleet
+from ansible_collections.airgap.conda.plugins.module_utils._source.index import INDEX, write_index
 from ansible_collections.airgap.conda.tests.unit.conftest import CHECKOUT
 from ansible_collections.airgap.conda.tests.unit.tiny_receipt import receipt
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_release
@@ -37,7 +39,7 @@ def test_they_are_what_the_types_say() -> None:
     command = [sys.executable, str(CHECKOUT / "tests/tools/schemas.py"), "--check"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
-    assert set(SCHEMAS) == {"files", "host-report", "manifest", "receipt", "report"}
+    assert set(SCHEMAS) == {"files", "host-report", "index", "manifest", "receipt", "report"}
 
 
 @pytest.mark.parametrize("name", sorted(SCHEMAS))
@@ -69,7 +71,15 @@ def _report() -> Any:
     return host_report("ws", {"root": "/opt/conda-envs", "links": links}, {"results": results}, TIME)
 
 
+def an_index(folder: Path) -> dict[str, Any]:
+    make_release(folder, Path("/opt/conda-envs"))
+    (folder / RINGS).write_bytes(Rings((Said("demo", "1-00000001", 1, 2, 0),), ("demo 1-00000001",)).to_json())
+    write_index(folder)
+    return dict(json.loads((folder / INDEX).read_bytes()))
+
+
 MADE: dict[str, Callable[[Path], dict[str, Any]]] = {
+    "index": an_index,
     "manifest": a_manifest,
     "receipt": a_receipt,
     "host-report": a_host,
@@ -90,6 +100,8 @@ def test_what_it_would_not_write_does_not(name: str, how: str, tmp_path: Path) -
         data["surprise"] = 1
     elif how == "fewer":
         del data["env" if name == "manifest" else "schema"]
+    elif how == "type" and name == "index":
+        data["envs"]["demo"]["manifest"] = "../x"
     elif how == "type":
         data["created" if name == "manifest" else "when" if name == "receipt" else "time"] = "yesterday"
     else:
