@@ -25,6 +25,7 @@ refuse() {
   echo "$1" >&2
   exit 1
 }
+if [ -t 0 ]; then say received 0; exit 1; fi  # a terminal changes what passes through it
 umask 022
 mkdir -p "$root" || refuse "no folder: $root"
 umask 077
