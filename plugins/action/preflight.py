@@ -82,7 +82,7 @@ class ActionModule(AnswerAction):
 
     def _low_level_execute_command(self, cmd: str, *args: Any, **more: Any) -> dict[str, Any]:
         if self._trying and self._trying in cmd:
-            cmd = within(cmd, START_LIMIT)
+            cmd = within(cmd, START_LIMIT, fed=bool(more.get("in_data")))
         return dict(super()._low_level_execute_command(cmd, *args, **more))
 
 

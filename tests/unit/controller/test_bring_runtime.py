@@ -137,7 +137,7 @@ def test_a_disk_that_does_not_answer_holds_nobody(
     monkeypatch.setattr(host, "answer", answer)
     host.work({})
     assert brought["by"] == 1
-    assert ran[0] == within(f"A='b' {OURS} /tmp/module", 30)
+    assert ran[0] == within(f"A='b' {OURS} /tmp/module", 30, fed=False)
     assert ran[1:] == ["chmod u+rwx /tmp/module", f"A='b' {OURS} /tmp/module", "chmod u+rwx /tmp/module"]
 
 

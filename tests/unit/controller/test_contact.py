@@ -203,7 +203,7 @@ def test_nor_is_a_program_of_ansibles_that_hangs(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(_contact, "LATER", 1)
     start = time.monotonic()
     for stuck in ("sleep 60", "/bin/sh -c 'setsid sleep 20; :'"):
-        line = wrapped(within(f"A=1 {stuck}", 1), become=True)
+        line = wrapped(within(f"A=1 {stuck}", 1, fed=True), become=True)
         done = subprocess.run(["sh", "-c", line], input=b"x", capture_output=True, check=False, timeout=SOON)
         assert done.stdout.replace(b"BECOME-SUCCESS-x\n", b"") == b""
     assert time.monotonic() - start < 15
@@ -211,7 +211,7 @@ def test_nor_is_a_program_of_ansibles_that_hangs(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("missing", ["/no/such/python", "true"])
 def test_a_program_that_is_not_there_breaks_no_connection(missing: str) -> None:
-    line = wrapped(within(missing, SOON), become=True)
+    line = wrapped(within(missing, SOON, fed=True), become=True)
     with subprocess.Popen(["sh", "-c", line], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as process:
         assert process.stdin is not None
         for _piece in range(20):  # more than a pipe holds, and more slowly than a program ends
@@ -221,11 +221,20 @@ def test_a_program_that_is_not_there_breaks_no_connection(missing: str) -> None:
         assert process.wait(SOON) == 0
 
 
+def test_a_program_of_ansibles_without_input_waits_for_none() -> None:
+    """Without pipelining ssh has no input to send, and leaves the line open."""
+    line = wrapped(within("A=1 cat", SOON, fed=False), become=True)
+    with subprocess.Popen(["sh", "-c", line], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        start = time.monotonic()
+        assert process.wait(SOON) == 0
+        assert time.monotonic() - start < 5
+
+
 @pytest.mark.parametrize("login", LOGIN)
 def test_a_program_of_ansibles_gets_its_input_and_variables(login: str) -> None:
     if not shutil.which(login.split(maxsplit=1)[0]):
         pytest.skip(f"no {login} here")
-    line = wrapped(within("A='it is' /bin/sh -c 'cat; echo \"$A\"; echo noise >&2'", SOON), become=True)
+    line = wrapped(within("A='it is' /bin/sh -c 'cat; echo \"$A\"; echo noise >&2'", SOON, fed=True), become=True)
     data = os.urandom(300_000)
     done = subprocess.run([*login.split(), "-c", line], input=data, capture_output=True, check=False, timeout=SOON)
     assert (done.stdout, done.stderr) == (b"BECOME-SUCCESS-x\n" + data + b"it is\n", b"")
