@@ -128,7 +128,7 @@ def command(script: str, mark: str, limit: int = 0, keep: Iterable[str] = (), fe
 
 
 def within(command: str, limit: int, fed: bool) -> str:
-    """Return the line that runs a ``command`` of Ansible's, ``fed`` with input or not, for ``limit`` seconds at most."""
+    """Return the line that runs a ``command`` of Ansible's, ``fed`` or not, for ``limit`` seconds at most."""
     given, script = ("<&3 3<&-", _WITHIN + _READ) if fed else ("</dev/null", _WITHIN)
     line = _FED if fed else _PACKED
     return line.format(packed=_packed(script.format(limit=limit, later=limit + LATER, command=command, input=given)))
