@@ -37,6 +37,8 @@ def no_controller(monkeypatch: pytest.MonkeyPatch) -> None:
     with contextlib.suppress(ImportError):
         internal = importlib.import_module("ansible.module_utils._internal")
         monkeypatch.setattr(internal, "is_controller", False, raising=False)
+        warnings = importlib.import_module("ansible.module_utils.common.warnings")
+        warnings._global_warnings.clear()  # noqa: SLF001 - of other tests
 
 
 @pytest.fixture

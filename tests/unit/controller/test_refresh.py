@@ -223,7 +223,7 @@ def test_batches_are_those_of_e_then_of_the_inventory_then_of_the_work() -> None
 
 
 def test_a_batch_is_not_begun_after_too_many_failures() -> None:
-    bad = {"_deploy_runtime": {"failed": True, "msg": "x"}, "_deploy_failure": note({"failed": True, "msg": "x"})}
+    bad = {"_deploy_preflight": {"failed": True, "msg": "x"}, "_deploy_failure": note({"failed": True, "msg": "x"})}
     hostvars: dict[str, Any] = {"a": bad, "b": {}, "localhost": {}}
     assert gate("b", None, ["a", "b"], hostvars) == {"stop": True, "failed_percent": 100}
     assert gate("b", "100", ["a", "b"], hostvars) == {"stop": False, "failed_percent": 100}

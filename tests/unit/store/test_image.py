@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -109,22 +110,21 @@ def test_update_rollback_and_prune(store: Store, host: Systemd) -> None:
     assert not (store.root / ".images").exists()
 
 
-def test_a_host_that_cannot_mount_takes_the_tree_and_says_why(
-    store: Store, host: Systemd, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_host_that_cannot_mount_takes_the_tree_and_says_why(store: Store, host: Systemd) -> None:
     made = make_release(store.root.parent / "both", store.root, formats=("tar.zst", "squashfs"))
     only = make_release(store.root.parent / "only", store.root, formats=("squashfs",))
     table = Table()
     assert inspect(store, [made.wanted], 2, False, table=table)[0].format == "squashfs"
-    monkeypatch.setattr(loop, "BOOTED", host.folder / "nowhere")
-    table = Table()
-    assert inspect(store, [made.wanted], 2, False, table=table)[0].format == "tar.zst"
-    (row,) = (verdict for verdict in table.as_result() if verdict["check"] == "payload")
-    assert (
-        row["found"] == "tar.zst, not squashfs (this host lacks systemd, which mounts an image again after a restart)"
-    )
-    with raised("payload", found="squashfs .this host lacks systemd", remedy="give the host systemd"):
-        inspect(store, [only.wanted], 2, False)
+    with patch.object(loop, "BOOTED", host.folder / "nowhere"):
+        table = Table()
+        assert inspect(store, [made.wanted], 2, False, table=table)[0].format == "tar.zst"
+        (row,) = (verdict for verdict in table.as_result() if verdict["check"] == "payload")
+        assert (
+            row["found"]
+            == "tar.zst, not squashfs (this host lacks systemd, which mounts an image again after a restart)"
+        )
+        with raised("payload", found="squashfs .this host lacks systemd", remedy="give the host systemd"):
+            inspect(store, [only.wanted], 2, False)
 
 
 @pytest.mark.usefixtures("host")
@@ -415,8 +415,9 @@ def test_room_is_asked_for_the_image_and_not_for_its_files(store: Store) -> None
 
 def test_an_ordinary_user_can_verify_an_image(store: Store, host: Systemd) -> None:
     bring(store, 1)
-    for folder in (store.root, *store.root.parents[:3]):
-        folder.chmod(0o755)
+    for folder in (store.root, *store.root.parents):
+        if "pytest" in str(folder):  # those above are for everybody, or nobody but root can run these tests
+            folder.chmod(0o755)
     child = os.fork()
     if not child:
         status = 1
