@@ -31,6 +31,7 @@ from ansible_collections.airgap.conda.tests.unit.conftest import COLLECTIONS
 from ansible_collections.airgap.conda.tests.unit.tiny_host import BYTECODE, RUNTIME
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_key, make_release, release_id, write_tree
 
+CHECKOUT = Path(__file__).resolve().parents[2]
 NOBODY = 65534
 ONE, TWO, BAD = (release_id(serial) for serial in (1, 2, 3))
 # A check that tells all that it can see of whoever runs it, and fails.
@@ -41,6 +42,13 @@ OF_ROOT = ("the runtime", "install", "update", "rollback", "verify", "a bad rele
 INSIDE = """\
 set -e
 hostname lone
+# A user of the host reaches this checkout, also where it is in a home that is closed to others.
+if [ -n "$CLOSED" ]; then
+  mount --bind "$CHECKOUT" "$SCRATCH"
+  mount -t tmpfs -o mode=755 tmpfs "$CLOSED"
+  mkdir -p "$CHECKOUT"
+  mount --move "$SCRATCH" "$CHECKOUT"
+fi
 mount -t tmpfs tmpfs "$SCRATCH"
 mkdir "$SCRATCH/upper" "$SCRATCH/work"
 mount -t overlay overlay -o "lowerdir=/etc,upperdir=$SCRATCH/upper,workdir=$SCRATCH/work" /etc
@@ -129,6 +137,8 @@ class Lone:
             "HOME": str(self.home),
             "PLACE": str(self.folder),
             "SCRATCH": str(self.folder / "scratch"),
+            "CHECKOUT": str(CHECKOUT),
+            "CLOSED": next((str(path) for path in CHECKOUT.parents[::-1] if not path.stat().st_mode & 0o001), ""),
             "SUDO_ASKPASS_WORD": self.canaries["a password of sudo"],
             "CHANNEL_PASSWORD": self.canaries["a password in a variable"],
             "https_proxy": f"http://me:{self.canaries['a password of a proxy']}@proxy.example:3128",
