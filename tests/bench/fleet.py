@@ -36,12 +36,12 @@ class Hosts:
     """Hosts of one kind, with a tmpfs each for /opt and /tmp; ``work`` is a folder for what playbooks need and say."""
 
     lab: hosts.Lab
-    hosts: list[hosts.Host]
+    machines: list[hosts.Host]
     work: Path
 
     @property
     def names(self) -> list[str]:
-        return [host.name for host in self.hosts]
+        return [host.name for host in self.machines]
 
     def everywhere(self, script: str) -> None:
         """Run a script of sh as root on every host."""
@@ -49,8 +49,8 @@ class Hosts:
         def one(host: hosts.Host) -> None:
             self.lab.podman("exec", self.lab.container(host), "sh", "-ec", script)
 
-        with ThreadPoolExecutor(len(self.hosts)) as pool:
-            list(pool.map(one, self.hosts))
+        with ThreadPoolExecutor(len(self.machines)) as pool:
+            list(pool.map(one, self.machines))
 
     def wipe(self) -> None:
         """Take away from every host what an arm brought there."""
@@ -74,7 +74,7 @@ class Hosts:
         The bytes include what ssh adds. The processor's time is that of Ansible, without ssh's lasting connections.
         """
         inventories = ["-i", str(self.lab.inventory), "-i", str(self.work / "inventory")]
-        command = [tool("ansible-playbook"), *inventories, "--forks", str(len(self.hosts)), *options]
+        command = [tool("ansible-playbook"), *inventories, "--forks", str(len(self.machines)), *options]
         with lasting_connections() as sockets, (self.work / "log").open("ab") as log:
             environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCALHOST_WARNING": "false"}
             environment["ANSIBLE_SSH_CONTROL_PATH_DIR"] = str(sockets)

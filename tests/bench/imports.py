@@ -114,7 +114,7 @@ def imported(root: Path, modules: str, cold: bool) -> dict[str, float]:
     worked = processor()
     first = timed(work)
     measured = {COLD: first, WORK: processor() - worked} if cold else {}
-    return {**measured, WARM: statistics.median(timed(work) for _ in range(WARM_TRIES))}
+    return {**measured, WARM: statistics.median(timed(work) for _again in range(WARM_TRIES))}
 
 
 def can_drop_caches() -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import hashlib
+import importlib
 import os
 import shutil
 import stat
@@ -19,9 +20,7 @@ from corpus import ENTRIES, Case
 from errors import PARTS
 from scenes import ENV, install_command
 
-# Loaded before the root is another one: the command loads these when it needs them.
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._cli import changes  # noqa: F401
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import (
     FILES,
     MANIFEST,
@@ -32,11 +31,13 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest im
     Payload,
     Requirements,
 )
-from ansible_collections.airgap.conda.plugins.module_utils._receipt import noted  # noqa: F401
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.tests.unit.tiny_release import release_id
 
 codecs.lookup("ascii")
+# Loaded before the root is another one: the command loads these when it needs them.
+for _name in ("_cli.changes", "_receipt.noted"):
+    importlib.import_module(f"ansible_collections.airgap.conda.plugins.module_utils.{_name}")
 REFUSED, TAKEN = "refused", "taken"
 
 

@@ -215,7 +215,7 @@ class _Content:
     def _give(self, begin: int, end: int) -> Iterator[memoryview]:
         while self._at < end:
             if not self._block:
-                self._block = memoryview(self._plain(next(self._frames)))
+                self._block = memoryview(self._plain())
             passed = min(len(self._block), max(0, begin - self._at))
             block = self._block[passed : passed + end - max(begin, self._at)]
             self._block = self._block[passed + len(block) :]
@@ -223,7 +223,8 @@ class _Content:
             if block:
                 yield block
 
-    def _plain(self, frame: Frame) -> bytes:
+    def _plain(self) -> bytes:
+        frame = next(self._frames)  # there is one: the sizes of files and frames have the same sum
         base = _range(self._tree / self._group.source, frame) if self._group.source else b""
         return unpack_frame(_exactly(self._stream, frame.packed), frame, base)
 

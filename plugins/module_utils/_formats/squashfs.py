@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 
@@ -77,11 +77,9 @@ class Squashfs(Format):
         finally:
             image.unlink(missing_ok=True)
 
-    @contextmanager
-    def members(self, source: Source) -> Iterator[Iterator[Member]]:
+    def members(self, source: Source) -> AbstractContextManager[Iterator[Member]]:
         """Refuse: nothing but the kernel reads an image."""
         raise Damaged(f"an image of {len(source.parts)} parts, which is mounted and not unpacked")
-        yield iter(())
 
 
 class _Program:

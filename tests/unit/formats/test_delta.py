@@ -162,8 +162,8 @@ def test_a_delta_that_was_changed_makes_the_release_or_nothing(pair: Pair, tmp_p
     part, rest = pair.parts[0], pair.parts[1:]
     for path in rest:
         path.unlink()
-    changes = [whole[: NUMBERS.randrange(len(whole))] for _ in range(20)]
-    for _ in range(150):
+    changes = [whole[: NUMBERS.randrange(len(whole))] for _cut in range(20)]
+    for _flip in range(150):
         at = NUMBERS.randrange(len(whole))
         changes.append(whole[:at] + bytes([whole[at] ^ 1 << NUMBERS.randrange(8)]) + whole[at + 1 :])
     refused, accepted = 0, []
