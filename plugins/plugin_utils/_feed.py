@@ -17,7 +17,13 @@ from pathlib import Path
 from ansible.errors import AnsibleError
 from ansible.utils.display import Display
 
-from ansible_collections.airgap.conda.plugins.module_utils._first.receive import RECEIVED, receive_script
+from ansible_collections.airgap.conda.plugins.module_utils._first.receive import (
+    INPUT,
+    PROBE,
+    RECEIVED,
+    WORD,
+    receive_script,
+)
 from ansible_collections.airgap.conda.plugins.plugin_utils._contact import Heard
 from ansible_collections.airgap.conda.plugins.plugin_utils._host_action import HostAction, unheard
 from ansible_collections.airgap.conda.plugins.plugin_utils._transport import not_sent
@@ -34,26 +40,25 @@ class Feed:
         self._run = secrets.token_hex(8)
 
     def offer(self, files: Mapping[str, Path | bytes]) -> bool:
-        """Send small files, all in one command; return False where no input gets to a command.
+        """Send small files, all in one command; return False where no input gets to a command as it is.
 
-        This is how that is found out: a sudo that wants a terminal refuses the command, others have it run without.
-        Raises AirgapError when they did not arrive for another reason.
+        A line of plain text finds that out: a sudo that wants a terminal refuses the command, others have it run
+        without input, and a terminal would take bytes for keys. Raises AirgapError when the files did not arrive.
         """
         if not self._action.takes_input():
             return False
+        try:
+            heard = self._action.ask(PROBE, INPUT, data=WORD)
+        except AnsibleError as error:
+            heard = Heard((), str(error), begun=False, status=-1)
+        found = heard.first().get(INPUT) or heard.text
+        if found != "yes":
+            Display().vv(f"<{self._host}> files go by the temporary folder, since a command got no input: {found}")
+            return False
         content = {name: file if isinstance(file, bytes) else file.read_bytes() for name, file in files.items()}
         whole, sizes = b"".join(content.values()), {name: len(data) for name, data in content.items()}
-        try:
-            heard = self._piece(0, whole, sizes)
-        except AnsibleError as error:
-            why = str(error)
-        else:
-            if heard.begun and heard.first().get(RECEIVED) != "0":
-                self._require(heard)
-                return True
-            why = heard.text
-        Display().vv(f"<{self._host}> files go by the temporary folder, since a command got no input: {why}")
-        return False
+        self._require(self._piece(0, whole, sizes))
+        return True
 
     def send(self, name: str, path: Path, size: int, tell: Callable[[int], object] = lambda _count: None) -> None:
         """Send one large file; raises AirgapError when it did not arrive whole. ``tell`` hears of each piece."""

@@ -12,6 +12,18 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 
+# A line that is sent first, and what a host says of it: "yes" when it arrived as it is. Bytes that a terminal takes for
+# keys would stop it, or end what runs there: none may be sent before it is known that there is no terminal.
+WORD, INPUT = b"airgap.conda\n", "input"
+PROBE = """\
+if [ -t 0 ]; then
+  say input terminal
+elif [ "$(timeout -s KILL 30 head -n 1)" = airgap.conda ]; then
+  say input yes
+else
+  say input none
+fi
+"""
 # What a receipt says: how many bytes of this piece there are.
 RECEIVED = "received"
 # The name of what has not arrived whole begins like this.
@@ -25,7 +37,6 @@ refuse() {
   echo "$1" >&2
   exit 1
 }
-if [ -t 0 ]; then say received 0; exit 1; fi  # a terminal changes what passes through it
 umask 022
 mkdir -p "$root" || refuse "no folder: $root"
 umask 077

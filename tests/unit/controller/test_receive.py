@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -163,6 +164,19 @@ def test_a_full_disk_is_not_kept_full(host: Host, files: Mapping[str, int]) -> N
 # --- the controller's part -------------------------------------------------------------------------------------------
 
 
+def in_a_terminal(command: str, data: bytes) -> str:
+    """Run a command as ssh does that gives it a terminal, and type what it would get as input."""
+    mine, its = pty.openpty()
+    kill = ["timeout", "-s", "KILL", "10", "sh", "-c", command]  # what waits for the end of a line that is none
+    with subprocess.Popen(kill, stdin=its, stdout=subprocess.PIPE, stderr=its, text=True) as process:
+        os.write(mine, data)
+        assert process.stdout is not None
+        said = process.stdout.read()
+    os.close(mine)
+    os.close(its)
+    return said
+
+
 class Action(HostAction):
     """An action with the shell of a host in place of a connection, to which it ``gives`` input in one of some ways."""
 
@@ -186,6 +200,8 @@ class Action(HostAction):
             return {"rc": 1, "stdout": "", "stderr": "sudo: sorry, you must have a tty to run sudo"}
         if in_data and self.gives == "broken":
             raise AnsibleConnectionFailure("Data could not be sent")
+        if in_data and self.gives == "a terminal":
+            return {"rc": 0, "stdout": in_a_terminal(cmd, in_data), "stderr": ""}
         done = self.host.sh(cmd, b"" if self.gives == "swallowed" else in_data or b"")
         return {"rc": done.returncode, "stdout": done.stdout, "stderr": done.stderr}
 
@@ -226,9 +242,9 @@ def missing(host: Host) -> Missing:
 @pytest.mark.parametrize(
     ("gives", "asked"),
     [
-        ("all", [50, 100, 100, 50, 100]), ("sudo", [50, 100, 100, 50, 100]),
+        ("all", [13, 50, 100, 100, 50, 100]), ("sudo", [13, 50, 100, 100, 50, 100]),
         ("none", []), ("su", []), ("old su", []), ("local sudo", []),
-        ("no terminal", [50]), ("broken", [50]), ("swallowed", [50]),
+        ("no terminal", [13]), ("broken", [13]), ("swallowed", [13]), ("a terminal", [13]),
     ],
 )  # fmt: skip
 def test_parts_go_in_pieces_or_by_the_folder_where_no_input_arrives(
