@@ -114,18 +114,19 @@ def twice(hosts: Hosts, play: Callable[..., Mapping[str, float]], **more: Callab
     return arm
 
 
-def compare_many(hosts: Hosts, archive: Path, rounds: int, findings: list[str]) -> Group:
+def compare_many(hosts: Hosts, archive: Path, rounds: int, findings: list[str], with_ship: bool) -> Group:
     """Bring the environment to all hosts in each way."""
     plain = partial(hosts.play, HERE / "plain.yml", bench_archive=str(archive))
     arms = {
         PLAIN: twice(hosts, plain, **{CREATES: partial(plain, bench_creates=True)}),
         OURS: twice(hosts, partial(hosts.play, "airgap.conda.deploy")),
     }
+    runtimes = {}
     try:
-        runtimes = ship.build(CACHE / "bench", WORK / "work" / "demo" / "prefix", WORK / "ship")
+        if with_ship:
+            runtimes = ship.build(CACHE / "bench", WORK / "work" / "demo" / "prefix", WORK / "ship")
     except ship.Missing as error:
         findings.append(f"conda-ship was not measured: {error}")
-        runtimes = {}
     for layout, files in runtimes.items():
         arms[f"conda-ship, {layout}"] = twice(
             hosts, partial(hosts.play, HERE / "ship.yml", bench_files=[str(file) for file in files])
@@ -168,12 +169,12 @@ def compare_alone(hosts: Hosts, rounds: int) -> Group:
     return Group("one host alone", FLOOR, units, values, f"payloads: {size / 1e6:.0f} MB")
 
 
-def measure(count: int, short: bool, rounds: int) -> Result:
+def measure(count: int, short: bool, with_ship: bool, rounds: int) -> Result:
     """Build, start the hosts, compare, remove the hosts."""
     archive = build()
     result = Result([])
     with started(count, WORK) as hosts:
-        many = compare_many(hosts, archive, rounds, result.findings)
+        many = compare_many(hosts, archive, rounds, result.findings, with_ship)
         alone = compare_alone(hosts, rounds)
     result.groups += [many, alone]
     for name, wanted in WANTED.items():
@@ -198,11 +199,12 @@ def facts() -> dict[str, Any]:
 def main() -> int:
     options = parser("Measure how a release gets to hosts.")
     options.add_argument("--hosts", type=int, help="(8; 2 with --short)")
+    options.add_argument("--no-ship", action="store_true", help="leave conda-ship out")
     chosen: argparse.Namespace = options.parse_args()
     count = (2 if chosen.short else 8) if chosen.hosts is None else chosen.hosts
     if count < 1:
         options.error(f"--hosts {count}: wanted 1 or more")
-    return run(chosen, partial(measure, count, chosen.short), facts)
+    return run(chosen, partial(measure, count, chosen.short, not chosen.no_ship), facts)
 
 
 if __name__ == "__main__":

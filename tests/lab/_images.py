@@ -139,7 +139,10 @@ SHELLS = Image("trixie", kind="shells", more=("acl", "fish", "opendoas", "tcsh")
 
 # A Python of its own, as Ansible's own modules need it, with byte code as an installed one has it; and what unpacks.
 BENCH = Image(
-    "trixie", kind="bench", more=("python3", "zstd"), run="python3 -m compileall -q /usr/lib/python3* >/dev/null || :"
+    "trixie",
+    kind="bench",
+    more=("python3", "zstd", "ca-certificates"),
+    run="python3 -m compileall -q /usr/lib/python3* >/dev/null || :",
 )
 
 # Kinds that all hosts of a lab can be of, by name.
