@@ -71,8 +71,8 @@ from ansible_collections.airgap.conda.plugins.plugin_utils._status_area import S
 from ansible_collections.airgap.conda.plugins.plugin_utils._summary import OURS, Summary
 from ansible_collections.airgap.conda.plugins.plugin_utils._transfers import Transfers
 
-# The tasks that send.
-SENDING = (f"{OURS}runtime", f"{OURS}fetch")
+# The tasks that send; preflight brings the runtime where it is missing.
+SENDING = (f"{OURS}runtime", f"{OURS}preflight", f"{OURS}fetch")
 # Seconds between two looks on a terminal.
 TICK = 0.5
 
@@ -110,12 +110,12 @@ class CallbackModule(CallbackBase):
     def v2_runner_on_ok(self, result: Any) -> None:
         """Take in a result."""
         host, action, found = _parts(result)
+        if action in SENDING:
+            self._transfers.ends(host, well=True)
         if action == f"{OURS}depot_info":
             self._transfers.knows(found.get("releases"))
         elif action == f"{OURS}preflight":
             self._transfers.expects(host, found.get("steps"))
-        elif action in SENDING:
-            self._transfers.ends(host, well=True)
         self._summary.hears(host, action, found)
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:  # noqa: ARG002 - Ansible's

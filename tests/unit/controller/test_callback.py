@@ -198,6 +198,17 @@ def test_plain_lines_and_a_summary(monkeypatch: pytest.MonkeyPatch, new: bool) -
     assert len(callback.said) == said
 
 
+def test_a_runtime_that_preflight_brings_is_shown_too() -> None:
+    callback = Callback()
+    callback.v2_playbook_on_task_start(_task("preflight"), False)
+    callback.v2_runner_on_start(_host("ws-1"), _task("preflight"))
+    sent("ws-1", 10_000, 20_000)
+    assert callback.line().startswith("sent to 0 of 1 host: 10.0 of 20.0 kB")
+    callback.v2_runner_on_ok(_result("ws-1", "preflight", steps=[], work=False))
+    assert callback.line() == ""
+    callback.close()
+
+
 def test_the_end_of_a_terminal_shows_it_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_progress, "TICK", 0.02)
     terminal = Terminal(rows=24, columns=80)
