@@ -108,7 +108,7 @@ def publish(
     ]
     documents = _documents(spec, built, folder)
     manifest = _manifest(spec, release, pack, built, request_sha256, found)
-    made, missing = add_deltas(depot, spec.name, release, folder, pack, deltas.count, deltas.part_size)
+    made, missing = add_deltas(depot, manifest, folder, deltas.count, deltas.part_size)
     manifest = replace(manifest, payloads=(*manifest.payloads, *made))
     if concerns is not None:
         concerns += missing

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +37,7 @@ def packed(tmp_path: Path, content: dict[str, Any], formats: tuple[str, ...] = (
 
 
 def add(depot: Depot, made: Made, count: int = 2) -> tuple[dict[str, int], list[str]]:
-    pack = {"payloads": [asdict(payload) for payload in made.manifest.payloads]}
-    found, concerns = add_deltas(depot, "demo", release_id(4), made.folder, pack, count)
+    found, concerns = add_deltas(depot, made.manifest, made.folder, count)
     assert {part.name for payload in found for part in payload.parts} == {
         path.name for path in made.folder.iterdir() if "delta" in path.name
     }
