@@ -172,7 +172,7 @@ def add(path: Path, deeds: Sequence[Deed], *, before: Sequence[Deed] = (), own_f
     ``before`` are deeds of something that could not write lines; they come first, where the chain says nothing of their
     release yet. ``own_folder`` is false on a drive, where no lock is left: whoever writes there keeps others off.
     """
-    if not _lines(path, deeds, before):
+    if not deeds and not _lines(path, deeds, before):
         return
     folder = path.parent
     with os_errors("Writing the audit chain", path):
