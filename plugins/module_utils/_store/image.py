@@ -29,6 +29,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.files impor
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Payload
 from ansible_collections.airgap.conda.plugins.module_utils._contract.tree import sha256_file
 from ansible_collections.airgap.conda.plugins.module_utils._formats import loop
+from ansible_collections.airgap.conda.plugins.module_utils._formats.tar import chained
 from ansible_collections.airgap.conda.plugins.module_utils._run import process
 from ansible_collections.airgap.conda.plugins.module_utils._run.process import ENVIRONMENT
 
@@ -95,9 +96,10 @@ class Image:
         digest = hashlib.sha256()
         try:
             with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as out:
-                for block in _blocks(parts):
-                    digest.update(block)
-                    out.write(block)
+                with chained(parts) as stream:
+                    while block := stream.read(BLOCK):
+                        digest.update(block)
+                        out.write(block)
                 out.flush()
                 os.fchmod(out.fileno(), 0o644)  # whoever can read the release may verify it
                 os.fsync(out.fileno())
@@ -230,13 +232,6 @@ def escaped(path: Path) -> str:
 def _real(path: Path) -> Path:
     """Return a path whose folder has no links in it; what it leads to need not be there."""
     return Path(os.path.realpath(path.parent), path.name)
-
-
-def _blocks(parts: Iterable[Path]) -> Iterator[bytes]:
-    for part in parts:
-        with open(part, "rb") as stream:
-            while block := stream.read(BLOCK):
-                yield block
 
 
 def _systemctl(*words: str) -> process.Outcome:
