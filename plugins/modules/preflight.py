@@ -201,8 +201,16 @@ def main() -> None:
         wanted = each(Release.from_dict, params["releases"], "releases of airgap.conda.preflight")
         table, tools = Table(), Tools.from_params(params["gpu_probe"])
         kernels = params["jupyter_kernels"].rstrip("/")
-        wish = (params["keep"], params["allow_downgrade"], None, kernels)
-        steps = inspect(store, wanted, *wish, table, tools, deltas=params["deltas"])
+        steps = inspect(
+            store,
+            wanted,
+            params["keep"],
+            params["allow_downgrade"],
+            kernels=kernels,
+            table=table,
+            tools=tools,
+            deltas=params["deltas"],
+        )
         for text in table.warnings():
             module.warn(text)
         if params["facts"]:

@@ -43,10 +43,9 @@ def inspect(
     """Return what is to be done for each release; raises RefusedError when one of them must not be deployed here.
 
     ``formats`` are the payload formats that this host can take, best first; without them that is found out, for those
-    formats that are wanted. ``kernels`` is the folder of Jupyter
-    kernels: other environments of the store that have to change for it get a step as well. What each check found is
-    noted in ``table``; a host where nothing is to be done is not looked at. ``tools`` say where the driver is seen.
-    With ``deltas`` a release may be made out of an older one.
+    formats that are wanted. ``kernels`` is the folder of Jupyter kernels: other environments of the store that have to
+    change for it get a step as well. What each check found is noted in ``table``; a host where nothing is to be done is
+    not looked at. ``tools`` say where the driver is seen. With ``deltas`` a release may be made out of an older one.
     """
     table = table or Table()
     kernelspec.require_absolute(kernels)
