@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import RUNTIME
 from ansible_collections.airgap.conda.plugins.plugin_utils import _links
 from ansible_collections.airgap.conda.plugins.plugin_utils._answer_action import host_of
 from ansible_collections.airgap.conda.plugins.plugin_utils._bootstrap import python_of
@@ -24,5 +25,5 @@ class ActionModule(HostAction):
             "look at the host", host_of(task_vars), _links.links_script(root), names=_links.SAID, limit=_links.LIMIT
         )
         links = _links.parse_links(heard)
-        python = python_of(root, "current") if "runtime" in links["envs"] else ""
+        python = python_of(root, "current") if RUNTIME in links["envs"] else ""
         return {"changed": False, "root": root, "interpreter": python, **links}

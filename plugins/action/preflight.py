@@ -18,6 +18,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._base.handed import each
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import RUNTIME
 from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
 from ansible_collections.airgap.conda.plugins.module_utils._first.look import START_LIMIT
 from ansible_collections.airgap.conda.plugins.plugin_utils import _bootstrap, _runtime
@@ -25,8 +26,6 @@ from ansible_collections.airgap.conda.plugins.plugin_utils._accept import accept
 from ansible_collections.airgap.conda.plugins.plugin_utils._answer_action import PYTHON, AnswerAction, host_of
 from ansible_collections.airgap.conda.plugins.plugin_utils._contact import within
 from ansible_collections.airgap.conda.plugins.plugin_utils._host_action import ROOT
-
-RUNTIME = "runtime"
 
 
 class ActionModule(AnswerAction):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ansible_collections.airgap.conda.plugins.filter.build_items import build_items
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import RUNTIME
 
 DOCUMENTATION = r"""
 name: release_names
@@ -42,7 +43,7 @@ _value:
 
 def release_names(envs: Sequence[Any]) -> list[str]:
     """Return the names as RETURN says."""
-    return list(dict.fromkeys(["runtime", *(item["name"] for item in build_items(envs))]))
+    return list(dict.fromkeys([RUNTIME, *(item["name"] for item in build_items(envs))]))
 
 
 class FilterModule:

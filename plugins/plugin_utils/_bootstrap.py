@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import RELEASE_ID, serial_of
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import RELEASE_ID, RUNTIME, serial_of
 from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
 from ansible_collections.airgap.conda.plugins.module_utils._first.install import FORMATS_OF_SHELL
 from ansible_collections.airgap.conda.plugins.module_utils._fit.facts import HostFacts, Owned
@@ -37,7 +37,7 @@ def parse_look(heard: Heard) -> dict[str, str]:
 
 def python_of(root: str, release: str) -> str:
     """Return the path of the Python of a runtime on a host."""
-    return f"{root}/runtime/{release}/bin/python"
+    return f"{root}/{RUNTIME}/{release}/bin/python"
 
 
 def require_runtime(seen: Mapping[str, str], host: str) -> dict[str, str]:
@@ -49,7 +49,7 @@ def require_runtime(seen: Mapping[str, str], host: str) -> dict[str, str]:
             code="runtime-broken",
             wanted="a host that a deploy has reached",
             found=f"runtime {current}, whose Python does not start" if current else "no runtime",
-            where=f"{root}/runtime on {host}",
+            where=f"{root}/{RUNTIME} on {host}",
             remedy="run airgap.conda.deploy for this host",
         )
     return {"release": current, "interpreter": python_of(root, current)}
@@ -81,7 +81,7 @@ def facts_of(seen: Mapping[str, str], host: str) -> HostFacts:
         name=host,
         root=seen.get("root", ""),
         folder=seen.get("folder", ""),
-        high_water={"runtime": max(_number(seen, "high_water"), serial_of(seen.get("current", "")))},
+        high_water={RUNTIME: max(_number(seen, "high_water"), serial_of(seen.get("current", "")))},
         formats=FORMATS_OF_SHELL,
         machine=seen.get("machine") or "unknown",
         glibc=seen.get("glibc", "").removeprefix("glibc "),

@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.answer import clean
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import RUNTIME
 from ansible_collections.airgap.conda.plugins.plugin_utils._notes import noted, short
 from ansible_collections.airgap.conda.plugins.plugin_utils._outcomes import outcomes, shows
 from ansible_collections.airgap.conda.plugins.plugin_utils._places import (
@@ -68,7 +69,7 @@ def plan(places: Places, get: Callable[[str], Any]) -> dict[str, Any]:
 
 def imports(places: Places) -> list[str]:
     """Return the environments that the workstations get, and the runtime; what cannot be used is left to the deploy."""
-    found, hostvars, option = ["runtime"], places.variables["hostvars"], role_options("deploy")["deploy_envs"]
+    found, hostvars, option = [RUNTIME], places.variables["hostvars"], role_options("deploy")["deploy_envs"]
     for host in places.names(WORKSTATIONS, REFRESH):
         known = hostvars[host]
         if "deploy_envs" not in known.get("ansible_facts", {}):

@@ -13,6 +13,7 @@ from typing import Any
 from ansible.inventory.manager import split_host_pattern
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import RUNTIME
 from ansible_collections.airgap.conda.plugins.plugin_utils._answer_action import PYTHON
 from ansible_collections.airgap.conda.plugins.plugin_utils._places import PATTERNS
 from ansible_collections.airgap.conda.plugins.plugin_utils._setting_specs import (
@@ -113,7 +114,7 @@ def run_faults(playbook: str, extra: Mapping[str, Any], get: Callable[[str], Any
     for name, alike in misspelled(extra).items():
         given = "a secret" if alike in SECRET else shown(extra[name])
         faults.append(Fault(name, f"{alike}, or another name", f"{given} by -e, which is not read"))
-    if of.fleet and PYTHON in extra and "/runtime/" not in str(extra[PYTHON]):
+    if of.fleet and PYTHON in extra and f"/{RUNTIME}/" not in str(extra[PYTHON]):
         faults.append(outranked(extra[PYTHON], f"-e {PYTHON}"))
     named = {name: option for name, option in options.items() if name in extra and get(name) is not None}
     settled(named, get, True, faults)
@@ -190,7 +191,7 @@ def limited(limit: str) -> AirgapError:
 
 def interpreter_fault(used: Any, own: Collection[str], root: str, extra: Mapping[str, Any]) -> list[Fault]:
     """Return a fault when another Python would run the modules than the one that the role names for its tasks."""
-    if used in own or (root and str(used).startswith(f"{root}/runtime/")):
+    if used in own or (root and str(used).startswith(f"{root}/{RUNTIME}/")):
         return []
     by = f"-e {PYTHON}" if PYTHON in extra else "a fact, set_fact, include_vars or a role's parameter"
     return [outranked(used, by)]

@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.answer import clean, fields_of
 from ansible_collections.airgap.conda.plugins.module_utils._base.progress import took
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import RUNTIME
 
 OURS = "airgap.conda."
 # Characters of each text of a failure, which all are on one line.
@@ -72,7 +73,7 @@ def _line(seen: _Seen) -> str:
 
 def _runtime(seen: _Seen, result: Mapping[str, Any]) -> None:
     if result.get("release"):
-        seen.current["runtime"] = clean(str(result["release"]))
+        seen.current[RUNTIME] = clean(str(result["release"]))
 
 
 def _preflight(seen: _Seen, result: Mapping[str, Any]) -> None:

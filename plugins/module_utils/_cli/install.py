@@ -19,6 +19,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.errors import A
 from ansible_collections.airgap.conda.plugins.module_utils._base.lock import locked
 from ansible_collections.airgap.conda.plugins.module_utils._base.progress import size_text
 from ansible_collections.airgap.conda.plugins.module_utils._cli.say import NAME, Bar, warn
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import RUNTIME
 from ansible_collections.airgap.conda.plugins.module_utils._contract.signature import keygens_with
 from ansible_collections.airgap.conda.plugins.module_utils._contract.step import Step
 from ansible_collections.airgap.conda.plugins.module_utils._fit.table import Table
@@ -33,7 +34,6 @@ from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import 
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 
 # What every environment is installed by.
-RUNTIME = "runtime"
 
 
 @dataclass(frozen=True)

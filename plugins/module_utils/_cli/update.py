@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._cli.install import RUNTIME, Plan
+from ansible_collections.airgap.conda.plugins.module_utils._cli.install import Plan
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import RUNTIME
 from ansible_collections.airgap.conda.plugins.module_utils._contract.rings import Rings
 from ansible_collections.airgap.conda.plugins.module_utils._contract.step import Step
 from ansible_collections.airgap.conda.plugins.module_utils._pull.busy import busy

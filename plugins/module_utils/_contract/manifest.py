@@ -20,6 +20,7 @@ SIGNATURE = "manifest.json.sig"
 FILES = "files.json.zst"
 IMAGE = "image"  # in a host's record of a release that it mounts
 RELEASE_ID = re.compile(r"(?P<serial>[1-9][0-9]{0,8})-(?P<hash8>[0-9a-f]{8})")
+RUNTIME = "runtime"  # the environment with the Python that hosts run this collection with
 ENV_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 # Names that mean something else: to conda, next to an environment's folder or in .state, in a store or in a depot.
 RESERVED_NAMES = ("activate", "base", "bin", "current", "deactivate", "index.json", "root", "state")

@@ -16,7 +16,13 @@ from pathlib import Path
 from ansible_collections.airgap.conda.plugins.module_utils._activation.files import activate_files
 from ansible_collections.airgap.conda.plugins.module_utils._cli.file import program
 from ansible_collections.airgap.conda.plugins.module_utils._contract import files, manifest, record, tree
-from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES, MANIFEST, SIGNATURE, Payload
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import (
+    FILES,
+    MANIFEST,
+    RUNTIME,
+    SIGNATURE,
+    Payload,
+)
 from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
 from ansible_collections.airgap.conda.plugins.module_utils._first.take import TAKE
 from ansible_collections.airgap.conda.plugins.module_utils._formats.formats import FORMATS
@@ -141,7 +147,7 @@ def programs(root: str) -> dict[str, bytes]:
     ``compare`` is the program by which a runtime compares itself with its list of files, ``scripts`` the texts to
     activate it, as variables of sh: the command that installs has to be one word of at most 8 KiB for csh.
     """
-    scripts = activate_files("runtime", Path(root) / "runtime")
+    scripts = activate_files(RUNTIME, Path(root) / RUNTIME)
     text = "".join(f"{name.replace('.', '_')}={shlex.quote(script)}\n" for name, script in scripts.items())
     return {"compare": program("", COMPARE, record.__name__, tree.__name__), "scripts": text.encode("utf-8")}
 

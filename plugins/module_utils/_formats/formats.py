@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import RUNTIME
 from ansible_collections.airgap.conda.plugins.module_utils._formats.delta import base_of, delta_members
 from ansible_collections.airgap.conda.plugins.module_utils._formats.format import Format, Member, Source
 from ansible_collections.airgap.conda.plugins.module_utils._formats.squashfs import Squashfs
@@ -42,7 +43,7 @@ def members(name: str, source: Source) -> AbstractContextManager[Iterator[Member
 
 def fitting(env: str, names: Iterable[str]) -> list[str]:
     """Return which of ``names`` an environment can come in: the runtime, which mounts and repairs, is no image."""
-    return [name for name in names if env != "runtime" or not is_image(name)]
+    return [name for name in names if env != RUNTIME or not is_image(name)]
 
 
 def is_image(name: str) -> bool:

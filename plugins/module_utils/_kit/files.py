@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._cli.file import command_file
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import RUNTIME
 from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
 from ansible_collections.airgap.conda.plugins.module_utils._first.install import FORMATS_OF_SHELL, programs
 from ansible_collections.airgap.conda.plugins.module_utils._kit.script import install_sh, keys_of
@@ -37,7 +38,7 @@ def kit_files(releases: Sequence[Release], signers: str, folder: str, pages: Map
     ``signers`` is the text of an ``allowed_signers``, ``pages`` the guides in Markdown, by name without suffix. Raises
     AirgapError when a workstation could not start from this.
     """
-    runtimes = [release for release in releases if release.env == "runtime"]
+    runtimes = [release for release in releases if release.env == RUNTIME]
     if not runtimes:
         raise _unfit(
             "a release of runtime among them, which is what install.sh brings first",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
-from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Payload
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import RUNTIME, Payload
 from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
 from ansible_collections.airgap.conda.plugins.module_utils._contract.step import Step
 from ansible_collections.airgap.conda.plugins.module_utils._fit.rules import New, judge, write
@@ -124,7 +124,7 @@ def _other_kernels(store: Store, envs: set[str], kernels: str) -> list[Step]:
 
 def _with_kernel(store: Store, step: Step, ipykernel: bool, kernels: str) -> Step:
     """Add to a step what it does to the Jupyter kernel; the runtime has none, since no user works in it."""
-    if step.env == "runtime":
+    if step.env == RUNTIME:
         return step
     path = kernelspec.kernel_file(kernels, step.env) if kernels and ipykernel else None
     if path:

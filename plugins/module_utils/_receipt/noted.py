@@ -20,6 +20,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._audit.chain import H
 from ansible_collections.airgap.conda.plugins.module_utils._base.disk import os_errors
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._base.finding import ABSENT, BROKEN, OK, Finding
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import RUNTIME
 from ansible_collections.airgap.conda.plugins.module_utils._contract.step import Step
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import Tools
 from ansible_collections.airgap.conda.plugins.module_utils._receipt.write import Written, write_receipt
@@ -28,7 +29,6 @@ from ansible_collections.airgap.conda.plugins.module_utils._store.releases impor
 # Takes a text that a user is to read: a module's warn, a line on the error stream.
 Tell = Callable[[str], object]
 # The environment that is there before anything can write down that it came.
-RUNTIME = "runtime"
 # Errors of somebody who did not want the step, or may not do it: nothing to write down.
 NO_STEP = ("not-confirmed", "not-permitted")
 

@@ -25,6 +25,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.finding import 
 from ansible_collections.airgap.conda.plugins.module_utils._base.found import FileFault
 from ansible_collections.airgap.conda.plugins.module_utils._base.lock import locked
 from ansible_collections.airgap.conda.plugins.module_utils._contract import signature
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import RUNTIME
 from ansible_collections.airgap.conda.plugins.module_utils._contract.receipt import (
     NAMESPACE,
     SCHEMA,
@@ -82,7 +83,7 @@ def write_receipt(
             there = _names(folder)
             # The clock when it goes forward; whatever it does, a later receipt has a higher number.
             number = max(int(time.time()), number_of(there[-1]) + 1 if there else 1)
-            keygens = signature.keygens_with(store.release("runtime", "current"))
+            keygens = signature.keygens_with(store.release(RUNTIME, "current"))
             now, trouble, signed = time_text(time.time()), "", b""
 
             def made(signer: str) -> Receipt:

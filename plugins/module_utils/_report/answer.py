@@ -14,6 +14,7 @@ from typing import Any
 from ansible_collections.airgap.conda.plugins.module_utils._base.answer import NAMED, clean, fields_of
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import FIELDS
 from ansible_collections.airgap.conda.plugins.module_utils._base.finding import BROKEN, DEGRADED, UNKNOWN, Finding
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import RUNTIME
 from ansible_collections.airgap.conda.plugins.module_utils._report.columns import read_values
 from ansible_collections.airgap.conda.plugins.module_utils._report.host import (
     HostReport,
@@ -39,7 +40,7 @@ def host_report(host: str, seen: Any, verified: Any, time: str) -> HostReport:
     whole = _whole_host(host, seen, links)
     if whole:
         return HostReport(host, time, not seen.get("unreachable"), (), (whole,))
-    if "runtime" not in links:
+    if RUNTIME not in links:
         envs_there = tuple(_linked(links[env]) for env in sorted(links))
         return HostReport(host, time, True, envs_there, tuple(_without_runtime(host, seen, links)))
     envs, findings = {env: _linked(link) for env, link in links.items()}, []
@@ -110,7 +111,7 @@ def _without_runtime(host: str, seen: Mapping[str, Any], envs: Iterable[str]) ->
     """Yield what is wrong on a host whose environments nothing can verify."""
     where = clean(f"{host}:{_root(seen)}")
     problem = "The runtime is not on this host"
-    yield Finding("runtime", "runtime", BROKEN, problem, "a current release of runtime", "none", where, _DEPLOY)
+    yield Finding("runtime", RUNTIME, BROKEN, problem, "a current release of runtime", "none", where, _DEPLOY)
     for env in sorted(envs):
         problem = f"Nothing is known of {env} on this host"
         yield Finding("runtime", env, UNKNOWN, problem, "a runtime to verify it with", "none", where, _DEPLOY)

@@ -14,6 +14,7 @@ from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.answer import MESSAGE, clean
 from ansible_collections.airgap.conda.plugins.module_utils._base.finding import OK, UNKNOWN, Finding
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import RUNTIME
 from ansible_collections.airgap.conda.plugins.module_utils._report.columns import check_values, to_csv
 from ansible_collections.airgap.conda.plugins.module_utils._report.host import (
     ORDER,
@@ -94,7 +95,7 @@ class Fleet:
         """The names of all environments that are on a host or missed on one; the runtime is the last."""
         names = {item.env for host in self.hosts for item in host.envs}
         names |= {finding.subject for host in self.hosts for finding in host.findings if finding.subject}
-        return sorted(names, key=lambda name: (name == "runtime", name))
+        return sorted(names, key=lambda name: (name == RUNTIME, name))
 
     def counts(self) -> dict[str, int]:
         """Return how many hosts have each verdict."""

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import RELEASE_ID, is_env_name
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import RELEASE_ID, RUNTIME, is_env_name
 from ansible_collections.airgap.conda.plugins.module_utils._store import kernelspec
 from ansible_collections.airgap.conda.plugins.module_utils._store.in_use import in_use, unseen
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
@@ -52,7 +52,7 @@ def _require_names(store: Store, env: str, release: str) -> None:
             where=str(store.root),
             remedy="correct the name",
         )
-    if env == "runtime" and not release:
+    if env == RUNTIME and not release:
         raise AirgapError(
             "The runtime is what removes environments, and cannot remove itself",
             code="runtime-kept",
