@@ -20,5 +20,13 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Take in the result of the task that failed; it is no option, since Ansible refuses there what is no text."""
         super().run(tmp, task_vars)
-        self.validate_argument_spec({})
-        return note((task_vars or {}).get("ansible_failed_result"))
+        _result, args = self.validate_argument_spec(
+            {
+                "about": {"type": "dict"},
+                "notes": {"type": "list", "elements": "dict", "default": []},
+                "failed": {"type": "bool", "default": True},
+            }
+        )
+        if not args["failed"]:
+            return {"changed": False, "notes": [*args["notes"], args["about"] or {}]}
+        return note((task_vars or {}).get("ansible_failed_result"), args["about"], args["notes"])

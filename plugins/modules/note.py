@@ -14,7 +14,21 @@ description:
     returns it within limits, to be registered.
   - The playbooks of this collection use it, so that one host that fails does not end the run for others. Their last
     task, M(airgap.conda.outcome), looks at what was registered.
+  - In a loop over an include, whose results Ansible does not collect, each note keeps those before it.
   - Runs on the controller.
+options:
+  about:
+    description: What the note is about, any keys and values. Without it, nothing is added to RV(notes).
+    type: dict
+  notes:
+    description: RV(notes) of the task before, to be kept.
+    type: list
+    elements: dict
+    default: []
+  failed:
+    description: Whether a task failed. V(false) is for the end of the C(block), and keeps O(about) alone.
+    type: bool
+    default: true
 author: airgap.conda contributors (@airgap-conda)
 extends_documentation_fragment: [airgap.conda.attributes]
 attributes:
@@ -44,11 +58,16 @@ EXAMPLES = r"""
 RETURN = r"""
 failure:
   description: The result of the task that failed, as far as it is text and within the bounds.
-  returned: always
+  returned: if O(failed)
   type: dict
 short:
   description: What is wrong and what was found, in one line of at most 600 characters.
-  returned: always
+  returned: if O(failed)
   type: str
   sample: The drive cannot be used (nothing is mounted there)
+notes:
+  description: O(notes), then O(about), with C(failure) if a task failed.
+  returned: with O(about)
+  type: list
+  elements: dict
 """

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.answer import (
@@ -26,12 +26,17 @@ def short(failure: Mapping[str, Any]) -> str:
     return clean(text, 2 * LINE) or "no message"
 
 
-def note(result: Any) -> dict[str, Any]:
-    """Return what is kept of the result of a task that failed, which may have any form and length."""
+def note(result: Any, about: Mapping[str, Any] | None = None, notes: Iterable[Any] = ()) -> dict[str, Any]:
+    """Return what is kept of the result of a task that failed, which may have any form and length.
+
+    ``about`` says of what, and comes after the earlier ``notes`` with the failure.
+    """
     failure = take_in(result, SHOWN_VALUES, SHOWN_CHARACTERS)
     if not isinstance(failure, dict) or not failure:
         failure = {"msg": clean(str(failure or ""))}
-    return {"changed": False, "failure": {**failure, "failed": True}, "short": short(failure)}
+    failure = {**failure, "failed": True}
+    kept = {"changed": False, "failure": failure, "short": short(failure)}
+    return kept if about is None else {**kept, "notes": [*notes, {**about, "failure": failure}]}
 
 
 def noted(variable: Any) -> dict[str, Any]:

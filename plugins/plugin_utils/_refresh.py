@@ -119,7 +119,7 @@ def _builds(known: Mapping[str, Any]) -> list[str]:
     summary = known.get("_build_summary")
     if not isinstance(summary, Mapping) or not summary.get("failed"):
         return []
-    results = [result for result in known.get("_build_results") or () if isinstance(result, Mapping)]
+    results = known["_build_notes"]["notes"] if "_build_notes" in known else []
     return [f"{clean(str(of['env']))}: {short(of['failure'])}" for of in results if of.get("failure")]
 
 

@@ -13,7 +13,11 @@ from ansible_collections.airgap.conda.plugins.filter.build_items import build_it
 from ansible_collections.airgap.conda.plugins.filter.build_summary import build_summary
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._doctor.diagnose import Complaints
+from ansible_collections.airgap.conda.plugins.plugin_utils._notes import note
+from ansible_collections.airgap.conda.tests.unit.conftest import CHECKOUT
 from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
+
+SET = "ansible.builtin.set_fact"
 
 
 def test_a_name_stands_for_the_container_of_all() -> None:
@@ -69,6 +73,28 @@ def test_the_summary_says_what_came_of_each_and_all_of_what_is_wrong() -> None:
     ]
     assert build_summary(results[1:2], check=True) == ["imaging-2004  linux-64, cuda 11.8  would build 1-bb"]
     assert build_summary([]) == []
+
+
+def test_each_note_keeps_those_before_it() -> None:
+    error = AirgapError("It cannot be solved", code="unsolvable", wanted="a", found="b", where="c", remedy="d")
+    first = note(error.as_result(), {"env": "demo", "target": {}})
+    second = note({"msg": "MODULE FAILURE"}, {"env": "x", "target": {}}, first["notes"])
+    assert [(one["env"], one["failure"]["msg"]) for one in second["notes"]] == [
+        ("demo", str(error)),
+        ("x", "MODULE FAILURE"),
+    ]
+    assert build_summary(second["notes"])[0] == "demo    FAILED: It cannot be solved."
+    assert "notes" not in note(error.as_result())
+
+
+def test_a_fact_is_set_only_where_nothing_else_reaches_later_plays() -> None:
+    """Constants that all hosts of later batches see, and the interpreter, which no result of a task can set."""
+    files = [path for folder in ("roles", "playbooks") for path in (CHECKOUT / folder).rglob("*.yml")]
+    assert {path.name if path.name != "main.yml" else path.parts[-3] for path in files if SET in path.read_text()} == {
+        "deploy_batches.yml",
+        "outcome.yml",
+        "runtime",
+    }
 
 
 def test_each_of_several_complaints_is_told() -> None:

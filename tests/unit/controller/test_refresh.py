@@ -158,7 +158,7 @@ def test_environments_that_were_not_built_are_named_by_the_data() -> None:
         {"env": "z", "target": {}, "failure": {"msg": "MODULE FAILURE\nsee stdout"}},
     ]
     summary = {"failed": True, "msg": ["demo  FAILED: It cannot be solved."]}
-    known = {"_build_results": results, "_build_summary": summary, "_refresh_build": note(summary)}
+    known = {"_build_notes": {"notes": results}, "_build_summary": summary, "_refresh_build": note(summary)}
     wrong = ["build: demo: It cannot be solved (no package x)", "build: z: MODULE FAILURE see stdout"]
     assert told(**known) == wrong
     export = {"media_drive": "/m", "_refresh_export": note(FAILED), "_media_import": {"changed": False}}
