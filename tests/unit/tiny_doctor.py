@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils._doctor.case import Finding
+from ansible_collections.airgap.conda.plugins.module_utils._doctor.case import Complained
 from ansible_collections.airgap.conda.plugins.module_utils._doctor.diagnose import diagnose
 from ansible_collections.airgap.conda.plugins.module_utils._environment.make import Request, make
 from ansible_collections.airgap.conda.plugins.module_utils._solve.channels import Channels
@@ -55,7 +55,7 @@ class Patient:
         content = {f"{name}/__init__.py": f"VERSION = '{version} of pip'\n"} if files is None else files
         make_wheel(self.wheels, name, version, content, f"Requires-Dist: {requires}\n" if requires else "", tag)
 
-    def build(self, dependencies: str, release: str = "", channels: str = "near") -> list[Finding]:
+    def build(self, dependencies: str, release: str = "", channels: str = "near") -> list[Complained]:
         """Make the environment and return what the doctor says."""
         write_spec(self.folder / "demo", f"channels: [{channels}]\ndependencies:\n{dependencies}", release)
         spec = load_spec(self.folder / "demo")
@@ -63,11 +63,11 @@ class Patient:
         make(Request(self.prefix, spec, names, spec.release.target, self.folder / "cache"), update=True)
         return self.ask()
 
-    def ask(self, dest_prefix: str = "/opt/conda-envs/demo/1-0123abcd", **allow: str) -> list[Finding]:
+    def ask(self, dest_prefix: str = "/opt/conda-envs/demo/1-0123abcd", **allow: str) -> list[Complained]:
         allowed = {name.replace("_", "-"): reason for name, reason in allow.items()}
         found = diagnose(self.prefix, load_spec(self.folder / "demo"), dest_prefix, allowed)
         # The tiny Python and its pip are links to those that run the tests.
-        return [finding for finding in found if not finding.what.startswith(("python 3", "pip "))]
+        return [finding for finding in found if not finding.found.startswith(("python 3", "pip "))]
 
     def site(self, path: str) -> Path:
         return self.prefix / SITE_PACKAGES / path
@@ -94,7 +94,7 @@ def python_files(name: str, version: str, module: str = "") -> dict[str, Content
     }
 
 
-def only(findings: list[Finding], name: str) -> Finding:
+def only(findings: list[Complained], name: str) -> Complained:
     """Return the one finding there is, which must have that name."""
-    assert [finding.name for finding in findings] == [name], [str(finding.as_error()) for finding in findings]
+    assert [finding.check for finding in findings] == [name], [str(finding.as_error()) for finding in findings]
     return findings[0]

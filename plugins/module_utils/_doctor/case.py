@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._base.finding import BROKEN, DEGRADED, Finding
 from ansible_collections.airgap.conda.plugins.module_utils._contract.complaints import ERROR, complaint
 from ansible_collections.airgap.conda.plugins.module_utils._contract.site import normal_name
 from ansible_collections.airgap.conda.plugins.module_utils._environment.tree import Installed, Package, Tree
@@ -27,43 +28,40 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One complaint about one environment.
+class Complained(Finding):
+    """A finding about an environment, of a kind in the catalogue: broken stops the build, degraded is a warning.
 
-    ``what`` was found, in which ``packages``; ``change`` says what to write instead of what, ``where`` names the file
-    and line. ``allowed`` is the reason given for letting it pass, empty without one.
+    It concerns ``packages``. ``allowed`` is the reason given for letting it pass, empty without one.
     """
 
-    name: str
-    what: str
-    packages: tuple[Package, ...]
-    change: str
-    where: str
+    packages: tuple[Package, ...] = ()
     allowed: str = ""
 
     @property
     def stops(self) -> bool:
         """Tell whether it stops the build."""
-        return complaint(self.name).level == ERROR and not self.allowed
+        return self.verdict == BROKEN and not self.allowed
 
     def as_dict(self) -> dict[str, Any]:
         """Return the entry for the manifest."""
         packages = [package.as_dict() for package in self.packages]
-        level = complaint(self.name).level
-        return {"name": self.name, "level": level, "what": self.what, "packages": packages, "allowed": self.allowed}
+        level = complaint(self.check).level
+        return {"name": self.check, "level": level, "what": self.found, "packages": packages, "allowed": self.allowed}
 
-    def as_error(self) -> AirgapError:
+    def as_error(self, problem: str = "") -> AirgapError:
         """Return the whole complaint for the user."""
-        known = complaint(self.name)
-        allow = f'. To build anyway, write in {RELEASE}: allow: {{{self.name}: "the reason"}}'
-        return AirgapError(
-            f"{known.title} ({self.name}). {known.why}",
-            code=self.name,
-            wanted=known.wanted,
-            found=self.what,
-            where=self.where,
-            remedy=self.change + ("" if known.final else allow),
-        )
+        error = super().as_error(problem)
+        if not complaint(self.check).final:
+            error.remedy += f'. To build anyway, write in {RELEASE}: allow: {{{self.check}: "the reason"}}'
+        return error
+
+
+def complain(name: str, found: str, packages: tuple[Package, ...], change: str, where: str) -> Complained:
+    """Return a finding of the kind ``name``; ``change`` says what to write instead, ``where`` is file and line."""
+    known = complaint(name)
+    verdict = BROKEN if known.level == ERROR else DEGRADED
+    problem = f"{known.title} ({name}). {known.why}"
+    return Complained(name, "", verdict, problem, known.wanted, found, where, change, packages=packages)
 
 
 @dataclass(frozen=True)

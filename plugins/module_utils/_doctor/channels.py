@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
-from ansible_collections.airgap.conda.plugins.module_utils._doctor.case import Case, Finding, named, some
+from ansible_collections.airgap.conda.plugins.module_utils._doctor.case import Case, Complained, complain, named, some
 from ansible_collections.airgap.conda.plugins.module_utils._environment.tree import CondaPackage
 from ansible_collections.airgap.conda.plugins.module_utils._solve.channels import DEFAULTS
 
@@ -36,7 +36,7 @@ _CUDA_LIBRARY = re.compile(
 )
 
 
-def mixed_channels(case: Case) -> Iterator[Finding]:
+def mixed_channels(case: Case) -> Iterator[Complained]:
     """Find stacks whose packages come from more than one channel."""
     for stack, pattern in STACKS.items():
         members = [package for package in case.tree.conda if re.fullmatch(pattern, package.package.name)]
@@ -51,7 +51,7 @@ def mixed_channels(case: Case) -> Iterator[Finding]:
         version = stray.package.version
         where, change = case.conda_change(stray.package.name, f"{channel}::{stray.package.name}={version}")
         packages = tuple(package.package for package in members)
-        yield Finding("mixed-channels", f"{stack}: {named(packages)}", packages, change, where)
+        yield complain("mixed-channels", f"{stack}: {named(packages)}", packages, change, where)
 
 
 def _channel(case: Case, package: CondaPackage) -> str:
@@ -65,7 +65,7 @@ def _from_defaults(case: Case, package: CondaPackage) -> bool:
     return package.package.channel in ("defaults", *bare)
 
 
-def cuda_from_conda_and_pip(case: Case) -> Iterator[Finding]:
+def cuda_from_conda_and_pip(case: Case) -> Iterator[Complained]:
     """Find CUDA libraries that conda packages and pip wheels both bring."""
     by_conda = _cuda({path: claimed[0][0].package for path, claimed in case.tree.claims.items()})
     by_pip = _cuda({path: owners[0].package for path, owners in case.tree.pip_files.items()})
@@ -76,7 +76,7 @@ def cuda_from_conda_and_pip(case: Case) -> Iterator[Finding]:
     pip = sorted({by_pip[library] for library in libraries}, key=str)
     lines = [case.conda_lines[package.name] for package in conda if package.name in case.conda_lines]
     change = f"remove the conda package that requires CUDA, or the pip package that requires {pip[0].name}"
-    yield Finding(
+    yield complain(
         "cuda-from-conda-and-pip",
         f"{some(libraries)} from {named(conda)} and from {named(pip)}",
         (*conda, *pip),
@@ -90,13 +90,13 @@ def _cuda(files: Mapping[str, T]) -> dict[str, T]:
     return {match[1]: package for match, package in matches if match}
 
 
-def defaults_terms(case: Case) -> Iterator[Finding]:
+def defaults_terms(case: Case) -> Iterator[Complained]:
     """Find packages from the channel defaults."""
     packages = tuple(package.package for package in case.tree.conda if _from_defaults(case, package))
     if not packages:
         return
     channels = [name for name in case.spec.channels if name not in ("defaults", *DEFAULTS)] or ["conda-forge"]
-    yield Finding(
+    yield complain(
         "defaults-terms",
         some(str(package) for package in packages),
         packages,

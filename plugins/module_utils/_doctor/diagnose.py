@@ -3,8 +3,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The doctor: look at a built environment before it is packed, and say what will break, why, and what to write instead.
 
-It changes nothing. What it looks at is the tree that conda and pip left (``_doctor_tree``); each complaint of
-``_doctor_catalogue`` has one function here that finds it.
+It changes nothing. What it looks at is the tree that conda and pip left (``_environment.tree``); each complaint of
+the catalogue has one function here that finds it.
 """
 
 from __future__ import annotations
@@ -14,15 +14,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError, Several
-from ansible_collections.airgap.conda.plugins.module_utils._contract.complaints import ALLOWABLE, ERROR, complaint
+from ansible_collections.airgap.conda.plugins.module_utils._base.finding import BROKEN
+from ansible_collections.airgap.conda.plugins.module_utils._contract.complaints import ALLOWABLE
 from ansible_collections.airgap.conda.plugins.module_utils._doctor import channels, files, python, shells
 from ansible_collections.airgap.conda.plugins.module_utils._doctor import prefix as _doctor_prefix
-from ansible_collections.airgap.conda.plugins.module_utils._doctor.case import Case, Finding
+from ansible_collections.airgap.conda.plugins.module_utils._doctor.case import Case, Complained
 from ansible_collections.airgap.conda.plugins.module_utils._environment.tree import Tree
 from ansible_collections.airgap.conda.plugins.module_utils._spec.packages import load_packaging
 from ansible_collections.airgap.conda.plugins.module_utils._spec.spec import Spec
 
-FINDERS: dict[str, Callable[[Case], Iterator[Finding]]] = {
+FINDERS: dict[str, Callable[[Case], Iterator[Complained]]] = {
     "pip-replaced-conda-files": files.pip_replaced_conda_files,
     "conda-files-changed": files.conda_files_changed,
     "conda-files-owned-twice": files.conda_files_owned_twice,
@@ -59,7 +60,7 @@ def diagnose(
     dest_prefix: str = "",
     allow: Mapping[str, str] | None = None,
     work: Path | None = None,
-) -> list[Finding]:
+) -> list[Complained]:
     """Return what is wrong with the environment at ``prefix``, errors first, those that are allowed with their reason.
 
     ``dest_prefix`` is the path on the hosts; without it nobody can say whether that is too long. ``allow`` adds to what
@@ -69,11 +70,15 @@ def diagnose(
     allowed = {**spec.release.allow, **_checked(allow or {})}
     load_packaging()  # the finders import it where they use it
     case = Case(Tree(prefix), spec, dest_prefix, work)
-    found = [replace(finding, allowed=allowed.get(name, "")) for name in FINDERS for finding in FINDERS[name](case)]
-    return sorted(found, key=lambda finding: complaint(finding.name).level != ERROR)
+    found = [
+        replace(finding, subject=spec.name, allowed=allowed.get(name, ""))
+        for name in FINDERS
+        for finding in FINDERS[name](case)
+    ]
+    return sorted(found, key=lambda finding: finding.verdict != BROKEN)
 
 
-def require_sound(findings: Sequence[Finding]) -> None:
+def require_sound(findings: Sequence[Complained]) -> None:
     """Raise AirgapError for the errors among the findings that are not allowed, all of them in one."""
     stop_for([finding.as_error() for finding in findings if finding.stops])
 

@@ -10,7 +10,14 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ansible_collections.airgap.conda.plugins.module_utils._doctor.case import Case, Finding, named, pin, some
+from ansible_collections.airgap.conda.plugins.module_utils._doctor.case import (
+    Case,
+    Complained,
+    complain,
+    named,
+    pin,
+    some,
+)
 from ansible_collections.airgap.conda.plugins.module_utils._environment.link_scripts import script_of
 from ansible_collections.airgap.conda.plugins.module_utils._environment.prefix import read_marker
 from ansible_collections.airgap.conda.plugins.module_utils._environment.tree import GONE, CondaPackage, Installed
@@ -28,7 +35,7 @@ class _Damage:
     others: tuple[str, ...]
 
 
-def pip_replaced_conda_files(case: Case) -> Iterator[Finding]:
+def pip_replaced_conda_files(case: Case) -> Iterator[Complained]:
     """Find the packages whose files pip wrote over or deleted: what conda-pack refuses, or silently puts back."""
     for damage in _damages(case):
         if not damage.culprits:
@@ -39,7 +46,7 @@ def pip_replaced_conda_files(case: Case) -> Iterator[Finding]:
         counts += [f"{len(damage.by_pip) - gone} overwritten"] if len(damage.by_pip) > gone else []
         shown = sorted(damage.by_pip, key=lambda path: ("-info/" in path, path.endswith(".pyc"), path))[:3]
         where, change, because = _take_it_from_conda(case, damage)
-        yield Finding(
+        yield complain(
             "pip-replaced-conda-files",
             f"{package}: {' and '.join(counts)} by {named(damage.culprits)}{because}; such as {', '.join(shown)}",
             (package, *(culprit.package for culprit in damage.culprits)),
@@ -66,7 +73,7 @@ def _take_it_from_conda(case: Case, damage: _Damage) -> tuple[str, str, str]:
     return where, change, because
 
 
-def conda_files_changed(case: Case) -> Iterator[Finding]:
+def conda_files_changed(case: Case) -> Iterator[Complained]:
     """Find files of conda packages that were changed by something else than pip.
 
     A copy of release.yml over a file is as good as any, unless the file holds the prefix: then it is not packed.
@@ -87,7 +94,7 @@ def conda_files_changed(case: Case) -> Iterator[Finding]:
         if copies:
             where, by = str(case.spec.directory / RELEASE), f" by the copies to {some(copies)}"
             change = f"give the copies to {some(copies)} another 'to'"
-        yield Finding(
+        yield complain(
             "conda-files-changed",
             f"{damage.package.package}: {' or '.join(states)}{by}: {some(changed)}",
             (damage.package.package,),
@@ -120,7 +127,7 @@ def _damages(case: Case) -> Iterator[_Damage]:
         yield _Damage(package, tuple(culprits.values()) if by_pip else (), tuple(by_pip), others)
 
 
-def conda_files_owned_twice(case: Case) -> Iterator[Finding]:
+def conda_files_owned_twice(case: Case) -> Iterator[Complained]:
     """Find paths that two conda packages bring with different contents."""
     claims: dict[str, list[tuple[CondaPackage, str]]] = {}
     for package in case.tree.conda:
@@ -138,7 +145,7 @@ def conda_files_owned_twice(case: Case) -> Iterator[Finding]:
         packages = tuple(owner.package for owner in owners[key])
         lines = [case.conda_lines[name] for name in key if name in case.conda_lines]
         change = f"use one channel for both, as in `- {packages[0].channel}::{packages[-1].name}`"
-        yield Finding(
+        yield complain(
             "conda-files-owned-twice",
             f"{named(packages)} contain {some(paths)}",
             packages,
@@ -147,7 +154,7 @@ def conda_files_owned_twice(case: Case) -> Iterator[Finding]:
         )
 
 
-def pip_files_owned_twice(case: Case) -> Iterator[Finding]:
+def pip_files_owned_twice(case: Case) -> Iterator[Complained]:
     """Find paths that two pip packages bring with different contents."""
     clashes: dict[tuple[str, ...], list[str]] = {}
     items = {item.key: item for item in case.tree.pip}
@@ -157,7 +164,7 @@ def pip_files_owned_twice(case: Case) -> Iterator[Finding]:
             clashes.setdefault(tuple(hashes), []).append(path)
     for keys, paths in clashes.items():
         lines = [case.pip_lines[key] for key in keys if key in case.pip_lines]
-        yield Finding(
+        yield complain(
             "pip-files-owned-twice",
             f"{named(items[key] for key in keys)} contain {some(paths)}",
             tuple(items[key].package for key in keys),
@@ -166,14 +173,14 @@ def pip_files_owned_twice(case: Case) -> Iterator[Finding]:
         )
 
 
-def package_cache_missing(case: Case) -> Iterator[Finding]:
+def package_cache_missing(case: Case) -> Iterator[Complained]:
     """Find packages whose extracted folder is gone; conda-pack reads there which files hold the prefix."""
     missing = [package for package in case.tree.conda if not package.cache or not os.path.isdir(package.cache)]
     if missing:
         folders = {os.path.dirname(package.cache) for package in missing if package.cache}
         packages = tuple(package.package for package in missing)
         place = f"not in {some(folders)}" if folders else "in none of the caches in conda-meta"
-        yield Finding(
+        yield complain(
             "package-cache-missing",
             f"{some(map(str, packages))} {place}",
             packages,
@@ -182,7 +189,7 @@ def package_cache_missing(case: Case) -> Iterator[Finding]:
         )
 
 
-def link_script_not_run(case: Case) -> Iterator[Finding]:
+def link_script_not_run(case: Case) -> Iterator[Complained]:
     """Find scripts that conda would have run for its packages: what they make or set up is missing.
 
     Only an environment whose marker says what was run is looked at; conda itself has run them all.
@@ -203,7 +210,7 @@ def link_script_not_run(case: Case) -> Iterator[Finding]:
             if action == "pre-link":
                 change = "use a version without it: only old versions of conda run such scripts"
                 change = f"{case.removal(lines[name])}, or {change}" if name in lines else change
-            yield Finding(
+            yield complain(
                 "link-script-not-run",
                 f"{package.package}: {script}",
                 (package.package,),

@@ -14,17 +14,24 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ansible_collections.airgap.conda.plugins.module_utils._contract.rules import leads_out
-from ansible_collections.airgap.conda.plugins.module_utils._doctor.case import Case, Finding, Line, named, some
+from ansible_collections.airgap.conda.plugins.module_utils._doctor.case import (
+    Case,
+    Complained,
+    Line,
+    complain,
+    named,
+    some,
+)
 from ansible_collections.airgap.conda.plugins.module_utils._environment.tree import Package
 
 
-def link_leads_out(case: Case) -> Iterator[Finding]:
+def link_leads_out(case: Case) -> Iterator[Complained]:
     """Find symbolic links that lead out of the environment, absolute ones into it included."""
     links = case.tree.links
     outward = [path for path in links if leads_out(path, links)]
     for packages, paths in _by_owner(case, outward).items():
         lines = [line for package in packages for line in _lines(case, package)]
-        yield Finding(
+        yield complain(
             "link-leads-out",
             f"{named(packages) or 'no package'}: {some(f'{path} -> {links[path]}' for path in paths)}",
             packages,
@@ -33,7 +40,7 @@ def link_leads_out(case: Case) -> Iterator[Finding]:
         )
 
 
-def prefix_too_long(case: Case) -> Iterator[Finding]:
+def prefix_too_long(case: Case) -> Iterator[Complained]:
     """Find binary files that have no room for the path on the hosts. Without that path nothing can be said."""
     length = len(os.fsencode(case.dest_prefix))
     short: dict[Package, list[tuple[int, str]]] = {}
@@ -45,7 +52,7 @@ def prefix_too_long(case: Case) -> Iterator[Finding]:
     if not short:
         return
     room, path = min(entry for entries in short.values() for entry in entries)
-    yield Finding(
+    yield complain(
         "prefix-too-long",
         f"{case.dest_prefix} has {length} bytes, {path} has space for {room}; packages: {named(short)}",
         tuple(short),
@@ -54,7 +61,7 @@ def prefix_too_long(case: Case) -> Iterator[Finding]:
     )
 
 
-def prefix_in_binary(case: Case) -> Iterator[Finding]:
+def prefix_in_binary(case: Case) -> Iterator[Complained]:
     """Find binary files, not brought by conda, that hold the path of the environment on this machine.
 
     conda-pack takes what is UTF-8 for text and rewrites the path in it, such as in the console scripts of pip's
@@ -65,10 +72,10 @@ def prefix_in_binary(case: Case) -> Iterator[Finding]:
     found = [path for path in paths if _holds(case.tree.prefix / path, prefix)]
     for packages, paths in _by_owner(case, found).items():
         where, change = _instead(case, packages)
-        yield Finding("prefix-in-binary", f"{named(packages) or 'no package'}: {some(paths)}", packages, change, where)
+        yield complain("prefix-in-binary", f"{named(packages) or 'no package'}: {some(paths)}", packages, change, where)
 
 
-def build_path_left(case: Case) -> Iterator[Finding]:
+def build_path_left(case: Case) -> Iterator[Complained]:
     """Find files, not brought by conda, with a path of the build in them that is not the environment's own.
 
     Nobody rewrites it: another environment's, that of a package in the cache, that of a folder that is gone.
@@ -83,7 +90,7 @@ def build_path_left(case: Case) -> Iterator[Finding]:
     for packages, paths in _by_owner(case, found).items():
         where, change = _instead(case, packages)
         shown = some(f"{path} ({found[path]})" for path in paths)
-        yield Finding("build-path-left", f"{named(packages) or 'no package'}: {shown}", packages, change, where)
+        yield complain("build-path-left", f"{named(packages) or 'no package'}: {shown}", packages, change, where)
 
 
 def _instead(case: Case, packages: tuple[Package, ...]) -> tuple[str, str]:

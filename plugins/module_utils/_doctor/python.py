@@ -14,7 +14,7 @@ from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.urls import without_credentials
 from ansible_collections.airgap.conda.plugins.module_utils._contract.site import normal_name
-from ansible_collections.airgap.conda.plugins.module_utils._doctor.case import Case, Finding, pin, some
+from ansible_collections.airgap.conda.plugins.module_utils._doctor.case import Case, Complained, complain, pin, some
 from ansible_collections.airgap.conda.plugins.module_utils._environment.prefix import read_marker
 from ansible_collections.airgap.conda.plugins.module_utils._environment.tree import Installed, Package, Tree
 
@@ -22,7 +22,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._environment.tree imp
 _EDITABLE = re.compile(r"__editable__[._-](?P<name>.+?)-(?P<version>[^-]+)\.pth")
 
 
-def distribution_from_conda_and_pip(case: Case) -> Iterator[Finding]:
+def distribution_from_conda_and_pip(case: Case) -> Iterator[Complained]:
     """Find Python packages that both conda and pip installed."""
     tree = case.tree
     by_conda = {item.key: item for item in tree.installed if item.owner}
@@ -38,7 +38,7 @@ def distribution_from_conda_and_pip(case: Case) -> Iterator[Finding]:
         requirers = [bounds for _who, bounds in case.requirers(item.key)]
         new = pin(brought.name, item.package.version, requirers)
         where, change = case.move_to_conda(item.key, brought.name, new)
-        yield Finding(
+        yield complain(
             "distribution-from-conda-and-pip",
             f"{what} from {brought} and from {item.package}",
             (brought, item.package),
@@ -65,7 +65,7 @@ def _extensions(tree: Tree, module: str) -> list[str]:
     return [f"{tree.site_packages}/{path.name}" for path in folder.glob(f"{module}.*so")]
 
 
-def two_dist_infos(case: Case) -> Iterator[Finding]:
+def two_dist_infos(case: Case) -> Iterator[Complained]:
     """Find distributions that are registered twice by the same manager."""
     groups: dict[tuple[str, bool], list[Installed]] = {}
     for item in case.tree.installed:
@@ -79,7 +79,7 @@ def two_dist_infos(case: Case) -> Iterator[Finding]:
         owners = {item.owner.package.name for item in items if item.owner}
         lines = [case.conda_lines[name] for name in sorted(owners) if name in case.conda_lines]
         choice = len(owners) > 1 and lines
-        yield Finding(
+        yield complain(
             "two-dist-infos",
             f"{key} as {some(item.info for item in items)}",
             tuple(item.owner.package if item.owner else item.package for item in items),
@@ -88,11 +88,11 @@ def two_dist_infos(case: Case) -> Iterator[Finding]:
         )
 
 
-def editable_install(case: Case) -> Iterator[Finding]:
+def editable_install(case: Case) -> Iterator[Complained]:
     """Find packages that are links to a source folder, in every way that pip and setuptools have had of making them."""
     for name, version, how in _editables(case.tree):
         new = f"{name}=={version}" if version else name
-        yield Finding(
+        yield complain(
             "editable-install",
             f"{name} {version}: {how}" if version else f"{name}: {how}",
             (Package("pip", name, version, "pypi"),),
@@ -138,7 +138,7 @@ def _leaves(prefix: Path, path: Path) -> bool:
     return os.path.commonpath([os.path.realpath(prefix), os.path.realpath(path)]) != os.path.realpath(prefix)
 
 
-def pip_built_from_source(case: Case) -> Iterator[Finding]:
+def pip_built_from_source(case: Case) -> Iterator[Complained]:
     """Find pip's packages that were built here.
 
     Only pip knows all of them: the environment's marker has its report of the installation. In an environment
@@ -151,7 +151,7 @@ def pip_built_from_source(case: Case) -> Iterator[Finding]:
             continue
         compiled = [path for path in item.files if path.endswith(".so")]
         where, change = case.move_to_conda(item.key, item.key, f"{item.key}={item.package.version}")
-        yield Finding(
+        yield complain(
             "pip-built-from-source",
             f"{item.package}: {evidence}; " + (f"compiled: {some(compiled)}" if compiled else "nothing compiled"),
             (item.package,),

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ansible_collections.airgap.conda.plugins.module_utils._activation.env_vars import env_vars
-from ansible_collections.airgap.conda.plugins.module_utils._doctor.case import Case, Finding, named, some
+from ansible_collections.airgap.conda.plugins.module_utils._doctor.case import Case, Complained, complain, named, some
 from ansible_collections.airgap.conda.plugins.module_utils._environment.tree import Package
 
 
-def activation_script_fails(case: Case) -> Iterator[Finding]:
+def activation_script_fails(case: Case) -> Iterator[Complained]:
     """Find the scripts that do not work in bash or in sh; both source each of them once."""
     scripts: dict[str, dict[str, str]] = {}
     for failure in case.tried.failures:
@@ -24,7 +24,7 @@ def activation_script_fails(case: Case) -> Iterator[Finding]:
         change = "use a version of the package whose script works, or make sure that its users have bash"
         if "bash" in messages:
             change = "use another version of the package, or set its variables under activation in release.yml"
-        yield Finding(
+        yield complain(
             "activation-script-fails",
             f"{path} of {named(packages) or 'no package'}: {works}{said}",
             packages,
@@ -33,7 +33,7 @@ def activation_script_fails(case: Case) -> Iterator[Finding]:
         )
 
 
-def activation_writes(case: Case) -> Iterator[Finding]:
+def activation_writes(case: Case) -> Iterator[Complained]:
     """Find the scripts that want to change the release: what could be done at the build is done, and not told."""
     scripts: dict[str, list[str]] = {}
     for wish in case.tried.wishes:
@@ -42,7 +42,7 @@ def activation_writes(case: Case) -> Iterator[Finding]:
         )
     for path, wishes in scripts.items():
         packages = _owners(case, path)
-        yield Finding(
+        yield complain(
             "activation-writes",
             f"{path} of {named(packages) or 'no package'} tries to write {some(wishes)}",
             packages,
@@ -51,11 +51,11 @@ def activation_writes(case: Case) -> Iterator[Finding]:
         )
 
 
-def env_vars_unusable(case: Case) -> Iterator[Finding]:
+def env_vars_unusable(case: Case) -> Iterator[Complained]:
     """Find what packages declare as environment variables and no shell can export."""
     for fault in env_vars(case.tree.prefix, {})[1]:
         packages = _owners(case, fault.path)
-        yield Finding(
+        yield complain(
             "env-vars-unusable",
             f"{fault.path} of {named(packages) or 'no package'}: {fault.what}",
             packages,

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.airgap.conda.plugins.module_utils._base.finding import BROKEN, Finding
 from ansible_collections.airgap.conda.plugins.module_utils._contract.complaints import (
     ALLOWABLE,
     CATALOGUE,
@@ -78,15 +79,15 @@ def run_module(patient: Patient, **parameters: object) -> dict[str, object]:
 
 def test_each_finding_says_wanted_found_where_why_and_the_line_and_how_to_allow_it(sick: Patient) -> None:
     findings = sick.ask()
-    assert [finding.name for finding in findings] == [
+    assert [finding.check for finding in findings] == [
         "conda-files-changed",
         "conda-files-owned-twice",
         "defaults-terms",
     ]
     for finding in findings:
         text = str(finding.as_error())
-        assert re.search(r"\(" + finding.name + r"\)\. .*\. Wanted: .*\. Found: .*\. Where: /.*\. Remedy: .*\.$", text)
-        assert f'allow: {{{finding.name}: "the reason"}}' in text
+        assert re.search(r"\(" + finding.check + r"\)\. .*\. Wanted: .*\. Found: .*\. Where: /.*\. Remedy: .*\.$", text)
+        assert f'allow: {{{finding.check}: "the reason"}}' in text
         assert ".." not in text.replace("...", "")
         assert all(str(package) in text for package in finding.packages)
 
@@ -149,6 +150,17 @@ def test_a_reason_in_release_yml_lets_an_error_pass_and_stands_in_the_manifest(s
     assert sick.ask(conda_files_changed="said twice")[0].allowed == "said twice"
 
 
+def test_a_complaint_is_a_finding_as_those_of_hosts_are(sick: Patient) -> None:
+    found = sick.ask()
+    assert all(isinstance(finding, Finding) for finding in found)
+    assert {finding.code == finding.check == finding.as_error().code for finding in found} == {True}
+    assert {finding.verdict for finding in found if finding.stops} == {BROKEN}
+    # What is signed keeps its form.
+    entry = found[0].as_dict()
+    assert [*entry] == ["name", "level", "what", "packages", "allowed"]
+    assert (entry["name"], entry["what"]) == (found[0].check, found[0].found)
+
+
 @pytest.mark.parametrize(
     ("allow", "code", "texts"),
     [
@@ -183,7 +195,7 @@ def test_the_module_fails_with_every_error_and_all_findings(sick: Patient) -> No
     result = run_module(sick)
     assert result["failed"] is True
     assert str(result["msg"]).startswith("2 complaints stop the build.\n1. Files of a conda package were changed")
-    assert [item["name"] for item in result["findings"]] == [finding.name for finding in sick.ask()]  # type: ignore[attr-defined]
+    assert [item["name"] for item in result["findings"]] == [finding.check for finding in sick.ask()]  # type: ignore[attr-defined]
     assert "defaults-terms" in str(result["warnings"])
 
 
@@ -256,4 +268,4 @@ def test_seven_thousand_files_take_less_than_two_seconds(patient: Patient) -> No
     began = time.process_time()
     findings = patient.ask()
     assert time.process_time() - began < 2
-    assert [finding.what for finding in findings] == ["big 1.0 (conda, channel near): changed: lib/folder69/file6999"]
+    assert [finding.found for finding in findings] == ["big 1.0 (conda, channel near): changed: lib/folder69/file6999"]

@@ -49,7 +49,7 @@ def offer(patient: Patient, **packages: str) -> None:
 def test_a_stack_from_two_channels_is_a_warning(patient: Patient, pytorch: str, near: str, stack: str) -> None:
     offer(patient, pytorch=pytorch, near=near)
     finding = only(patient.build(f"- {pytorch}\n- {near}\n", channels="pytorch, near"), "mixed-channels")
-    assert finding.what.startswith(f"{stack}: ")
+    assert finding.found.startswith(f"{stack}: ")
     assert {(package.name, package.channel) for package in finding.packages} == {(pytorch, "pytorch"), (near, "near")}
     assert finding.as_dict()["level"] == "warning"
 
@@ -59,7 +59,7 @@ def test_the_line_for_a_mixed_stack_names_the_channel_of_most(patient: Patient) 
     finding = only(
         patient.build("- pytorch\n- torchaudio\n- torchvision\n", channels="pytorch, near"), "mixed-channels"
     )
-    assert finding.change == "write `- pytorch::torchvision=1.0` instead of `- torchvision`"
+    assert finding.remedy == "write `- pytorch::torchvision=1.0` instead of `- torchvision`"
     assert "environment.yml:5:" in finding.where
 
 
@@ -78,7 +78,7 @@ def test_packages_from_defaults_are_a_warning(patient: Patient) -> None:
     offer(patient, near="tool", main="openssl", r="numpy")
     finding = only(patient.build("- tool\n- openssl\n- numpy\n", channels="near, defaults"), "defaults-terms")
     assert {package.name for package in finding.packages} == {"openssl", "numpy"}
-    assert finding.change == "write `channels: [near, nodefaults]`"
+    assert finding.remedy == "write `channels: [near, nodefaults]`"
 
 
 def test_a_channel_that_is_only_called_main_is_nothing(patient: Patient) -> None:
@@ -121,7 +121,7 @@ def test_one_cuda_library_from_both_is_a_warning(patient: Patient, conda: str, p
     patient.wheel("nvidia_cublas_cu12", "12.1", files={pip: "ELF"})
     finding = only(patient.build(CUDA), "cuda-from-conda-and-pip")
     assert [package.name for package in finding.packages] == ["cudatoolkit", "nvidia-cublas-cu12"]
-    assert finding.change == "remove `- cudatoolkit` (line 4)"
+    assert finding.remedy == "remove `- cudatoolkit` (line 4)"
     assert finding.as_dict()["level"] == "warning"
 
 
@@ -139,15 +139,15 @@ def test_a_wheel_with_what_conda_does_not_bring_is_nothing(patient: Patient) -> 
 def test_a_link_out_of_the_environment_is_found(patient: Patient, target: str) -> None:
     patient.conda("tool", files={"lib/data": b"", "lib/link": ("->", target.format(prefix=patient.prefix))})
     finding = only(patient.build("- tool\n"), "link-leads-out")
-    assert finding.what.startswith("tool 1.0 (conda, channel near): lib/link -> ")
-    assert finding.change == "remove `- tool` (line 3), or use another version"
+    assert finding.found.startswith("tool 1.0 (conda, channel near): lib/link -> ")
+    assert finding.remedy == "remove `- tool` (line 3), or use another version"
 
 
 def test_a_link_that_nobody_owns_is_found(patient: Patient) -> None:
     patient.conda("tool", files={"lib/data": b"", "lib/link": ("->", "../lib/data"), "share": ("->", "lib")})
     assert patient.build("- tool\n") == []
     (patient.prefix / "lib/folder").symlink_to("/usr/lib", target_is_directory=True)
-    assert only(patient.ask(), "link-leads-out").what == "no package: lib/folder -> /usr/lib"
+    assert only(patient.ask(), "link-leads-out").found == "no package: lib/folder -> /usr/lib"
 
 
 # --- prefix-too-long ------------------------------------------------------------------------------------------------
@@ -163,8 +163,8 @@ def test_a_path_on_the_hosts_that_does_not_fit_is_found(patient: Patient) -> Non
     record.write_text(record.read_text().replace('"_path": "lib/data"', known))
     assert patient.ask("/" + "p" * 119) == []
     finding = only(patient.ask("/" + "p" * 124), "prefix-too-long")
-    assert finding.what.endswith("has 125 bytes, lib/data has space for 120; packages: tool 1.0 (conda, channel near)")
-    assert finding.change == "write a build_root that is at least 5 characters shorter"
+    assert finding.found.endswith("has 125 bytes, lib/data has space for 120; packages: tool 1.0 (conda, channel near)")
+    assert finding.remedy == "write a build_root that is at least 5 characters shorter"
     assert patient.ask("") == []
     record.write_text(record.read_text().replace('"file_mode": "binary"', '"file_mode": "text"'))
     assert patient.ask("/" + "p" * 124) == []
@@ -186,10 +186,10 @@ def test_a_binary_file_with_the_prefix_that_conda_does_not_know_is_a_warning(pat
     assert patient.ask() == []
     patient.site("flow.so").write_bytes(b"\x7fELF\xff" + bytes(patient.prefix / "lib") + b"\0")
     finding = only(patient.ask(), "prefix-in-binary")
-    assert finding.what == f"flow 1.0 (pip): {SITE_PACKAGES}/flow.so"
-    assert finding.change.startswith("remove `- flow==1.0` (line 5) from the pip list, and add the line `- flow=1.0`")
+    assert finding.found == f"flow 1.0 (pip): {SITE_PACKAGES}/flow.so"
+    assert finding.remedy.startswith("remove `- flow==1.0` (line 5) from the pip list, and add the line `- flow=1.0`")
     (patient.prefix / "cache.bin").write_bytes(b"\xff" + bytes(patient.prefix))
-    assert next(finding.what for finding in patient.ask()) == "no package: cache.bin"
+    assert next(finding.found for finding in patient.ask()) == "no package: cache.bin"
 
 
 # --- the tests' own exception ---------------------------------------------------------------------------------------
@@ -198,4 +198,4 @@ def test_a_binary_file_with_the_prefix_that_conda_does_not_know_is_a_warning(pat
 def test_the_tiny_python_is_the_link_that_these_tests_leave_out(patient: Patient) -> None:
     assert patient.build("- python\n") == []
     found = diagnose(patient.prefix, load_spec(patient.folder / "demo"))
-    assert [": bin/python ->" in finding.what for finding in found] == [True]
+    assert [": bin/python ->" in finding.found for finding in found] == [True]

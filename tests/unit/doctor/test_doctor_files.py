@@ -39,11 +39,11 @@ def test_pip_replacing_a_conda_package_is_found_with_both_versions_and_the_line_
         "arrow 11.0.0 (pip)",
     ]
     # Deleted are the module that only conda's version has and three files of its metadata.
-    assert "4 deleted and 1 overwritten by arrow 11.0.0 (pip)" in finding.what
-    assert "which flow 1.0 (pip) requires (arrow<12,>=4.0.0)" in finding.what
-    assert f"{SITE_PACKAGES}/arrow/__init__.py" in finding.what
+    assert "4 deleted and 1 overwritten by arrow 11.0.0 (pip)" in finding.found
+    assert "which flow 1.0 (pip) requires (arrow<12,>=4.0.0)" in finding.found
+    assert f"{SITE_PACKAGES}/arrow/__init__.py" in finding.found
     assert finding.where == f"{patient.folder}/demo/environment.yml:4:3"
-    assert finding.change.startswith("write `- arrow=11.*` instead of `- arrow`")
+    assert finding.remedy.startswith("write `- arrow=11.*` instead of `- arrow`")
     assert finding.as_dict()["level"] == "error"
 
 
@@ -65,7 +65,7 @@ def test_the_line_accepts_no_version_that_pip_would_replace_again(patient: Patie
     patient.conda("arrow", "14.0.2")
     patient.wheel("arrow", "11.3.0")
     patient.wheel("flow", requires=f"arrow ({wanted})")
-    assert f"`- {line}`" in only(patient.build(MIXED), "pip-replaced-conda-files").change
+    assert f"`- {line}`" in only(patient.build(MIXED), "pip-replaced-conda-files").remedy
 
 
 def test_a_version_that_the_pip_list_asks_for_itself_moves_to_conda(patient: Patient) -> None:
@@ -75,7 +75,7 @@ def test_a_version_that_the_pip_list_asks_for_itself_moves_to_conda(patient: Pat
         patient.build("- python\n- near::arrow>=4\n- pip:\n    - arrow==11.0.0\n"), "pip-replaced-conda-files"
     )
     assert "environment.yml:6:" in finding.where
-    assert finding.change == (
+    assert finding.remedy == (
         "remove `- arrow==11.0.0` (line 6) from the pip list, "
         "and write `- near::arrow=11.0.0` instead of `- near::arrow>=4`"
     )
@@ -87,7 +87,7 @@ def test_a_package_that_the_spec_does_not_name_gets_a_line(patient: Patient) -> 
     patient.wheel("arrow", "11.0.0")
     patient.wheel("flow", requires="arrow<12")
     finding = only(patient.build(MIXED.replace("- arrow", "- base")), "pip-replaced-conda-files")
-    assert finding.change.startswith("add the line `- arrow=11.*` to the dependencies")
+    assert finding.remedy.startswith("add the line `- arrow=11.*` to the dependencies")
 
 
 def test_a_foreign_pip_package_that_overwrites_one_file_is_named(patient: Patient) -> None:
@@ -95,8 +95,8 @@ def test_a_foreign_pip_package_that_overwrites_one_file_is_named(patient: Patien
     patient.wheel("flow", files={"tests/__init__.py": "# of flow\n", "flow.py": ""})
     finding = only(patient.build(MIXED), "pip-replaced-conda-files")
     assert [str(package) for package in finding.packages] == ["arrow 1.0 (conda, channel near)", "flow 1.0 (pip)"]
-    assert "1 overwritten by flow 1.0 (pip)" in finding.what
-    assert finding.change.startswith("remove `- flow==1.0` (line 6) from the pip list, and add the line `- flow=1.0`")
+    assert "1 overwritten by flow 1.0 (pip)" in finding.found
+    assert finding.remedy.startswith("remove `- flow==1.0` (line 6) from the pip list, and add the line `- flow=1.0`")
 
 
 def test_a_file_of_the_same_size_and_time_does_not_hide_the_overwriting(patient: Patient) -> None:
@@ -139,7 +139,7 @@ def test_a_copy_over_a_file_that_holds_the_prefix_is_found_in_release_yml(patien
     assert patient.ask() == []  # a record without the hash in this prefix cannot tell
     record.write_text(record.read_text().replace(known, f'"sha256_in_prefix": "{"0" * 64}", {known}'))
     finding = only(patient.ask(), "conda-files-changed")
-    assert finding.what == "tool 1.0 (conda, channel near): changed by the copies to bin/tool: bin/tool"
+    assert finding.found == "tool 1.0 (conda, channel near): changed by the copies to bin/tool: bin/tool"
     assert finding.where.endswith("release.yml")
 
 
@@ -147,16 +147,16 @@ def test_files_deleted_or_edited_by_hand_are_found(patient: Patient) -> None:
     patient.conda("tool", files={"bin/tool": b"#!/bin/sh\n", "lib/data": b"data\n", "lib/link": ("->", "data")})
     assert patient.build("- tool\n") == []
     (patient.prefix / "bin/tool").unlink()
-    assert "gone" in only(patient.ask(), "conda-files-changed").what
+    assert "gone" in only(patient.ask(), "conda-files-changed").found
     (patient.prefix / "bin/tool").write_text("#!/bin/sh\n")
     assert patient.ask() == []
     with (patient.prefix / "lib/data").open("r+") as stream:  # in place: inode and size stay
         stream.write("DATA")
-    assert "changed: lib/data" in only(patient.ask(), "conda-files-changed").what
+    assert "changed: lib/data" in only(patient.ask(), "conda-files-changed").found
     shutil.copy(patient.prefix / "bin/tool", patient.prefix / "lib/new")
     (patient.prefix / "lib/link").unlink()
     (patient.prefix / "lib/new").rename(patient.prefix / "lib/link")
-    assert "lib/data, lib/link" in only(patient.ask(), "conda-files-changed").what
+    assert "lib/data, lib/link" in only(patient.ask(), "conda-files-changed").found
 
 
 def test_byte_code_made_anew_is_nothing(patient: Patient) -> None:
@@ -178,8 +178,8 @@ def test_two_conda_packages_with_one_file_are_found(patient: Patient) -> None:
     patient.conda("two", files={"lib/same": b"s", "lib/other": b"2"})
     finding = only(patient.build("- one\n- two\n"), "conda-files-owned-twice")
     assert [package.name for package in finding.packages] == ["one", "two"]
-    assert finding.what == "one 1.0 (conda, channel near), two 1.0 (conda, channel near) contain lib/other"
-    assert finding.change == "keep one of them: remove `- two` (line 4)"
+    assert finding.found == "one 1.0 (conda, channel near), two 1.0 (conda, channel near) contain lib/other"
+    assert finding.remedy == "keep one of them: remove `- two` (line 4)"
     assert "environment.yml:4:" in finding.where
 
 
@@ -207,9 +207,9 @@ def test_two_pip_packages_with_one_file_are_a_warning(patient: Patient) -> None:
     patient.wheel("one", files={"cv/__init__.py": "A = 1\n"})
     patient.wheel("two", files={"cv/__init__.py": "A = 2\n"})
     finding = only(patient.build(TWO_PIPS), "pip-files-owned-twice")
-    assert finding.what == f"one 1.0 (pip), two 1.0 (pip) contain {SITE_PACKAGES}/cv/__init__.py"
+    assert finding.found == f"one 1.0 (pip), two 1.0 (pip) contain {SITE_PACKAGES}/cv/__init__.py"
     assert finding.as_dict()["level"] == "warning"
-    assert finding.change == "keep one of them: remove `- two` (line 6)"
+    assert finding.remedy == "keep one of them: remove `- two` (line 6)"
 
 
 def test_two_pip_packages_of_one_namespace_are_nothing(patient: Patient) -> None:
@@ -226,4 +226,4 @@ def test_a_cleaned_package_cache_is_found(patient: Patient) -> None:
     assert patient.build("- tool\n") == []
     shutil.rmtree(patient.folder / "cache/pkgs/tool-1.0-0")
     finding = only(patient.ask(), "package-cache-missing")
-    assert finding.what == f"tool 1.0 (conda, channel near) not in {patient.folder}/cache/pkgs"
+    assert finding.found == f"tool 1.0 (conda, channel near) not in {patient.folder}/cache/pkgs"

@@ -33,7 +33,7 @@ def names(patient: Patient, content: bytes, path: str = "share/mine") -> dict[st
     (patient.prefix / path).parent.mkdir(parents=True, exist_ok=True)
     (patient.prefix / path).write_bytes(content)
     found = diagnose(patient.prefix, load_spec(patient.folder / "demo"), work=patient.folder)
-    return {item.name: item.what for item in found if not item.what.startswith(("python 3", "pip 1.0 "))}
+    return {item.check: item.found for item in found if not item.found.startswith(("python 3", "pip 1.0 "))}
 
 
 @pytest.mark.parametrize("path", ["share/mine", "share/mine.pyc"])
@@ -68,7 +68,7 @@ def test_a_path_that_only_begins_like_the_own_one_is_another(patient: Patient) -
 def test_a_package_in_the_cache_is_another(patient: Patient) -> None:
     text = f"{patient.folder}/cache/pkgs/six-1-0/x"
     found = diagnose(patient.prefix, load_spec(patient.folder / "demo"))
-    assert [item.name for item in found if "six" in item.what] == []
+    assert [item.check for item in found if "six" in item.found] == []
     assert list(names(patient, text.encode())) == ["build-path-left"]
 
 

@@ -72,16 +72,16 @@ def test_one_distribution_from_both_beside_each_other_is_found(patient: Patient)
     patient.wheel("arrow", "2.0", files={"arrow_new.py": ""})
     pip(patient, "--ignore-installed", "--no-deps", "arrow==2.0")
     finding = only(patient.ask(), "distribution-from-conda-and-pip")
-    assert finding.what == "the distribution arrow from arrow 1.0 (conda, channel near) and from arrow 2.0 (pip)"
-    assert finding.change == "write `- arrow=2.*` instead of `- arrow`"
+    assert finding.found == "the distribution arrow from arrow 1.0 (conda, channel near) and from arrow 2.0 (pip)"
+    assert finding.remedy == "write `- arrow=2.*` instead of `- arrow`"
 
 
 def test_one_module_in_two_shapes_is_found(patient: Patient) -> None:
     patient.conda("arrow", files={f"{SITE_PACKAGES}/cv2.cpython-39-x86_64-linux-gnu.so": b"\x7fELF"})
     patient.wheel("flow", files={"cv2/__init__.py": "", "cv2/cv2.abi3.so": "ELF"})
     finding = only(patient.build(PIP_FLOW), "distribution-from-conda-and-pip")
-    assert finding.what == "the module cv2 from arrow 1.0 (conda, channel near) and from flow 1.0 (pip)"
-    assert finding.change.startswith("remove `- flow` (line 6) from the pip list")
+    assert finding.found == "the module cv2 from arrow 1.0 (conda, channel near) and from flow 1.0 (pip)"
+    assert finding.remedy.startswith("remove `- flow` (line 6) from the pip list")
 
 
 def test_different_distributions_in_one_namespace_are_nothing(patient: Patient) -> None:
@@ -105,12 +105,12 @@ def test_a_distribution_registered_twice_is_found(patient: Patient) -> None:
     assert patient.build(PIP_FLOW) == []
     shutil.copytree(patient.site("flow-1.0.dist-info"), patient.site("flow-0.9.dist-info"))
     finding = only(patient.ask(), "two-dist-infos")
-    assert finding.what == f"flow as {SITE_PACKAGES}/flow-0.9.dist-info, {SITE_PACKAGES}/flow-1.0.dist-info"
+    assert finding.found == f"flow as {SITE_PACKAGES}/flow-0.9.dist-info, {SITE_PACKAGES}/flow-1.0.dist-info"
     shutil.rmtree(patient.site("flow-0.9.dist-info"))
     # What pip leaves when it is killed during an update.
     patient.site("flow-1.0.dist-info").rename(patient.site("~low-1.0.dist-info"))
     shutil.copytree(patient.site("~low-1.0.dist-info"), patient.site("flow-1.0.dist-info"))
-    assert "~low-1.0.dist-info" in only(patient.ask(), "two-dist-infos").what
+    assert "~low-1.0.dist-info" in only(patient.ask(), "two-dist-infos").found
 
 
 def test_two_conda_packages_that_bring_one_distribution_are_found(patient: Patient) -> None:
@@ -118,7 +118,7 @@ def test_two_conda_packages_that_bring_one_distribution_are_found(patient: Patie
     patient.conda("arrow-base", files=python_files("arrow", "2.0", module="arrow_base"))
     finding = only(patient.build("- python\n- arrow\n- arrow-base\n"), "two-dist-infos")
     assert [package.name for package in finding.packages] == ["arrow", "arrow-base"]
-    assert finding.change == "keep one of them: remove `- arrow-base` (line 5)"
+    assert finding.remedy == "keep one of them: remove `- arrow-base` (line 5)"
 
 
 def test_an_egg_info_beside_a_dist_info_of_one_package_is_nothing(patient: Patient) -> None:
@@ -143,14 +143,14 @@ def test_what_pip_install_editable_leaves_is_found(patient: Patient, tmp_path: P
     assert patient.build("- python\n- pip\n- arrow\n") == []
     folder = source(tmp_path / "homely")
     pip(patient, "--editable", folder)
-    found = {finding.name: finding for finding in patient.ask()}
+    found = {finding.check: finding for finding in patient.ask()}
     assert found.keys() == {"editable-install", "pip-built-from-source"}
-    assert found["editable-install"].what == f"homely 1.0: direct_url.json says editable, in file://{folder}"
+    assert found["editable-install"].found == f"homely 1.0: direct_url.json says editable, in file://{folder}"
     assert (
-        found["editable-install"].change == "put a wheel of it on an index and write `- homely==1.0` into the pip list"
+        found["editable-install"].remedy == "put a wheel of it on an index and write `- homely==1.0` into the pip list"
     )
     pip(patient, "--force-reinstall", folder)  # the same package, not editable
-    assert [finding.name for finding in patient.ask()] == ["pip-built-from-source"]
+    assert [finding.check for finding in patient.ask()] == ["pip-built-from-source"]
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_every_older_way_of_pointing_outside_is_found(patient: Patient, name: st
     patient.conda("arrow")
     assert patient.build("- python\n- arrow\n") == []
     patient.site(name).write_text(text)
-    assert says in only(patient.ask(), "editable-install").what
+    assert says in only(patient.ask(), "editable-install").found
 
 
 def test_pth_files_that_stay_inside_are_nothing(patient: Patient) -> None:
@@ -188,10 +188,10 @@ def test_a_package_that_pip_built_is_a_warning(patient: Patient, tmp_path: Path)
         archive.add(folder, "homely-1.0")
     patient.wheel("flow")
     finding = only(patient.build("- python\n- pip:\n    - homely==1.0\n    - flow\n"), "pip-built-from-source")
-    assert finding.what == "homely 1.0 (pip): pip built it; nothing compiled"
+    assert finding.found == "homely 1.0 (pip): pip built it; nothing compiled"
     assert finding.as_dict()["level"] == "warning"
     assert "environment.yml:5:" in finding.where
-    assert finding.change == (
+    assert finding.remedy == (
         "remove `- homely==1.0` (line 5) from the pip list, and add the line `- homely=1.0` to the dependencies, "
         "if a channel has it"
     )
@@ -239,7 +239,7 @@ def test_without_pips_report_the_evidence_counts(patient: Patient, file: str, te
     assert patient.ask() == []
     patient.site(file).parent.mkdir(exist_ok=True)
     patient.site(file).write_text(text)
-    assert says in only(patient.ask(), "pip-built-from-source").what
+    assert says in only(patient.ask(), "pip-built-from-source").found
 
 
 @pytest.mark.parametrize(

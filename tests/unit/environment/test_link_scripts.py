@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils._doctor.case import Finding
+from ansible_collections.airgap.conda.plugins.module_utils._doctor.case import Complained
 from ansible_collections.airgap.conda.plugins.module_utils._doctor.diagnose import diagnose
 from ansible_collections.airgap.conda.plugins.module_utils._environment.link_scripts import only_tells
 from ansible_collections.airgap.conda.plugins.module_utils._environment.make import Outcome, Request, make
@@ -70,7 +70,7 @@ class World:
         request = Request(self.prefix, spec, channels, spec.release.target, self.folder / "cache")
         return make(replace(request, backend=backend))
 
-    def findings(self) -> list[Finding]:
+    def findings(self) -> list[Complained]:
         return diagnose(self.prefix, load_spec(self.folder / "demo"))
 
 
@@ -82,7 +82,7 @@ def world(tmp_path: Path) -> World:
 @pytest.mark.parametrize("kind", ["rattler", "program"])
 def test_a_script_that_was_not_run_is_named(world: World, kind: str) -> None:
     world.make(release="", kind=kind)
-    assert [(item.name, item.stops) for item in world.findings()] == [("link-script-not-run", True)] * 2
+    assert [(item.check, item.stops) for item in world.findings()] == [("link-script-not-run", True)] * 2
     error = world.findings()[1].as_error()
     assert error.found == "data 1.0 (conda, channel near): bin/.data-post-link.sh"
     assert "`link_scripts: run`" in error.remedy
@@ -137,8 +137,8 @@ def test_other_scripts_of_conda(world: World) -> None:
     world.channel.add("odd", "1.0", files={**files, "bin/.other-post-link.sh": b"exit 1\n"})
     world.make("odd")
     (finding,) = world.findings()  # what runs before a removal never runs: a release is removed whole
-    assert finding.what == "odd 1.0 (conda, channel near): bin/.odd-pre-link.sh"
-    assert finding.change.startswith("remove `- odd`")
+    assert finding.found == "odd 1.0 (conda, channel near): bin/.odd-pre-link.sh"
+    assert finding.remedy.startswith("remove `- odd`")
 
 
 def test_packages_that_depend_on_each_other(world: World) -> None:
@@ -179,7 +179,7 @@ def test_a_script_that_only_has_something_to_say_is_heard(world: World, kind: st
     outcome = world.make("tool" if kind == "program" else "cuda", release="")
     if kind == "rattler":
         assert outcome.messages == ["By using it; you | accept"]
-    assert [item.what for item in world.findings() if "cuda" in item.what] == []
+    assert [item.found for item in world.findings() if "cuda" in item.found] == []
     assert not (world.prefix / ".messages.txt").exists()
 
 
@@ -233,7 +233,7 @@ def test_what_a_script_changes_of_its_package_is_released_as_it_is(world: World,
     assert (world.folder / "tree/etc/plain").read_text() == "plain @ and /opt/x/more\n"
     world.make(release="allow: {link-script-not-run: x}\n", kind=kind)
     # What a program changed against the will of release.yml is not put back, and stops the build.
-    stops = [item.name for item in world.findings() if item.stops]
+    stops = [item.check for item in world.findings() if item.stops]
     assert stops == (["conda-files-changed"] if kind == "program" else [])
 
 
@@ -245,4 +245,4 @@ def test_links_into_the_environment_are_made_relative(world: World) -> None:
     world.make("nginx")
     assert (world.prefix / "share/www").readlink() == Path("html")
     assert (world.prefix / "top").readlink() == Path(".")
-    assert [item.what for item in world.findings() if item.stops] == ["no package: share/out -> /etc/hosts"]
+    assert [item.found for item in world.findings() if item.stops] == ["no package: share/out -> /etc/hosts"]
