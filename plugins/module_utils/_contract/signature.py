@@ -16,7 +16,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._base import limits
 from ansible_collections.airgap.conda.plugins.module_utils._base.bounded import read_small
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._base.found import FileFault
-from ansible_collections.airgap.conda.plugins.module_utils._contract.sshsig import key_in
+from ansible_collections.airgap.conda.plugins.module_utils._contract.sshsig import has_more, key_in
 from ansible_collections.airgap.conda.plugins.module_utils._contract.trust import Verify
 from ansible_collections.airgap.conda.plugins.module_utils._run import process
 
@@ -28,6 +28,8 @@ NAMESPACE = "release@airgap.conda"
 KEYGENS = ("ssh-keygen",)
 # What an ssh-keygen says that is too old for -Y, or for what -Y is asked.
 UNFIT = re.compile(r"(?i)option -- '?Y|unsupported operation for -Y|error while loading shared libraries")
+# What is refused here, because ssh-keygen passes over it.
+MORE = "bytes after the signature"
 # Seconds that ssh-keygen gets: with a hardware key it waits for a touch.
 LIMIT = 300
 # A line of a list of allowed signers that is a name and a key, without patterns, quotes and options.
@@ -158,6 +160,8 @@ def check(
             where=str(allowed_signers),
             remedy="write one line per trusted key: a name, a space, and the content of the bastion's key.pub",
         )
+    if has_more(signature):
+        raise _refused(where, allowed_signers, MORE)
     # What was read is what is verified: ssh-keygen gets a copy, which lies in memory.
     with _in_memory(signature) as copy:
         named = _named(signature, allowed_signers)
@@ -217,9 +221,10 @@ def _try(data: bytes, signature: str, allowed_signers: str, namespace: str, keyg
 
 def not_by(data: bytes, signature: bytes, key: str, namespace: str) -> str:
     """Return why ``signature`` is none over ``data`` by ``key``, a public key as in key.pub; empty when it is one."""
+    if has_more(signature):
+        return MORE
     with _in_memory(signature) as copy, _in_memory(f"signer {key}\n".encode()) as signers:
-        result = _keygen(["-Y", "verify", "-f", signers, "-I", "signer", "-n", namespace, "-s", copy], data)
-    return "" if result.ok else _said(result)
+        return _refusal("signer", data, copy, signers, namespace, KEYGENS)
 
 
 def make_key(key: Path, keygens: Sequence[str] = KEYGENS) -> None:

@@ -36,6 +36,11 @@ def key_in(signature: bytes) -> str:
     return line
 
 
+def has_more(signature: bytes) -> bool:
+    """Tell whether anything but the end of the line follows a signature; of what is none, ssh-keygen can tell."""
+    return signature.partition(END)[2] not in (b"", b"\n")
+
+
 def fingerprint(key: str) -> str:
     """Return a public key as ssh-keygen -l shows it: ``SHA256:…``."""
     digest = hashlib.sha256(base64.b64decode(key.split()[1])).digest()

@@ -217,6 +217,19 @@ strange() {
   fault "This drive is not as the bastion wrote it" "the files that install.sh was made for" "$1" "$2" \\
     "do not use this drive; export again at the bastion, to another drive if this one fails again"
 }
+# What is told of a file of the drive that did not arrive as it was signed: the drive may be gone, or give errors in
+# place of bytes, or this workstation may have no room for the copy.
+unlike() {
+  case $1 in
+    *"o space left"*|*writing*) fault "The drive could not be copied to this workstation" "room to write" "$1" \\
+      "${TMPDIR:-/tmp} and $root" "free space there, then run this again" ;;
+  esac
+  if [ -d "$drive/kit" ] && [ -d "$releases/runtime/$release" ]; then
+    case $1 in *"could not be read"*) ;; *) strange "$1" "$2" ;; esac
+  fi
+  fault "The drive cannot be read any more" "a drive that stays where it is until all of it was read" "$1" "$2" \\
+    "mount it again, or use another drive; then run this again: nothing was switched"
+}
 # Where a file of this kit lies on the drive.
 folder_of() {
   case $1 in
@@ -231,7 +244,7 @@ bring() {
 }
 # A file that is small enough to be copied before anything else happens.
 copy() {
-  (into=$scratch; bring "$1" "$2") >"$scratch/said" 2>&1 || strange "$(cat "$scratch/said")" "$drive"
+  (into=$scratch; bring "$1" "$2") >"$scratch/said" 2>&1 || unlike "$(cat "$scratch/said")" "$drive"
 }
 has_hash() { printf '%s  %s\\n' "$2" "$1" | sha256sum -c - >/dev/null 2>&1; }
 # The system's ssh-keygen, where there is one that knows -Y, verifies what a person could verify too.
@@ -243,6 +256,10 @@ require_signature() {
   esac
   copy SHA256SUMS $sums_limit
   copy SHA256SUMS.sig $signature_limit
+  # Of what follows the signature, ssh-keygen says nothing.
+  case $(cat "$scratch/SHA256SUMS.sig") in *"END SSH"*"END SSH"*) strange "two signatures in one file" "$drive" ;; esac
+  [ "$(tail -c 28 "$scratch/SHA256SUMS.sig")" = "-----END SSH SIGNATURE-----" ] ||
+    strange "bytes after the signature" "$drive/SHA256SUMS.sig"
   said=$(timeout -s KILL 60 ssh-keygen -Y verify -f "$scratch/keys" -I kit -n $namespace \\
     -s "$scratch/SHA256SUMS.sig" <"$scratch/SHA256SUMS" 2>&1) || fault \\
     "The signature of this drive's kit is not accepted" "SHA256SUMS signed by $fingerprints" "$said" \\
@@ -254,12 +271,15 @@ require_whole() {
   set -- $sizes
   while [ $# -gt 0 ]; do
     folder_of "$1"
-    [ ! -h "$tmp/$1" ] && [ -f "$tmp/$1" ] || strange "no regular file: $1" "$tmp"
-    sum=$(timeout -s KILL 600 dd if="$tmp/$1" bs=65536 count=$(($2 / 65536 + 1)) $nofollow 2>/dev/null | sha256sum)
+    [ ! -h "$tmp/$1" ] && [ -f "$tmp/$1" ] || unlike "no regular file: $1" "$tmp"
+    : >"$scratch/said"
+    sum=$({ timeout -s KILL 600 dd if="$tmp/$1" bs=65536 count=$(($2 / 65536 + 1)) $nofollow 2>"$scratch/dd" ||
+      echo "could not be read: $(cat "$scratch/dd")" >"$scratch/said"; } | sha256sum)
     case $hashes in
       *"${sum%% *}  $1
 "*) ;;
-      *) strange "not as it was signed: $1" "$tmp" ;;
+      *) [ ! -s "$scratch/said" ] || unlike "$(cat "$scratch/said")" "$tmp"
+         unlike "not as it was signed: $1" "$tmp" ;;
     esac
     shift 2
   done
@@ -274,7 +294,7 @@ bring_runtime() {
   [ $status -ne 0 ] || return 0
   said=$(cat "$scratch/said")
   case $said in
-    *"not as it was signed"*|*"no regular file"*|*"could not be read"*) strange "$said" "$releases/runtime/$release" ;;
+    *"not as it was signed"*|*"no regular file"*|*"could not be read"*) unlike "$said" "$releases/runtime/$release" ;;
     *"another run is at work"*) fault "Another run is at work here" "one at a time" "$said" "$root" "wait for it" ;;
   esac
   fault "The runtime could not be installed" "a Python that starts, and space to write" \\

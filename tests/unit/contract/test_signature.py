@@ -77,6 +77,18 @@ def test_one_program_verifies_where_the_list_is_plain(
     assert asked == ["find-principals", "verify"][-programs:]
 
 
+@pytest.mark.parametrize("more", [b"x", b"\0", b"\n", b" ", b"\r\n", b"twice"])
+def test_bytes_after_a_signature_are_refused(signed: tuple[Path, Path, Path], more: bytes) -> None:
+    manifest, signature, signers = signed
+    content = signature.read_bytes()
+    signature.write_bytes(content + (content if more == b"twice" else more))
+    assert refused(manifest.read_bytes(), signature, signers).code == "signature-refused"
+    key = " ".join(signers.read_text(encoding="ascii").split()[-3:-1])
+    assert _signature.not_by(manifest.read_bytes(), signature.read_bytes(), key, _signature.NAMESPACE)
+    signature.write_bytes(content.rstrip(b"\n"))
+    assert _signature.verify(manifest.read_bytes(), signature, signers) == "key@bastion"
+
+
 def test_one_changed_byte_is_refused(signed: tuple[Path, Path, Path]) -> None:
     manifest, signature, signers = signed
     error = refused(manifest.read_bytes().replace(b"1", b"2"), signature, signers)

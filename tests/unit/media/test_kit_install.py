@@ -150,6 +150,10 @@ def _pipe(place: Place) -> None:
     os.mkfifo(_runtime(place) / "env.tar.gz.000")
 
 
+def _add(place: Place, more: bytes) -> None:
+    (place.drive / SIGNATURE).write_bytes((place.drive / SIGNATURE).read_bytes() + more)
+
+
 def _pipe_of_sums(place: Place) -> None:
     (place.drive / SUMS).unlink()
     os.mkfifo(place.drive / SUMS)
@@ -173,6 +177,8 @@ DRIVES: dict[str, Callable[[Place], object]] = {
     "the releases are a link": _link_of_releases,
     "another key signed": _sums_of_another,
     "the sums were changed": lambda place: damage(place.drive / SUMS),
+    "something follows the signature": lambda place: _add(place, b"x"),
+    "a second signature follows": lambda place: _add(place, (place.drive / SIGNATURE).read_bytes()),
     "there is no signature": lambda place: (place.drive / SIGNATURE).unlink(),
     "the sums are a pipe": _pipe_of_sums,
     "the sums have terabytes": lambda place: os.truncate(place.drive / SUMS, 4 << 40),
@@ -353,6 +359,42 @@ def test_a_drive_that_changes_meanwhile_is_not_used(place: Place) -> None:
     assert place.install("--yes", str(place.drive)).returncode == 0
     assert (place.drive / "kit/airgap-envs").read_bytes() != command
     assert place.store.command.read_bytes() == command
+
+
+LOST = "install.sh: The drive cannot be read any more\n"
+
+
+@pytest.mark.parametrize("word", ["--check", "--yes"])
+@pytest.mark.parametrize(
+    ("does", "said"),
+    [
+        ("rm -rf 'DRIVE'", LOST),
+        ("rm -rf 'DRIVE'/*", LOST),
+        ("echo \"dd: error reading '$2': Input/output error\" >&2; exit 1", LOST),
+        ("kill -KILL $$", LOST),
+        ('head -c 9 "$file"; exit', "install.sh: This drive is not as the bastion wrote it\n"),
+    ],
+)
+def test_a_drive_that_was_pulled_is_not_called_another(place: Place, word: str, does: str, said: str) -> None:
+    """While the runtime is read; dd is what reads."""
+    programs, dd = place.programs("dash"), shutil.which("dd")
+    does = does.replace("DRIVE", str(place.drive))
+    part = f'case $1 in *env.tar.gz.000) file="${{1#if=}}"; {does} ;; esac'
+    write_tree(programs.parent, {"bin/dd": f'#!/bin/sh\n{part}\nexec {dd} "$@"\n'})
+    before = host(place)
+    done = place.install(word, str(place.drive))
+    assert (done.returncode, done.stderr.partition("  wanted")[0]) == (1, said), done.stderr
+    assert place.asked() == before["log"]
+    assert not place.store.releases("runtime")
+
+
+def test_a_workstation_without_room_is_not_taken_for_a_bad_drive(place: Place) -> None:
+    full = "dd: error writing 'standard output': No space left on device"
+    part = f'case $1 in *env.tar.gz.000) echo "{full}" >&2; exit 1 ;; esac'
+    write_tree(place.programs("dash").parent, {"bin/dd": f'#!/bin/sh\n{part}\nexec {shutil.which("dd")} "$@"\n'})
+    done = place.install("--yes", str(place.drive))
+    assert done.stderr.startswith("install.sh: The drive could not be copied to this workstation\n"), done.stderr
+    assert "free space there" in done.stderr
 
 
 def test_a_message_is_fit_for_a_terminal(place: Place) -> None:
