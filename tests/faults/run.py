@@ -10,6 +10,7 @@ import json
 import multiprocessing
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -38,6 +39,11 @@ PARTS = (
 MORE = ("defences", "power", "drives")
 # One worker runs these: they are one thing on many hosts, or on one machine.
 ALONE = ("images", "fleet", "pull", "power", "drives")
+# Where worlds are, in memory: killing a process loses nothing that it wrote, whatever the file system.
+MEMORY = Path("/dev/shm")  # noqa: S108 - a tmpfs, the folder below it is ours alone
+PATIENCE = 10  # seconds
+# The variable that tells the process with the parts the folder for its worlds.
+FOLDER = "FAULTS_FOLDER"
 # The world of each worker: made once, and put back for each part.
 WORLDS: dict[int, World] = {}
 # Processes and mounts of its own, of which none is left whatever happens; and few: each deploy looks at all processes.
@@ -54,13 +60,33 @@ def main() -> int:
     if options.table:
         print(table(read_result(KEPT)), end="")
         return 0
-    if os.getpid() != 1 and subprocess.run([*APART, "true"], capture_output=True, check=False).returncode == 0:
-        return subprocess.run([*APART, sys.executable, *sys.argv], check=False).returncode
+    if os.getpid() == 1 and FOLDER in os.environ:
+        return _run_parts(options)
+    for number in (signal.SIGTERM, signal.SIGHUP):  # as timeout and a terminal that is closed send them
+        signal.signal(number, _end)
+    folder = tempfile.mkdtemp(
+        prefix="airgap-faults-", dir=MEMORY if os.access(MEMORY, os.W_OK) else tempfile.gettempdir()
+    )
+    os.chmod(folder, 0o711)  # noqa: S103 - some parts let other users into a world
+    os.environ[FOLDER] = folder
     try:
+        if subprocess.run([*APART, "true"], capture_output=True, check=False).returncode == 0:
+            return subprocess.run([*APART, sys.executable, *sys.argv], check=False).returncode
         return _run_parts(options)
     finally:
-        for world in WORLDS.values():
-            shutil.rmtree(world.base.parent, ignore_errors=True)
+        _remove(Path(folder))
+
+
+def _end(number: int, _frame: object) -> None:
+    raise SystemExit(128 + number)
+
+
+def _remove(folder: Path) -> None:
+    """Remove the worlds; what worked in them may be a moment away from its end."""
+    end = time.monotonic() + PATIENCE
+    while folder.exists() and time.monotonic() < end:
+        shutil.rmtree(folder, ignore_errors=True)
+        time.sleep(0.05)
 
 
 def _run_parts(options: argparse.Namespace) -> int:
@@ -129,20 +155,26 @@ def run_part(name: str, whole: Share) -> Tally:
     processes = [context.Process(target=_work, args=(module, share, results)) for share in shares]
     for process in processes:
         process.start()
-    for _process in processes:
-        part = results.get()
-        if isinstance(part, str):
-            total.case(name, part)
-        else:
-            total.add(part)
-    for process in processes:
-        process.join()
+    try:
+        for _process in processes:
+            part = results.get()
+            if isinstance(part, str):
+                total.case(name, part)
+            else:
+                total.add(part)
+    except BaseException:
+        for process in processes:
+            process.kill()
+        raise
+    finally:
+        for process in processes:
+            process.join()
     return total
 
 
 def _make_world(number: int) -> World:
     """Make the world of a worker, and keep beside it how it was made."""
-    world = make_world(str(number))
+    world = make_world(str(number), Path(os.environ[FOLDER]))
     shutil.copytree(world.base, _kept(world), symlinks=True)
     tempfile.tempdir = None
     return world

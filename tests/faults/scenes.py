@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import io
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
@@ -323,10 +322,9 @@ def differ(found: State, wanted: State) -> list[str]:
     return [*missing, *extra, *other]
 
 
-def make_world(name: str) -> World:
-    """Build a world in memory; killing a process loses nothing that it wrote, whatever the file system."""
-    shm = Path("/dev/shm")  # noqa: S108 - a tmpfs, the folder below it is ours alone
-    parent = shm if os.access(shm, os.W_OK) else Path(tempfile.gettempdir())
-    world = World(Path(tempfile.mkdtemp(prefix=f"airgap-faults-{name}-", dir=parent)) / "world")
+def make_world(name: str, folder: Path) -> World:
+    """Build a world in a new folder below another one."""
+    (folder / name).mkdir(mode=0o700)
+    world = World(folder / name / "world")
     world.build()
     return world

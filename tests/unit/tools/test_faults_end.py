@@ -1,0 +1,72 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the airgap.conda contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""./dev faults leaves nothing in memory when it is ended from outside."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.airgap.conda.tests.unit.conftest import CHECKOUT, COLLECTIONS
+
+# The runner with a world that is made at once, and a part that does not end.
+STAND_IN = """\
+import sys, time, types
+from pathlib import Path
+
+HERE = Path(sys.argv[0]).parent
+sys.path[:0] = ["{faults}", "{collections}"]
+import run
+from scenes import World
+
+
+def make_world(name, folder):
+    world = World(folder / name / "world")
+    world.base.mkdir(parents=True)
+    return world
+
+
+def work(world, share):
+    (HERE / f"reached-{{share.number}}").touch()
+    while True:
+        try:
+            (world.base / f"{{time.time()}}").touch()
+        except OSError:
+            pass
+        time.sleep(0.01)
+
+
+part = types.ModuleType("clock")
+part.PROMISE, part.run = "none", work
+sys.modules["clock"] = part
+run.make_world, run.MEMORY = make_world, HERE / "memory"
+if "{apart}" == "False":
+    run.APART = ("false",)
+sys.exit(run.main())
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("apart", [True, False])
+def test_the_worlds_are_gone_when_a_run_is_ended(tmp_path: Path, apart: bool, number: signal.Signals) -> None:
+    (tmp_path / "memory").mkdir()
+    script = tmp_path / "run_parts.py"
+    script.write_text(
+        STAND_IN.format(faults=CHECKOUT / "tests/faults", collections=COLLECTIONS, apart=apart), encoding="utf-8"
+    )
+    command = [sys.executable, str(script), "clock", "--workers", "2"]
+    with subprocess.Popen(command, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}) as run:
+        end = time.monotonic() + 60
+        while len(list(tmp_path.glob("reached-*"))) < 2 and time.monotonic() < end:
+            time.sleep(0.02)
+        assert list((tmp_path / "memory").iterdir())
+        run.send_signal(number)
+        assert run.wait(30) == 128 + number
+    assert list((tmp_path / "memory").iterdir()) == []
