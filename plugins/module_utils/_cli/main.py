@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ KEEP = 2
 
 def main(root: Path, arguments: Sequence[str]) -> int:
     """Run one command on the store at ``root``; returns the exit status: 0 well, 1 a fault, 2 a wrong command line."""
-    options = _parser(root).parse_args(arguments)
+    options = _parser(root, arguments[0] if arguments else "").parse_args(arguments)
     try:
         with os_errors(NAME, root):
             return int(options.run(Store(root), options))
@@ -46,66 +47,64 @@ def main(root: Path, arguments: Sequence[str]) -> int:
         return INTERRUPTED
 
 
-def _parser(root: Path) -> argparse.ArgumentParser:
+def _parser(root: Path, called: str) -> argparse.ArgumentParser:
+    """Return what reads the command line; where a command is ``called``, it knows that one: each takes a while."""
     parser = argparse.ArgumentParser(prog=NAME, description=f"The environments in {root} on this host.")
     commands = parser.add_subparsers(metavar="COMMAND", required=True, dest="called")
-
-    listing = commands.add_parser("list", help="show the environments and their releases")
-    listing.add_argument("--json", action="store_true", help="as JSON")
-    listing.set_defaults(run=_list)
-
-    check = commands.add_parser("verify", help="compare every file with what was signed, and run the checks")
-    check.add_argument("env", nargs="?", metavar="ENV", help="only this environment")
-    check.set_defaults(run=_verify)
-
-    path = commands.add_parser("activate-path", help="print the path of the script to source")
-    path.add_argument("env", metavar="ENV")
-    path.set_defaults(run=_activate_path)
-
-    # The file itself is sh, which takes this command before any Python starts (_cli_run); here for the help.
-    start = commands.add_parser("run", help="execute a command in an activated environment: run ENV -- COMMAND ...")
-    start.add_argument("command", nargs=argparse.REMAINDER, metavar="ENV -- COMMAND ...")
-    start.set_defaults(run=_run)
-
-    back = commands.add_parser("rollback", help="switch to an older release that is still on this host")
-    back.add_argument("env", metavar="ENV")
-    back.add_argument("release", nargs="?", default="", metavar="RELEASE", help="default: the previous release")
-    back.set_defaults(run=_rollback)
-
-    for name, about in (
-        ("install", "install releases from a drive, another folder or a URL, check them and make them current"),
-        ("check", "verify the same and say what install would do; change nothing"),
-        ("update", "install newer releases of the environments that are on this host"),
-    ):
-        _add_source(commands.add_parser(name, help=about, description=about), name)
-
-    prune = commands.add_parser("prune", help="remove old releases that nothing uses")
-    prune.add_argument("env", nargs="?", metavar="ENV", help="only this environment")
-    _add_keep(prune)
-    _add_json(prune)
-    prune.set_defaults(run=_documented("prune"))
-
-    gone = commands.add_parser("remove", help="remove an environment, or one release that is not current")
-    gone.add_argument("env", metavar="ENV")
-    gone.add_argument("release", nargs="?", default="", metavar="RELEASE", help="default: the whole environment")
-    gone.add_argument("--yes", action="store_true", help="do not ask")
-    _add_json(gone)
-    gone.set_defaults(run=_documented("remove"))
-
-    paper = commands.add_parser("export-receipt", help="copy the receipts of this host to a drive, or print them")
-    paper.add_argument("folder", nargs="?", metavar="FOLDER", help="a mounted drive, or a folder that is a depot")
-    paper.set_defaults(run=_paper("export_receipt"))
-
-    audit = commands.add_parser("audit", help="look at what was done on this host, by whom")
-    verbs = audit.add_subparsers(metavar="VERB", required=True)
-    chain = verbs.add_parser("verify", help="check that no line of the audit chain was changed or taken out; show it")
-    chain.add_argument("folder", nargs="?", metavar="FOLDER", help="also the chain of this drive or depot")
-    chain.add_argument("--json", action="store_true", help="as JSON")
-    chain.set_defaults(run=_paper("audit_verify"))
+    for name in [called] if called in COMMANDS else COMMANDS:
+        about, add, run = COMMANDS[name]
+        command = commands.add_parser(name, help=about, description=about)
+        add(command)
+        command.set_defaults(run=run, refuse=command.error)
     return parser
 
 
-def _add_source(parser: argparse.ArgumentParser, name: str) -> None:
+def _add_list(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="as JSON")
+
+
+def _add_env(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("env", metavar="ENV")
+
+
+def _add_any_env(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("env", nargs="?", metavar="ENV", help="only this environment")
+
+
+def _add_release(parser: argparse.ArgumentParser, default: str) -> None:
+    _add_env(parser)
+    parser.add_argument("release", nargs="?", default="", metavar="RELEASE", help=f"default: {default}")
+
+
+def _add_words(parser: argparse.ArgumentParser) -> None:
+    # The file itself is sh, which takes this command before any Python starts (_cli_run); here for the help.
+    parser.add_argument("command", nargs=argparse.REMAINDER, metavar="ENV -- COMMAND ...")
+
+
+def _add_prune(parser: argparse.ArgumentParser) -> None:
+    _add_any_env(parser)
+    _add_keep(parser)
+    _add_json(parser)
+
+
+def _add_remove(parser: argparse.ArgumentParser) -> None:
+    _add_release(parser, "the whole environment")
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+    _add_json(parser)
+
+
+def _add_folder(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", nargs="?", metavar="FOLDER", help="a mounted drive, or a folder that is a depot")
+
+
+def _add_audit(parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(metavar="VERB", required=True)
+    chain = verbs.add_parser("verify", help="check that no line of the audit chain was changed or taken out; show it")
+    chain.add_argument("folder", nargs="?", metavar="FOLDER", help="also the chain of this drive or depot")
+    chain.add_argument("--json", action="store_true", help="as JSON")
+
+
+def _add_source(parser: argparse.ArgumentParser, update: bool) -> None:
     parser.add_argument(
         "source", metavar="SOURCE", help="a mounted drive, a folder that is a depot, or the URL of a depot"
     )
@@ -115,17 +114,16 @@ def _add_source(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument(
         "--env", action="append", default=[], metavar="NAME", help="only this environment; may be given again"
     )
-    if name != "update":
-        parser.add_argument("--release", default="", metavar="ID", help="this release of the one --env")
-    else:
+    if update:
         _add_policy(parser)
+    else:
+        parser.add_argument("--release", default="", metavar="ID", help="this release of the one --env")
     _add_keep(parser)
     parser.add_argument(
         "--allow-downgrade", action="store_true", help="a release may be older than one that this host has had"
     )
     parser.add_argument("--yes", action="store_true", help="do not ask")
     _add_json(parser)
-    parser.set_defaults(run=_documented(name), refuse=parser.error)
 
 
 def _add_policy(parser: argparse.ArgumentParser) -> None:
@@ -276,3 +274,40 @@ def _rollback(store: Store, options: argparse.Namespace) -> int:
         warn(text)
     say(f"{env}: {before} -> {back.release}" if back.release != before else f"{env}: {before} is already current")
     return 0
+
+
+# Name -> what the help says of a command, what adds its options, and what runs it.
+COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Callable[[Store, Any], int]]] = {
+    "list": ("show the environments and their releases", _add_list, _list),
+    "verify": ("compare every file with what was signed, and run the checks", _add_any_env, _verify),
+    "activate-path": ("print the path of the script to source", _add_env, _activate_path),
+    "run": ("execute a command in an activated environment: run ENV -- COMMAND ...", _add_words, _run),
+    "rollback": (
+        "switch to an older release that is still on this host",
+        partial(_add_release, default="the previous release"),
+        _rollback,
+    ),
+    "install": (
+        "install releases from a drive, another folder or a URL, check them and make them current",
+        partial(_add_source, update=False),
+        _documented("install"),
+    ),
+    "check": (
+        "verify the same and say what install would do; change nothing",
+        partial(_add_source, update=False),
+        _documented("check"),
+    ),
+    "update": (
+        "install newer releases of the environments that are on this host",
+        partial(_add_source, update=True),
+        _documented("update"),
+    ),
+    "prune": ("remove old releases that nothing uses", _add_prune, _documented("prune")),
+    "remove": ("remove an environment, or one release that is not current", _add_remove, _documented("remove")),
+    "export-receipt": (
+        "copy the receipts of this host to a drive, or print them",
+        _add_folder,
+        _paper("export_receipt"),
+    ),
+    "audit": ("look at what was done on this host, by whom", _add_audit, _paper("audit_verify")),
+}

@@ -29,9 +29,11 @@ def unused(root: Path, prefixes: Iterable[Path], concerns: list[str]) -> list[Pa
     Where that cannot be known of the processes of the host, there are none, and ``concerns`` gets the reason.
     """
     wanted = list(prefixes)
+    if not wanted:
+        return []
     try:
         used = in_use(wanted)
-        found = unseen(root) if wanted else ""
+        found = unseen(root)
     except AirgapError as error:
         found = error.found
     if not found:
