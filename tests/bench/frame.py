@@ -28,7 +28,13 @@ CHECKOUT = Path(__file__).resolve().parent.parent.parent
 CACHE = CHECKOUT / ".cache"
 RESULTS = Path(__file__).resolve().parent / "results"
 # How a measure is shown, by its unit: what it is divided by, and how it is written.
-UNITS = {"s": (1, "s", ".2f"), "ms": (0.001, "ms", ".1f"), "bytes": (1e6, "MB", ".1f")}
+UNITS = {
+    "s": (1, "s", ".2f"),
+    "ms": (0.001, "ms", ".1f"),
+    "bytes": (1e6, "MB", ".1f"),
+    "B": (1, "bytes", ".0f"),
+    "count": (1, "number", ".2f"),
+}
 
 Arm = Callable[[], Mapping[str, float]]
 Values = dict[str, dict[str, list[float]]]
@@ -107,7 +113,7 @@ def take_turns(arms: Mapping[str, Arm], rounds: int, before: Callable[[str], obj
             os.sync()
             measured = arms[name]()
             for measure, value in measured.items():
-                values[name].setdefault(measure, []).append(round(value, 4))
+                values[name].setdefault(measure, []).append(round(value, 7))
             said = ", ".join(f"{measure} {rounded(value)}" for measure, value in measured.items())
             print(f"  round {number + 1}: {name}: {said}", flush=True)
     return values
