@@ -9,7 +9,7 @@ Nothing of a source is believed but what the verified manifest names: a file get
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,11 +22,10 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest im
 from ansible_collections.airgap.conda.plugins.module_utils._contract.trust import Content
 from ansible_collections.airgap.conda.plugins.module_utils._source.place import Place
 from ansible_collections.airgap.conda.plugins.module_utils._source.source import Verified, as_named
+from ansible_collections.airgap.conda.plugins.module_utils._source.together import Tell, together
 
 # The files that tell of a release, the one that vouches for the others last.
 RECORD = (FILES, SIGNATURE, MANIFEST)
-# Called with the bytes that were read since the last call.
-Tell = Callable[[int], object]
 
 
 def bring(source: Verified, parts: Iterable[str], target: Path, tell: Tell = lambda _count: None) -> None:
@@ -38,7 +37,9 @@ def bring(source: Verified, parts: Iterable[str], target: Path, tell: Tell = lam
     with os_errors(f"Copying {source.manifest.env} {source.manifest.id} to this host", target):
         try:
             make_folder(target)
-            for content in contents(source, parts):
+            *several, files, signature, manifest = contents(source, parts)
+            together(source.place, several, lambda place, content, heard: copy(place, content, target, heard), tell)
+            for content in (files, signature, manifest):
                 copy(source.place, content, target, tell)
         except OSError:
             shutil.rmtree(target, ignore_errors=True)

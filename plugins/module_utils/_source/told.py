@@ -13,7 +13,9 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.disk import mak
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._contract.trust import Content
 from ansible_collections.airgap.conda.plugins.module_utils._source.bring import copy
+from ansible_collections.airgap.conda.plugins.module_utils._source.place import Place
 from ansible_collections.airgap.conda.plugins.module_utils._source.server import Server
+from ansible_collections.airgap.conda.plugins.module_utils._source.together import Tell, together
 from ansible_collections.airgap.conda.plugins.module_utils._source.url import There
 
 
@@ -24,13 +26,20 @@ def fetch(url: str, ca: str, missing: Iterable[Mapping[str, Any]]) -> dict[str, 
     try:
         server = Server(url, ca)
         for one in missing:
-            env, release, folder = one["env"], one["release"], Path(one["incoming"])
-            with os_errors(f"Fetching {env} {release}", folder):
-                make_folder(folder, 0o700)
-                for file in one["files"]:
-                    content = Content(file["name"], file["sha256"], int(file["size"]), int(file["size"]))
-                    copy(There(server, f"{env}/{release}"), content, folder)
-                    arrived.append([env, release, file["name"]])
+            with os_errors(f"Fetching {one['env']} {one['release']}", Path(one["incoming"])):
+                _fetch(server, one, arrived)
     except AirgapError as error:
         failure = error.fields()
     return {"changed": bool(arrived), "arrived": arrived, "failure": failure}
+
+
+def _fetch(server: Server, one: Mapping[str, Any], arrived: list[list[str]]) -> None:
+    env, release, folder = one["env"], one["release"], Path(one["incoming"])
+    make_folder(folder, 0o700)
+
+    def bring(place: Place, content: Content, heard: Tell) -> None:
+        copy(place, content, folder, heard)
+        arrived.append([env, release, content.name])
+
+    files = [Content(of["name"], of["sha256"], int(of["size"]), int(of["size"])) for of in one["files"]]
+    together(There(server, f"{env}/{release}"), files, bring)

@@ -51,6 +51,10 @@ class There(Place):
         """Yield a file."""
         return self.server.blocks(f"{self.path}/{name}", limit, size)
 
+    def another(self) -> There:
+        """Return the same place over a connection of its own."""
+        return replace(self, server=Server(self.server.url, self.server.ca, self.server.patience))
+
 
 @dataclass(frozen=True)
 class Url(Source):

@@ -111,9 +111,9 @@ def test_what_is_damaged_on_the_server_is_told_and_by_auto_sent(site: Site) -> N
     with pytest.raises(AirgapError) as caught:
         site.fetch("http")
     assert (caught.value.code, caught.value.where.rpartition("/")[2]) == ("file-damaged", other)
-    assert site.there() == {MANIFEST, SIGNATURE, FILES, site.parts[0]}
+    assert other not in site.there()  # the others may have been on their way
     action = site.fetch("auto")
-    assert [[file.name for file in one.parts] for one in site.pushed] == [site.parts[1:]]
+    assert next(file.name for one in site.pushed for file in one.parts) == other
     assert len(action.warned) == 1
     assert "damaged" in action.warned[0]
 
