@@ -23,7 +23,14 @@ from ansible_collections.airgap.conda.plugins.module_utils._media.drive import D
 from ansible_collections.airgap.conda.plugins.module_utils._media.exporter import Export
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.tests.unit.tiny_bare_host import Host
-from ansible_collections.airgap.conda.tests.unit.tiny_release import Made, make_key, make_release, write_tree
+from ansible_collections.airgap.conda.tests.unit.tiny_release import (
+    Made,
+    make_key,
+    make_release,
+    release_id,
+    without_locks,
+    write_tree,
+)
 
 # A stand-in for the host's command: it tells what it was asked for, and removes an environment.
 COMMAND = """\
@@ -37,6 +44,12 @@ OLD_KEYGEN = "#!/bin/sh\necho 'unknown option -- Y' >&2\necho 'usage: ssh-keygen
 # All that a workstation has for certain, besides tar, gzip and sh.
 COREUTILS = """cat chmod cp cut date dd df dirname basename echo env head id ln ls mkdir mktemp mv printf pwd readlink
 rm rmdir sha256sum sort stat tail timeout touch tr true uname wc"""
+ONE = release_id(1)
+OTHERS = [
+    pytest.param("bash"),
+    pytest.param("busybox", marks=pytest.mark.skipif(not shutil.which("busybox"), reason="no busybox here")),
+]
+SHELLS = ["dash", *OTHERS]
 
 
 @dataclass(frozen=True)
@@ -149,3 +162,21 @@ def bare_path(folder: Path) -> Path:
     write_tree(folder.parent, {f"{folder.name}/sync": "#!/bin/sh\n"})
     (folder / "sync").chmod(0o755)
     return folder
+
+
+def host(place: Place) -> dict[str, object]:
+    """What is on the workstation, but for locks."""
+    there = {
+        name: without_locks(place.path / name) for name in ("etc", "it's $(odd) root") if (place.path / name).exists()
+    }
+    return {**there, "log": place.asked()}
+
+
+def installed(place: Place) -> None:
+    assert (place.store.current("runtime"), place.store.releases("runtime")) == (ONE, [ONE])
+    assert place.store.differences("runtime", ONE) == []
+    assert os.access(place.store.command, os.X_OK)
+    assert place.pins.read_text(encoding="utf-8").splitlines()[1:] == [
+        (place.path / "key.signers").read_text(encoding="utf-8").strip()
+    ]
+    assert place.pins.stat().st_mode & 0o777 == 0o644

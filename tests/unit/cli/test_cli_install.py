@@ -5,13 +5,8 @@
 
 from __future__ import annotations
 
-import io
-import json
 import os
 import shutil
-import sys
-import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,118 +14,22 @@ import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.bounded import blocks
 from ansible_collections.airgap.conda.plugins.module_utils._cli import install as _install
-from ansible_collections.airgap.conda.plugins.module_utils._cli import say as _say
-from ansible_collections.airgap.conda.plugins.module_utils._cli.main import INTERRUPTED, main
+from ansible_collections.airgap.conda.plugins.module_utils._cli.main import main
 from ansible_collections.airgap.conda.plugins.module_utils._contract import signature
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import MANIFEST, SIGNATURE, Checks
-from ansible_collections.airgap.conda.plugins.module_utils._source import bring as _bring
 from ansible_collections.airgap.conda.plugins.module_utils._source import place as _place
 from ansible_collections.airgap.conda.plugins.module_utils._source import signers as _signers
-from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
+from ansible_collections.airgap.conda.tests.unit.tiny_lone import RUNTIME, Host
 from ansible_collections.airgap.conda.tests.unit.tiny_release import (
     TREE,
-    Made,
-    again,
-    keep,
-    make_key,
     make_release,
     release_id,
-    skip_flushes,
     without_locks,
-    without_papers,
 )
 from ansible_collections.airgap.conda.tests.unit.tiny_site import damage
 
 pytestmark = pytest.mark.usefixtures("quick_disk")
 ONE, TWO, THREE = release_id(1), release_id(2), release_id(3)
-# This test's own Python, in the place of a runtime's.
-RUNTIME = {**TREE, "bin/python": f'#!/bin/sh\nexec {sys.executable} "$@"\n'}
-FIELDS = ("problem", "wanted", "found", "where", "remedy")
-
-
-@dataclass(frozen=True)
-class Host:
-    """A host, a drive with releases for it, and the bastion's key."""
-
-    folder: Path
-    capture: pytest.CaptureFixture[str]
-
-    @property
-    def store(self) -> Store:
-        return Store(self.folder / "opt")
-
-    @property
-    def drive(self) -> Path:
-        return self.folder / "drive"
-
-    @property
-    def depot(self) -> Path:
-        return self.drive / "depot"
-
-    def make(self, env: str, serial: int, key: str = "key", **options: Any) -> Made:
-        """Put a signed release on the drive."""
-        return make_signed(self.folder, env, serial, key, **options)
-
-    def run(self, *words: str, status: int = 0) -> tuple[str, str]:
-        """Run the command; returns what it printed, both streams."""
-        self.capture.readouterr()
-        assert main(self.store.root, words) == status, self.capture.readouterr()
-        return self.capture.readouterr()
-
-    def document(self, *words: str, status: int = 0) -> dict[str, Any]:
-        """Run it for a program; returns the one document."""
-        found: dict[str, Any] = json.loads(self.run(*words, "--json", status=status)[0])
-        assert (found["command"], found["ok"]) == (words[0], status == 0)
-        return found
-
-    def install(self, *words: str) -> None:
-        self.run("install", str(self.drive), "--yes", *words)
-
-    def refused(self, *words: str) -> dict[str, Any]:
-        """Want a refusal with one message that changes nothing, the same by ``check`` and ``install``; returns it."""
-        before, errors = without_papers(self.store.root), []
-        for command in (("check",), ("install", "--yes")):
-            output, said = self.run(*command, *(words or (str(self.drive),)), "--json", status=1)
-            assert said.count("\n  remedy:") == 1
-            errors.append(json.loads(output)["error"])
-            assert without_papers(self.store.root) == before
-            assert all(errors[-1][name] for name in FIELDS)
-        assert all(errors[0][name] == errors[1][name] for name in ("code", *FIELDS))
-        return dict(errors[0])
-
-    def current(self) -> dict[str, str]:
-        return {env: self.store.current(env) for env in self.store.envs()}
-
-
-def make_signed(folder: Path, env: str, serial: int, key: str = "key", **options: Any) -> Made:
-    made = make_release(folder / "drive/depot", folder / "opt", serial, env=env, **options)
-    shutil.rmtree(folder / f"drive/depot/tree-{env}-{serial}")
-    signature.sign(made.folder / MANIFEST, folder / key)
-    return made
-
-
-@pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty host, a drive with one release of demo, other and runtime, two keys."""
-    folder = tmp_path_factory.mktemp("site")
-    make_key(folder)
-    make_key(folder, "foreign")
-    with pytest.MonkeyPatch.context() as patch:
-        skip_flushes(patch)
-        make_signed(folder, "demo", 1)
-        make_signed(folder, "other", 1)
-        make_signed(folder, "runtime", 1, tree=RUNTIME)
-    (folder / "opt").mkdir()
-    return keep(folder)
-
-
-@pytest.fixture
-def host(original: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Host:
-    folder = again(original)
-    monkeypatch.setattr(_signers, "SYSTEM", folder / "etc/airgap-conda/allowed_signers")
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(folder / "etc"))  # for who is not root
-    _signers.pin((folder / "key.signers").read_text(encoding="ascii"))
-    return Host(folder, capsys)
 
 
 def test_a_host_installs_all_that_is_on_a_drive_and_then_nothing(host: Host) -> None:
@@ -342,109 +241,6 @@ def test_the_runtime_verifies_where_the_host_cannot(
     assert len(host.current()) == 3
     (host.store.root / "runtime/current").unlink()
     assert host.document("check", str(host.drive), status=1)["error"]["code"] == "no-ssh-keygen"
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-@pytest.mark.parametrize(("answer", "status"), [("y\n", 0), ("YES\n", 0), ("\n", 1), ("n\n", 1), ("", 1)])
-def test_a_person_is_asked_once(host: Host, monkeypatch: pytest.MonkeyPatch, answer: str, status: int) -> None:
-    monkeypatch.setattr(sys, "stdin", Terminal(answer))
-    output, said = host.run("install", str(host.drive), "--json", status=status)
-    assert json.loads(output)["ok"] is (status == 0)
-    assert said.count("Proceed?") == 1
-    assert f"demo: - now; install {ONE}" in said
-    assert bool(host.current()) is (status == 0)
-    monkeypatch.setattr(sys, "stdin", Terminal(answer))
-    if host.current():
-        assert "Proceed?" not in host.run("install", str(host.drive))[1]
-        assert "Proceed?" in host.run("remove", "demo")[1]
-        assert "demo" not in host.current()
-
-
-def test_where_nobody_can_be_asked_nothing_is_done(host: Host) -> None:
-    assert host.document("install", str(host.drive), status=1)["error"]["code"] == "not-confirmed"
-    assert host.current() == {}
-    host.install()
-    assert host.document("remove", "demo", status=1)["error"]["code"] == "not-confirmed"
-    assert "demo" in host.current()
-
-
-def test_a_bar_is_for_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = iter(range(1000))
-    monkeypatch.setattr(time, "monotonic", lambda: float(next(clock)))
-    for stream, wanted in ((io.StringIO(), ""), (Terminal(), "50 %  1.0 of 2.1 MB")):
-        shown = _say.Bar("Copying demo", 2 << 20, stream)
-        shown.add(1 << 20)
-        shown.end()
-        assert wanted in stream.getvalue()
-        assert bool(stream.getvalue()) == bool(wanted)
-    assert "/s" in stream.getvalue()
-
-
-def test_an_interrupted_copy_keeps_what_arrived(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = blocks
-
-    def stopped(path: Path, limit: int) -> Any:
-        if path.name == "env.tar.zst.002":
-            raise KeyboardInterrupt
-        return real(path, limit)
-
-    monkeypatch.setattr(_place, "blocks", stopped)
-    host.run("install", str(host.drive), "--env", "demo", "--yes", status=INTERRUPTED)
-    assert len(list(host.store.incoming("demo", ONE).iterdir())) == 2
-    assert host.current() == {}
-
-
-def test_two_runs_do_not_copy_at_a_time(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    errors, real = [], _bring.bring
-
-    def both(*args: Any) -> None:
-        monkeypatch.setattr(_bring, "bring", real)
-        errors.append(host.document("install", str(host.drive), "--yes", "--env", "demo", status=1)["error"])
-        real(*args)
-
-    monkeypatch.setattr(_bring, "bring", both)
-    host.run("install", str(host.drive), "--yes", "--env", "demo")
-    assert str(os.getpid()) in errors[0]["found"]
-    assert host.current() == {"demo": ONE}
-
-
-def test_prune_keeps_what_is_needed(host: Host) -> None:
-    for serial in (1, 2, 3):
-        if serial > 1:
-            host.make("demo", serial)
-        host.install("--env", "demo", "--keep", "9")
-    assert not host.document("prune", "--keep", "3")["changed"]
-    found = host.document("prune", "--keep", "1")
-    assert (found["changed"], found["removed"]) == (True, {"demo": [ONE]})
-    assert host.store.releases("demo") == [TWO, THREE]
-    assert not host.document("prune", "demo", "--keep", "1")["changed"]
-    assert host.document("prune", "nope", status=1)["error"]["code"] == "env-missing"
-
-
-@pytest.mark.parametrize("count", ["0", "-1", "many", "10000"])
-def test_a_number_that_is_none_is_a_wrong_command_line(host: Host, count: str) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(host.store.root, ["prune", f"--keep={count}"])
-    assert caught.value.code == 2
-
-
-def test_remove_takes_a_release_or_all_of_it(host: Host) -> None:
-    host.install()
-    host.make("demo", 2)
-    host.install()
-    assert host.document("remove", "demo", TWO, "--yes", status=1)["error"]["found"] == f"demo {TWO} is current"
-    assert host.document("remove", "demo", ONE, "--yes")["removed"] == {"demo": [ONE]}
-    assert not host.document("remove", "demo", ONE, "--yes")["changed"]
-    assert host.document("remove", "demo", "--yes")["removed"] == {"demo": [TWO]}
-    assert not host.document("remove", "demo", "--yes")["changed"]
-    assert sorted(host.current()) == ["other", "runtime"]
-    assert host.document("remove", "nope", "--yes", status=1)["error"]["code"] == "env-missing"
-    assert "runtime" in host.document("remove", "runtime", "--yes", status=1)["error"]["found"]
-    assert host.document("remove", "../x", "--yes", status=1)["error"]["found"]
 
 
 def test_a_user_has_a_store_and_keys_of_their_own(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
