@@ -177,8 +177,8 @@ class Zoo:
             dest = str(self.root / env / release)
             findings = diagnose(prefix, spec, dest, work=self.work)
             require_sound(findings)
-            names = [finding.name for finding in findings]
-            allowed = tuple(finding.name for finding in findings if finding.allowed)
+            names = [finding.check for finding in findings]
+            allowed = tuple(finding.check for finding in findings if finding.allowed)
             folder = self.work / env / "pack"
             pack(PackRequest(prefix, folder, dest, spec.release.formats, allow=allowed))
             kept = tuple(typed(Finding, finding.as_dict()) for finding in findings)

@@ -11,7 +11,6 @@ import glob
 import os
 import secrets
 import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -76,6 +75,14 @@ def make_folder(path: Path, mode: int = 0o755) -> None:
         os.close(handle)
 
 
+def text_of(path: Path) -> str:
+    """Return the text of a file; empty when it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
 def replace_file(path: Path, content: bytes, mode: int = 0o644) -> None:
     """Replace a file with one rename; the old content stays until the new content is on disk."""
     new = _new(path)
@@ -133,25 +140,3 @@ def remove_unfinished(path: Path) -> None:
 
 def _new(path: Path) -> Path:
     return path.with_name(f".{path.name}-{secrets.token_hex(8)}-new")
-
-
-def write_anew(path: Path, content: bytes, mode: int = 0o644) -> None:
-    """Write a file as a new one, so that a package cache that shares the old one keeps its content."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=str(path.parent))
-    with os.fdopen(handle, "wb") as stream:
-        stream.write(content)
-        os.fchmod(stream.fileno(), mode)
-    os.replace(name, path)
-
-
-def cannot_write(prefix: Path, error: OSError) -> AirgapError:
-    """Return the error for a prefix that the file system refuses."""
-    return AirgapError(
-        "The prefix cannot be written",
-        code="prefix-unwritable",
-        wanted="a directory that this user may create, rename and fill",
-        found=error.strerror or str(error),
-        where=str(error.filename or prefix),
-        remedy="choose another prefix, grant permissions on its parent directory, or free space",
-    )

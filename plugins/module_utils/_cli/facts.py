@@ -13,6 +13,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.disk import (
     make_folder,
     os_errors,
     replace_file,
+    text_of,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._cli.file import MODE
@@ -34,7 +35,7 @@ def fact_text(store: Store) -> str:
 def has_facts(store: Store, folder: Path = FOLDER) -> bool:
     """Tell whether this store's facts are there, as they should be."""
     path = folder / NAME
-    return _read(path) == fact_text(store) and path.stat().st_mode & 0o777 == MODE
+    return text_of(path) == fact_text(store) and path.stat().st_mode & 0o777 == MODE
 
 
 def apply_facts(store: Store, wanted: bool, folder: Path = FOLDER) -> None:
@@ -55,7 +56,7 @@ def require_ours(folder: Path = FOLDER) -> None:
     """Raise AirgapError if the path of the facts has a file that this collection did not write."""
     path = folder / NAME
     require_own(folder, "the local facts of this host", "set deploy_facts: false")
-    if path.is_symlink() or (path.exists() and MARK not in _read(path)):
+    if path.is_symlink() or (path.exists() and MARK not in text_of(path)):
         raise AirgapError(
             f"Local facts named {NAME} already exist",
             code="facts-taken",
@@ -64,10 +65,3 @@ def require_ours(folder: Path = FOLDER) -> None:
             where=str(path),
             remedy="remove it if nobody needs it, or set deploy_facts: false",
         )
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        return ""

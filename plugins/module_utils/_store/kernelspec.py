@@ -19,6 +19,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.disk import (
     os_errors,
     remove_unfinished,
     replace_file,
+    text_of,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._contract.owners import require_own
@@ -77,7 +78,7 @@ def differs(store: Releases, env: str, folder: str) -> bool:
     if recorded(store, env) != folder:
         return True
     if wanted(store, env, store.current(env), folder):
-        return _read(kernel_file(folder, env)) != kernel_text(store, env)
+        return text_of(kernel_file(folder, env)) != kernel_text(store, env)
     return bool(found(store, env))
 
 
@@ -96,7 +97,7 @@ def apply(store: Releases, env: str, folder: str) -> None:
                 replace_file(_record(store, env), f"{folder}\n".encode())
             else:
                 _record(store, env).unlink()
-        if path and _read(Path(path)) != kernel_text(store, env):
+        if path and text_of(Path(path)) != kernel_text(store, env):
             require_free(store, env, folder)
             make_folder(Path(path).parent)
             require_free(store, env, folder)  # now that it is there, nobody but root puts anything else in its place
@@ -138,20 +139,12 @@ def _record(store: Releases, env: str) -> Path:
     return store.state(env) / "jupyter-kernels"
 
 
-def _read(path: Path) -> str:
-    """Return the text of a file; empty when it cannot be read."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        return ""
-
-
 def _is_ours(store: Releases, env: str, folder: str) -> bool:
     path = kernel_file(folder, env)
     if path.parent.is_symlink():
         return False
     try:
-        return bool(json.loads(_read(path))["metadata"][MARK]["store"] == str(store.root))
+        return bool(json.loads(text_of(path))["metadata"][MARK]["store"] == str(store.root))
     except (ValueError, KeyError, TypeError, RecursionError):
         return False
 

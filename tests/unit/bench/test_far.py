@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.airgap.conda.tests.bench import build, control, far, host, imports, pull, refresh
+from ansible_collections.airgap.conda.tests.bench.frame import RESULTS as RESULTS_FOLDER
 from ansible_collections.airgap.conda.tests.bench.frame import Group, Result, read_result
 
 
@@ -72,6 +73,6 @@ def test_the_names_are_those_of_the_benchmarks() -> None:
 
 
 def test_the_page_is_what_the_results_say() -> None:
-    known = {name: read_result(far.RESULTS / f"{name}.json") for name in far.NEEDED}
+    known = {name: read_result(RESULTS_FOLDER / f"{name}.json") for name in far.NEEDED}
     text = far.page({name: found for name, found in known.items() if found})
     assert far.PAGE.read_text(encoding="utf-8") == text, "run ./dev bench far"

@@ -100,7 +100,7 @@ def test_they_are_packed_byte_for_byte_wherever_they_go(world: World) -> None:
 def test_the_doctor_has_nothing_against_them(world: World) -> None:
     world.make()
     spec = load_spec(world.folder / "demo")
-    assert [item.name for item in diagnose(world.prefix, spec, DEST)] == []
+    assert [item.check for item in diagnose(world.prefix, spec, DEST)] == []
 
 
 def test_a_second_run_changes_nothing_and_another_content_all(world: World) -> None:

@@ -79,7 +79,7 @@ def test_what_a_script_writes_into_the_environment_is_taken_away(patient: Patien
         'mkdir -p "$CONDA_PREFIX/share/gdb/x" && ln -s "$CONDA_PREFIX/lib" "$CONDA_PREFIX/share/gdb/x/l"\n',
     )
     found = patient.build("  - python\n  - arrow\n  - pip: [native]\n")
-    assert [finding.name for finding in found if finding.stops] == []
+    assert [finding.check for finding in found if finding.stops] == []
     # What is harmless is done at the end of a build.
     shutil.rmtree(patient.prefix / "share/gdb")
     assert Inside(patient.prefix, None).activated

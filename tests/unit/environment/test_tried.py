@@ -198,8 +198,10 @@ def test_the_doctor_names_package_script_shell_and_message(patient: Patient) -> 
     patient.conda("gxx", files={"etc/conda/activate.d/gxx.sh": b"function f() { :; }\n"})
     finding = only(patient.build("  - gxx\n"), "activation-script-fails")
     assert finding.packages[0].name == "gxx"
-    assert finding.what.startswith("etc/conda/activate.d/gxx.sh of gxx 1.0 (conda, channel near): works in bash; in sh")
-    assert "Syntax error" in finding.what
+    assert finding.found.startswith(
+        "etc/conda/activate.d/gxx.sh of gxx 1.0 (conda, channel near): works in bash; in sh"
+    )
+    assert "Syntax error" in finding.found
     assert not finding.stops
 
 
@@ -208,14 +210,14 @@ def test_the_doctor_names_what_a_script_wants_to_change(patient: Patient) -> Non
     rewrite = b'echo "$$" >"$CONDA_PREFIX/share/arrow.conf"\n'
     patient.conda("libarrow", files={"etc/conda/activate.d/arrow.sh": rewrite, "share/arrow.conf": b"1\n"})
     finding = only(patient.build("  - libarrow\n"), "activation-writes")
-    assert "arrow.sh of libarrow 1.0 (conda, channel near) tries to write share/arrow.conf (changed)" in finding.what
+    assert "arrow.sh of libarrow 1.0 (conda, channel near) tries to write share/arrow.conf (changed)" in finding.found
 
 
 def test_the_doctor_names_variables_that_are_none(patient: Patient) -> None:
     patient.conda("torch", files={"etc/conda/env_vars.d/torch.json": b'{"A-B": "1", "X": null}'})
     findings = patient.build("  - torch\n")
-    assert [finding.name for finding in findings] == ["env-vars-unusable"] * 2
-    assert findings[0].what == (
+    assert [finding.check for finding in findings] == ["env-vars-unusable"] * 2
+    assert findings[0].found == (
         "etc/conda/env_vars.d/torch.json of torch 1.0 (conda, channel near): 'A-B' is not the name of a variable"
     )
 
