@@ -14,8 +14,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
-from ansible_collections.airgap.conda.plugins.module_utils._base.anew import write_anew
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError, Faults
+from ansible_collections.airgap.conda.plugins.module_utils._base.unshared import write_anew
 from ansible_collections.airgap.conda.plugins.module_utils._contract.files import BLOCK, DIRECTORY, FILE, FileEntry
 from ansible_collections.airgap.conda.plugins.module_utils._contract.tree import sha256_file
 from ansible_collections.airgap.conda.plugins.module_utils._environment.prefix import BROUGHT

@@ -17,8 +17,8 @@ from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._activation.env_vars import env_var_files
 from ansible_collections.airgap.conda.plugins.module_utils._activation.variables import activation_scripts
-from ansible_collections.airgap.conda.plugins.module_utils._base.anew import cannot_write, write_anew
 from ansible_collections.airgap.conda.plugins.module_utils._base.progress import Progress
+from ansible_collections.airgap.conda.plugins.module_utils._base.unshared import cannot_write, write_anew
 from ansible_collections.airgap.conda.plugins.module_utils._base.urls import without_credentials
 from ansible_collections.airgap.conda.plugins.module_utils._environment.brought import bring
 from ansible_collections.airgap.conda.plugins.module_utils._environment.container import Container

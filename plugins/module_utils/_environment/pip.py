@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ansible_collections.airgap.conda.plugins.module_utils._base.anew import write_anew
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._base.unshared import write_anew
 from ansible_collections.airgap.conda.plugins.module_utils._base.urls import mask_credentials, without_credentials
 from ansible_collections.airgap.conda.plugins.module_utils._contract.site import normal_name, site_folders
 from ansible_collections.airgap.conda.plugins.module_utils._environment.container import Container

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ansible_collections.airgap.conda.plugins.module_utils._base import lock
-from ansible_collections.airgap.conda.plugins.module_utils._base.anew import cannot_write, write_anew
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._base.unshared import cannot_write, write_anew
 
 # Says what the environment was made from. Last to be written, by one rename: a prefix that has it is whole. Not *.json,
 # which conda's tools would take for the record of a package.

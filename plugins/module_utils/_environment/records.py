@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.airgap.conda.plugins.module_utils._base.anew import write_anew
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._base.unshared import write_anew
 from ansible_collections.airgap.conda.plugins.module_utils._environment.prefix import BROUGHT, MARKER
 from ansible_collections.airgap.conda.plugins.module_utils._spec.packages import CondaPackage
 

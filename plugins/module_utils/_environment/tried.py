@@ -22,8 +22,8 @@ from pathlib import Path
 
 from ansible_collections.airgap.conda.plugins.module_utils._activation.script import VARIABLES
 from ansible_collections.airgap.conda.plugins.module_utils._activation.shells import SH, shell
-from ansible_collections.airgap.conda.plugins.module_utils._base.anew import write_anew
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._base.unshared import write_anew
 from ansible_collections.airgap.conda.plugins.module_utils._contract.rules import leads_out
 from ansible_collections.airgap.conda.plugins.module_utils._run import process
 from ansible_collections.airgap.conda.plugins.module_utils._run.process import ENVIRONMENT

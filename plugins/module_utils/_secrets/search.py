@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.airgap.conda.plugins.module_utils._base.anew import write_anew
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._base.unshared import write_anew
 from ansible_collections.airgap.conda.plugins.module_utils._base.urls import without_credentials
 from ansible_collections.airgap.conda.plugins.module_utils._contract.files import BLOCK
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import ERROR, Finding

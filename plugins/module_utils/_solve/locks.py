@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ansible_collections.airgap.conda.plugins.module_utils._base.anew import cannot_write, write_anew
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._base.unshared import cannot_write, write_anew
 from ansible_collections.airgap.conda.plugins.module_utils._spec.packages import CondaPackage, PipPackage, package_at
 from ansible_collections.airgap.conda.plugins.module_utils._spec.text import read_text
 
