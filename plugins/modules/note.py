@@ -70,4 +70,8 @@ notes:
   returned: with O(about)
   type: list
   elements: dict
+  contains:
+    failure:
+      description: RV(failure), if a task failed. The other keys are those of O(about).
+      type: dict
 """
