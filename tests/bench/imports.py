@@ -31,7 +31,7 @@ TREE = "tree"
 COLD, WARM, MOUNT, WORK, SIZE, MADE = "cold", "warm", "mount", "cold, processor", "bytes", "made, processor"
 UNITS = {COLD: "s", WARM: "s", MOUNT: "ms", WORK: "s", SIZE: "bytes", MADE: "s"}
 WARM_TRIES = 3
-TENSORFLOW = Env("tensorflow", ("python=3.11", "numpy", "pip"), "2.36", ("tensorflow-cpu==2.21.0",))
+TENSORFLOW = Env("tensorflow", ("python=3.11", "pip"), "2.36", ("tensorflow-cpu==2.21.0",))
 # The environments, with what is imported of each.
 IMPORTS = {
     ENVS[0]: "numpy, pandas, scipy.stats, pyarrow",
