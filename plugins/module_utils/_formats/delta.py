@@ -112,14 +112,14 @@ def _dictionary(base: bytes) -> Any:
     return zstandard.ZstdCompressionDict(base, zstandard.DICT_TYPE_RAWCONTENT) if base else None
 
 
-def unpack_frame(packed: bytes, frame: Frame, base: bytes) -> bytes:
+def unpack_frame(packed: bytes, frame: Frame, dictionary: Any) -> bytes:
     """Return the content of a frame; raises Damaged for one that has not the size that the index says."""
     import zstandard
 
     try:
         if zstandard.frame_content_size(packed) != frame.plain:
             raise Damaged("a frame of another size than its index says")
-        return zstandard.ZstdDecompressor(dict_data=_dictionary(base)).decompress(packed, max_output_size=frame.plain)
+        return zstandard.ZstdDecompressor(dict_data=dictionary).decompress(packed, max_output_size=frame.plain)
     except zstandard.ZstdError as error:
         raise Damaged(str(error)) from error
 
@@ -246,8 +246,9 @@ class _Content:
 
     def _plain(self) -> bytes:
         frame = next(self._frames)  # there is one: the sizes of files and frames have the same sum
-        base = _range(self._base, frame) if self._group.source else b""
-        return unpack_frame(_exactly(self._stream, frame.packed), frame, base)
+        # The library has a copy, and this one goes.
+        dictionary = _dictionary(_range(self._base, frame) if self._group.source else b"")
+        return unpack_frame(_exactly(self._stream, frame.packed), frame, dictionary)
 
     def pass_over(self) -> None:
         """Pass over the frames that nobody wanted."""
