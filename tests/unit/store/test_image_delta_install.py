@@ -42,8 +42,6 @@ def host(store: Store, tmp_path: Path) -> Iterator[Systemd]:
     unmount(store.root)
 
 
-
-
 def make(folder: Path, store: Store, serial: int, base: Made | None = None) -> Made:
     tree: dict[str, Any] = {**TREE, "lib/big.bin": DATA, "lib/changed": f"{serial}" * 5000}
     options: dict[str, Any] = {"formats": BOTH, "part_size": 1 << 20, "checks": Checks(), "base": base}
@@ -55,7 +53,7 @@ def second(store: Store, tmp_path: Path, host: Systemd) -> Made:
     """The second release of a host that has the first one as an image."""
     first = make(tmp_path / "depot", store, 1)
     bring_made(store, first)
-    assert store.came_as_image("demo", ONE)
+    assert (store.came_as_image("demo", ONE), len(host.calls)) == (True, 1)
     return make(tmp_path / "depot", store, 2, first)
 
 
