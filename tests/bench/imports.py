@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from ansible_collections.airgap.conda.plugins.module_utils._formats.squashfs import BLOCK_SIZE, LEVEL
 from ansible_collections.airgap.conda.plugins.module_utils._pack.pack import PackRequest, pack
 from ansible_collections.airgap.conda.tests.bench.build import ENVS, SHORT, Env, lay_out, size_of
 from ansible_collections.airgap.conda.tests.bench.frame import Arm, Group, Result, about, processor, take_turns, timed
@@ -31,7 +32,9 @@ TREE = "tree"
 COLD, WARM, MOUNT, WORK, SIZE, MADE = "cold", "warm", "mount", "cold, processor", "bytes", "made, processor"
 UNITS = {COLD: "s", WARM: "s", MOUNT: "ms", WORK: "s", SIZE: "bytes", MADE: "s"}
 WARM_TRIES = 3
-TENSORFLOW = Env("tensorflow", ("python=3.11", "numpy", "pip"), "2.36", ("tensorflow-cpu==2.21.0",))
+# How many times as long as from a tree.
+WANTED = {COLD: 1.0, WARM: 1.07}
+TENSORFLOW = Env("tensorflow", ("python=3.11", "pip"), "2.36", ("tensorflow-cpu==2.21.0",))
 # The environments, with what is imported of each.
 IMPORTS = {
     ENVS[0]: "numpy, pandas, scipy.stats, pyarrow",
@@ -62,7 +65,10 @@ def erofs(compressor: str, cluster: int) -> Image:
     return Image(name, "erofs", ("mkfs.erofs", f"-z{compressor}", f"-C{cluster}", "IMAGE", "TREE"))
 
 
+# What a release comes as.
+OURS = squashfs(LEVEL, f"{BLOCK_SIZE >> 10}K")
 IMAGES = (
+    OURS,
     *(squashfs(3, block) for block in ("64K", "128K", "256K", "1M")),
     squashfs(9, "128K"),
     squashfs(15, "128K"),
@@ -172,7 +178,12 @@ def measure(short: bool, only: str | None, rounds: int) -> Result:
     chosen = {SHORT: "numpy, pandas"} if short else {e: m for e, m in IMPORTS.items() if only in (None, e.name)}
     images = (squashfs(3, "128K"),) if short else IMAGES
     for env, modules in chosen.items():
-        result.groups.append(compare(env, modules, images, rounds, result.findings))
+        group = compare(env, modules, images, rounds, result.findings)
+        result.groups.append(group)
+        for what, most in WANTED.items() if OURS.name in group.arms else ():
+            ratio = group.times(OURS.name, what)
+            if ratio and ratio > most:
+                result.failures.append(f"{env.name}: {what}, {OURS.name}: {ratio:.2f} x of the tree, wanted {most}")
     return result
 
 

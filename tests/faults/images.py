@@ -30,6 +30,8 @@ from ansible_collections.airgap.conda.tests.unit.tiny_release import Made, make_
 
 PROMISE = "images, killed or refused at any call: current is whole and mounted, one more run converges, nothing is left"
 KEEP = 2
+# The release that has a delta from the one before.
+DELTA = 3
 # Of the calls of each scene the short form kills at every so many, and lets as many fail.
 SAMPLE, ERRORS = 11, ("ENOSPC", "EIO")
 # One task of a play on the host.
@@ -59,6 +61,8 @@ class Host:
                 formats=("squashfs",),
                 part_size=2000,
                 checks=Checks(),
+                # The third one is made out of the second.
+                base=self.made.get(serial - 1) if serial == DELTA else None,
             )
 
     def keep(self, name: str) -> None:

@@ -30,7 +30,8 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.release imp
 from ansible_collections.airgap.conda.plugins.module_utils._contract.rules import read_files
 from ansible_collections.airgap.conda.plugins.module_utils._contract.step import Step
 from ansible_collections.airgap.conda.plugins.module_utils._contract.trust import TrustedRelease
-from ansible_collections.airgap.conda.plugins.module_utils._pack.delta import Packed, write_delta
+from ansible_collections.airgap.conda.plugins.module_utils._depot.deltas import KINDS
+from ansible_collections.airgap.conda.plugins.module_utils._pack.delta import Packed
 from ansible_collections.airgap.conda.plugins.module_utils._pack.payload import write_payloads
 from ansible_collections.airgap.conda.plugins.module_utils._source.place import Here
 from ansible_collections.airgap.conda.plugins.module_utils._source.source import Verified
@@ -124,16 +125,19 @@ def make_release(
 ) -> Made:
     """Make release ``serial`` of ``env`` for the store at ``root`` below ``folder``, not signed.
 
-    It has a delta from ``base``, if there is one.
+    It has deltas from ``base``, if there is one.
     """
     release = release_id(serial)
     place = folder / env / release
     place.mkdir(parents=True)
     content = {**(TREE if tree is None else tree), "serial": str(serial)}
     entries, payloads = write_payloads(write_tree(folder / f"tree-{env}-{serial}", content), place, formats, part_size)
-    if base:
-        older = Packed(base.manifest.id, base.folder, base.manifest.payloads[0], base.entries())
-        payloads.append(write_delta(Packed(release, place, payloads[0], entries), older, place, part_size))
+    for kinds, write in KINDS if base else ():
+        assert base
+        whole, old = next((one for one in payloads if one.format in kinds), None), base.manifest.payload(kinds)
+        if whole and old:
+            older = Packed(base.manifest.id, base.folder, old, base.entries())
+            payloads.append(write(Packed(release, place, whole, entries), older, place, part_size))
     (place / FILES).write_bytes(write_files(entries))
     documents = {}
     for name in ("conda.lock", "environment.yml", "pip.lock"):

@@ -5,10 +5,14 @@
 
 The payload ``delta-1-46402d66`` holds only files that release 1-46402d66 does not have. It begins with ``MAGIC``, two
 lengths, and an index; then come zstd frames. A group of the index is one file with its counterpart in the older
-release, or files that have none. Each frame holds at most ``WINDOW`` bytes of the group's content and refers to at most
-``REACH`` bytes of the counterpart, so that a host needs ``WINDOW`` and ``REACH`` and no more, whatever a file's size.
+release, or files that have none. A payload ``delta-1-46402d66.squashfs`` makes the image of a release out of that of
+the older one, which is the only file there.
 
-All that comes out is compared with files.json by whoever reads it, also what is taken from the older release.
+Each frame holds at most ``WINDOW`` bytes of the group's content and refers to at most ``REACH`` bytes of the
+counterpart, so that a host needs ``WINDOW`` and ``REACH`` and no more, whatever a file's size.
+
+All that comes out is compared with files.json by whoever reads it, also what is taken from the older release; an image
+with its hash in the manifest.
 """
 
 from __future__ import annotations
@@ -36,15 +40,20 @@ WINDOW, REACH, INDEX = 32 << 20, 64 << 20, 256 << 20
 LEVEL = 9
 
 
-def name_of(base: str) -> str:
-    """Return the name of the format that makes a release out of release ``base``."""
-    return f"{PREFIX}{base}"
+def name_of(base: str, image: str = "") -> str:
+    """Return the name of the format that makes a release out of release ``base``: its files, or its image."""
+    return f"{PREFIX}{base}.{image}" if image else f"{PREFIX}{base}"
 
 
 def base_of(format_name: str) -> str:
     """Return the release that a delta begins with; empty for a format that is no delta."""
-    base = format_name.removeprefix(PREFIX)
-    return base if base != format_name and serial_of(base) else ""
+    base = format_name.removeprefix(PREFIX).partition(".")[0]
+    return base if format_name.startswith(PREFIX) and serial_of(base) else ""
+
+
+def image_of(format_name: str) -> str:
+    """Return the format of the image that a delta makes; empty for a delta of files, and for what is no delta."""
+    return format_name.partition(".")[2] if base_of(format_name) else ""
 
 
 @dataclass(frozen=True)
@@ -103,14 +112,14 @@ def _dictionary(base: bytes) -> Any:
     return zstandard.ZstdCompressionDict(base, zstandard.DICT_TYPE_RAWCONTENT) if base else None
 
 
-def unpack_frame(packed: bytes, frame: Frame, base: bytes) -> bytes:
+def unpack_frame(packed: bytes, frame: Frame, dictionary: Any) -> bytes:
     """Return the content of a frame; raises Damaged for one that has not the size that the index says."""
     import zstandard
 
     try:
         if zstandard.frame_content_size(packed) != frame.plain:
             raise Damaged("a frame of another size than its index says")
-        return zstandard.ZstdDecompressor(dict_data=_dictionary(base)).decompress(packed, max_output_size=frame.plain)
+        return zstandard.ZstdDecompressor(dict_data=dictionary).decompress(packed, max_output_size=frame.plain)
     except zstandard.ZstdError as error:
         raise Damaged(str(error)) from error
 
@@ -183,10 +192,19 @@ def _members(stream: BinaryIO, base: Base, entries: Sequence[FileEntry]) -> Iter
                 raise Damaged(f"{entry.path!r} is neither in it nor in the release that it begins with")
             yield Member(entry.path, True, entry.size, _unchanged(base.tree / place))
     for group in groups:
-        content = _Content(stream, group, base.tree)
+        content = _Content(stream, group, base.tree / group.source)
         for path, size in group.files:
             yield Member(path, True, size, content.take(size))
         content.pass_over()
+
+
+def image_blocks(stream: BinaryIO, base: Path, size: int) -> Iterator[memoryview]:
+    """Give the ``size`` bytes of an image, which a delta makes out of the image ``base``; raises Damaged."""
+    groups = read_index(stream)
+    if sum(length for group in groups for _name, length in group.files) != size:
+        raise Damaged("an image of another size than the release has")
+    for group in groups:
+        yield from _Content(stream, group, base).take(sum(length for _name, length in group.files))
 
 
 def _unchanged(path: Path) -> Iterator[memoryview]:
@@ -199,10 +217,13 @@ def _unchanged(path: Path) -> Iterator[memoryview]:
 
 
 class _Content:
-    """The content of a group, which is read forward only; what a caller leaves of a file is passed over."""
+    """The content of a group, which is read forward only; what a caller leaves of a file is passed over.
 
-    def __init__(self, stream: BinaryIO, group: Group, tree: Path) -> None:
-        self._stream, self._group, self._tree = stream, group, tree
+    ``base`` is the counterpart, if the group has one.
+    """
+
+    def __init__(self, stream: BinaryIO, group: Group, base: Path) -> None:
+        self._stream, self._group, self._base = stream, group, base
         self._frames = iter(group.frames)
         self._block = memoryview(b"")
         self._at = self._end = 0
@@ -225,8 +246,9 @@ class _Content:
 
     def _plain(self) -> bytes:
         frame = next(self._frames)  # there is one: the sizes of files and frames have the same sum
-        base = _range(self._tree / self._group.source, frame) if self._group.source else b""
-        return unpack_frame(_exactly(self._stream, frame.packed), frame, base)
+        # The library has a copy, and this one goes.
+        dictionary = _dictionary(_range(self._base, frame) if self._group.source else b"")
+        return unpack_frame(_exactly(self._stream, frame.packed), frame, dictionary)
 
     def pass_over(self) -> None:
         """Pass over the frames that nobody wanted."""

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import RUNTIME
-from ansible_collections.airgap.conda.plugins.module_utils._formats.delta import base_of, delta_members
+from ansible_collections.airgap.conda.plugins.module_utils._formats.delta import base_of, delta_members, image_of
 from ansible_collections.airgap.conda.plugins.module_utils._formats.format import Format, Member, Source
 from ansible_collections.airgap.conda.plugins.module_utils._formats.squashfs import Squashfs
 from ansible_collections.airgap.conda.plugins.module_utils._formats.tar import TarGz, TarZst
@@ -33,12 +33,18 @@ TREES = tuple(name for name, known in FORMATS.items() if not known.is_image)
 
 def is_known(name: str) -> bool:
     """Tell whether a payload of this format can be read here at all."""
-    return name in FORMATS or bool(base_of(name))
+    return name in FORMATS or (bool(base_of(name)) and (is_image(name) or not image_of(name)))
+
+
+def whole_of(name: str) -> str:
+    """Return the format of the image that a delta makes; of any other payload, its own."""
+    return image_of(name) or name
 
 
 def members(name: str, source: Source) -> AbstractContextManager[Iterator[Member]]:
     """Return what gives the members of a payload of a format that is known; see ``Format.members``."""
-    return delta_members(source) if base_of(name) else FORMATS[name].members(source)
+    whole = whole_of(name)
+    return FORMATS[whole].members(source) if whole in FORMATS else delta_members(source)
 
 
 def fitting(env: str, names: Iterable[str]) -> list[str]:
@@ -47,8 +53,9 @@ def fitting(env: str, names: Iterable[str]) -> list[str]:
 
 
 def is_image(name: str) -> bool:
-    """Tell whether a payload of this format is mounted; of one that is not known here that is not said."""
-    return name in FORMATS and FORMATS[name].is_image
+    """Tell whether what a payload of this format makes is mounted; of one that is not known here that is not said."""
+    whole = whole_of(name)
+    return whole in FORMATS and FORMATS[whole].is_image
 
 
 def taken_here(names: Iterable[str] | None = None) -> list[str]:

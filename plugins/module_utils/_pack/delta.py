@@ -63,14 +63,18 @@ def write_delta(new: Packed, base: Packed, folder: Path, part_size: int) -> Payl
         before = _take(base, set(sources.values()), aside / "base")
         with open(aside / "frames", "w+b") as frames:
             groups = [_pack(group, source, after, before, frames) for group, source in _groups(changed, sources)]
-            frames.seek(0)
-            parts = Parts(folder, f"env.{name_of(base.id)}", part_size)
-            parts.write(write_index(groups))
-            while block := frames.read(1 << 20):
-                parts.write(block)
-        return parts.finish(name_of(base.id))
+            return join(groups, frames, Parts(folder, f"env.{name_of(base.id)}", part_size), name_of(base.id))
     finally:
         shutil.rmtree(aside)
+
+
+def join(groups: Iterable[Group], frames: BinaryIO, parts: Parts, name: str) -> Payload:
+    """Write index and frames to ``parts``; returns the payload ``name``."""
+    frames.seek(0)
+    parts.write(write_index(groups))
+    while block := frames.read(1 << 20):
+        parts.write(block)
+    return parts.finish(name)
 
 
 def counterparts(changed: Iterable[FileEntry], base: Iterable[FileEntry]) -> dict[str, str]:
@@ -141,7 +145,7 @@ def _groups(changed: Iterable[FileEntry], sources: dict[str, str]) -> Iterator[t
 def _pack(files: list[FileEntry], source: str, after: dict[str, Path], before: dict[str, Path], out: BinaryIO) -> Group:
     size = sum(entry.size for entry in files)
     frames = []
-    for at, plain in _windows([after[entry.path] for entry in files]):
+    for at, plain in windows([after[entry.path] for entry in files]):
         start = length = 0
         base = b""
         if source:
@@ -155,7 +159,7 @@ def _pack(files: list[FileEntry], source: str, after: dict[str, Path], before: d
     return Group(tuple((entry.path, entry.size) for entry in files), source, tuple(frames))
 
 
-def _windows(paths: Sequence[Path]) -> Iterator[tuple[int, bytes]]:
+def windows(paths: Sequence[Path]) -> Iterator[tuple[int, bytes]]:
     """Yield where each piece of the content of ``paths`` begins, and the piece: at most ``WINDOW`` bytes."""
     if len(paths) > 1:  # small ones, of one window together
         yield 0, b"".join(path.read_bytes() for path in paths)

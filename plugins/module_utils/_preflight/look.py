@@ -13,7 +13,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.release imp
 from ansible_collections.airgap.conda.plugins.module_utils._contract.step import Step
 from ansible_collections.airgap.conda.plugins.module_utils._fit.rules import New, judge, write
 from ansible_collections.airgap.conda.plugins.module_utils._fit.table import Table
-from ansible_collections.airgap.conda.plugins.module_utils._formats.delta import base_of
+from ansible_collections.airgap.conda.plugins.module_utils._formats.delta import base_of, image_of
 from ansible_collections.airgap.conda.plugins.module_utils._formats.formats import (
     FORMATS,
     TREES,
@@ -21,6 +21,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._formats.formats impo
     is_image,
     lacking_here,
     taken_here,
+    whole_of,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import Tools
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.gather import gather, gather_place
@@ -95,9 +96,11 @@ def _step(store: Store, wanted: Release, keep: int, formats: Sequence[str], delt
 
 def _deltas(store: Store, wanted: Release, payload: Payload) -> list[Payload]:
     """Return the deltas that this host can use in the place of ``payload``."""
-    if is_image(payload.format) or FORMATS["tar.zst"].lacks():
+    if FORMATS["tar.zst"].lacks():
         return []
-    return [item for item in wanted.payloads if store.is_base(wanted.env, base_of(item.format))]
+    image = payload.format if is_image(payload.format) else ""
+    alike = [item for item in wanted.payloads if image_of(item.format) == image]
+    return [item for item in alike if store.is_base(wanted.env, base_of(item.format), bool(image))]
 
 
 def _size(payload: Payload, missing: Collection[str]) -> int:
@@ -107,7 +110,8 @@ def _size(payload: Payload, missing: Collection[str]) -> int:
 def _new(wanted: Release, step: Step) -> New:
     payload = wanted.payload([step.format])
     to_send = _size(payload, step.missing) if payload else 0
-    image = payload.size if payload and is_image(payload.format) else 0
+    whole = wanted.payload([whole_of(step.format)])
+    image = whole.size if whole and is_image(whole.format) else 0
     return New(wanted, step.action == "install", to_send, image)
 
 

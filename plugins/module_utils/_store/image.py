@@ -16,6 +16,7 @@ import string
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.disk import (
@@ -29,6 +30,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.files impor
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Payload
 from ansible_collections.airgap.conda.plugins.module_utils._contract.tree import sha256_file
 from ansible_collections.airgap.conda.plugins.module_utils._formats import loop
+from ansible_collections.airgap.conda.plugins.module_utils._formats.delta import image_blocks
 from ansible_collections.airgap.conda.plugins.module_utils._formats.tar import chained
 from ansible_collections.airgap.conda.plugins.module_utils._run import process
 from ansible_collections.airgap.conda.plugins.module_utils._run.process import ENVIRONMENT
@@ -85,10 +87,11 @@ class Image:
         what = " ".join(self.place.parts[-2:])
         return UNIT.format(what=what, file=file, place=place, target=TARGET)
 
-    def write(self, parts: Iterable[Path], payload: Payload) -> None:
-        """Join ``parts`` and give the file its name; raises AirgapError when it is not what was signed.
+    def write(self, parts: Iterable[Path], payload: Payload, base: Path | None = None) -> None:
+        """Join ``parts`` and give the file its name; those of a delta make it out of the older image ``base``.
 
-        It is hashed as it is written: whoever sent the parts may still hold them open.
+        It is hashed as it is written: whoever sent the parts may still hold them open. Raises AirgapError when it is
+        not what was signed, Damaged when the delta cannot be read.
         """
         make_folder(self.file.parent)
         new = self.file.with_name(f".{self.file.name}-new")
@@ -97,7 +100,8 @@ class Image:
         try:
             with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as out:
                 with chained(parts) as stream:
-                    while block := stream.read(BLOCK):
+                    whole = iter(partial(stream.read, BLOCK), b"")
+                    for block in image_blocks(stream, base, payload.size) if base else whole:
                         digest.update(block)
                         out.write(block)
                 out.flush()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,7 +43,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.record impo
 )
 from ansible_collections.airgap.conda.plugins.module_utils._contract.tree import Difference, compare_tree
 from ansible_collections.airgap.conda.plugins.module_utils._formats.delta import base_of
-from ansible_collections.airgap.conda.plugins.module_utils._formats.format import Base
+from ansible_collections.airgap.conda.plugins.module_utils._formats.format import Base, Damaged
 from ansible_collections.airgap.conda.plugins.module_utils._formats.formats import is_image
 from ansible_collections.airgap.conda.plugins.module_utils._store.activated import Activated
 from ansible_collections.airgap.conda.plugins.module_utils._store.extract import damaged, extract
@@ -138,8 +138,13 @@ class Store(Activated):
 
     def _install_image(self, env: str, release: str, payload: Payload, files: list[FileEntry]) -> None:
         incoming, image = self.incoming(env, release), self.mountable(env, release)
+        parts, older = [incoming / part.name for part in payload.parts], base_of(payload.format)
         replace_file(self.state(env) / release / IMAGE, b"mounted\n")
-        image.write((incoming / part.name for part in payload.parts), payload)
+        if older:
+            with self._out_of(env, release, older):
+                image.write(parts, self.image_payload(env, release), self.image(env, older))
+        else:
+            image.write(parts, payload)
         image.mount()
         for difference in compare_tree(image.place, (TOP, *files), content=False, owner=0):
             raise damaged(str(image.file), f"{difference.path!r}: {difference.found}")
@@ -207,25 +212,35 @@ class Store(Activated):
         if not older:
             extract(parts, format_name, files, tree, have)
             return
-        try:
+        with self._out_of(env, tree.name, older):
             base = Base(self.release(env, older), self.files(env, older))
             extract(parts, format_name, files, tree, have, base)
-        except AirgapError as error:
+
+    @contextmanager
+    def _out_of(self, env: str, release: str, older: str) -> Iterator[None]:
+        """Make one release out of another: what goes wrong is the fault of the older one, which is noted."""
+        try:
+            yield
+        except (AirgapError, Damaged) as error:
             if older in self.releases(env):
                 replace_file(self.state(env) / older / NO_BASE, b"")
             raise AirgapError(
-                f"{env} {tree.name} cannot be made out of {older}",
+                f"{env} {release} cannot be made out of {older}",
                 code="delta-refused",
                 wanted=f"{older} as it was signed",
-                found=error.found,
+                found=error.found if isinstance(error, AirgapError) else str(error),
                 where=str(self.release(env, older)),
                 remedy=f"none is needed: the whole release is taken instead, by this run or the next; "
                 f"to see what differs in {older}, compare its files with its list",
             ) from error
 
-    def is_base(self, env: str, release: str) -> bool:
-        """Tell whether a newer release may be made out of this one: it is here, and was not found damaged by that."""
-        return release in self.releases(env) and not (self.state(env) / release / NO_BASE).exists()
+    def is_base(self, env: str, release: str, for_image: bool = False) -> bool:
+        """Tell whether a newer release may be made out of this one: it is here, and was not found damaged by that.
+
+        ``for_image``: it has to be here as an image.
+        """
+        is_here = release in self.releases(env) and (not for_image or self.image(env, release).is_file())
+        return is_here and not (self.state(env) / release / NO_BASE).exists()
 
     def require_removable(self, env: str, release: str) -> None:
         """Raise AirgapError when a release is current."""

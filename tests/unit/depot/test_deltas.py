@@ -13,6 +13,7 @@ import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._depot.deltas import add_deltas
 from ansible_collections.airgap.conda.plugins.module_utils._depot.depot import Depot
+from ansible_collections.airgap.conda.tests.unit.tiny_image import no_program
 from ansible_collections.airgap.conda.tests.unit.tiny_release import TREE, Made, make_release, release_id
 
 DATA = os.urandom(20_000)
@@ -52,6 +53,17 @@ def test_the_newest_releases_get_a_delta_each(depot: Depot, tmp_path: Path) -> N
 
 def test_a_release_in_all_formats_gets_them_too(depot: Depot, tmp_path: Path) -> None:
     assert len(add(depot, packed(tmp_path, tree(4), ("tar.gz", "tar.zst")))[0]) == 2
+
+
+@pytest.mark.skipif(bool(no_program()), reason=f"no image can be made here: {no_program()}")
+def test_a_release_that_comes_as_an_image_too_gets_those_between_images(tmp_path: Path) -> None:
+    formats = {1: ("tar.zst",), 2: ("tar.zst", "squashfs"), 3: ("squashfs",)}
+    for serial, chosen in formats.items():
+        make_release(tmp_path / "depot", ROOT, serial, tree=tree(serial), part_size=1 << 20, formats=chosen)
+    made = packed(tmp_path, tree(4), ("squashfs", "tar.zst"))
+    found, concerns = add(Depot(tmp_path / "depot"), made, 3)
+    one, two, three = (f"delta-{release_id(serial)}" for serial in formats)
+    assert ([*found], concerns) == ([one, two, f"{two}.squashfs", f"{three}.squashfs"], [])
 
 
 @pytest.mark.parametrize("count", [0, 9])
