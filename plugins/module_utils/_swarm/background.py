@@ -99,12 +99,7 @@ class Member:
         """Remove its folder, and those of all members if it was the last one."""
         shutil.rmtree(self.folder, ignore_errors=True)
         lock_file(self.area, self.name).unlink(missing_ok=True)
-        begins = lock_file(self.area, BEGINS)
-        if not lock_holder(begins):
-            begins.unlink(missing_ok=True)
-        for folder in (self.area / LOCKS, self.area):
-            with suppress(OSError):  # others are there
-                folder.rmdir()
+        tidy(self.area)
 
     def leave(self) -> None:
         """Have it end by itself, at its time, with nothing left; nobody asks for it again."""
@@ -173,6 +168,16 @@ def members(area: Path) -> Iterator[Member]:
             yield member
         else:
             member.remove()
+
+
+def tidy(area: Path) -> None:
+    """Remove the folder of all members if none is left, and nobody begins one."""
+    begins = lock_file(area, BEGINS)
+    if not lock_holder(begins):
+        begins.unlink(missing_ok=True)
+    for folder in (area / LOCKS, area):
+        with suppress(OSError):  # others are there
+            folder.rmdir()
 
 
 class _Teller:

@@ -23,7 +23,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.errors import A
 from ansible_collections.airgap.conda.plugins.module_utils._base.found import FileFault
 from ansible_collections.airgap.conda.plugins.module_utils._base.lock import locked
 from ansible_collections.airgap.conda.plugins.module_utils._swarm import peer
-from ansible_collections.airgap.conda.plugins.module_utils._swarm.background import BEGINS, Member, members
+from ansible_collections.airgap.conda.plugins.module_utils._swarm.background import BEGINS, Member, members, tidy
 from ansible_collections.airgap.conda.plugins.module_utils._swarm.torrent import require
 
 # The folder of swarms in a store, next to those of environments, whose names begin otherwise.
@@ -75,16 +75,19 @@ def _begin(area: Path, one: Mapping[str, Any]) -> None:
         deadline=float(one["deadline"]),
         idle=float(one["idle"]),
     )
-    with locked(area, BEGINS, "the swarms of this host", wait=WAIT):
-        for other in members(area):
-            if other.state().port == plan.port:  # an earlier run's, for which nobody waits any more
-                other.end()
-        member = Member(area, name)
-        folder = member.make_room()
-        for there in one["have"]:
-            os.link(incoming / there, folder / there)
-        new = [file for file in files if file["name"] not in one["have"]]
-        member.begin(plan, lambda: _hand_over(folder, new, incoming))
+    try:
+        with locked(area, BEGINS, "the swarms of this host", wait=WAIT):
+            for other in members(area):
+                if other.state().port == plan.port:  # an earlier run's, for which nobody waits any more
+                    other.end()
+            member = Member(area, name)
+            folder = member.make_room()
+            for there in one["have"]:
+                os.link(incoming / there, folder / there)
+            new = [file for file in files if file["name"] not in one["have"]]
+            member.begin(plan, lambda: _hand_over(folder, new, incoming))
+    finally:
+        tidy(area)
 
 
 def _hand_over(folder: Path, files: Sequence[Mapping[str, Any]], incoming: Path) -> list[str]:
@@ -131,13 +134,7 @@ def _wait(area: Path, begun: Sequence[Mapping[str, Any]], wait: float, patience:
         detail = f"{why}: {state.detail}" if why and state.detail else why
         told = {"env": one["env"], "release": one["release"], "received": state.done, "sent": state.sent}
         swarms.append({**told, "reason": detail})
-        if not member.process:
-            member.remove()
-    return {
-        "changed": bool(arrived),
-        "pending": False,
-        "done": before,
-        "arrived": arrived,
-        "swarms": swarms,
-        "failure": {},
-    }
+        if member.folder.is_dir():
+            member.leave()
+    said = {"pending": False, "done": before, "arrived": arrived, "swarms": swarms}
+    return {"changed": bool(arrived), **said, "failure": {}}
