@@ -134,7 +134,7 @@ class Swarms:
             return False
         with os_errors("Reading the runtime", Path(runtime.path)):
             packages = json.loads((Path(runtime.path) / MANIFEST).read_text(encoding="utf-8"))["packages"]
-        return any(str(package.get("name")).endswith(PACKAGE) for package in packages)
+        return any(PACKAGE in str(package.get("name")) for package in packages)
 
 
 def seeds(members: Sequence[Member]) -> list[str]:

@@ -10,11 +10,11 @@ waited for. What the swarm does not bring to a host, for whatever reason, comes 
 from __future__ import annotations
 
 import base64
-import ipaddress
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.answer import LINE, clean, fields_of
+from ansible_collections.airgap.conda.plugins.module_utils._swarm.graph import ordered
 from ansible_collections.airgap.conda.plugins.plugin_utils._host_action import HostAction
 from ansible_collections.airgap.conda.plugins.plugin_utils._sent import sent
 from ansible_collections.airgap.conda.plugins.plugin_utils._transport import Key, Missing, Swarm, Transport
@@ -128,8 +128,7 @@ def _told(one: Missing, swarm: Swarm, host: str) -> dict[str, Any]:
         "incoming": one.incoming,
         "address": address,
         "port": port,
-        "peers": nearest(address, [at for name, at in swarm.members.items() if name != host]),
-        "first": 0,
+        "peers": _asked(swarm, address),
         "upload": swarm.upload,
         "seed": is_seed,
         "linger": max(swarm.linger, SEED) if is_seed else swarm.linger,
@@ -138,12 +137,8 @@ def _told(one: Missing, swarm: Swarm, host: str) -> dict[str, Any]:
     }
 
 
-def nearest(address: str, others: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
-    """Return other members, those first that share the most leading bits of the address: of the same subnet."""
-    mine = ipaddress.ip_address(address)
-
-    def far(other: tuple[str, int]) -> tuple[bool, int]:
-        theirs = ipaddress.ip_address(other[0])
-        return theirs.version != mine.version, (int(theirs) ^ int(mine)).bit_length()
-
-    return sorted(others, key=far)
+def _asked(swarm: Swarm, address: str) -> list[tuple[str, int]]:
+    """Return the other members in the order in which this one asks them."""
+    ports = dict(swarm.members.values())
+    order = ordered([swarm.members[host][0] for host in swarm.seeds], ports)
+    return [(other, ports[other]) for other in order[address]]

@@ -4,8 +4,8 @@
 """Members of swarms that go on on a host when the task that began them is over, for a limited time.
 
 Each has a folder, named after its torrent, and a lock that it holds as long as it lives: the kernel tells who it is.
-When it ends it removes its files, and as long as nobody asked for it, it leaves a few bytes that say how it went. These,
-and what a killed one left, go when the next one begins.
+When it ends it removes its files. As long as nobody asked for it, it leaves a few bytes that say how it went; these, and
+what a killed one left, go when the next one begins.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ PARTS, STATE, ASKED = "parts", "state.json", "asked"
 BEGINS = "begin"
 # Seconds: for a member to listen, to end when it is asked to, and that it may live longer than its plan says.
 BEGIN, END, LATE = 20.0, 60.0, 60
+# Why a member did not even begin.
+UNABLE = ("failed", "missing")
 # Seconds between two states that are written.
 PAUSE = 0.5
 
@@ -108,16 +110,16 @@ class Member:
             self.remove()
 
     def make_room(self) -> Path:
-        """Make its folder anew, for nobody but its owner; return where its files belong."""
+        """Make its folder again, for nobody but its owner; return where its files belong."""
         self.end()
         make_folder(self.parts, 0o700)
         return self.parts
 
-    def begin(self, plan: peer.Plan, hand_over: Callable[[], list[str]]) -> None:
+    def begin(self, plan: peer.Plan, size: int, hand_over: Callable[[], list[str]]) -> None:
         """Have a process of its own carry out a plan; raises AirgapError when it does not begin.
 
-        That process calls ``hand_over`` when all files are there, or at its end, which takes those that are right and
-        returns their names.
+        ``size`` are the bytes of all files. That process calls ``hand_over`` when all files are there, or at its end,
+        which takes those that are right and returns their names.
         """
         reader, writer = os.pipe()
         child = os.fork()
@@ -126,7 +128,7 @@ class Member:
                 os.close(reader)
                 os.setsid()
                 if not os.fork():
-                    self._live(plan, writer, hand_over)
+                    self._live(plan, size, writer, hand_over)
             finally:
                 os._exit(0)  # nothing of the task's that is still to be done at its end is for this process
         os.close(writer)
@@ -138,7 +140,7 @@ class Member:
             self.end()
             raise AirgapError(**said) if said else _gone(self.folder)
 
-    def _live(self, plan: peer.Plan, writer: int, hand_over: Callable[[], list[str]]) -> None:
+    def _live(self, plan: peer.Plan, size: int, writer: int, hand_over: Callable[[], list[str]]) -> None:
         """Be the member: with nothing of the task open, and for a limited time, whatever libtorrent does."""
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
@@ -149,9 +151,11 @@ class Member:
         begun = _Begun(writer)
         try:
             with os_errors("Taking part in a swarm", self.folder), locked(self.area, self.name, "a member of a swarm"):
-                teller = _Teller(self.folder / STATE, plan.port, begun, hand_over)
+                teller = _Teller(self.folder / STATE, State(plan.port, of=size), begun, hand_over)
                 try:
-                    teller.ends(peer.run(plan, teller.hears))
+                    outcome = peer.run(plan, teller.hears)
+                    begun.tell({} if outcome.reason not in UNABLE else _unable(plan, outcome).fields())
+                    teller.ends(outcome)
                 finally:
                     shutil.rmtree(self.parts, ignore_errors=True)
                     if plan.seed or (self.folder / ASKED).exists():
@@ -183,13 +187,13 @@ def tidy(area: Path) -> None:
 class _Teller:
     """Writes down how far a member is, and tells once that it began."""
 
-    def __init__(self, path: Path, port: int, begun: _Begun, hand_over: Callable[[], list[str]]) -> None:
-        self._path, self._state, self._begun, self._hand_over = path, State(port), begun, hand_over
+    def __init__(self, path: Path, state: State, begun: _Begun, hand_over: Callable[[], list[str]]) -> None:
+        self._path, self._state, self._begun, self._hand_over = path, state, begun, hand_over
         self._written = float("-inf")
 
-    def hears(self, done: int, of: int) -> None:
-        """Take in how many bytes are there."""
-        before, self._state = self._state, replace(self._state, done=done, of=of)
+    def hears(self, done: int, sent: int) -> None:
+        """Take in how many bytes are there, and were given away."""
+        before, self._state = self._state, replace(self._state, done=done, sent=sent)
         if self._state.complete and not before.complete:
             self._state = replace(self._state, arrived=tuple(self._hand_over()))
             self._write()
@@ -241,6 +245,18 @@ def _close_all(but: int) -> None:
         if int(name) not in (0, 1, 2, but):
             with suppress(OSError):
                 os.close(int(name))
+
+
+def _unable(plan: peer.Plan, outcome: peer.Outcome) -> AirgapError:
+    return AirgapError(
+        "This host cannot take part in a swarm",
+        code=f"swarm-{outcome.reason}",
+        wanted="libtorrent in the runtime, an address of this host, a port that is free, and room for the release",
+        found=outcome.detail,
+        where=f"{plan.address}, port {plan.port}",
+        remedy="correct deploy_swarm_interface or deploy_swarm_port, or the runtime; this time the release comes by "
+        "another way",
+    )
 
 
 def _gone(folder: Path) -> AirgapError:

@@ -50,16 +50,6 @@ def _begin(area: Path, one: Mapping[str, Any]) -> None:
     files, incoming = one["files"], Path(one["incoming"])
     torrent = base64.b64decode(one["torrent"])
     name = require(torrent, {file["name"]: int(file["size"]) for file in files}, str(incoming))
-    if not peer.available():
-        raise AirgapError(
-            "This host cannot take part in a swarm",
-            code="swarm-missing",
-            wanted="libtorrent in the runtime",
-            found="a runtime without it",
-            where=str(area),
-            remedy="add libtorrent to the dependencies of the runtime, build and deploy it; this time the release "
-            "comes by another way",
-        )
     make_folder(area, 0o700)
     make_folder(incoming, 0o700)
     plan = peer.Plan(
@@ -68,7 +58,6 @@ def _begin(area: Path, one: Mapping[str, Any]) -> None:
         address=one["address"],
         port=int(one["port"]),
         peers=tuple((address, int(port)) for address, port in one["peers"]),
-        first=int(one["first"]),
         upload_limit=int(one["upload"]),
         seed=bool(one["seed"]),
         linger=float(one["linger"]),
@@ -85,7 +74,8 @@ def _begin(area: Path, one: Mapping[str, Any]) -> None:
             for there in one["have"]:
                 os.link(incoming / there, folder / there)
             new = [file for file in files if file["name"] not in one["have"]]
-            member.begin(plan, lambda: _hand_over(folder, new, incoming))
+            size = sum(int(file["size"]) for file in files)
+            member.begin(plan, size, lambda: _hand_over(folder, new, incoming))
     finally:
         tidy(area)
 
