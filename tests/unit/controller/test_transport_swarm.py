@@ -187,7 +187,7 @@ def test_addresses_are_the_owners_and_those_of_this_machine_count_when_they_are_
 
 
 def test_a_seed_gets_its_copy_first_and_the_others_wait(fleet: Fleet) -> None:
-    good = {"failure": {}, "arrived": []}
+    good: dict[str, Any] = {"failure": {}, "arrived": []}
     seed, done = fleet.fetch("ws1", good)
     assert ([host for host, _one in fleet.pushed], done["begun"], done["by"]) == (["ws1"], [], {"push": done["bytes"]})
     told = seed.asked[0]["begin"][0]
@@ -254,12 +254,11 @@ def test_three_hosts_in_a_play_with_one_fork(tmp_path: Path) -> None:
     assert spec is not None
     place = {"environment": {"PYTHONPATH": str(Path(str(spec.origin)).parents[1])}}
     swarm = {"port": 6881, "upload": 0, "linger": 1}
-    tasks = [
+    tasks: list[dict[str, Any]] = [
         {"airgap.conda.fetch": {**common, "swarm": swarm, "begin": True}, "register": "one", **place},
-        {"airgap.conda.fetch": {**common, "begun": "{{ one.begun }}"}, "register": "two", "when": "one.begun", **place},
+        {"airgap.conda.fetch": {**common, "begun": "{{ one.begun }}"}, "register": "two", "when": "one.begun | length > 0", **place},
         {"debug": {"msg": "{{ inventory_hostname }}: {{ (one.by | combine(two.by | default({}))).keys() | first }}"}},
     ]
-    tasks[1]["when"] = "one.begun | length > 0"
     done = fleet.host.play(
         tasks, "--forks=1", "-i", str(tmp_path / "fleet.json"), ansible_python_interpreter=sys.executable
     )

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._swarm import peer, told
-from ansible_collections.airgap.conda.plugins.module_utils._swarm.background import Member
+from ansible_collections.airgap.conda.plugins.module_utils._swarm.background import Member, _Begun
 from ansible_collections.airgap.conda.plugins.module_utils._swarm.torrent import make, require
 
 needs_libtorrent = pytest.mark.skipif(not peer.available(), reason="this Python has no libtorrent")
@@ -120,7 +120,8 @@ def test_hosts_get_all_from_each_other_and_nothing_is_left(site: Site) -> None:
         assert {path.stat().st_mode & 0o7777 for path in site.incoming(host).iterdir()} == {0o600}
         assert site.incoming(host).stat().st_mode & 0o7777 == 0o700
     for host in everybody:  # each ends by itself
-        _until(lambda host=host: not (site.root(host) / told.AREA).exists())
+        area = site.root(host) / told.AREA
+        _until(lambda area=area: not area.exists())  # type: ignore[misc]
 
 
 @needs_libtorrent
@@ -189,6 +190,19 @@ def test_a_port_that_is_taken_is_told_and_an_earlier_member_makes_room(site: Sit
     first = site.member("ws2").process
     assert site.begin("ws2", "ws1")["failure"] == {}
     assert site.member("ws2").process not in (0, first)
+
+
+def test_who_began_a_member_is_told_once(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    begun = _Begun(writer)
+    begun.tell({})
+    assert os.read(reader, 100) == b"{}\n"
+    os.close(reader)
+    with open(tmp_path / "other", "wb") as other:
+        assert other.fileno() in (reader, writer)
+        os.dup2(other.fileno(), writer)
+        begun.tell({"too": "late"})
+    assert (tmp_path / "other").read_bytes() == b""
 
 
 def test_a_host_takes_part_in_no_other_torrent_and_says_what_it_lacks(

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ def _files(*paths: list[str]) -> list[Any]:
     return [{"length": size, "path": path} for size, path in zip(SIZES.values(), paths, strict=False)]
 
 
-HOSTILE = {
+HOSTILE: dict[str, Callable[[bytes], bytes]] = {
     "a path upwards": lambda t: _changed(t, files=_files(["..", "x"], ["env.tar.zst.001"], ["env.tar.zst.002"])),
     "an absolute path": lambda t: _changed(t, files=_files(["/etc/passwd"], ["env.tar.zst.001"], ["env.tar.zst.002"])),
     "another name": lambda t: _changed(t, files=_files(["manifest.json"], ["env.tar.zst.001"], ["env.tar.zst.003"])),
