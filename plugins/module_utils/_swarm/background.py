@@ -4,8 +4,8 @@
 """Members of swarms that go on on a host when the task that began them is over, for a limited time.
 
 Each has a folder, named after its torrent, and a lock that it holds as long as it lives: the kernel tells who it is.
-When it ends it removes its files. As long as nobody asked for it, it leaves a few bytes that say how it went. These, and
-what a killed one left, go when the next one begins.
+When it ends it removes its files. As long as nobody asked for it, it leaves a few bytes that say how it went. These,
+and what a killed one left, go when the next one begins.
 """
 
 from __future__ import annotations

@@ -177,7 +177,7 @@ def test_a_seed_lacks_little_and_the_second_is_of_another_subnet() -> None:
     assert seeds([one for one in more if one.host != "c"] + [member("z", 9, "10.0.1.99")]) == ["b", "a"]
 
 
-def test_addresses_are_the_owners_and_those_of_this_machine_count_when_they_are_given() -> None:
+def test_addresses_are_the_owners() -> None:
     assert address_of("", "ws1", {"ansible_host": "192.0.2.7"}) == "192.0.2.7"
     assert address_of("192.0.2.8", "ws1", {"ansible_host": "192.0.2.7"}) == "192.0.2.8"
     assert address_of("", "192.0.2.9", {}) == "192.0.2.9"
@@ -256,7 +256,12 @@ def test_three_hosts_in_a_play_with_one_fork(tmp_path: Path) -> None:
     swarm = {"port": 6881, "upload": 0, "linger": 1}
     tasks: list[dict[str, Any]] = [
         {"airgap.conda.fetch": {**common, "swarm": swarm, "begin": True}, "register": "one", **place},
-        {"airgap.conda.fetch": {**common, "begun": "{{ one.begun }}"}, "register": "two", "when": "one.begun | length > 0", **place},
+        {
+            "airgap.conda.fetch": {**common, "begun": "{{ one.begun }}"},
+            "register": "two",
+            "when": "one.begun | length > 0",
+            **place,
+        },
         {"debug": {"msg": "{{ inventory_hostname }}: {{ (one.by | combine(two.by | default({}))).keys() | first }}"}},
     ]
     done = fleet.host.play(
