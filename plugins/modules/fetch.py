@@ -107,6 +107,16 @@ begun:
   returned: when something was sent
   type: list
   elements: dict
+  contains:
+    env:
+      description: The environment.
+      type: str
+    release:
+      description: The release.
+      type: str
+    name:
+      description: The hash of the torrent.
+      type: str
 pending:
   description: Whether more can still arrive by the swarm; for the controller side.
   returned: by the host side
