@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.answer import LINE, clean, fields_of
-from ansible_collections.airgap.conda.plugins.module_utils._swarm.graph import ordered
+from ansible_collections.airgap.conda.plugins.module_utils._swarm.graph import behind, ordered
 from ansible_collections.airgap.conda.plugins.plugin_utils._host_action import HostAction
 from ansible_collections.airgap.conda.plugins.plugin_utils._sent import sent
 from ansible_collections.airgap.conda.plugins.plugin_utils._transport import Key, Missing, Swarm, Transport
@@ -128,7 +128,7 @@ def _told(one: Missing, swarm: Swarm, host: str) -> dict[str, Any]:
         "incoming": one.incoming,
         "address": address,
         "port": port,
-        "peers": _asked(swarm, address),
+        **_asked(swarm, address),
         "upload": swarm.upload,
         "seed": is_seed,
         "linger": max(swarm.linger, SEED) if is_seed else swarm.linger,
@@ -137,8 +137,9 @@ def _told(one: Missing, swarm: Swarm, host: str) -> dict[str, Any]:
     }
 
 
-def _asked(swarm: Swarm, address: str) -> list[tuple[str, int]]:
-    """Return the other members in the order in which this one asks them."""
+def _asked(swarm: Swarm, address: str) -> dict[str, list[tuple[str, int]]]:
+    """Return the other members in the order in which this one asks them, and those who ask it first."""
     ports = dict(swarm.members.values())
     order = ordered([swarm.members[host][0] for host in swarm.seeds], ports)
-    return [(other, ports[other]) for other in order[address]]
+    lists = {"peers": order[address], "behind": behind(order, address)}
+    return {name: [(other, ports[other]) for other in others] for name, others in lists.items()}

@@ -58,6 +58,7 @@ def _begin(area: Path, one: Mapping[str, Any]) -> None:
         address=one["address"],
         port=int(one["port"]),
         peers=tuple((address, int(port)) for address, port in one["peers"]),
+        behind=tuple((address, int(port)) for address, port in one["behind"]),
         upload_limit=int(one["upload"]),
         seed=bool(one["seed"]),
         linger=float(one["linger"]),

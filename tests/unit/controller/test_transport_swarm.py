@@ -194,6 +194,7 @@ def test_a_seed_gets_its_copy_first_and_the_others_wait(fleet: Fleet) -> None:
     assert (told["seed"], told["address"], told["upload"]) == (True, "192.0.2.1", 1_000_000)
     assert [address for address, _port in told["peers"]] == ["192.0.2.2", "192.0.2.3"]
     assert sorted(told["have"]) == sorted(file["name"] for file in told["files"])
+    assert [address for address, _port in told["behind"]] == ["192.0.2.2"]
     other, done = fleet.fetch("ws2", good)
     assert (len(fleet.pushed), done["by"], done["bytes"]) == (1, {}, 0)
     assert (other.asked[0]["begin"][0]["seed"], other.asked[0]["begin"][0]["have"]) == (False, [])

@@ -76,6 +76,7 @@ class Site:
             "address": address,
             "port": port,
             "peers": [self.hosts[other] for other in others],
+            "behind": [],
             "upload": 0,
             "seed": False,
             "linger": 60,
