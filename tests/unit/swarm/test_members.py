@@ -63,14 +63,15 @@ class Site:
         shutil.copytree(self.release, self.incoming(host))
         return self.begin(host, *others, seed=True, have=list(NAMES), **also)
 
+    def files(self) -> list[dict[str, Any]]:
+        sums = [hashlib.sha256((self.release / name).read_bytes()).hexdigest() for name in NAMES]
+        return [{"name": n, "size": size, "sha256": sha} for n, size, sha in zip(NAMES, SIZES, sums, strict=True)]
+
     def begin(self, host: str, *others: str, **also: Any) -> dict[str, Any]:
         address, port = self.hosts[host]
-        sums = [hashlib.sha256((self.release / name).read_bytes()).hexdigest() for name in NAMES]
         one: dict[str, Any] = {
             "torrent": base64.b64encode(self.torrent).decode(),
-            "files": [
-                {"name": n, "size": size, "sha256": sha} for n, size, sha in zip(NAMES, SIZES, sums, strict=True)
-            ],
+            "files": self.files(),
             "have": [],
             "incoming": str(self.incoming(host)),
             "address": address,
@@ -191,6 +192,17 @@ def test_a_port_that_is_taken_is_told_and_an_earlier_member_makes_room(site: Sit
     first = site.member("ws2").process
     assert site.begin("ws2", "ws1")["failure"] == {}
     assert site.member("ws2").process not in (0, first)
+
+
+def test_what_has_another_hash_is_not_handed_over(site: Site) -> None:
+    shutil.copytree(site.release, site.folder / "came")
+    (site.folder / "came" / NAMES[1]).write_bytes(b"x" * SIZES[1])  # of the right size
+    (site.folder / "came" / NAMES[2]).write_bytes(b"short")
+    incoming = site.incoming("ws1")
+    incoming.mkdir(parents=True)
+    (incoming / NAMES[0]).write_bytes(b"an older one")
+    assert told._hand_over(site.folder / "came", site.files(), incoming) == [NAMES[0]]
+    assert {path.name for path in incoming.iterdir()} == {NAMES[0]} == {*site.there("ws1")}
 
 
 def test_who_began_a_member_is_told_once(tmp_path: Path) -> None:
