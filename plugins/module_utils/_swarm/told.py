@@ -76,12 +76,12 @@ def _begin(area: Path, one: Mapping[str, Any]) -> None:
                 os.link(incoming / there, folder / there)
             new = [file for file in files if file["name"] not in one["have"]]
             size = sum(int(file["size"]) for file in files)
-            member.begin(plan, size, lambda: _hand_over(folder, new, incoming))
+            member.begin(plan, size, lambda: hand_over(folder, new, incoming))
     finally:
         tidy(area)
 
 
-def _hand_over(folder: Path, files: Sequence[Mapping[str, Any]], incoming: Path) -> list[str]:
+def hand_over(folder: Path, files: Sequence[Mapping[str, Any]], incoming: Path) -> list[str]:
     """Give those files to the release that have the hash of its manifest; return their names."""
     arrived = []
     for file in files:

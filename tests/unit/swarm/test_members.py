@@ -201,7 +201,7 @@ def test_what_has_another_hash_is_not_handed_over(site: Site) -> None:
     incoming = site.incoming("ws1")
     incoming.mkdir(parents=True)
     (incoming / NAMES[0]).write_bytes(b"an older one")
-    assert told._hand_over(site.folder / "came", site.files(), incoming) == [NAMES[0]]
+    assert told.hand_over(site.folder / "came", site.files(), incoming) == [NAMES[0]]
     assert {path.name for path in incoming.iterdir()} == {NAMES[0]} == {*site.there("ws1")}
 
 
