@@ -45,7 +45,7 @@ options:
     default: ""
   swarm:
     description: >-
-      How hosts take part in a swarm: C(port), C(upload) and C(linger), as O(airgap.conda.deploy#role:deploy_swarm_port)
+      How hosts take part in a swarm: C(port), C(upload) and C(linger), as O(airgap.conda.deploy#role:main:deploy_swarm_port)
       and the like have them. Empty for no swarm.
     type: dict
     default: {}

@@ -250,7 +250,7 @@ def _close_all(but: int) -> None:
 def _unable(plan: peer.Plan, outcome: peer.Outcome) -> AirgapError:
     return AirgapError(
         "This host cannot take part in a swarm",
-        code=f"swarm-{outcome.reason}",
+        code="swarm-unable",
         wanted="libtorrent in the runtime, an address of this host, a port that is free, and room for the release",
         found=outcome.detail,
         where=f"{plan.address}, port {plan.port}",

@@ -186,7 +186,7 @@ def test_a_port_that_is_taken_is_told_and_an_earlier_member_makes_room(site: Sit
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.bind(site.hosts["ws2"])
         taken.listen()
-        assert site.begin("ws2", "ws1")["failure"]["code"] == "swarm-failed"
+        assert site.begin("ws2", "ws1")["failure"]["code"] == "swarm-unable"
     assert not (site.root("ws2") / told.AREA).exists()
     site.begin("ws2", "ws1")
     first = site.member("ws2").process
@@ -222,7 +222,7 @@ def test_a_host_takes_part_in_no_other_torrent_and_says_what_it_lacks(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "libtorrent", None)
-    assert site.begin("ws2", "ws1")["failure"]["code"] == "swarm-missing"
+    assert site.begin("ws2", "ws1")["failure"]["code"] == "swarm-unable"
     site.torrent = site.torrent.replace(b"manifest.json", b"../ifest.json")
     assert site.begin("ws2", "ws1")["failure"]["code"] == "torrent-refused"
     assert not (site.root("ws2") / told.AREA).exists()
