@@ -85,7 +85,7 @@ class ActionModule(AnswerAction):
     def _swarmed(self, one: Missing, asked_for: Asked, releases: Sequence[Release], args: Mapping[str, Any]) -> Missing:
         """Return what is missing with the swarm that brings it, if there is one and it pays."""
         release, transport = asked_for.release, args["transport"]
-        payload = next((each for each in release.payloads if set(asked_for.parts) & set(each.parts)), None)
+        payload = release.payload([asked_for.format])
         swarms = Swarms(releases, self.known, Path(C.DEFAULT_LOCAL_TMP))
         if payload is None or not args["swarm"] or transport not in (AUTO, SWARM):
             return one

@@ -45,8 +45,8 @@ options:
     default: ""
   swarm:
     description: >-
-      How hosts take part in a swarm: C(port), C(upload) and C(linger), as O(airgap.conda.deploy#role:main:deploy_swarm_port)
-      and the like have them. Empty for no swarm.
+      How hosts take part in a swarm: C(port), C(upload) and C(linger), as
+      O(airgap.conda.deploy#role:main:deploy_swarm_port) and the like have them. Empty for no swarm.
     type: dict
     default: {}
   begin:

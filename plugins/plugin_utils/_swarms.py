@@ -37,6 +37,7 @@ MANY, MUCH = 8, 2 << 30
 # From how many members on there are two seeds: one may die.
 TWO_SEEDS = 6
 MBIT = 125_000
+MOST_PORT = 65_535
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,12 @@ class Swarms:
         reached = _reached(same)
         if len(reached) < 2:
             raise no_swarm(f"{len(reached)} of {len(same)} hosts can take part, by their addresses")
-        order = sorted({member.wants for member in everybody})
-        at = port + order.index(wants)
+        # What one host alone says that it wants moves no port, and takes nothing from what others may give.
+        wanted = [member.wants for member in everybody]
+        shared = sorted(one for one in {*wanted} if wanted.count(one) > 1)
+        at = port + shared.index(wants)
+        if at > MOST_PORT:
+            raise no_swarm(f"the port would be {at}")
         members = {member.host: (member.address, at) for member in reached}
         with os_errors("Making a torrent", Path(release.path)):
             names = [*release.record, *(part.name for part in payload.parts)]
@@ -106,7 +111,7 @@ class Swarms:
             "torrent": str(path),
             "members": members,
             "seeds": seeds(reached),
-            "count": len({member.wants for member in everybody if member.host in members}),
+            "count": len(shared),
         }
 
     def _members(self, host: str) -> Iterable[Member]:
@@ -121,9 +126,9 @@ class Swarms:
             except AirgapError:  # it is not sent anything either
                 continue
             release = self._releases.get((step.env, step.id))
-            payload = release.payload([step.format]) if release and step.action == "install" else None
-            if payload:
-                lacks = sum(part.size for part in payload.parts if part.name in step.missing)
+            payload = release.payload([step.format]) if release else None
+            if step.action == "install":
+                lacks = sum(part.size for part in (payload.parts if payload else ()) if part.name in step.missing)
                 address = address_of(str(settings.get("swarm_interface") or ""), host, about)
                 yield Member(host, (step.env, step.id, step.format), lacks, str(settings.get("transport")), address)
 

@@ -134,6 +134,25 @@ def test_members_are_the_hosts_of_the_batch_that_want_the_same(fleet: Fleet) -> 
     assert list(fleet.swarm().members) == ["ws1", "ws8"]
 
 
+def test_each_environment_has_a_port_and_a_host_alone_moves_none(fleet: Fleet) -> None:
+    (step,) = fleet.hostvars["ws1"]["_deploy_preflight"]["steps"]
+    before = {**step, "env": "another"}  # sorted before demo, and of no release that this host gets
+    fleet.hostvars["ws3"]["_deploy_preflight"] = {"steps": [step, before, {**before, "env": "bogus"}]}
+    assert fleet.swarm("alone").members["ws1"][1] == 6881
+    fleet.hostvars["ws2"]["_deploy_preflight"] = {"steps": [step, before]}
+    swarm = fleet.swarm("two")
+    assert (swarm.members["ws1"][1], swarm.upload) == (6882, 500_000)
+
+
+def test_a_host_that_has_all_parts_is_the_seed(fleet: Fleet) -> None:
+    (step,) = fleet.hostvars["ws1"]["_deploy_preflight"]["steps"]
+    fleet.hostvars["ws2"]["_deploy_preflight"] = {"steps": [{**step, "missing": []}]}
+    assert fleet.swarm().seeds == ("ws2",)
+    action, done = fleet.fetch("ws2", {"failure": {}, "arrived": []})
+    assert ([one.parts for _host, one in fleet.pushed], done["begun"]) == ([()], [])
+    assert action.asked[0]["begin"][0]["seed"] is True
+
+
 @pytest.mark.parametrize("kind", ["no libtorrent", "alone", "no address"])
 def test_why_there_is_no_swarm(fleet: Fleet, kind: str) -> None:
     if kind == "no libtorrent":
