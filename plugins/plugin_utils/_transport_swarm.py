@@ -10,20 +10,25 @@ waited for. What the swarm does not bring to a host, for whatever reason, comes 
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
+
+from ansible import constants as C
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.answer import LINE, clean, fields_of
 from ansible_collections.airgap.conda.plugins.module_utils._swarm.graph import behind, ordered
 from ansible_collections.airgap.conda.plugins.plugin_utils._host_action import HostAction
+from ansible_collections.airgap.conda.plugins.plugin_utils._once import PREFIX
 from ansible_collections.airgap.conda.plugins.plugin_utils._sent import sent
 from ansible_collections.airgap.conda.plugins.plugin_utils._transport import Key, Missing, Swarm, Transport
 from ansible_collections.airgap.conda.plugins.plugin_utils._transport_unswarmed import fetch_or_send, without
 
 NAME = "swarm"
-# Seconds: a look at a host takes at most that long, after that long without a byte another way is taken, and a seed
-# waits at least that long for the first that wants something.
-LOOK, PATIENCE, SEED = 10, 30, 60
+# Seconds: a look at a host takes at most that long, after that long without a byte another way is taken, sooner when
+# another host got nothing at all, and a seed waits at least that long for the first that wants something.
+LOOK, PATIENCE, SOON, SEED = 10, 30, 5, 60
 # Seconds after which a member ends by itself, should nobody ask for it any more: the bytes a second are what a slow
 # network brings, and for the silence what a slow connection to the seeds brings.
 DEADLINE, SLOWEST = 600, 250_000
@@ -65,18 +70,21 @@ class Swarmed(Transport):
         waits = [one for one in missing if any(_is(each, one) for each in begun)]
         sizes = {key: size for one in waits for key, size in one.sizes.items()}
         whole = sum(sizes.values())
-        told = {
-            "root": missing[0].root,
-            "end": list(begun),
-            "wait": LOOK,
-            "patience": PATIENCE + whole // HASHED,
-        }
+        silent = [Path(C.DEFAULT_LOCAL_TMP) / f"{PREFIX}{one['name']}.silent" for one in begun]
+        patience = SOON if any(path.exists() for path in silent) else PATIENCE
+        told = {"root": missing[0].root, "end": list(begun), "wait": LOOK, "patience": patience + whole // HASHED}
         sent(host, 0, whole)
+        done, until = -1, time.monotonic() + DEADLINE + whole // SLOWEST
         while True:
             answer = action.on_host({**_common(missing), "member": told})
-            if not answer.get("pending") or answer.get("failed"):
+            before, done = done, min(int(answer.get("done", 0)), whole)
+            # A host that waits on has got something since it was asked before.
+            if not answer.get("pending") or answer.get("failed") or done <= before or time.monotonic() > until:
                 break
-            sent(host, min(int(answer.get("done", 0)), whole), whole)
+            sent(host, done, whole)
+        if not done:  # others of this swarm, on which Ansible works later, need not wait as long
+            for path in silent:
+                path.touch()
         heard = [key for key in answer.get("arrived", []) if isinstance(key, list)]
         arrived = {key: NAME for key in sizes if list(key) in heard}
         left = without(waits, arrived)

@@ -10,6 +10,7 @@ and what a killed one left, go when the next one begins.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import select
@@ -70,9 +71,9 @@ class Member:
         self.parts = self.folder / PARTS
 
     @property
-    def process(self) -> int:
-        """The number of the process that is the member, 0 for none."""
-        return int(lock_holder(lock_file(self.area, self.name)) or 0)
+    def is_alive(self) -> bool:
+        """Whether it is at work."""
+        return _is_held(lock_file(self.area, self.name))
 
     def state(self) -> State:
         """Return what it last said."""
@@ -90,9 +91,11 @@ class Member:
         """Have it end; it hands over what is right of what it has."""
         until = time.monotonic() + END
         number = signal.SIGTERM
-        while process := self.process:
+        while self.is_alive:
+            process = lock_holder(lock_file(self.area, self.name))
             with suppress(ProcessLookupError):
-                os.kill(process, number)
+                if process:
+                    os.kill(int(process), number)
             time.sleep(0.1)
             if time.monotonic() > until:
                 number = signal.SIGKILL
@@ -106,7 +109,7 @@ class Member:
     def leave(self) -> None:
         """Have it end by itself, at its time, with nothing left; nobody asks for it again."""
         (self.folder / ASKED).touch()
-        if not self.process:
+        if not self.is_alive:
             self.remove()
 
     def make_room(self) -> Path:
@@ -168,7 +171,7 @@ def members(area: Path) -> Iterator[Member]:
     """Give all that are at work here, and remove what others left."""
     for folder in sorted(area.glob("[!.]*")):
         member = Member(area, folder.name)
-        if member.process:
+        if member.is_alive:
             yield member
         else:
             member.remove()
@@ -177,11 +180,26 @@ def members(area: Path) -> Iterator[Member]:
 def tidy(area: Path) -> None:
     """Remove the folder of all members if none is left, and nobody begins one."""
     begins = lock_file(area, BEGINS)
-    if not lock_holder(begins):
+    if not _is_held(begins):
         begins.unlink(missing_ok=True)
     for folder in (area / LOCKS, area):
         with suppress(OSError):  # others are there
             folder.rmdir()
+
+
+def _is_held(path: Path) -> bool:
+    """Tell whether a process holds a lock; the kernel's list, read while others change theirs, may lack one."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
 
 
 class _Teller:

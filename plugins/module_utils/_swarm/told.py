@@ -99,19 +99,19 @@ def hand_over(folder: Path, files: Sequence[Mapping[str, Any]], incoming: Path) 
 
 
 def _wait(area: Path, begun: Sequence[Mapping[str, Any]], wait: float, patience: float) -> dict[str, Any]:
-    """Wait until all is there, until nothing comes for ``patience`` seconds, or ``wait`` seconds."""
+    """Wait until all is there, until nothing comes for ``patience`` seconds, or ``wait`` seconds if something came."""
     each = {Member(area, one["name"]): one for one in begun}
     begin = moved = time.monotonic()
-    before = -1
+    first = before = sum(member.state().done for member in each)
     while True:
         states = {member: member.state() for member in each}
-        left = [member for member, state in states.items() if not state.complete and member.process]
+        left = [member for member, state in states.items() if not state.complete and member.is_alive]
         done, now = sum(state.done for state in states.values()), time.monotonic()
         if done != before:
             before, moved = done, now
         if not left or now - moved >= patience:
             break
-        if now - begin >= wait:
+        if now - begin >= wait and before > first:
             return {"changed": False, "pending": True, "done": done, "arrived": [], "failure": {}}
         time.sleep(LOOK)
     for member in left:

@@ -22,7 +22,7 @@ from ansible import constants as C
 from ansible_collections.airgap.conda.plugins.action import fetch
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._swarm import peer
-from ansible_collections.airgap.conda.plugins.plugin_utils import _swarms
+from ansible_collections.airgap.conda.plugins.plugin_utils import _swarms, _transport_swarm
 from ansible_collections.airgap.conda.plugins.plugin_utils._swarms import Swarms, address_of, seeds
 from ansible_collections.airgap.conda.plugins.plugin_utils._transport import Missing
 from ansible_collections.airgap.conda.plugins.plugin_utils._transport_push import Push
@@ -229,6 +229,7 @@ def test_a_seed_gets_its_copy_first_and_the_others_wait(fleet: Fleet) -> None:
         ({"arrived": [], "failure": {}, "swarms": [{"reason": "idle"}]}, "idle"),
         ({"arrived": [["demo", "9-00000009", "x"], 5], "failure": {}}, "did not say why"),
         ({"failed": True, "msg": "no Python"}, "no Python"),
+        ({"pending": True, "done": -1, "arrived": [], "failure": {}}, "did not say why"),
     ],
 )
 def test_what_the_swarm_does_not_bring_is_sent(fleet: Fleet, answer: dict[str, Any], says: str) -> None:
@@ -237,6 +238,18 @@ def test_what_the_swarm_does_not_bring_is_sent(fleet: Fleet, answer: dict[str, A
     assert (done["by"], [host for host, _one in fleet.pushed]) == ({"push": done["bytes"]}, ["ws2"])
     assert len(action.warned) == 1
     assert says in action.warned[0]
+
+
+def test_how_long_hosts_wait(fleet: Fleet) -> None:
+    waits: list[int] = []
+    for host in ("ws2", "ws3"):
+        begun = fleet.fetch(host, {"failure": {}, "arrived": []})[1]["begun"]
+        answers = [{"arrived": [], "failure": {}, "done": 0}]
+        if host == "ws3":  # it says that it waits, and gets no more than before
+            answers = [{"arrived": [], "failure": {}, "pending": True, "done": 7}] * 2
+        action, _done = fleet.fetch(host, *answers, begun=begun, begin=False)
+        waits += [one["patience"] for one in action.asked]
+    assert waits == [_transport_swarm.PATIENCE, _transport_swarm.SOON, _transport_swarm.SOON]
 
 
 def test_only_what_did_not_arrive_is_sent_then(fleet: Fleet) -> None:
