@@ -119,10 +119,10 @@ def site(tmp_path: Path) -> Iterator[Site]:
 @needs_libtorrent
 def test_hosts_get_all_from_each_other_and_nothing_is_left(site: Site) -> None:
     everybody = list(site.hosts)[:3]
-    assert site.seed("ws1", *everybody, linger=1)["failure"] == {}
     # ws3 knows ws2 alone: what it gets went from host to host.
-    assert site.begin("ws2", "ws1", "ws3", linger=1)["failure"] == {}
-    assert site.begin("ws3", "ws2", linger=1)["failure"] == {}
+    assert site.begin("ws3", "ws2", linger=3)["failure"] == {}
+    assert site.begin("ws2", "ws1", "ws3", linger=3)["failure"] == {}
+    assert site.seed("ws1", *everybody, linger=3)["failure"] == {}
     for host in ("ws2", "ws3"):
         answer = site.end(host)
         assert sorted(name for _env, _release, name in answer["arrived"]) == sorted(NAMES)
