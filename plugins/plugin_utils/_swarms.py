@@ -66,9 +66,10 @@ class Swarms:
     def of(self, release: Release, payload: Payload, record: Sequence[File], settings: Mapping[str, Any]) -> Swarm:
         """Return the swarm for a payload; raises AirgapError, for whose found there is none."""
         hosts = [str(host) for host in self._known.get("ansible_play_batch", [])]
+        port = int(settings["port"])  # templates of older ansible-core give texts
         parts = [part.name for part in payload.parts]
-        wanted = {"swarm": hosts, "env": release.env, "id": release.id, "parts": parts, "port": settings["port"]}
-        told = once(self._folder, wanted, lambda: self._plan(release, payload, hosts, settings["port"]))
+        wanted = {"swarm": hosts, "env": release.env, "id": release.id, "parts": parts, "port": port}
+        told = once(self._folder, wanted, lambda: self._plan(release, payload, hosts, port))
         folder = Path(release.path)
         files = (*record, *(File(part.name, part.size, part.sha256, folder / part.name) for part in payload.parts))
         return Swarm(

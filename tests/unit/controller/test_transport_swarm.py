@@ -29,7 +29,7 @@ from ansible_collections.airgap.conda.plugins.plugin_utils._transport_push impor
 from ansible_collections.airgap.conda.tests.unit.tiny_host import Host
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_release
 
-SETTINGS = {"port": 6881, "upload": 8, "linger": 60}
+SETTINGS = {"port": "6881", "upload": "8", "linger": "60"}  # as templates give them
 Member = _swarms.Member
 
 
