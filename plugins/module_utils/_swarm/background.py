@@ -182,7 +182,7 @@ def tidy(area: Path) -> None:
     begins = lock_file(area, BEGINS)
     if not _is_held(begins):
         begins.unlink(missing_ok=True)
-    for folder in (area / LOCKS, area):
+    for folder in (area / LOCKS, area, area.parent):
         with suppress(OSError):  # others are there
             folder.rmdir()
 
