@@ -22,6 +22,8 @@ from ansible import constants as C
 from ansible_collections.airgap.conda.plugins.action import fetch
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._swarm import peer
+from ansible_collections.airgap.conda.plugins.module_utils._swarm.background import members
+from ansible_collections.airgap.conda.plugins.module_utils._swarm.told import AREA
 from ansible_collections.airgap.conda.plugins.plugin_utils import _swarms, _transport_swarm
 from ansible_collections.airgap.conda.plugins.plugin_utils._swarms import Swarms, address_of, seeds
 from ansible_collections.airgap.conda.plugins.plugin_utils._transport import Missing
@@ -300,6 +302,9 @@ def test_three_hosts_in_a_play_with_one_fork(tmp_path: Path) -> None:
     done = fleet.host.play(
         tasks, "--forks=1", "-i", str(tmp_path / "fleet.json"), ansible_python_interpreter=sys.executable
     )
+    for host in hosts:  # the seed would stay for a minute
+        for member in list(members(tmp_path / host / AREA)):
+            member.end()
     assert done.returncode == 0
     assert re.findall(r'"msg": "(.*)"', done.output) == ["ws1: push", "ws2: swarm", "ws3: swarm"]
     for host in hosts:
