@@ -10,16 +10,21 @@ is brought is of that release's payload, whatever the host answers.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.airgap.conda.plugins.module_utils._base.handed import each
+from ansible import constants as C
+
+from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._base.handed import each as each_of
 from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
 from ansible_collections.airgap.conda.plugins.module_utils._source.address import require_url
 from ansible_collections.airgap.conda.plugins.plugin_utils._answer_action import AnswerAction, host_of
 from ansible_collections.airgap.conda.plugins.plugin_utils._asked import Asked, asked
 from ansible_collections.airgap.conda.plugins.plugin_utils._host_action import ROOT
+from ansible_collections.airgap.conda.plugins.plugin_utils._swarms import AUTO, SWARM, Swarms
 from ansible_collections.airgap.conda.plugins.plugin_utils._transport import File, Missing, Served, not_sent
 from ansible_collections.airgap.conda.plugins.plugin_utils._transports import TRANSPORTS
 
@@ -37,25 +42,67 @@ class ActionModule(AnswerAction):
                 "transport": {"type": "str", "default": "auto", "choices": [*TRANSPORTS]},
                 "url": {"type": "str", "default": ""},
                 "ca": {"type": "str", "default": ""},
+                "swarm": {"type": "dict", "default": {}},
+                "begin": {"type": "bool", "default": False},
+                "begun": {"type": "list", "elements": "dict", "default": []},
             }
         )
         self.known = task_vars or {}
         host, clock = host_of(task_vars), time.monotonic()
-        releases = each(Release.from_dict, args["releases"], "releases of airgap.conda.fetch")
+        releases = each_of(Release.from_dict, args["releases"], "releases of airgap.conda.fetch")
         wanted = asked(args["steps"], releases, host)
         parts = [part.name for one in wanted for part in one.parts]
         if not wanted or self._task.check_mode:
             return {"changed": bool(wanted), "parts": parts}
         served = Served(require_url(args["url"], "deploy_url").geturl(), args["ca"]) if args["url"] else None
+        transport = TRANSPORTS[args["transport"]]
         missing = [replace(_missing(one, args["root"]), served=served) for one in wanted]
-        arrived = TRANSPORTS[args["transport"]].bring(missing, self, host)
-        sizes = {(one.env, one.release, file.name): file.size for one in missing for file in one.files}
-        left = [f"{env} {release} {name}" for env, release, name in sizes if (env, release, name) not in arrived]
+        begun: Sequence[Mapping[str, Any]] = args["begun"]
+        due, arrived = missing, {}
+        if begun:
+            due = [one for one in missing if any(_is(each, one) for each in begun)]
+            arrived = transport.end(begun, due, self, host)
+        elif args["begin"]:
+            missing = [self._swarmed(one, each, releases, args) for one, each in zip(missing, wanted, strict=True)]
+            begun, arrived = transport.begin(missing, self, host)
+            due = [one for one in missing if not any(_is(each, one) for each in begun)]
+        if due and not arrived:
+            brought = transport.bring(due, self, host)
+            arrived = brought if isinstance(brought, dict) else dict.fromkeys(brought, transport.name)
+        sizes = {key: size for one in due for key, size in one.sizes.items()}
+        left = [" ".join(key) for key in sizes if key not in arrived]
         if left:
             found = f"{len(left)} of {len(sizes)} files did not arrive: {', '.join(left)}"
             raise not_sent(found, f"{args['root']}/.incoming on {host}")
+        by = {
+            name: sum(size for key, size in sizes.items() if arrived[key] == name)
+            for name in sorted({arrived[key] for key in sizes})
+        }
         seconds = round(time.monotonic() - clock, 2)
-        return {"changed": True, "parts": parts, "bytes": sum(sizes.values()), "seconds": seconds}
+        went = {"bytes": sum(sizes.values()), "by": by, "seconds": seconds}
+        return {"changed": True, "parts": parts, **went, "begun": [] if args["begun"] else begun}
+
+    def _swarmed(self, one: Missing, asked_for: Asked, releases: Sequence[Release], args: Mapping[str, Any]) -> Missing:
+        """Return what is missing with the swarm that brings it, if there is one and it pays."""
+        release, transport = asked_for.release, args["transport"]
+        payload = release.payload([asked_for.format])
+        swarms = Swarms(releases, self.known, Path(C.DEFAULT_LOCAL_TMP))
+        if payload is None or not args["swarm"] or transport not in (AUTO, SWARM):
+            return one
+        if transport == AUTO and not swarms.may_pay(payload):
+            return one
+        try:
+            return replace(one, swarm=swarms.of(release, payload, one.record, args["swarm"]))
+        except AirgapError as error:
+            if error.code != "no-swarm":
+                raise
+            if transport == SWARM:
+                self._display.warning(error.short())
+            return one
+
+
+def _is(begun: Mapping[str, Any], one: Missing) -> bool:
+    return (begun.get("env"), begun.get("release")) == (one.env, one.release)
 
 
 def _missing(one: Asked, root: str) -> Missing:

@@ -29,8 +29,10 @@ options:
   transport:
     description:
       - How the parts get there. With V(push), the controller sends them over the connection that Ansible has. With
-        V(http), the host fetches them from O(url) by the Python of its runtime.
-      - V(auto) is V(http) when there is an O(url), and V(push) for what does not arrive by that, otherwise V(push).
+        V(http), the host fetches them from O(url) by the Python of its runtime. With V(swarm), hosts of the batch that
+        want the same give it to each other, by libtorrent in their runtime, once a few of them have it.
+      - V(auto) is V(swarm) for many hosts that want much, V(http) when there is an O(url), and otherwise V(push). What
+        does not arrive by V(swarm) comes by V(http), and what does not by that, by V(push).
     type: str
     default: auto
   url:
@@ -41,11 +43,30 @@ options:
     description: File on the hosts with the certificates that the server is known by; the default is the system's.
     type: str
     default: ""
+  swarm:
+    description: >-
+      How hosts take part in a swarm: C(port), C(upload) and C(linger), as
+      O(airgap.conda.deploy#role:main:deploy_swarm_port) and the like have them. Empty for no swarm.
+    type: dict
+    default: {}
+  begin:
+    description: Whether to return while hosts still give parts to each other; RV(begun) then says what has begun.
+    type: bool
+    default: false
+  begun:
+    description: RV(begun) of an earlier task, whose end this one waits for.
+    type: list
+    elements: dict
+    default: []
   missing:
     description: What the controller side tells the host to fetch. Not for playbooks.
     type: list
     elements: dict
     default: []
+  member:
+    description: What the controller side tells the host to do in swarms. Not for playbooks.
+    type: dict
+    default: {}
 attributes:
   check_mode:
     support: full
@@ -72,12 +93,62 @@ bytes:
   description: Number of bytes that were sent.
   returned: when something was sent
   type: int
+by:
+  description: Number of bytes by each transport.
+  returned: when something was sent
+  type: dict
 seconds:
   description: Duration in seconds.
   returned: when something was sent
   type: float
+begun:
+  description: >-
+    The swarms in which the host takes part by now, for O(begun) of a later task. Their bytes are not in RV(bytes).
+  returned: when something was sent
+  type: list
+  elements: dict
+  contains:
+    env:
+      description: The environment.
+      type: str
+    release:
+      description: The release.
+      type: str
+    name:
+      description: The hash of the torrent.
+      type: str
+pending:
+  description: Whether more can still arrive by the swarm; for the controller side.
+  returned: by the host side
+  type: bool
+done:
+  description: Number of bytes that came by the swarm until now; for the controller side.
+  returned: by the host side
+  type: int
+swarms:
+  description: What came of each swarm; for the controller side.
+  returned: by the host side
+  type: list
+  elements: dict
+  contains:
+    env:
+      description: The environment.
+      type: str
+    release:
+      description: The release.
+      type: str
+    received:
+      description: Number of bytes that are there.
+      type: int
+    sent:
+      description: Number of bytes that the host gave to others until then.
+      type: int
+    reason:
+      description: Why it is not all, empty if it is.
+      type: str
 arrived:
-  description: What the host fetched, as environment, release and name of the file; for the controller side.
+  description: >-
+    What the host fetched, or got by the swarm, as environment, release and name of the file; for the controller side.
   returned: by the host side
   type: list
   elements: list
@@ -110,6 +181,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.module import run_module
 from ansible_collections.airgap.conda.plugins.module_utils._source.told import fetch
+from ansible_collections.airgap.conda.plugins.module_utils._swarm.told import take_part
 
 
 def main() -> None:
@@ -122,12 +194,19 @@ def main() -> None:
             "transport": {"type": "str", "default": "auto"},
             "url": {"type": "str", "default": ""},
             "ca": {"type": "str", "default": ""},
+            "swarm": {"type": "dict", "default": {}},
+            "begin": {"type": "bool", "default": False},
+            "begun": {"type": "list", "elements": "dict", "default": []},
             "missing": {"type": "list", "elements": "dict", "default": []},
+            "member": {"type": "dict", "default": {}},
         },
         supports_check_mode=True,
     )
     params = module.params
-    run_module(module, lambda: fetch(params["url"], params["ca"], params["missing"]))
+    if params["member"]:
+        run_module(module, lambda: take_part(params["member"]))
+    else:
+        run_module(module, lambda: fetch(params["url"], params["ca"], params["missing"]))
 
 
 if __name__ == "__main__":

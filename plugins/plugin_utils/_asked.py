@@ -21,10 +21,11 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.step import
 
 @dataclass(frozen=True)
 class Asked:
-    """The ``parts`` of a verified ``release`` that a host is missing."""
+    """The ``parts`` of a verified ``release`` that a host is missing, of its payload in ``format``."""
 
     release: Release
     parts: tuple[Part, ...]
+    format: str = ""
 
 
 def asked(steps: Sequence[Any], releases: Sequence[Release], host: str) -> list[Asked]:
@@ -60,7 +61,7 @@ def _one(step: Step, verified: Mapping[tuple[str, str], Release], host: str) -> 
             raise _refused(f"parts of {env} {release} in {format_name or 'no format'}", name, host)
     if len(set(missing)) != len(missing):
         raise _refused("each part once", missing, host)
-    return Asked(known, tuple(part for name, part in parts.items() if name in missing))
+    return Asked(known, tuple(part for name, part in parts.items() if name in missing), format_name)
 
 
 def _names(values: Any) -> str:

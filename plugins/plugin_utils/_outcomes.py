@@ -199,7 +199,8 @@ def _reported(at: Known, verdicts: tuple[str, ...]) -> AirgapError | str:
     return next(finding for finding in report.findings if finding.verdict == verdict).as_error()
 
 
-DEPLOY = Work("deploy", ("_deploy_depot", "_deploy_preflight", "_deploy_fetch", "_deploy_release"), _deploy)
+DEPLOYED = ("_deploy_depot", "_deploy_preflight", "_deploy_fetch", "_deploy_swarm", "_deploy_release")
+DEPLOY = Work("deploy", DEPLOYED, _deploy)
 VERIFY = Work("verify", ("_verify_result",), _verify)
 REPORT = ("_report_seen", "_report_verified", "_report_page")
 # What is to be shown for each playbook, one after another.

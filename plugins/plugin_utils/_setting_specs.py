@@ -35,8 +35,9 @@ SECRET = {"media_luks_passphrase", "refresh_notify_url", "schedule_environment"}
 # What a playbook works out from what all hosts did: the one task that wants it does that, and not once for each host.
 ONCE = {"report_failures"}
 LEAST = {"build_backend_timeout": 1, "build_deltas": 0, "build_part_size": 1, "deploy_keep": 1, "deploy_max_failed": 0}
+LEAST |= {"deploy_swarm_linger": 0, "deploy_swarm_port": 1, "deploy_swarm_upload": 0}
 LEAST |= {"media_span_drive": 0, "report_silent_days": 0, "schedule_after_days": 0, "schedule_ring": 1}
-MOST = {"deploy_max_failed": 100, "schedule_ring": 100}
+MOST = {"deploy_max_failed": 100, "deploy_swarm_linger": 86_400, "deploy_swarm_port": 65_000, "schedule_ring": 100}
 # What the argument_specs.yml leave to a list of the collection's.
 CHOICES = {"deploy_transport": {"choices": [*TRANSPORTS]}}
 

@@ -25,6 +25,7 @@ class _Seen:
     current: dict[str, str] = field(default_factory=dict)
     bytes: float = 0
     sending: float = 0
+    by: set[str] = field(default_factory=set)
     steps: dict[str, float] = field(default_factory=dict)
     idle: bool = False
     failure: str = ""
@@ -64,7 +65,8 @@ def _line(seen: _Seen) -> str:
         return f"failed: {seen.failure}"
     parts = [", ".join(f"{env} {release}" for env, release in sorted(seen.current.items()))]
     if seen.bytes:
-        parts.append(f"sent {took(round(seen.bytes), seen.sending)}")
+        by = "" if seen.by <= {"push"} else f", by {' and '.join(sorted(seen.by))}"
+        parts.append(f"sent {took(round(seen.bytes), seen.sending)}{by}")
     parts += [f"{step} {seconds:.1f} s" for step, seconds in seen.steps.items()]
     if seen.idle:
         parts.append("nothing to do")
@@ -87,6 +89,8 @@ def _preflight(seen: _Seen, result: Mapping[str, Any]) -> None:
 def _fetch(seen: _Seen, result: Mapping[str, Any]) -> None:
     seen.bytes += _number(result.get("bytes"))
     seen.sending += _number(result.get("seconds"))
+    by = result.get("by")
+    seen.by |= {clean(str(name)) for name, size in by.items() if size} if isinstance(by, Mapping) else set()
 
 
 def _release(seen: _Seen, result: Mapping[str, Any]) -> None:

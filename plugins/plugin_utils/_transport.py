@@ -10,13 +10,17 @@ What arrived is not believed: the host hashes all of it before it uses any.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.answer import MESSAGE, clean
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.plugin_utils._host_action import HostAction
+
+# Environment, release and name of a file.
+Key = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
@@ -38,11 +42,30 @@ class Served:
 
 
 @dataclass(frozen=True)
+class Swarm:
+    """The hosts of this batch that want the same payload, and give it to each other.
+
+    ``members`` has address and port of each, by its name; ``seeds`` are those that get it first, by another way.
+    ``torrent`` is a file of the controller's, of the release's record and all ``files`` of the payload. ``upload`` is
+    in bytes a second, 0 for any number; ``linger`` is in seconds.
+    """
+
+    name: str
+    torrent: Path
+    members: Mapping[str, tuple[str, int]]
+    seeds: tuple[str, ...]
+    files: tuple[File, ...]
+    upload: int
+    linger: float
+
+
+@dataclass(frozen=True)
 class Missing:
     """What a host is missing of one release, and the folder ``incoming`` in its store at ``root`` where it is to go.
 
     ``record`` are the manifest, its signature and the list of files: small, and always among it. ``parts`` are those of
-    the payload that did not arrive before. ``served`` tells where else than in the controller's depot they are.
+    the payload that did not arrive before. ``served`` and ``swarm`` tell where else than in the controller's depot they
+    are.
     """
 
     env: str
@@ -52,11 +75,17 @@ class Missing:
     record: tuple[File, ...]
     parts: tuple[File, ...]
     served: Served | None = None
+    swarm: Swarm | None = None
 
     @property
     def files(self) -> tuple[File, ...]:
         """All of it."""
         return (*self.record, *self.parts)
+
+    @property
+    def sizes(self) -> dict[Key, int]:
+        """The bytes of each of its files."""
+        return {(self.env, self.release, file.name): file.size for file in self.files}
 
 
 class Transport(ABC):
@@ -65,13 +94,34 @@ class Transport(ABC):
     name: str
 
     @abstractmethod
-    def bring(self, missing: Sequence[Missing], action: HostAction, host: str) -> set[tuple[str, str, str]]:
+    def bring(self, missing: Sequence[Missing], action: HostAction, host: str) -> set[Key] | dict[Key, str]:
         """Bring all that is ``missing``; return environment, release and name of each file that arrived.
+
+        Where that was by other transports, with the name of each.
 
         ``action`` runs shell on the host and puts files there. The folder ``incoming`` is made when it is not there,
         for nobody but its owner; what lies in it under one of the names is replaced. What did not arrive is left out of
         what is returned, and fails the task; a transport that knows why raises that, as an AirgapError.
         """
+
+    def begin(
+        self,
+        missing: Sequence[Missing],  # noqa: ARG002 - for those that begin something
+        action: HostAction,  # noqa: ARG002
+        host: str,  # noqa: ARG002
+    ) -> tuple[list[Any], dict[Key, str]]:
+        """Begin what hosts do together, which takes all of them; return what ``end`` is told, and what arrived by now.
+
+        Every host of a batch begins before the first one waits, also when Ansible works on few hosts at a time. By
+        default nothing is begun: ``bring`` does it all.
+        """
+        return [], {}
+
+    def end(
+        self, begun: Sequence[Mapping[str, Any]], missing: Sequence[Missing], action: HostAction, host: str
+    ) -> dict[Key, str]:
+        """Wait for what has ``begun``, and bring what does not come; return what arrived, and how."""
+        raise NotImplementedError
 
 
 def not_sent(found: str, where: str) -> AirgapError:

@@ -12,5 +12,6 @@ from ansible_collections.airgap.conda.plugins.plugin_utils._transport import Tra
 from ansible_collections.airgap.conda.plugins.plugin_utils._transport_auto import Auto
 from ansible_collections.airgap.conda.plugins.plugin_utils._transport_http import Http
 from ansible_collections.airgap.conda.plugins.plugin_utils._transport_push import Push
+from ansible_collections.airgap.conda.plugins.plugin_utils._transport_swarm import Swarmed
 
-TRANSPORTS: dict[str, Transport] = {made.name: made for made in (Auto(), Http(), Push())}
+TRANSPORTS: dict[str, Transport] = {made.name: made for made in (Auto(), Http(), Push(), Swarmed())}

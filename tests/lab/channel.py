@@ -48,7 +48,9 @@ class Line:
 LINES = (Line("3.9", "bullseye"), Line("3.11", "bookworm"))
 
 # The newest that have wheels for both lines.
-COMPILED = ("numpy==1.26.4", "scipy==1.11.4", "pandas==2.1.4", "pyarrow==14.0.2", "zstandard==0.25.0")
+COMPILED = (
+    "numpy==1.26.4", "scipy==1.11.4", "pandas==2.1.4", "pyarrow==14.0.2", "zstandard==0.25.0", "libtorrent==2.1.1",
+)  # fmt: skip
 PURE = (
     "pip==25.3", "setuptools==80.9.0", "six==1.17.0", "python-dateutil==2.9.0.post0", "pytz==2025.2",
     "tzdata==2025.2", "tqdm==4.67.1",

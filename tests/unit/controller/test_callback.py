@@ -179,7 +179,7 @@ def test_plain_lines_and_a_summary(monkeypatch: pytest.MonkeyPatch, new: bool) -
     folder = _fetches(callback, new)
     _wait_for(lambda: any(line.startswith("sent to 0 of 2 hosts: 10.0 of 80.0 kB") for line in callback.said))
     assert threading.active_count() == threads + 1
-    callback.v2_runner_on_ok(_result("ws-1", "fetch", new, bytes=40_000, seconds=2.0))
+    callback.v2_runner_on_ok(_result("ws-1", "fetch", new, bytes=40_000, seconds=2.0, by={"push": 0, "swarm": 40_000}))
     callback.v2_runner_on_unreachable(_result("ws-2", "fetch", new, msg="timed out", unreachable=True))
     callback.v2_playbook_on_task_start(_task("release"), False)
     assert threading.active_count() == threads
@@ -188,7 +188,7 @@ def test_plain_lines_and_a_summary(monkeypatch: pytest.MonkeyPatch, new: bool) -
     )
     callback.v2_playbook_on_stats(None)
     assert callback.said[-1].splitlines()[2:] == [
-        "ws-1 : demo 2-aa; sent 40.0 kB in 2 s, 20 kB/s; checks 1.0 s",
+        "ws-1 : demo 2-aa; sent 40.0 kB in 2 s, 20 kB/s, by swarm; checks 1.0 s",
         "ws-2 : failed: timed out",
     ]
     assert not folder.exists()

@@ -24,7 +24,7 @@ from ansible_collections.airgap.conda.plugins.plugin_utils._accept import MODULE
 NAMES = sorted(path.stem for path in MODULES.glob("*.py"))
 # Dicts by name of an environment or of a setting have no fixed keys.
 BY_NAME = {
-    "audit.verdicts", "environment.durations", "note.failure", "note.notes.failure", "plan_info.target",
+    "audit.verdicts", "environment.durations", "fetch.by", "note.failure", "note.notes.failure", "plan_info.target",
     "release.current", "release.seconds", "repair.damaged", "report.counts",
     "settings.settings", "pack.payloads.parts", "pack.requirements.gpu_architectures", "publish.findings.packages",
     "depot_info.releases.payloads.parts", "depot_info.releases.requirements.gpu_architectures",
