@@ -10,7 +10,6 @@ whoever uses the files compares them with the release's manifest.
 from __future__ import annotations
 
 import importlib.util
-import ipaddress
 import signal
 import threading
 import time
@@ -20,13 +19,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._swarm import settings
 
-# Seconds between two looks at what happened.
-STEP = 0.2
-# Seconds without a byte after which more peers are asked, and how many more each time.
-PATIENCE, MORE = 3.0, 4
+# Seconds between two looks at what happened, and between two words on it.
+STEP, SAY = 0.2, 1.0
+# Seconds without a byte after which one more peer is asked: if nobody asked is there or one does not give what it has;
+# and if they are there, but have nothing new.
+SHORT, LONG = 3.0, 15.0
+_ALL = (("0.0.0.0", "255.255.255.255"), ("::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"))  # noqa: S104
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,9 @@ class Plan:
     port: int
     """0: any."""
     peers: tuple[tuple[str, int], ...]
-    """All that may take part; the first are the first to be asked."""
-    first: int = 0
-    """How many of them it asks at once; others when nothing comes. 0: all."""
+    """All that may take part, in the order in which they are asked: see ``graph``."""
+    first: int = 1
+    """How many of them are asked at once; others only when nothing comes. 0: all."""
     upload_limit: int = 0
     """0: none."""
     seed: bool = False
@@ -57,7 +57,10 @@ class Plan:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of it. ``reason`` is why it ended: complete, deadline, idle, stopped or failed."""
+    """What came of it. ``reason`` is why it ended: complete, deadline, idle, stopped, failed or missing (libtorrent).
+
+    ``detail`` is what libtorrent says of a failure.
+    """
 
     complete: bool
     received: int
@@ -78,24 +81,26 @@ def available() -> bool:
 def run(plan: Plan, progress: Callable[[int, int], None]) -> Outcome:
     """Take part until the plan says that it is over, or until SIGTERM.
 
-    ``progress`` gets the bytes that are there and those that there will be; they are equal only once, when all files
-    are written. Raises AirgapError (``swarm-missing``, ``swarm-torrent``, ``swarm-address``).
+    ``progress`` gets, at least once a second, the bytes of the torrent that are here and those that were given away;
+    the former are all of them only when all files are written. What ``progress`` raises ends it.
     """
-    if not available():
-        raise AirgapError(
-            "This Python cannot take part in a swarm",
-            code="swarm-missing",
-            wanted="the Python package libtorrent",
-            found="none",
-            where="the Python that runs this",
-            remedy="add libtorrent to the runtime, or use another deploy_transport",
-        )
+    try:
+        import libtorrent
+    except ImportError as error:
+        return Outcome(False, 0, 0, 0.0, "missing", str(error))
     with _until_stopped() as stopped:
-        member = _Member(plan)
+        try:
+            member = _Member(plan, libtorrent)
+        except _Unable as error:
+            return Outcome(False, 0, 0, 0.0, "failed", str(error))
         try:
             return member.take_part(progress, stopped)
         finally:
             member.leave()
+
+
+class _Unable(Exception):
+    """It cannot take part; the text says why."""
 
 
 @contextmanager
@@ -113,19 +118,17 @@ def _until_stopped() -> Iterator[threading.Event]:
 
 
 class _Member:
-    def __init__(self, plan: Plan) -> None:
-        import libtorrent
-
-        self._lt: Any = libtorrent
+    def __init__(self, plan: Plan, libtorrent: Any) -> None:
+        self._lt = libtorrent
         self._plan = plan
+        self._others = [peer for peer in plan.peers if peer != (plan.address, plan.port)]
         self._asked = 0
         self._failed = ""
-        self._written = False
+        self._written = plan.seed
         torrent = self._torrent()
-        chosen = settings.session_settings(plan.address, plan.port)
         categories = libtorrent.alert_category
-        chosen["alert_mask"] = categories.error | categories.status | categories.storage
-        self._session = libtorrent.session(chosen)
+        mask = categories.error | categories.status | categories.storage
+        self._session = libtorrent.session({**settings.session_settings(plan.address, plan.port), "alert_mask": mask})
         self._session.set_ip_filter(self._allowed())
         self._session.set_peer_class_filter(self._one_class())
         self._listen()
@@ -136,16 +139,8 @@ class _Member:
         try:
             torrent = lt.load_torrent_buffer(plan.torrent)
         except RuntimeError as error:
-            raise AirgapError(
-                "The torrent of a release cannot be read",
-                code="swarm-torrent",
-                wanted="what the controller made",
-                found=str(error),
-                where=str(plan.folder),
-                remedy="run the deploy again",
-            ) from error
-        files = torrent.ti.files()
-        within = f"{torrent.ti.name()}/"
+            raise _Unable(f"the torrent cannot be read: {error}") from error
+        files, within = torrent.ti.files(), f"{torrent.ti.name()}/"
         paths = [files.file_path(number) for number in range(files.num_files())]
         torrent.renamed_files = {
             number: path[len(within) :] for number, path in enumerate(paths) if path.startswith(within)
@@ -162,82 +157,78 @@ class _Member:
     def _allowed(self) -> Any:
         """Return a filter that lets in the peers of the plan alone."""
         only = self._lt.ip_filter()
-        only.add_rule("0.0.0.0", "255.255.255.255", 1)
-        only.add_rule("::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", 1)
-        for address, _port in self._plan.peers:
+        for lowest, highest in _ALL:
+            only.add_rule(lowest, highest, 1)
+        for address, _port in self._others:
             only.add_rule(address, address, 0)
         return only
 
     def _one_class(self) -> Any:
         """Return a filter by which all limits hold in private networks too, which libtorrent leaves out otherwise."""
         every = self._lt.ip_filter()
-        every.add_rule("0.0.0.0", "255.255.255.255", 1 << self._session.global_peer_class_id)
-        every.add_rule("::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", 1 << self._session.global_peer_class_id)
+        for lowest, highest in _ALL:
+            every.add_rule(lowest, highest, 1 << self._session.global_peer_class_id)
         return every
 
     def _listen(self) -> None:
         """Wait until the address is listened on."""
-        until = time.monotonic() + 5
-        found = "no answer from libtorrent"
+        found, until = "no answer", time.monotonic() + 5
         while time.monotonic() < until:
             self._session.wait_for_alert(200)
             for alert in self._session.pop_alerts():
                 if isinstance(alert, self._lt.listen_succeeded_alert):
                     return
                 if isinstance(alert, self._lt.listen_failed_alert):
-                    found, until = alert.message(), 0
-        raise AirgapError(
-            "A member of the swarm cannot listen on its address",
-            code="swarm-address",
-            wanted="an address of this host, and a port that is free",
-            found=found,
-            where=settings.interface(self._plan.address, self._plan.port),
-            remedy="choose another port or address",
-        )
+                    found, until = str(alert.error.message()), 0
+        raise _Unable(f"cannot listen on {settings.interface(self._plan.address, self._plan.port)}: {found}")
 
     def _ask(self, count: int) -> None:
         """Connect to the next ``count`` peers."""
-        mine = ipaddress.ip_address(self._plan.address)
-        for address, port in self._plan.peers[self._asked : self._asked + count]:
-            if ipaddress.ip_address(address) != mine or port != self._plan.port:
-                self._handle.connect_peer((address, port))
+        for peer in self._others[self._asked : self._asked + count]:
+            self._handle.connect_peer(peer)
         self._asked += count
 
     def take_part(self, progress: Callable[[int, int], None], stopped: threading.Event) -> Outcome:
         """Do the plan."""
-        plan = self._plan
-        begin = moved = asked = time.monotonic()
-        done = 0.0
-        before = -1
-        said = (-1, -1)
-        self._ask(plan.first or len(plan.peers))
+        begin = got = gave = said = asked = time.monotonic()
+        done, last = 0.0, (-1, -1)
+        if not self._plan.seed:
+            self._ask(self._plan.first or len(self._others))
         while True:
             self._session.wait_for_alert(int(STEP * 1000))
             self._hear()
-            status = self._handle.status(0)
-            now = time.monotonic()
-            total = status.total_payload_download + status.total_payload_upload + status.total_done
-            if total != before:
-                before, moved, asked = total, now, now
-            complete = bool(status.is_seeding and (plan.seed or self._written))
+            status, now = self._handle.status(0), time.monotonic()
+            here, given = status.total_done, status.total_payload_upload
+            if not self._written and here == status.total_wanted:
+                here -= 1
+            if status.total_payload_download + here != last[0]:
+                got = now
+            if given != last[1]:
+                gave = now
+            last = (status.total_payload_download + here, given)
+            complete = self._written and status.is_seeding
             if complete and not done:
                 done = now
-            if (complete, status.total_done) != said:
-                said = (complete, status.total_done)
-                progress(status.total_wanted if complete else min(status.total_done, status.total_wanted - 1), status.total_wanted)
-            if not status.is_seeding and now - asked > PATIENCE and self._asked < len(plan.peers):
-                self._ask(MORE)
+            if now - said >= SAY or (complete and done == now):
+                progress(here, given)
+                said = now
+            if not status.is_seeding and now - max(got, asked) > self._patience():
+                self._ask(1)
                 asked = now
-            reason = self._over(complete, now - begin, now - moved, stopped.is_set())
+            quiet = now - max(gave, done) if complete else now - got
+            reason = self._over(complete, now - begin, quiet, stopped.is_set())
             if reason:
-                return Outcome(
-                    complete=complete,
-                    received=status.total_payload_download,
-                    sent=status.total_payload_upload,
-                    seconds=(done or now) - begin,
-                    reason=reason,
-                    detail=self._failed,
-                )
+                progress(here, given)
+                lasted = (done or now) - begin
+                return Outcome(complete, status.total_payload_download, given, lasted, reason, self._failed)
+
+    def _patience(self) -> float:
+        """Return how long to wait for those that were asked, in seconds."""
+        others = [one for one in self._handle.get_peer_info() if not one.flags & (one.connecting | one.handshake)]
+        asked = {address for address, _port in self._others[: self._asked]}
+        known = [one for one in others if one.ip[0] in asked]
+        # Who has nothing that is new waits as well: then somebody before it has to find another one to ask.
+        return LONG if known and not any(one.flags & one.interesting for one in others) else SHORT
 
     def _over(self, complete: bool, lasted: float, quiet: float, stopped: bool) -> str:
         """Return why it is over; an empty text if it is not."""
