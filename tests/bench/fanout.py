@@ -136,6 +136,7 @@ def swarm(trial: Trial, folder: Path) -> dict[str, Any]:
         home.mkdir(exist_ok=True)
         plan = {"folder": str(home), "address": place.address, "port": PORT, "seed": place == seed,
                 "peers": [(one.address, PORT) for one in ordered[place]], "first": first[place],
+                "behind": [(one.address, PORT) for one in hosts.places if one != seed and ordered[one][0] == place],
                 "linger": 300, "deadline": 300, "idle": 60, **trial.plan}
         works[place] = {"work": "take_part", "size": trial.size, "plan": plan, "torrent": str(folder / "torrent"), "settings": trial.settings}
     try:

@@ -45,7 +45,8 @@ def take_part(work: dict[str, Any]) -> dict[str, Any]:
 
         settings.session_settings = changed
     plan = dict(work["plan"], torrent=Path(work["torrent"]).read_bytes(), folder=Path(work["plan"]["folder"]))
-    plan["peers"] = tuple((address, port) for address, port in plan["peers"])
+    for name in ("peers", "behind"):
+        plan[name] = tuple((address, port) for address, port in plan[name])
     outcome = peer.run(peer.Plan(**plan), progress)
     return {**vars(outcome), "at": complete[0] if complete else None}
 

@@ -11,7 +11,7 @@ and again. Hosts of a subnet stand next to one another, so that one copy comes i
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 
 def _bits(address: str) -> tuple[int, int]:
@@ -49,3 +49,8 @@ def ordered(seeds: Sequence[str], others: Iterable[str]) -> dict[str, list[str]]
         for place, address in enumerate(line):
             asked[address] = [*reversed(line[:place]), *line[place + 1 :], *beyond]
     return asked
+
+
+def behind(asked: Mapping[str, Sequence[str]], address: str) -> list[str]:
+    """Return those who ask ``address`` first, by what ``ordered`` returned."""
+    return [one for one, others in asked.items() if others[:1] == [address]]

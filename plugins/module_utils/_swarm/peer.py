@@ -44,6 +44,8 @@ class Plan:
     """All that may take part, in the order in which they are asked: see ``graph``."""
     first: int = 1
     """How many of them are asked at once; others only when nothing comes. 0: all."""
+    behind: tuple[tuple[str, int], ...] = ()
+    """Those who ask it first: it calls them as they call it, so that nobody waits for who starts later."""
     upload_limit: int = 0
     """0: none."""
     seed: bool = False
@@ -122,7 +124,7 @@ class _Member:
         self._lt = libtorrent
         self._plan = plan
         self._others = [peer for peer in plan.peers if peer != (plan.address, plan.port)]
-        self._asked = 0
+        self._asked = 0 if plan.seed else plan.first or len(self._others)
         self._failed = ""
         self._written = plan.seed
         torrent = self._torrent()
@@ -147,6 +149,7 @@ class _Member:
         }
         torrent.save_path = str(plan.folder)
         torrent.upload_limit = plan.upload_limit or -1
+        torrent.peers = [*self._others[: self._asked], *plan.behind]
         torrent.trackers, torrent.url_seeds, torrent.dht_nodes = [], [], []
         flags = lt.torrent_flags
         torrent.flags = flags.apply_ip_filter | flags.disable_dht | flags.disable_lsd | flags.disable_pex
@@ -182,18 +185,15 @@ class _Member:
                     found, until = str(alert.error.message()), 0
         raise _Unable(f"cannot listen on {settings.interface(self._plan.address, self._plan.port)}: {found}")
 
-    def _ask(self, count: int) -> None:
-        """Connect to the next ``count`` peers."""
-        for peer in self._others[self._asked : self._asked + count]:
+    def _ask_another(self) -> None:
+        for peer in self._others[self._asked : self._asked + 1]:
             self._handle.connect_peer(peer)
-        self._asked += count
+            self._asked += 1
 
     def take_part(self, progress: Callable[[int, int], None], stopped: threading.Event) -> Outcome:
         """Do the plan."""
         begin = got = gave = said = asked = time.monotonic()
         done, last = 0.0, (-1, -1)
-        if not self._plan.seed:
-            self._ask(self._plan.first or len(self._others))
         while True:
             self._session.wait_for_alert(int(STEP * 1000))
             self._hear()
@@ -213,7 +213,7 @@ class _Member:
                 progress(here, given)
                 said = now
             if not status.is_seeding and now - max(got, asked) > self._patience():
-                self._ask(1)
+                self._ask_another()
                 asked = now
             quiet = now - max(gave, done) if complete else now - got
             reason = self._over(complete, now - begin, quiet, stopped.is_set())

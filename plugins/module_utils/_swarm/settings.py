@@ -9,7 +9,7 @@ from typing import Any
 
 KIB = 1024
 # Small pieces travel on sooner, many pieces cost more announcements.
-SHORTEST, LONGEST, PIECES = 32 * KIB, 1024 * KIB, 2048
+SHORTEST, LONGEST, PIECES = 16 * KIB, 4096 * KIB, 2048
 
 
 def piece_length(size: int) -> int:
@@ -47,7 +47,7 @@ def session_settings(address: str, port: int) -> dict[str, Any]:
         "smooth_connects": False,
         "connection_speed": 200,
         "torrent_connect_boost": 255,
-        "min_reconnect_time": 1,
+        "min_reconnect_time": 0,
         "max_failcount": 1000,
         "peer_connect_timeout": 5,
         "handshake_timeout": 10,
