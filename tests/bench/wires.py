@@ -1,24 +1,23 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Hosts of a network with limited wires, all of it in namespaces of processes: what ends takes its part along.
+"""Hosts in a network of limited wires, all of it in namespaces of processes: nothing of it is left when they end.
 
 The process that makes a network must be in a network namespace of its own (``unshare --net``). Each host is a process
-in another one, joined to the bridge of its subnet by a pair of interfaces; both ends pass on no more than the rate. The
-subnets are joined by one link, which has a rate too.
+in another one, joined to the bridge of its subnet by a pair of interfaces; each end passes on no more than the rate.
+The bridges are joined by links, which have a rate too.
 """
 
 from __future__ import annotations
 
 import subprocess
-import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-PREFIX, RANGE = 16, "10.9.0.0/16"
-# What a limit lets through at once, in bytes, and how long it keeps what has to wait.
-BURST, PATIENCE = 16 * 1024, "50ms"
+RANGE = "10.9.0.0/16"
+# What a wire lets through at once, in bytes, and how long it keeps what has to wait.
+BURST, WAIT = 16 * 1024, "50ms"
 
 
 @dataclass(frozen=True)
@@ -40,78 +39,76 @@ class Place:
 
     @property
     def hardware(self) -> str:
-        """Return the address of its interface."""
+        """Return the hardware address of its own interface."""
         return f"02:09:00:00:{self.subnet:02x}:{self.number:02x}"
 
 
-def limit(interface: str, rate: int) -> str:
-    """Return the words for ``tc`` that let an interface send at most ``rate`` bits a second."""
-    return f"qdisc add dev {interface} root tbf rate {rate}bit burst {BURST} latency {PATIENCE}"
-
-
-def batch(program: str, lines: Sequence[str]) -> None:
+def batch(program: str, lines: Iterable[str]) -> None:
     """Let ``ip`` or ``tc`` do several things."""
-    done = subprocess.run([program, "-batch", "-"], input="\n".join(lines), capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [program, "-batch", "-"], input="\n".join(lines), capture_output=True, text=True, errors="replace", check=False
+    )
     if done.returncode:
         raise SystemExit(f"bench: {program}: {done.stderr.strip()}")
 
 
+def _limited(interface: str, rate: int) -> str:
+    """Return the words for ``tc`` that let an interface send at most ``rate`` bits a second."""
+    return f"qdisc add dev {interface} root tbf rate {rate}bit burst {BURST} latency {WAIT}"
+
+
 class Network:
-    """Subnets with hosts, all on this machine."""
+    """Bridges of subnets, with a link from the first one to each other one. Rates are bits a second."""
 
-    def __init__(self, places: Sequence[Place], rate: int, link_rate: int, congestion: str = "cubic") -> None:
-        self.congestion = congestion
-        self.places, self.rate, self.link_rate = places, rate, link_rate
-        subnets = sorted({place.subnet for place in places})
-        lines = [line for subnet in subnets for line in (f"link add b{subnet} type bridge", f"link set b{subnet} up")]
-        for subnet in subnets[1:]:
-            ends = f"up{subnet}", f"down{subnet}"
-            lines += [f"link add {ends[0]} type veth peer name {ends[1]}"]
-            lines += [f"link set {ends[0]} master b0 up", f"link set {ends[1]} master b{subnet} up"]
+    def __init__(self, places: Sequence[Place], rate: int, link: int) -> None:
+        self.places, self.rate = places, rate
+        first, *others = sorted({place.subnet for place in places})
+        lines = []
+        for subnet in (first, *others):
+            lines += [f"link add b{subnet} type bridge", f"link set b{subnet} up"]
+        for subnet in others:
+            lines += [
+                f"link add to{subnet} type veth peer name from{subnet}",
+                f"link set to{subnet} master b{first} up",
+                f"link set from{subnet} master b{subnet} up",
+            ]
         batch("ip", lines)
-        batch("tc", [limit(f"{end}{subnet}", link_rate) for subnet in subnets[1:] for end in ("up", "down")])
+        batch("tc", [_limited(f"{end}{subnet}", link) for subnet in others for end in ("to", "from")])
 
-    def start(self, place: Place, command: Sequence[str]) -> subprocess.Popen[str]:
-        """Start a host's process, which must call ``join`` with what ``joining`` returns before it uses the network."""
-        host = subprocess.Popen(
-            ["unshare", "--net", *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, errors="replace"
-        )
-        return host
-
-    def wire(self, place: Place, process: int) -> None:
+    def lay(self, place: Place, process: int) -> None:
         """Lay the wire to the namespace of a process."""
         wire = place.wire
-        batch(
-            "ip",
-            [
-                f"link add {wire} type veth peer name eth0 netns {process}",
-                f"link set {wire} master b{place.subnet} up",
-            ],
-        )
-        batch("tc", [limit(wire, self.rate)])
+        lines = [f"link add {wire} type veth peer name eth0 netns {process}"]
+        batch("ip", [*lines, f"link set {wire} master b{place.subnet} up"])
+        batch("tc", [_limited(wire, self.rate)])
 
     def joining(self, place: Place) -> dict[str, list[str]]:
-        """Return what a host has to do within its namespace, by program."""
+        """Return what a host has to do in its namespace, by program."""
         others = [other for other in self.places if other != place]
         return {
             "ip": [
                 f"link set eth0 address {place.hardware}",
-                f"address add {place.address}/{PREFIX} dev eth0 noprefixroute",
+                f"address add {place.address}/16 dev eth0 noprefixroute",
                 "link set lo up",
                 "link set eth0 up",
-                f"route add {RANGE} dev eth0 congctl {self.congestion}",
+                # How Linux avoids congestion by default, whatever this machine is set to.
+                f"route add {RANGE} dev eth0 congctl cubic",
+                # The table of neighbours is one for all namespaces, and small.
                 *(f"neighbour add {one.address} lladdr {one.hardware} dev eth0 nud permanent" for one in others),
             ],
-            "tc": [limit("eth0", self.rate)],
+            "tc": [_limited("eth0", self.rate)],
         }
 
+    def cut(self, place: Place) -> None:
+        """Let nothing pass on a host's wire; nobody is told."""
+        batch("ip", [f"link set {place.wire} down"])
 
-def sent() -> dict[str, tuple[int, int]]:
-    """Return for each interface of this namespace how many bytes came in and went out."""
-    lines = Path("/proc/net/dev").read_text(encoding="ascii").splitlines()[2:]
-    rows = [(name.strip(), numbers.split()) for name, _colon, numbers in (line.partition(":") for line in lines)]
-    return {name: (int(numbers[0]), int(numbers[8])) for name, numbers in rows}
+    def mend(self, place: Place) -> None:
+        """Let the wire work again."""
+        batch("ip", [f"link set {place.wire} up"])
 
 
-if __name__ == "__main__":
-    sys.exit("This is no program.")
+def received() -> dict[str, int]:
+    """Return how many bytes came in through each interface of this namespace."""
+    rows = [line.partition(":") for line in Path("/proc/net/dev").read_text(encoding="ascii").splitlines()[2:]]
+    return {name.strip(): int(numbers.split()[0]) for name, _colon, numbers in rows}
