@@ -142,7 +142,7 @@ class _Member:
             torrent = lt.load_torrent_buffer(plan.torrent)
         except RuntimeError as error:
             raise _Unable(f"the torrent cannot be read: {error}") from error
-        files, within = torrent.ti.files(), f"{torrent.ti.name()}/"
+        files, within = getattr(torrent.ti, "layout", torrent.ti.files)(), f"{torrent.ti.name()}/"
         paths = [files.file_path(number) for number in range(files.num_files())]
         torrent.renamed_files = {
             number: path[len(within) :] for number, path in enumerate(paths) if path.startswith(within)
@@ -212,10 +212,13 @@ class _Member:
             if now - said >= SAY or (complete and done == now):
                 progress(here, given)
                 said = now
-            if not status.is_seeding and now - max(got, asked) > self._patience():
+            waited = now - max(got, asked)
+            if not status.is_seeding and waited > SHORT and waited > self._patience():
                 self._ask_another()
                 asked = now
             quiet = now - max(gave, done) if complete else now - got
+            if self._plan.seed and not status.is_seeding:
+                self._failed = self._failed or "the files are not those of the torrent"
             reason = self._over(complete, now - begin, quiet, stopped.is_set())
             if reason:
                 progress(here, given)
