@@ -31,6 +31,8 @@ from ansible_collections.airgap.conda.tests.bench.frame import CACHE, Group, Res
 from ansible_collections.airgap.conda.tests.bench.wires import Network, Place, received
 
 MEMBER = Path(__file__).resolve().with_name("member.py")
+# In a network namespace of its own; it ends with the process that starts it.
+APART = ("setpriv", "--pdeathsig", "KILL", "unshare", "--net")
 PORT, PART = 6881, "env.part"
 WIRE, LINE, MESH = "one copy on the wire", "airgap.conda, each asks the one before it", "everybody asks everybody"
 LAST, MEDIAN, SENT, CROSSED = "last host", "median host", "sent by the seed", "through the link"
@@ -81,7 +83,7 @@ class Hosts:
         """Start all of them; each waits until it is told to begin."""
         for place in works:
             self.running[place] = subprocess.Popen(
-                ["unshare", "--net", sys.executable, str(MEMBER)],
+                [*APART, sys.executable, str(MEMBER)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
@@ -260,8 +262,7 @@ def make(folder: Path, size: int) -> None:
 def in_a_network(trial: Trial, folder: Path) -> dict[str, float]:
     """Run an arm in a process with a network of its own."""
     command = [
-        "unshare",
-        "--net",
+        *APART,
         sys.executable,
         __file__,
         "--arm",

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.airgap.conda.plugins.module_utils._swarm import settings
+from ansible_collections.airgap.conda.plugins.module_utils._swarm import ahead, settings
 
 # Seconds between two looks at what happened, and between two words on it.
 STEP, SAY = 0.2, 1.0
@@ -127,6 +127,10 @@ class _Member:
         self._asked = 0 if plan.seed else plan.first or len(self._others)
         self._failed = ""
         self._written = plan.seed
+        self._scout = ahead.Scout(plan.address, self._others[1:])
+        self._begin = self._got = self._gave = self._tried = time.monotonic()
+        self._came = self._went = 0
+        self._done = 0.0
         torrent = self._torrent()
         categories = libtorrent.alert_category
         mask = categories.error | categories.status | categories.storage
@@ -147,6 +151,7 @@ class _Member:
         torrent.renamed_files = {
             number: path[len(within) :] for number, path in enumerate(paths) if path.startswith(within)
         }
+        self._pieces, self._named = torrent.ti.num_pieces(), torrent.ti.info_hashes().v1.to_bytes()
         torrent.save_path = str(plan.folder)
         torrent.upload_limit = plan.upload_limit or -1
         torrent.peers = [*self._others[: self._asked], *plan.behind]
@@ -185,45 +190,49 @@ class _Member:
                     found, until = str(alert.error.message()), 0
         raise _Unable(f"cannot listen on {settings.interface(self._plan.address, self._plan.port)}: {found}")
 
-    def _ask_another(self) -> None:
-        for peer in self._others[self._asked : self._asked + 1]:
-            self._handle.connect_peer(peer)
-            self._asked += 1
-
     def take_part(self, progress: Callable[[int, int], None], stopped: threading.Event) -> Outcome:
         """Do the plan."""
-        begin = got = gave = said = asked = time.monotonic()
-        done, last = 0.0, (-1, -1)
+        said = 0.0
         while True:
             self._session.wait_for_alert(int(STEP * 1000))
             self._hear()
             status, now = self._handle.status(0), time.monotonic()
-            here, given = status.total_done, status.total_payload_upload
-            if not self._written and here == status.total_wanted:
-                here -= 1
-            if status.total_payload_download + here != last[0]:
-                got = now
-            if given != last[1]:
-                gave = now
-            last = (status.total_payload_download + here, given)
-            complete = self._written and status.is_seeding
-            if complete and not done:
-                done = now
-            if now - said >= SAY or (complete and done == now):
+            complete, here = self._see(status, now)
+            given = status.total_payload_upload
+            if not complete:
+                self._look_for_more(status, now)
+            reason = self._over(complete, now, stopped.is_set())
+            if reason or now - said >= SAY or self._done == now:
                 progress(here, given)
                 said = now
-            waited = now - max(got, asked)
-            if not status.is_seeding and waited > SHORT and waited > self._patience():
-                self._ask_another()
-                asked = now
-            quiet = now - max(gave, done) if complete else now - got
-            if self._plan.seed and not status.is_seeding:
-                self._failed = self._failed or "the files are not those of the torrent"
-            reason = self._over(complete, now - begin, quiet, stopped.is_set())
             if reason:
-                progress(here, given)
-                lasted = (done or now) - begin
+                lasted = (self._done or now) - self._begin
                 return Outcome(complete, status.total_payload_download, given, lasted, reason, self._failed)
+
+    def _see(self, status: Any, now: float) -> tuple[bool, int]:
+        """Take notice of what came and went; returns whether all is here and written, and the bytes that are here."""
+        complete = self._written and status.is_seeding
+        here = status.total_done if complete else min(status.total_done, status.total_wanted - 1)
+        came, went = status.total_payload_download + here, status.total_payload_upload
+        self._got = self._got if came == self._came else now
+        self._gave = self._gave if went == self._went else now
+        self._came, self._went = came, went
+        self._done = self._done or (now if complete else 0.0)
+        if self._plan.seed and not status.is_seeding:
+            self._failed = self._failed or "the files are not those of the torrent"
+        return complete, here
+
+    def _look_for_more(self, status: Any, now: float) -> None:
+        """Ask somebody else too if nothing comes, or too little."""
+        waited = now - max(self._got, self._tried)
+        if waited > SHORT and waited > self._patience():
+            self._tried = now
+            for peer in self._others[self._asked : self._asked + 1]:
+                self._handle.connect_peer(peer)
+                self._asked += 1
+        faster = self._scout.look(status.num_pieces, self._named, self._pieces)
+        if faster:
+            self._handle.connect_peer(faster)
 
     def _patience(self) -> float:
         """Return how long to wait for those that were asked, in seconds."""
@@ -233,17 +242,17 @@ class _Member:
         # Who has nothing that is new waits as well: then somebody before it has to find another one to ask.
         return LONG if known and not any(one.flags & one.interesting for one in others) else SHORT
 
-    def _over(self, complete: bool, lasted: float, quiet: float, stopped: bool) -> str:
+    def _over(self, complete: bool, now: float, stopped: bool) -> str:
         """Return why it is over; an empty text if it is not."""
         if self._failed:
             return "failed"
         if stopped:
             return "stopped"
-        if complete and quiet >= self._plan.linger:
+        if complete and now - max(self._gave, self._done) >= self._plan.linger:
             return "complete"
-        if lasted >= self._plan.deadline:
+        if now - self._begin >= self._plan.deadline:
             return "deadline"
-        return "idle" if not complete and quiet >= self._plan.idle else ""
+        return "idle" if not complete and now - self._got >= self._plan.idle else ""
 
     def _hear(self) -> None:
         """Take notice of what libtorrent says."""
