@@ -14,6 +14,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -211,10 +212,10 @@ def test_a_member_says_how_far_it_is(site: Site) -> None:
 def test_only_who_is_far_ahead_is_asked_too(
     monkeypatch: pytest.MonkeyPatch, have: int, others: int, chosen: bool
 ) -> None:
-    monkeypatch.setattr(ahead, "LOOK", 0.05)
-    monkeypatch.setattr(ahead, "AHEAD", 0.05)
+    clock = [100.0]
+    monkeypatch.setattr(ahead, "time", SimpleNamespace(monotonic=lambda: clock[0]))
     monkeypatch.setattr(ahead, "pieces", lambda *_words: others)
     scout = ahead.Scout("10.0.0.3", [("10.0.0.1", 6881)])
     assert scout.look(have, b"", 100) is None, "it is too soon"
-    time.sleep(0.06)
+    clock[0] += ahead.LOOK
     assert scout.look(have, b"", 100) == (("10.0.0.1", 6881) if chosen else None)
