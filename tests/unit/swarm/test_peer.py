@@ -120,6 +120,8 @@ def test_what_is_there_is_not_fetched_again(site: Site) -> None:
     assert second.complete
     assert second.received <= SIZES[1] + settings.piece_length(TOTAL)
     assert site.has_all(2)
+    (again,) = site.run(site.plan(2, 1, idle=5))
+    assert (again.complete, again.reason, again.received) == (True, "complete", 0)
 
 
 def test_strangers_get_nothing_and_are_asked_for_nothing(site: Site) -> None:
