@@ -50,7 +50,9 @@ def give(work: dict[str, Any]) -> dict[str, Any]:
         say("listening")
         connection, _address = server.accept()
         with connection, Path(work["file"]).open("rb") as file:
-            return {"sent": connection.sendfile(file)}
+            sent = connection.sendfile(file)
+    sys.stdin.readline()  # its interface, and what was counted there, go when it does
+    return {"sent": sent}
 
 
 def get(work: dict[str, Any]) -> dict[str, Any]:
