@@ -28,7 +28,7 @@ from ansible_collections.airgap.conda.tests.bench.frame import (
 
 PICTURES = CHECKOUT / "docs/guide/benchmarks"
 # In the order of docs/guide/benchmarks.md.
-BENCHES = ("deploy", "control", "import", "refresh", "pull", "build", "host")
+BENCHES = ("deploy", "fanout", "control", "import", "refresh", "pull", "build", "host")
 MISSING = "There are no figures yet: ./dev bench {0} --output {1}/{0}.json --plot {2}/{0}.svg"
 BASE, OTHER, ROUND = "#8a8f98", "#2f6f9f", "#1b1b1b"
 # The same result gives the same bytes (so nothing is clipped: clips have random names), and texts stay texts.

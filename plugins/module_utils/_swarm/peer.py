@@ -93,7 +93,7 @@ def run(plan: Plan, progress: Callable[[int, int], None]) -> Outcome:
     with _until_stopped() as stopped:
         try:
             member = _Member(plan, libtorrent)
-        except _Unable as error:
+        except (_Unable, RuntimeError) as error:  # the latter is what libtorrent raises
             return Outcome(False, 0, 0, 0.0, "failed", str(error))
         try:
             return member.take_part(progress, stopped)
@@ -155,7 +155,7 @@ class _Member:
         torrent.save_path = str(plan.folder)
         torrent.upload_limit = plan.upload_limit or -1
         torrent.peers = [*self._others[: self._asked], *plan.behind]
-        torrent.trackers, torrent.url_seeds, torrent.dht_nodes = [], [], []
+        torrent.trackers, torrent.url_seeds, torrent.http_seeds, torrent.dht_nodes = [], [], [], []
         flags = lt.torrent_flags
         torrent.flags = flags.apply_ip_filter | flags.disable_dht | flags.disable_lsd | flags.disable_pex
         if plan.seed:

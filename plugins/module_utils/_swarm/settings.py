@@ -1,7 +1,7 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""How libtorrent is set for a fleet that shares one release; `./dev bench fanout` measures these settings."""
+"""How libtorrent is set for a fleet that shares one release; ``./dev bench fanout`` measures it."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.airgap.conda.tests.bench import control, plot
+from ansible_collections.airgap.conda.tests.bench import control, fanout, plot
 from ansible_collections.airgap.conda.tests.bench.frame import (
     CHECKOUT,
     RESULTS,
@@ -171,3 +171,27 @@ def test_the_processors_time_of_a_simulated_host_is_what_sh_says() -> None:
     text = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout
     assert 0 < control.spent(text) < 60
     assert control.spent("0m0.10s 0m0.20s\n1m0.50s 0m0.20s\n") == pytest.approx(61.0)
+
+
+def test_what_a_swarm_did_not_reach_is_told_for_numbers_that_have_a_goal() -> None:
+    def found(last: float, sent: float, crossed: float | None = None) -> Group:
+        measures: dict[str, list[float]] = {fanout.LAST: [last], fanout.SENT: [sent], fanout.MEMORY: [1e6]}
+        base: dict[str, list[float]] = {fanout.LAST: [1], fanout.SENT: [1]}
+        units = dict(fanout.UNITS)
+        if crossed is not None:
+            units[fanout.CROSSED] = "bytes"
+            measures[fanout.CROSSED], base[fanout.CROSSED] = [crossed], [1]
+        return Group("hosts", fanout.WIRE, units, {fanout.WIRE: base, fanout.LINE: measures})
+
+    assert fanout.missed(found(1.5, 2), 16) == []
+    assert len(fanout.missed(found(1.6, 2.1), 16)) == 2
+    assert fanout.missed(found(1.6, 1), 48) == fanout.missed(found(9, 1), 7) == []
+    assert fanout.missed(found(9, 1, crossed=1.5), 16) == []
+    assert len(fanout.missed(found(9, 1, crossed=1.6), 16)) == 1
+
+
+def test_half_of_the_hosts_are_far_away_in_a_rough_run() -> None:
+    quiet, rough = (fanout.Trial(fanout.LINE, 7, 8, 10, rough).places() for rough in (False, True))
+    assert [place.subnet for place in quiet] == [0] * 8
+    assert [place.subnet for place in rough] == [0] * 5 + [1] * 3
+    assert len({place.address for place in rough}) == 8
