@@ -40,6 +40,8 @@ from ansible_collections.airgap.conda.plugins.plugin_utils._host_action import L
 from ansible_collections.airgap.conda.plugins.plugin_utils._once import once
 
 RUNTIME = "runtime"
+# Read by the process of which those for the hosts are copies.
+RETURNS = documented("preflight")
 
 
 class ActionModule(AnswerAction):
@@ -62,7 +64,7 @@ class ActionModule(AnswerAction):
                 remedy=f"name {RUNTIME} among the environments that airgap.conda.depot_info verifies",
             )
         heard = self._look_first(root, release, releases, host)
-        found = accept(_answer(heard), documented("preflight"), "preflight", host)
+        found = accept(_answer(heard), RETURNS, "preflight", host)
         if _has_current(found, release):
             return {**found, "interpreter": _bootstrap.python_of(root, release.id)}
         seen = _bootstrap.parse_look(heard, root)
