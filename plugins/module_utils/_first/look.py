@@ -17,9 +17,9 @@ from ansible_collections.airgap.conda.plugins.module_utils._cli.say import NAME
 START_LIMIT = 30
 # What a host says, in lines, on which its own command finds all that is wanted; it says nothing else then.
 ANSWER = "answer"
-# That command runs only if it is the wanted one, in a folder where nobody else could exchange it.
+# That command runs only if it is the wanted one, in a folder where nobody else could exchange it. A link has mode 777.
 ASK = """\
-mine() { [ -O "$1" ] && [ ! -h "$1" ] && [ "$(stat -c %a "$1")" = 755 ]; }
+mine() { [ -O "$1" ] && [ "$(stat -c %a "$1")" = 755 ]; }
 ask() {
   [ "$(readlink "$root/runtime/current")" = "$runtime" ] || return
   mine "$root/bin" && mine "$command" && [ "$(sha256sum <"$command")" = "$sha256  -" ] || return

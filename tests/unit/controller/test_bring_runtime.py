@@ -220,8 +220,12 @@ def test_the_command_of_the_host_says_what_the_module_would(settled: tuple[Host,
     assert (again["work"], again["steps"][1]["action"]) == (True, "prune")
 
 
+def _change(path: Path) -> None:
+    path.write_bytes(path.read_bytes().replace(b"Generated", b"generated"))
+
+
 FAULTS: dict[str, Any] = {
-    "another command": lambda host: host.store.command.write_bytes(b"#!/bin/sh\n"),
+    "another command": lambda host: _change(host.store.command),
     "no command": lambda host: host.store.command.unlink(),
     "a command that others may write": lambda host: host.store.command.chmod(0o775),
     "a folder that others may write": lambda host: host.store.command.parent.chmod(0o777),
