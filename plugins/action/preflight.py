@@ -3,36 +3,49 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Takes in what airgap.conda.preflight answers; brings the runtime that it runs on, where that is wanted and not there.
 
-Mostly it is there. So the module is run by it at once, which one command on the host is enough for: where the answer
-says that this runtime is current, it is the one that is wanted, and its Python started. Whatever else happens, also if
-there is no answer for as long as a Python has to start, the host is looked at by sh, as one that may have no Python.
+Mostly there is nothing to do. So the first command to a host looks whether it has the wanted runtime and the wanted
+``airgap-envs``, and has that answer: it is the same code. Whatever else is there, also if nothing answers for as long
+as a Python has to start, the same command looks at the host by sh, as at one that may have no Python.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible import constants as C
 from ansible.module_utils.parsing.convert_bool import boolean
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._base.handed import each
+from ansible_collections.airgap.conda.plugins.module_utils._cli.asked import OPTIONS
+from ansible_collections.airgap.conda.plugins.module_utils._cli.file import wanted_command
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import RUNTIME
 from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
-from ansible_collections.airgap.conda.plugins.module_utils._first.look import START_LIMIT
+from ansible_collections.airgap.conda.plugins.module_utils._first.look import (
+    ANSWER,
+    LOOKED,
+    START_LIMIT,
+    ask_script,
+    look_script,
+)
+from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.plugins.plugin_utils import _bootstrap, _runtime
 from ansible_collections.airgap.conda.plugins.plugin_utils._accept import accept, documented
 from ansible_collections.airgap.conda.plugins.plugin_utils._answer_action import PYTHON, AnswerAction, host_of
-from ansible_collections.airgap.conda.plugins.plugin_utils._contact import within
-from ansible_collections.airgap.conda.plugins.plugin_utils._host_action import ROOT
+from ansible_collections.airgap.conda.plugins.plugin_utils._contact import Heard
+from ansible_collections.airgap.conda.plugins.plugin_utils._host_action import LOOK, ROOT, unheard
+from ansible_collections.airgap.conda.plugins.plugin_utils._once import once
+
+# Read by the process of which those for the hosts are copies.
+RETURNS = documented("preflight")
 
 
 class ActionModule(AnswerAction):
     """Controller side of airgap.conda.preflight."""
-
-    # The Python of the first try.
-    _trying = ""
 
     def work(self, task_vars: dict[str, Any] | None) -> dict[str, Any]:
         """Return what the module answered; first bring the runtime, if the task asks for it."""
@@ -50,13 +63,12 @@ class ActionModule(AnswerAction):
                 where="airgap.conda.preflight",
                 remedy=f"name {RUNTIME} among the environments that airgap.conda.depot_info verifies",
             )
-        python = _bootstrap.python_of(root, release.id)
-        found = self._tried(python, task_vars or {}, host)
+        heard = self._look_first(root, release, releases, host)
+        found = accept(_answer(heard), RETURNS, "preflight", host)
         if _has_current(found, release):
-            return {**found, "interpreter": python}
-        if self._connection._shell.tmpdir:  # a module that was sent as a file
-            self._remove_tmp_path(None)
-        brought = _runtime.bring(self, release, root, self._is_set("allow_downgrade"), host, self._task.check_mode)
+            return {**found, "interpreter": _bootstrap.python_of(root, release.id)}
+        seen = _bootstrap.parse_look(heard, root)
+        brought = _runtime.bring(self, seen, release, self._is_set("allow_downgrade"), host, self._task.check_mode)
         interpreter = brought["interpreter"]
         if not interpreter:  # it would be brought, and nothing can be looked at without it
             return {**brought, "work": False, "steps": []}
@@ -66,23 +78,65 @@ class ActionModule(AnswerAction):
     def _is_set(self, option: str) -> bool:
         return boolean(self._task.args.get(option, False), strict=False)
 
-    def _tried(self, python: str, task_vars: dict[str, Any], host: str) -> dict[str, Any]:
-        """Run the module by the Python that may be there; an empty answer where nothing came of it."""
-        self._trying = python
-        try:
-            found = self.answer({**task_vars, PYTHON: python})
-        except AnsibleConnectionFailure:
-            raise
-        except (AnsibleError, AirgapError):
-            return {}
-        finally:
-            self._trying = ""
-        return accept(found, documented("preflight"), "preflight", host)
+    def arguments(self) -> dict[str, Any]:
+        """Return the options of the task, and the command that is wanted on the host."""
+        args = super().arguments()
+        return {**args, "command": _wanted_command(str(args.get("root") or ROOT))}
 
-    def _low_level_execute_command(self, cmd: str, *args: Any, **more: Any) -> dict[str, Any]:
-        if self._trying and self._trying in cmd:
-            cmd = within(cmd, START_LIMIT, fed=bool(more.get("in_data")))
-        return dict(super()._low_level_execute_command(cmd, *args, **more))
+    def _look_first(self, root: str, release: Release, releases: Sequence[Release], host: str) -> Heard:
+        """Have the host's own command look, and where it does not, sh; by sh alone if it cannot be asked for both."""
+        script, limit = look_script(root), _bootstrap.LOOK_LIMIT
+        options = self._options(releases)
+        if options:
+            ask = ask_script(root, release.id, options["command"], options)
+            try:
+                heard = self.ask(f"{ask}{script}", f"{ANSWER}|{LOOKED}", limit + START_LIMIT)
+            except AirgapError:  # longer than a command can be
+                heard = Heard((), "", begun=False, status=-1)
+            if heard.status == 0:
+                return heard
+            if heard.begun:
+                raise unheard(LOOK, host, heard, limit + START_LIMIT)
+        return self.sh(LOOK, host, script, LOOKED, limit)
+
+    def _options(self, releases: Sequence[Release]) -> dict[str, Any]:
+        """Return the options for the host's command; none where the host itself has to read one: a path with ~ or $."""
+        _result, options = self.validate_argument_spec(_texts(OPTIONS))
+        if any(mark in f"{options['root']}{options['jupyter_kernels']}{options['gpu_probe']['proc']}" for mark in "~$"):
+            return {}
+        known = [_short(one).to_dict() for one in releases]
+        return {**options, "releases": known, "command": _wanted_command(options["root"])}
+
+
+def _texts(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options in which paths are texts: those of a host mean nothing on the controller."""
+    plain = {name: {**spec, "type": "str"} if spec["type"] == "path" else spec for name, spec in options.items()}
+    return {
+        name: {**spec, "options": _texts(spec["options"])} if "options" in spec else spec
+        for name, spec in plain.items()
+    }
+
+
+def _short(release: Release) -> Release:
+    """Return what of a release counts where it is installed: the line with all of them has to be short."""
+    none = "0" * 64
+    plain = replace(release, payloads=(), imports=[], path="", signer="")
+    return replace(plain, manifest_sha256=none, signature_sha256=none, files_sha256=none)
+
+
+def _wanted_command(root: str) -> str:
+    """Return the sha256 of the command for a store, made by the first of the hosts of this run that have it there."""
+    made = once(Path(C.DEFAULT_LOCAL_TMP), {"command": root}, lambda: {"sha256": wanted_command(Store(Path(root)))})
+    return str(made["sha256"])
+
+
+def _answer(heard: Heard) -> dict[str, Any]:
+    """Return the answer of a host's own command; empty where there is none that can be read."""
+    try:
+        answer = json.loads("".join(heard.of(ANSWER)))
+    except (ValueError, RecursionError):
+        return {}
+    return answer if isinstance(answer, dict) else {}
 
 
 def _has_current(found: Mapping[str, Any], release: Release) -> bool:

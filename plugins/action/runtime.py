@@ -25,8 +25,9 @@ class ActionModule(HostAction):
                 "allow_downgrade": {"type": "bool", "default": False},
             }
         )
-        host, root = host_of(task_vars), args["root"]
+        host = host_of(task_vars)
+        seen = self.look(args["root"], host)
         if args["release"] is None:
-            return {"changed": False, **_bootstrap.require_runtime(self.look(root, host), host)}
+            return {"changed": False, **_bootstrap.require_runtime(seen, host)}
         release = Release.from_dict(args["release"], "release of airgap.conda.runtime")
-        return _runtime.bring(self, release, root, args["allow_downgrade"], host, self._task.check_mode)
+        return _runtime.bring(self, seen, release, args["allow_downgrade"], host, self._task.check_mode)

@@ -28,9 +28,12 @@ from ansible_collections.airgap.conda.plugins.plugin_utils._setting_specs import
     ONCE,
     PLAYBOOKS,
     SECRET,
+    known_names,
     role_options,
 )
 from ansible_collections.airgap.conda.plugins.plugin_utils._setting_values import Unfit
+
+known_names()  # reads all roles, in the process of which those for the hosts are copies
 
 
 class ActionModule(ActionBase):

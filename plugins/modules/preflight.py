@@ -58,6 +58,10 @@ options:
         C(~/.config/airgap-conda/allowed_signers). A list that the collection did not write is not replaced.
     type: str
     default: ""
+  command:
+    description: The sha256 of the C(bin/airgap-envs) that the controller side wants there. Not for playbooks.
+    type: str
+    default: ""
 attributes:
   check_mode:
     support: full
@@ -160,73 +164,16 @@ verdicts:
       type: str
 """
 
-from pathlib import Path
-from typing import Any
-
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.airgap.conda.plugins.module_utils._base.handed import each
 from ansible_collections.airgap.conda.plugins.module_utils._base.module import run_module
-from ansible_collections.airgap.conda.plugins.module_utils._cli.facts import has_facts, require_ours
-from ansible_collections.airgap.conda.plugins.module_utils._cli.file import found_command, wanted_command
-from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
-from ansible_collections.airgap.conda.plugins.module_utils._fit.table import Table
-from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import PROBE_SPEC, Tools
-from ansible_collections.airgap.conda.plugins.module_utils._preflight.look import inspect
-from ansible_collections.airgap.conda.plugins.module_utils._source import signers as _signers
-from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
+from ansible_collections.airgap.conda.plugins.module_utils._cli.asked import OPTIONS, looked
 
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
-        argument_spec={
-            "releases": {"type": "list", "elements": "dict", "required": True},
-            "bring_runtime": {"type": "bool", "default": False},  # done by the action
-            "root": {"type": "path", "default": "/opt/conda-envs"},
-            "deltas": {"type": "bool", "default": True},
-            "keep": {"type": "int", "default": 2},
-            "allow_downgrade": {"type": "bool", "default": False},
-            "jupyter_kernels": {"type": "path", "default": ""},
-            "facts": {"type": "bool", "default": False},
-            "signers": {"type": "str", "default": ""},
-            "gpu_probe": PROBE_SPEC,
-        },
-        supports_check_mode=True,
-    )
-    params = module.params
-    store = Store(Path(params["root"]))
-
-    def step() -> dict[str, Any]:
-        wanted = each(Release.from_dict, params["releases"], "releases of airgap.conda.preflight")
-        table, tools = Table(), Tools.from_params(params["gpu_probe"])
-        kernels = params["jupyter_kernels"].rstrip("/")
-        steps = inspect(
-            store,
-            wanted,
-            params["keep"],
-            params["allow_downgrade"],
-            kernels=kernels,
-            table=table,
-            tools=tools,
-            deltas=params["deltas"],
-        )
-        for text in table.warnings():
-            module.warn(text)
-        if params["facts"]:
-            require_ours()
-        if params["signers"]:
-            _signers.require_ours(params["signers"])
-        pins = bool(params["signers"]) and not _signers.is_pinned(params["signers"])
-        differs = pins or found_command(store) != wanted_command(store) or has_facts(store) != params["facts"]
-        return {
-            "changed": False,
-            "work": differs or any(found.action != "none" for found in steps),
-            "steps": [found.to_dict() for found in steps],
-            "verdicts": table.as_result(),
-        }
-
-    run_module(module, step)
+    module = AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True)
+    run_module(module, lambda: looked(module.params, module.warn))
 
 
 if __name__ == "__main__":

@@ -97,11 +97,8 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.errors import A
 from ansible_collections.airgap.conda.plugins.module_utils._base.handed import each
 from ansible_collections.airgap.conda.plugins.module_utils._base.module import run_module
 from ansible_collections.airgap.conda.plugins.module_utils._cli.facts import apply_facts, has_facts
-from ansible_collections.airgap.conda.plugins.module_utils._cli.file import (
-    found_command,
-    wanted_command,
-    write_command,
-)
+from ansible_collections.airgap.conda.plugins.module_utils._cli.file import wanted_command, write_command
+from ansible_collections.airgap.conda.plugins.module_utils._cli.found import found_command
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import serial_of
 from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
 from ansible_collections.airgap.conda.plugins.module_utils._contract.step import Step
@@ -135,8 +132,8 @@ def main() -> None:
         releases = each(Release.from_dict, params["releases"], "releases of airgap.conda.release")
         steps = each(Step.from_dict, params["steps"], "steps of airgap.conda.release")
         hashes = {item.env: (item.manifest_sha256, item.signature_sha256) for item in releases}
-        before = [f"bin/airgap-envs {found_command(store)}\n", f"local facts {has_facts(store)}\n"]
-        after = [f"bin/airgap-envs {wanted_command(store)}\n", f"local facts {params['facts']}\n"]
+        before = [f"bin/airgap-envs {found_command(store)[:8]}\n", f"local facts {has_facts(store)}\n"]
+        after = [f"bin/airgap-envs {wanted_command(store)[:8]}\n", f"local facts {params['facts']}\n"]
         if params["signers"]:
             before.append(f"allowed signers {_signers.short()}\n")
             after.append(f"allowed signers {_signers.sum_of(params['signers'])}\n")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ TEXTS = ("msg", *FIELDS, "exception", "module_stdout", "module_stderr")
 DIFF = ("before", "after", "before_header", "after_header")
 
 
+@cache
 def documented(module: str, what: str = "RETURN") -> dict[str, Any]:
     """Return what a module of this collection documents in RETURN, or in DOCUMENTATION."""
     tree = ast.parse((MODULES / f"{module}.py").read_text(encoding="utf-8"))
@@ -46,7 +48,8 @@ def documented(module: str, what: str = "RETURN") -> dict[str, Any]:
         for node in tree.body
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == what
     ]
-    return dict(yaml.safe_load(ast.literal_eval(texts[0])) or {})
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return dict(yaml.load(ast.literal_eval(texts[0]), Loader=loader) or {})  # noqa: S506 - both are safe
 
 
 def accept(

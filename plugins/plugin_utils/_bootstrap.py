@@ -26,12 +26,13 @@ _ABOVE = re.compile(r"(\d+):(\d+):([0-9a-f]+):(.+)")
 LOOK_LIMIT = 60
 
 
-def parse_look(heard: Heard) -> dict[str, str]:
-    """Turn what the look said into a dict.
+def parse_look(heard: Heard, root: str) -> dict[str, str]:
+    """Turn what the look at a host with the store at ``root`` said into a dict.
 
-    A current release that is no release's name is none: its name becomes the path of a Python.
+    A current release that is no release's name is none: its name becomes the path of a Python. What the controller
+    knows is not asked back.
     """
-    seen = heard.first()
+    seen = {**heard.first(), "root": root}
     return seen if RELEASE_ID.fullmatch(seen.get("current", "")) else {**seen, "current": "", "works": ""}
 
 

@@ -58,14 +58,6 @@ timeout -s KILL {limit} /bin/sh -c "$1" </dev/null 2>&1 | timeout -s KILL {later
 wait $!
 printf '\\n%s over\\n' {mark}
 """
-# The same for a program that is not ours; what it says on its second stream is left out.
-_WITHIN = """\
-timeout -s KILL {limit} env {command} {input} 2>/dev/null | timeout -s KILL {later} cat 2>/dev/null 3<&- &
-wait $!
-"""
-# Where it does not read its input (it is not there, or hangs), that is read all the same: else the connection breaks as
-# it sends it. What is not sent has no end either: the line of a command without input stays open as long as it runs.
-_READ = "timeout -s KILL {later} cat <&3 >/dev/null 2>&1\n"
 
 
 @dataclass(frozen=True)
@@ -125,13 +117,6 @@ def command(script: str, mark: str, limit: int = 0, keep: Iterable[str] = (), fe
             remedy="build the runtime with a larger build_part_size, so that it has fewer parts",
         )
     return line
-
-
-def within(command: str, limit: int, fed: bool) -> str:
-    """Return the line that runs a ``command`` of Ansible's, ``fed`` or not, for ``limit`` seconds at most."""
-    given, script = ("<&3 3<&-", _WITHIN + _READ) if fed else ("</dev/null", _WITHIN)
-    line = _FED if fed else _PACKED
-    return line.format(packed=_packed(script.format(limit=limit, later=limit + LATER, command=command, input=given)))
 
 
 def _packed(script: str) -> str:

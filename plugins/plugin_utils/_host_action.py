@@ -27,6 +27,8 @@ OURS = "airgap-tmp-"
 # Seconds that a host has to make such a folder.
 PLACE_LIMIT = 60
 NAME = r"[\w.-]+"
+# What is done then, in messages.
+LOOK = "look at the host"
 # Default of the option root, as doc_fragments/store.py has it.
 ROOT = "/opt/conda-envs"
 # ``need`` is the room wanted, in KiB. What nothing was written to for a day is of a run that was killed.
@@ -133,9 +135,7 @@ class HostAction(ActionBase):
     def look(self, root: str, host: str) -> dict[str, str]:
         """Return what is on the host, and its runtime in the store at ``root``; see ``_bootstrap.parse_look``."""
         script = _look.look_script(root)
-        heard = self.sh("look at the host", host, script, _look.LOOKED, _bootstrap.LOOK_LIMIT)
-        # What the controller knows is not asked back.
-        return {**_bootstrap.parse_look(heard), "root": root}
+        return _bootstrap.parse_look(self.sh(LOOK, host, script, _look.LOOKED, _bootstrap.LOOK_LIMIT), root)
 
     # --- the temporary folder -------------------------------------------------------------------------------------
 

@@ -29,14 +29,16 @@ def once(folder: Path, wanted: Mapping[str, Any], work: Callable[[], dict[str, A
     ends with the process that holds it, and then the next one does the work.
     """
     record = folder / f"{PREFIX}{hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()}"
-    with locked(folder, record.name, "what the hosts of this run share", wait=math.inf):
-        known = _read(record)
-        if known is None:
-            try:
-                known = {"result": work()}
-            except AirgapError as error:
-                known = {"error": error.fields()}
-            record.write_text(json.dumps(known), encoding="utf-8")
+    known = _read(record)  # what is there only in part is no JSON
+    if known is None:
+        with locked(folder, record.name, "what the hosts of this run share", wait=math.inf):
+            known = _read(record)
+            if known is None:
+                try:
+                    known = {"result": work()}
+                except AirgapError as error:
+                    known = {"error": error.fields()}
+                record.write_text(json.dumps(known), encoding="utf-8")
     if "error" in known:
         raise AirgapError(**known["error"])
     return dict(known["result"])

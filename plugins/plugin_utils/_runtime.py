@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,14 @@ from ansible_collections.airgap.conda.plugins.plugin_utils._sent import sent
 
 
 def bring(
-    action: HostAction, release: Release, root: str, allow_downgrade: bool, host: str, check_mode: bool
+    action: HostAction, seen: Mapping[str, str], release: Release, allow_downgrade: bool, host: str, check_mode: bool
 ) -> dict[str, Any]:
-    """Look; install ``release`` when it is not current; return a task's result, with the interpreter.
+    """Install ``release`` where it is not current; return a task's result, with the interpreter.
 
-    In check mode there is none (an empty one) on a host without a working runtime. Raises AirgapError.
+    ``seen`` is what a look at the host told. In check mode there is no interpreter (an empty one) on a host without a
+    working runtime. Raises AirgapError.
     """
-    seen = action.look(root, host)
+    root = seen["root"]
     result = {
         "changed": not _bootstrap.is_done(seen, release),
         "release": release.id,

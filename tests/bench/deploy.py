@@ -47,6 +47,8 @@ UNITS = {
     f"{AGAIN}, sent": "bytes",
     f"{FIRST}, controller's processor": "s",
     f"{AGAIN}, controller's processor": "s",
+    f"{FIRST}, hosts' processors": "s",
+    f"{AGAIN}, hosts' processors": "s",
 }
 # Ratios that are aimed at.
 WANTED = {FIRST: 1 / 4, AGAIN: 1 / 15}
@@ -109,6 +111,7 @@ def twice(hosts: Hosts, play: Callable[..., Mapping[str, float]], **more: Callab
             measured[run_] = took["time"]
             measured[f"{run_}, sent"] = took["sent"]
             measured[f"{run_}, controller's processor"] = took["controller"]
+            measured[f"{run_}, hosts' processors"] = took["hosts"]
         return {**measured, **{name: play_more()["time"] for name, play_more in more.items()}}
 
     return arm

@@ -61,6 +61,12 @@ class Hosts:
         network = json.loads(self.lab.podman("network", "inspect", self.lab.network))[0]
         return int(Path("/sys/class/net", network["network_interface"], "statistics/tx_bytes").read_text("ascii"))
 
+    def worked(self) -> float:
+        """Return the seconds of processors that all hosts have taken so far."""
+        containers = [self.lab.container(host) for host in self.machines]
+        pids = self.lab.podman("inspect", "-f", "{{.State.Pid}}", *containers).split()
+        return sum(map(_worked, pids))
+
     def ssh(self, name: str) -> tuple[list[str], str]:
         """Return the options of ssh and scp, and where the host is."""
         command = [tool("ansible-inventory"), "-i", str(self.lab.inventory), "--host", name]
@@ -86,9 +92,27 @@ class Hosts:
                 if done.returncode:
                     raise SystemExit(f"bench: {playbook}: exit status {done.returncode}; {self.work / 'log'} has why")
 
-            sent, worked = self.sent(), processor()
+            sent, worked, hosts = self.sent(), processor(), self.worked()
             seconds = timed(run)
-            return {"time": seconds, "sent": self.sent() - sent, "controller": processor() - worked}
+            return {
+                "time": seconds,
+                "sent": self.sent() - sent,
+                "controller": processor() - worked,
+                "hosts": self.worked() - hosts,
+            }
+
+
+def _worked(pid: str) -> float:
+    """Return the seconds that the control group of a container has taken, whose first process this is."""
+    places = {}
+    for line in Path("/proc", pid, "cgroup").read_text(encoding="utf-8").splitlines():
+        _number, controllers, path = line.split(":", 2)
+        # systemd of the container makes groups below that of the container.
+        places.update(dict.fromkeys(controllers.split(","), path.removesuffix("/init.scope").lstrip("/")))
+    if "cpuacct" in places:
+        return int(Path("/sys/fs/cgroup/cpuacct", places["cpuacct"], "cpuacct.usage").read_text("ascii")) / 1e9
+    stat = Path("/sys/fs/cgroup", places[""], "cpu.stat").read_text(encoding="ascii").split()
+    return int(stat[stat.index("usage_usec") + 1]) / 1e6
 
 
 def tool(name: str) -> str:

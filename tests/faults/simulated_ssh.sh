@@ -48,7 +48,6 @@ if [ -d "$answers" ]; then
       name=$(printf %s "$script" | grep -Eom1 'airgap-tmp-[0-9a-f]{24}')
       case $script in
         *.arriving-*) kind=part && cat >"$received" ;;
-        *"/bin/python <&3"*) kind=$(module) ;;
         *high_water*) kind=look ;;
         *"say link"*) kind=raw ;;
         *"say folder"*) kind=tmp && if [ ! -e "$answers/tmp" ]; then answers=$FLEET/answers; fi ;;

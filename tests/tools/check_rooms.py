@@ -47,7 +47,7 @@ RULES = {
         "_preflight": "base contract formats fit gpu store",
         "_receipt": "base contract fit gpu store preflight audit pull",
         "_pull": "base contract store",
-        "_cli": "base activation contract formats source fit store preflight audit receipt pull",
+        "_cli": "base activation contract formats source fit gpu store preflight audit receipt pull",
         "_first": "activation contract formats cli",
         "_kit": "base contract source media fit store cli first",
         "_report": "base contract hosts",

@@ -54,7 +54,7 @@ class Host:
         done = self.sh(marked(_look.look_script(str(self.root)), mark))
         heard = listen("Welcome to this host!\n" + done.stdout, mark, _look.LOOKED)
         assert (heard.status, heard.text, done.stderr) == (0, "", "")
-        return {**_bootstrap.parse_look(heard), "root": str(self.root)}
+        return _bootstrap.parse_look(heard, str(self.root))
 
     def make(self, serial: int, **options: Any) -> Made:
         options = {"env": "runtime", "formats": ("tar.gz",), "checks": Checks(imports=("json", "ssl")), **options}

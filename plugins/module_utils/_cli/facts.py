@@ -16,7 +16,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.disk import (
     text_of,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._cli.file import MODE
+from ansible_collections.airgap.conda.plugins.module_utils._cli.found import MODE
 from ansible_collections.airgap.conda.plugins.module_utils._contract.owners import require_own
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 

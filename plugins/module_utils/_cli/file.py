@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import io
-import os
 import re
 import shlex
 import zipfile
@@ -26,20 +25,23 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.disk import (
     replace_file,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._base.lock import locked
+from ansible_collections.airgap.conda.plugins.module_utils._cli.found import MODE
 from ansible_collections.airgap.conda.plugins.module_utils._cli.run import RUN
 from ansible_collections.airgap.conda.plugins.module_utils._cli.say import NAME
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 
-if TYPE_CHECKING:  # Ansible sends it to the host because of this line; preflight hashes it and need not load it
+if TYPE_CHECKING:  # Ansible sends them to the host because of these lines; what writes the command need not load them
+    from ansible_collections.airgap.conda.plugins.module_utils._cli import asked as _asked  # noqa: F401
     from ansible_collections.airgap.conda.plugins.module_utils._cli import main as _main  # noqa: F401
 
 PACKAGE = __name__.partition(".module_utils.")[0] + ".module_utils"
 MAIN = f"{PACKAGE}._cli.main"
+# What a deploy asks for, past the sh.
+ASKED = f"{PACKAGE}._cli.asked"
 # How the modules of this collection import each other, at the top or in a function. A parser would take five times as
-# long, on each host in each play.
+# long.
 IMPORT = re.compile(rf"^[ \t]*from ({re.escape(PACKAGE)}(?:\.\w+)*) import (\((?:#.*|[^)#])*\)|.*)$", re.MULTILINE)
 
-MODE = 0o755
 # Seconds that one run waits until another has written the command.
 COMMAND_WAIT = 60.0
 PREAMBLE = """\
@@ -82,7 +84,7 @@ def command_file(store: Store) -> bytes:
     """Return the content of the command for this store."""
     run = RUN.replace("{name}", NAME)
     preamble = PREAMBLE.format(name=NAME, root=shlex.quote(str(store.root)), run=run)
-    return program(preamble, START, MAIN)
+    return program(preamble, START, MAIN, ASKED)
 
 
 def program(preamble: str, start: str, *modules: str) -> bytes:
@@ -131,20 +133,9 @@ def _spec(name: str) -> Any:
     return importlib.util.find_spec(name)
 
 
-def found_command(store: Store) -> str:
-    """Return the first 8 digits of the sha256 of the command that is on this host; ``-`` for none."""
-    try:
-        status = store.command.lstat()
-        if status.st_mode & 0o777 != MODE or status.st_uid not in (0, os.geteuid()):
-            return "-"
-        return _short(store.command.read_bytes())
-    except OSError:
-        return "-"
-
-
 def wanted_command(store: Store) -> str:
-    """Return the same of the command that this version of the collection brings."""
-    return _short(command_file(store))
+    """Return the sha256 of the command that this version of the collection brings."""
+    return hashlib.sha256(command_file(store)).hexdigest()
 
 
 def write_command(store: Store) -> None:
@@ -155,7 +146,3 @@ def write_command(store: Store) -> None:
         make_folder(path.parent)
         remove_unfinished(path)
         replace_file(path, command_file(store), MODE)
-
-
-def _short(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:8]

@@ -5,10 +5,33 @@
 
 from __future__ import annotations
 
+import json
 import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.airgap.conda.plugins.module_utils._cli.file import ASKED
+from ansible_collections.airgap.conda.plugins.module_utils._cli.say import NAME
 
 # Seconds that the host's Python has to start: a full disk's worth of files.
 START_LIMIT = 30
+# What a host says, in lines, on which its own command finds all that is wanted; it says nothing else then.
+ANSWER = "answer"
+# That command runs only if it is the wanted one, in a folder where nobody else could exchange it. A link has mode 777.
+ASK = """\
+mine() { [ -O "$1" ] && [ "$(stat -c %a "$1")" = 755 ]; }
+ask() {
+  [ "$(readlink "$root/runtime/current")" = "$runtime" ] || return
+  mine "$root/bin" && mine "$command" && [ "$(sha256sum <"$command")" = "$sha256  -" ] || return
+  timeout -s KILL "$limit" "$root/runtime/$runtime/bin/python" -IBc "$program" "$command" "$options" </dev/null
+}
+say at "$command"
+if answer=$(ask 2>/dev/null) && [ "$answer" ]; then
+  printf '%s\\n' "$answer" | while IFS= read -r line; do say answer "$line"; done
+  exit
+fi
+"""
+PROGRAM = f"import sys\nsys.path.insert(0, sys.argv[1])\nfrom {ASKED} import main\nmain(sys.argv[2:])\n"
 # What the look says.
 LOOKED = r"current|works|high_water|machine|glibc|folder|writable|free_kib|mount|user|above_[0-9]{1,3}"
 LOOK = """\
@@ -59,3 +82,21 @@ done
 def look_script(root: str) -> str:
     """Return the shell that says what is on the host, each of ``LOOKED``."""
     return f"root={shlex.quote(root)}\nlimit={START_LIMIT}\n{LOOK}"
+
+
+def ask_script(root: str, runtime: str, sha256: str, options: Mapping[str, Any]) -> str:
+    """Return the shell that has the command with this ``sha256`` look first, by the Python of the release ``runtime``.
+
+    If that is there and finds all releases in place, the host says each of the lines of its answer, and the shell that
+    follows (``look_script``) does not run. ``options`` are those of airgap.conda.preflight.
+    """
+    values = {
+        "root": root,
+        "limit": START_LIMIT,
+        "command": f"{root}/bin/{NAME}",
+        "runtime": runtime,
+        "sha256": sha256,
+        "program": PROGRAM,
+        "options": json.dumps(options),
+    }
+    return "".join(f"{name}={shlex.quote(str(value))}\n" for name, value in values.items()) + ASK

@@ -24,9 +24,10 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.gpu_verdict
 )
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Manifest
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.checks import findings
-from ansible_collections.airgap.conda.plugins.module_utils._gpu.driver import PROBE_SPEC, Tools, loaded_module
+from ansible_collections.airgap.conda.plugins.module_utils._gpu.driver import loaded_module
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.gpu import Gpu
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.seen import Seen
+from ansible_collections.airgap.conda.plugins.module_utils._gpu.tools import PROBE_SPEC, Tools
 from ansible_collections.airgap.conda.plugins.module_utils._requirements import cuda as _cuda
 
 __all__ = ["PROBE_SPEC", "GpuError", "Report", "Tools", "loaded_module", "look", "require", "require_gpu"]

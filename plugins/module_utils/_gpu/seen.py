@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from ansible_collections.airgap.conda.plugins.module_utils._gpu.driver import Tools, loaded_module, see
+from ansible_collections.airgap.conda.plugins.module_utils._gpu.driver import loaded_module, see
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.gpu import Gpu
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.smi import Answer, Clock
+from ansible_collections.airgap.conda.plugins.module_utils._gpu.tools import Tools
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.works import Trial, try_all
 
 

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from ansible_collections.airgap.conda.plugins.module_utils._contract.owners import way_to
 from ansible_collections.airgap.conda.plugins.module_utils._fit.facts import HostFacts, Owned
-from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import Tools, loaded_module
+from ansible_collections.airgap.conda.plugins.module_utils._gpu.driver import loaded_module
 from ansible_collections.airgap.conda.plugins.module_utils._gpu.smi import find_smi
+from ansible_collections.airgap.conda.plugins.module_utils._gpu.tools import Tools
 from ansible_collections.airgap.conda.plugins.module_utils._store.releases import Releases
 
 MOUNTS = Path("/proc/self/mountinfo")

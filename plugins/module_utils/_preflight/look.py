@@ -23,8 +23,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._formats.formats impo
     taken_here,
     whole_of,
 )
-from ansible_collections.airgap.conda.plugins.module_utils._gpu.look import Tools
-from ansible_collections.airgap.conda.plugins.module_utils._preflight.gather import gather, gather_place
+from ansible_collections.airgap.conda.plugins.module_utils._gpu.tools import Tools
 from ansible_collections.airgap.conda.plugins.module_utils._store import kernelspec
 from ansible_collections.airgap.conda.plugins.module_utils._store.extract import missing_parts
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
@@ -55,6 +54,8 @@ def inspect(
     steps = [_step(store, wanted, keep, formats, deltas) for wanted in releases]
     news = [_new(wanted, step) for wanted, step in zip(releases, steps) if step.action in ("install", "switch")]
     if news:
+        from ansible_collections.airgap.conda.plugins.module_utils._preflight.gather import gather
+
         pairs = [(new.wanted.env, new.wanted.id) for new in news]
         lacks = lacking_here(_offered(new.wanted for new in news if new.installs))
         facts = replace(gather(store, pairs, formats, tools), lacks=lacks)
@@ -132,6 +133,8 @@ def _with_kernel(store: Store, step: Step, ipykernel: bool, kernels: str) -> Ste
         return step
     path = kernelspec.kernel_file(kernels, step.env) if kernels and ipykernel else None
     if path:
+        from ansible_collections.airgap.conda.plugins.module_utils._preflight.gather import gather_place
+
         kernelspec.require_free(store, step.env, kernels)
         write(gather_place(path.parent), "The folder of Jupyter kernels")
     action = "kernel" if step.action == "none" and kernelspec.differs(store, step.env, kernels) else step.action

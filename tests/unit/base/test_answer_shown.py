@@ -171,15 +171,15 @@ def look(said: str) -> Heard:
 
 @pytest.mark.parametrize("current", CURRENT, ids=range(len(CURRENT)))
 def test_a_current_runtime_that_is_no_release_is_none(current: str) -> None:
-    seen = _bootstrap.parse_look(look(f"m current={current}\nm works=yes\n"))
+    seen = _bootstrap.parse_look(look(f"m current={current}\nm works=yes\n"), "/opt")
     assert (seen["current"], seen["works"]) == ("", "")
     with raised("runtime-broken"):
-        _bootstrap.require_runtime({**seen, "root": "/opt"}, "ws1")
+        _bootstrap.require_runtime(seen, "ws1")
 
 
 def test_what_a_look_prints_is_bounded() -> None:
     good = "m current=1-00000001\nm works=yes\nm end=0\n"
-    seen = _bootstrap.parse_look(look(f"{LONG}\nm free_kib={'9' * 10**5}\nm folder=/a\x1b\u202eb\n{good}"))
+    seen = _bootstrap.parse_look(look(f"{LONG}\nm free_kib={'9' * 10**5}\nm folder=/a\x1b\u202eb\n{good}"), "/opt")
     assert (seen["current"], seen["works"], seen["folder"]) == ("1-00000001", "yes", "/a  b")
     assert max(map(len, seen.values())) <= VALUE
 

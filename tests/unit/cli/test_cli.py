@@ -27,10 +27,10 @@ from ansible_collections.airgap.conda.plugins.module_utils._cli.facts import (
 )
 from ansible_collections.airgap.conda.plugins.module_utils._cli.file import (
     command_file,
-    found_command,
     wanted_command,
     write_command,
 )
+from ansible_collections.airgap.conda.plugins.module_utils._cli.found import found_command
 from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.tests.unit.conftest import CHECKOUT
