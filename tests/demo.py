@@ -307,7 +307,7 @@ def main() -> int:
         story.chapter("A conda channel on this machine")
         story.say(story.run([python, str(LAB / "channel.py"), "--small", str(CHANNEL)]))
         if options.local:
-            print("\nNo container hosts: everything happens below .cache/demo/opt on this machine.")
+            print("\nNo container hosts: everything happens below .cache/demo/opt on this machine.", flush=True)
             shutil.rmtree(DEMO / "opt", ignore_errors=True)
             here = Place(DEMO / "inventory" / "hosts.json", str(DEMO / "opt"), {"here": {}}, str(DEMO / "gpu"))
             write_json(here.inventory, {"workstations": {"hosts": {"here": {"ansible_connection": "local"}}}})
