@@ -140,14 +140,16 @@ def keeps_bytecode(lab: Lab) -> list[str]:
     All hosts keep it in one place, by content. Whoever logs in by ssh has it, also as root through sudo.
     """
     # Not where this machine keeps its own: packed modules go by their paths, which are others there.
-    kept, settings = lab.podman.cache / "bytecode", lab.folder / "settings"
-    for folder in (kept, settings):
+    kept, settings, program = lab.podman.cache / "kept", lab.folder / "settings", "tests/tools/bytecode"
+    for folder in (kept / program, settings):
         folder.mkdir(parents=True, exist_ok=True)
-    (settings / "ssh").write_text(f"SetEnv PYTHONPATH={PLACE}/tests/tools/bytecode\n")
+    new = kept / program / f".{lab.name}"
+    shutil.copy2(CHECKOUT / program / "sitecustomize.py", new)
+    new.rename(kept / program / "sitecustomize.py")
+    (settings / "ssh").write_text(f"SetEnv PYTHONPATH={PLACE}/{program}\n")
     (settings / "sudo").write_text("Defaults env_keep += PYTHONPATH\n")
     volumes = (
-        (CHECKOUT / "tests/tools/bytecode", f"{PLACE}/tests/tools/bytecode:ro"),
-        (kept, f"{PLACE}/.cache/bytecode"),
+        (kept, PLACE),
         (settings / "ssh", "/etc/ssh/sshd_config.d/bytecode.conf:ro"),
         (settings / "sudo", "/etc/sudoers.d/bytecode:ro"),
     )
