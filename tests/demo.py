@@ -316,7 +316,8 @@ def main() -> int:
         else:
             story.chapter("Three airgapped hosts without Python, and a controller")
             story.run([*hosts_py, "down", "--name", "demo"], quiet=True)
-            story.say(story.run([*hosts_py, "up", "3", "--suite", SUITE, "--controller", "--name", "demo"]))
+            chosen = ["--suite", SUITE, "--controller", "--bytecode", "--name", "demo"]
+            story.say(story.run([*hosts_py, "up", "3", *chosen]))
             inventory = CACHE / "lab" / "demo" / "inventory.yml"
             hosts = lab_hosts(inventory)
             controller = hosts.pop("controller")
