@@ -42,9 +42,10 @@ PYTHONPATH=/cargo/collections python3 -B /cargo/vm_guest.py
 poweroff -f
 """
 # Debian would make an initrd of its own for the kernel, twice, which takes as long as all else.
-NO_INITRD = """\
-chroot "$1" dpkg-divert --local --rename --add /usr/sbin/update-initramfs && ln -s /bin/true "$1/usr/sbin/update-initramfs"
-"""
+NO_INITRD = (
+    'cd "$1/usr/sbin" && chroot "$1" dpkg-divert --local --rename --add /usr/sbin/update-initramfs'
+    " && ln -s /bin/true update-initramfs"
+)
 DISK_MIB = 160
 
 
