@@ -134,11 +134,13 @@ def ensure_network(lab: Lab) -> ipaddress.IPv4Network:
     return ipaddress.IPv4Network(record["subnets"][0]["subnet"])
 
 
-def keeps_bytecode(lab: Lab) -> list[str]:
+def keeps_bytecode(lab: Lab, host: Host) -> list[str]:
     """Return the volumes with which a host's Pythons keep the byte code of modules, as tests/tools/bytecode explains.
 
     All hosts keep it in one place, by content. Whoever logs in by ssh has it, also as root through sudo.
     """
+    if host.image == _images.OLD_PYTHON:
+        return []  # it could not read the program
     # Not where this machine keeps its own: packed modules go by their paths, which are others there.
     kept, settings, program = lab.podman.cache / "kept", lab.folder / "settings", "tests/tools/bytecode"
     for folder in (kept / program, settings):
@@ -260,9 +262,9 @@ def up(lab: Lab, count: int, extra: set[str], suite: str = "", bytecode: bool = 
         if stale:
             lab.podman("rm", "--force", "--time", "0", *stale)
         fresh = [host for host in hosts if host.name not in running]
-        more = keeps_bytecode(lab) if bytecode else []
+        more = {host: keeps_bytecode(lab, host) if bytecode else [] for host in fresh}
         with ThreadPoolExecutor(4) as pool:
-            list(pool.map(lambda host: start(lab, host, subnet, images[host.image], more), fresh))
+            list(pool.map(lambda host: start(lab, host, subnet, images[host.image], more[host]), fresh))
             say(f"{len(fresh)} containers started on {subnet}")
             keys = dict(
                 zip([h.name for h in hosts], pool.map(lambda h: wait_for_ssh(lab, h, subnet), hosts), strict=True)
