@@ -135,7 +135,7 @@ def start(act: Callable[[socket.socket], None], names: Sequence[str]) -> tuple[i
 def supervise(child: int, handle: int, decide: Decide, names: Sequence[str]) -> int | None:
     """Answer until the child has ended, with all that it started; returns how it did, None after PATIENCE."""
     numbers = {_number(name): name for name in names}
-    status, end = None, time.monotonic() + PATIENCE
+    status, end, memory = None, time.monotonic() + PATIENCE, -1
     with ExitStack() as stack:
         ended = os.pidfd_open(child)
         stack.callback(os.close, ended)
@@ -146,8 +146,9 @@ def supervise(child: int, handle: int, decide: Decide, names: Sequence[str]) -> 
             stack.callback(os.close, handle)
             poll.register(handle, select.POLLIN)
             left.add(handle)
-            memory = os.open(f"/proc/{child}/mem", os.O_RDONLY)
-            stack.callback(os.close, memory)
+            with suppress(ProcessLookupError):  # it may have ended, without a call that is handed over
+                memory = os.open(f"/proc/{child}/mem", os.O_RDONLY)
+                stack.callback(os.close, memory)
         while left:
             ready = poll.poll(max(0.0, end - time.monotonic()) * 1000)
             if not ready:
