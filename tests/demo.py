@@ -307,7 +307,7 @@ def main() -> int:
         story.chapter("A conda channel on this machine")
         story.say(story.run([python, str(LAB / "channel.py"), "--small", str(CHANNEL)]))
         if options.local:
-            print("\nNo container hosts: everything happens below .cache/demo/opt on this machine.")
+            print("\nNo container hosts: everything happens below .cache/demo/opt on this machine.", flush=True)
             shutil.rmtree(DEMO / "opt", ignore_errors=True)
             here = Place(DEMO / "inventory" / "hosts.json", str(DEMO / "opt"), {"here": {}}, str(DEMO / "gpu"))
             write_json(here.inventory, {"workstations": {"hosts": {"here": {"ansible_connection": "local"}}}})
@@ -316,7 +316,8 @@ def main() -> int:
         else:
             story.chapter("Three airgapped hosts without Python, and a controller")
             story.run([*hosts_py, "down", "--name", "demo"], quiet=True)
-            story.say(story.run([*hosts_py, "up", "3", "--suite", SUITE, "--controller", "--name", "demo"]))
+            chosen = ["--suite", SUITE, "--controller", "--bytecode", "--name", "demo"]
+            story.say(story.run([*hosts_py, "up", "3", *chosen]))
             inventory = CACHE / "lab" / "demo" / "inventory.yml"
             hosts = lab_hosts(inventory)
             controller = hosts.pop("controller")

@@ -101,7 +101,7 @@ def _small_disk(tally: Tally, world: World, scene: Scene, option: str, room: int
             "nr_inodes": status.f_files - status.f_ffree,
         }[option]
         _mount("-o", f"remount,{option}={used + room}", str(root))
-        outcome = watched(partial(scene.act, world, step), ["-e", "trace=none"])
+        outcome = watched(partial(scene.act, world, step))
         _mount("-o", "remount,size=1g,nr_inodes=9999", str(root))
         faults = judge(world, scene, outcome, gives_back=True)
         tally.case(f"{scene.name}, a disk with {option} {room} left", faults + converges(world, scene))

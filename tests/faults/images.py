@@ -173,7 +173,7 @@ def _scene(host: Host, scene: Scene, share: Share, tally: Tally) -> None:
         image.write_bytes(image.read_bytes()[:-1] + b"x")
     host.keep(scene.name)
     host.again(scene.name)
-    outcome, calls = trace(scene.prepare(host), host.base / "calls")
+    outcome, calls = trace(scene.prepare(host))
     if outcome.how != "done":
         raise RuntimeError(f"{scene.name}: {outcome}")
     end = host.state()

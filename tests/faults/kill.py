@@ -44,7 +44,7 @@ def calls_of(world: World, scene: Scene) -> list[Call]:
 
 
 def _trace(world: World, scene: Scene, again: bool = False) -> list[Call]:
-    outcome, calls = trace(partial(scene.act, world, scene.step(world)), world.base / "calls", again)
+    outcome, calls = trace(partial(scene.act, world, scene.step(world)), again)
     if outcome.how != ("refused" if scene.refused else "done"):
         raise RuntimeError(f"{scene.name}: {outcome}")
     return calls

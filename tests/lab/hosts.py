@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import _images
-from _common import DEFAULT_CACHE, LabError, digest, locked, main_guard, run, say
+from _common import CHECKOUT, DEFAULT_CACHE, LabError, digest, locked, main_guard, run, say
 from _podman import LABEL, OWNER, Podman
 
 # Seconds that a host has from its start to an ssh answer.
@@ -39,6 +39,8 @@ FIRST_ADDRESS = 10  # host1 is .11, host2 .12, ...
 OLD_PYTHON_ADDRESS = 250
 CONTROLLER_ADDRESS = 251
 MAX_HOSTS = OLD_PYTHON_ADDRESS - FIRST_ADDRESS - 1
+# Where a host that keeps byte code has it, laid out as in the checkout.
+PLACE = "/var/lib/lab"
 
 
 @dataclass(frozen=True)
@@ -132,15 +134,39 @@ def ensure_network(lab: Lab) -> ipaddress.IPv4Network:
     return ipaddress.IPv4Network(record["subnets"][0]["subnet"])
 
 
-def start(lab: Lab, host: Host, subnet: ipaddress.IPv4Network, image: str) -> None:
-    """Start one host's container; systemd goes on booting after the return."""
+def keeps_bytecode(lab: Lab, host: Host) -> list[str]:
+    """Return the volumes with which a host's Pythons keep the byte code of modules, as tests/tools/bytecode explains.
+
+    All hosts keep it in one place, by content. Whoever logs in by ssh has it, also as root through sudo.
+    """
+    if host.image == _images.OLD_PYTHON:
+        return []  # it could not read the program
+    # Not where this machine keeps its own: packed modules go by their paths, which are others there.
+    kept, settings, program = lab.podman.cache / "kept", lab.folder / "settings", "tests/tools/bytecode"
+    for folder in (kept / program, settings):
+        folder.mkdir(parents=True, exist_ok=True)
+    new = kept / program / f".{lab.name}"
+    shutil.copy2(CHECKOUT / program / "sitecustomize.py", new)
+    new.rename(kept / program / "sitecustomize.py")
+    (settings / "ssh").write_text(f"SetEnv PYTHONPATH={PLACE}/{program}\n")
+    (settings / "sudo").write_text("Defaults env_keep += PYTHONPATH\n")
+    volumes = (
+        (kept, PLACE),
+        (settings / "ssh", "/etc/ssh/sshd_config.d/bytecode.conf:ro"),
+        (settings / "sudo", "/etc/sudoers.d/bytecode:ro"),
+    )
+    return [word for here, there in volumes for word in ("--volume", f"{here}:{there}")]
+
+
+def start(lab: Lab, host: Host, subnet: ipaddress.IPv4Network, image: str, more: list[str]) -> None:
+    """Start one host's container, with ``more`` options; systemd goes on booting after the return."""
     lab.podman(
         "run", "--detach", "--name", lab.container(host), "--hostname", host.name,
         "--label", LABEL, "--label", f"airgap.lab.name={lab.name}", "--label", f"airgap.lab.host={host.name}",
         "--network", lab.network, "--ip", host.address(subnet),
         # A disk of its own for what is deployed, as workstations have: else all hosts wait for this machine's one.
         "--tmpfs", "/opt:rw,exec,mode=0755,size=4g",
-        "--systemd=always", "--privileged", "--pull=never", "--stop-signal", "SIGRTMIN+3", image, "/sbin/init",
+        "--systemd=always", "--privileged", "--pull=never", "--stop-signal", "SIGRTMIN+3", *more, image, "/sbin/init",
     )  # fmt: skip
 
 
@@ -212,7 +238,7 @@ def write_files(lab: Lab, hosts: list[Host], subnet: ipaddress.IPv4Network, keys
     fresh.rename(lab.inventory)
 
 
-def up(lab: Lab, count: int, extra: set[str], suite: str = "") -> None:
+def up(lab: Lab, count: int, extra: set[str], suite: str = "", bytecode: bool = False) -> None:
     """Bring the lab to at least ``count`` hosts, and those of ``EXTRA`` that are named."""
     with locked(lab.podman.cache / f".{lab.name}.lock"):
         lab.folder.mkdir(parents=True, exist_ok=True)
@@ -236,8 +262,9 @@ def up(lab: Lab, count: int, extra: set[str], suite: str = "") -> None:
         if stale:
             lab.podman("rm", "--force", "--time", "0", *stale)
         fresh = [host for host in hosts if host.name not in running]
+        more = {host: keeps_bytecode(lab, host) if bytecode else [] for host in fresh}
         with ThreadPoolExecutor(4) as pool:
-            list(pool.map(lambda host: start(lab, host, subnet, images[host.image]), fresh))
+            list(pool.map(lambda host: start(lab, host, subnet, images[host.image], more[host]), fresh))
             say(f"{len(fresh)} containers started on {subnet}")
             keys = dict(
                 zip([h.name for h in hosts], pool.map(lambda h: wait_for_ssh(lab, h, subnet), hosts), strict=True)
@@ -311,6 +338,7 @@ def main() -> int:
     )
     verb.add_argument("--old-python", action="store_true", help="one more, `oldpy`, whose python3 is a Python 2.7")
     verb.add_argument("--controller", action="store_true", help="one more, `controller`, with Ansible")
+    verb.add_argument("--bytecode", action="store_true", help="new hosts keep the byte code of Ansible's modules")
     verb = verbs.add_parser("down", parents=[common], help="remove the hosts and their network")
     verb.add_argument("--images", action="store_true", help="and the images")
     verbs.add_parser("status", parents=[common], help="say what runs")
@@ -354,7 +382,8 @@ def main() -> int:
     if not 1 <= arguments.count <= MAX_HOSTS:
         raise LabError(f"{arguments.count} hosts: a lab has 1 to {MAX_HOSTS}")
     chosen = {"oldpy": arguments.old_python, "controller": arguments.controller}
-    up(lab, arguments.count, {name for name, wanted in chosen.items() if wanted}, arguments.suite)
+    extra = {name for name, wanted in chosen.items() if wanted}
+    up(lab, arguments.count, extra, arguments.suite, arguments.bytecode)
     return 0
 
 

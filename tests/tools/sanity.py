@@ -8,11 +8,15 @@ environments under ``~/.ansible`` and passes no ``PIP_*`` variable on; it makes 
 all does, but for the tests of what can be imported without other packages. So it gets a copy of the files that git
 knows or would add (of all, where there is no git), a home directory inside SCRATCH (kept: the second run finds its
 environments there) and, in that home, the pip configuration of the caller. Nothing outside SCRATCH is written.
+
+The copy has what a user gets: all but ``build_ignore`` of galaxy.yml. The tests, which are more than half of the
+source, are no part of the collection; ruff and mypy look at them, with more rules than ansible-test has for them.
 """
 
 from __future__ import annotations
 
 import fcntl
+import fnmatch
 import os
 import shutil
 import subprocess
@@ -36,10 +40,22 @@ def tracked_files(checkout: Path) -> list[Path]:
     return [name for name in names if os.path.lexists(checkout / name)]
 
 
-def copy_checkout(checkout: Path, copy: Path) -> None:
-    """Make ``copy`` hold exactly the checkout's files. It is a git repository of its own, as ansible-test asks git."""
+def published_files(checkout: Path) -> list[Path]:
+    """Return the tracked files that ansible-galaxy would pack, and galaxy.yml."""
+    import yaml
+
+    patterns = yaml.safe_load((checkout / "galaxy.yml").read_text(encoding="utf-8"))["build_ignore"]
+    return [
+        name
+        for name in tracked_files(checkout)
+        if not any(fnmatch.fnmatch(str(path), one) for path in (name, *name.parents) for one in patterns if path.name)
+    ]
+
+
+def copy_published(checkout: Path, copy: Path) -> None:
+    """Make ``copy`` hold just these files. It is a git repository of its own, as ansible-test asks git."""
     shutil.rmtree(copy, ignore_errors=True)
-    for name in tracked_files(checkout):
+    for name in published_files(checkout):
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(checkout / name, copy / name, follow_symlinks=False)
     subprocess.run(["git", "init", "--quiet", str(copy)], check=True)
@@ -90,7 +106,7 @@ def run(checkout: Path, scratch: Path, options: list[str]) -> int:
     """Do what ``main`` says, with SCRATCH for this run alone."""
     copy = scratch / "ansible_collections/airgap/conda"
     home = scratch / "home"
-    copy_checkout(checkout, copy)
+    copy_published(checkout, copy)
     prepare_home(home, checkout / "tests/tools")
     environment = {**os.environ, "HOME": str(home)}
     command = [sys.executable, str(Path(__file__).resolve()), ANSIBLE_TEST, "sanity", "--local"]

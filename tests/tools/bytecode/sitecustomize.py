@@ -205,16 +205,30 @@ def reads_settings(module: ModuleType, load: Callable[[ModuleType], None]) -> No
     module.ConfigManager._read_config_yaml_file = read_once  # noqa: SLF001
 
 
+def asks_once(module: ModuleType, load: Callable[[ModuleType], None]) -> None:
+    """Load what has Molecule start ``ansible-playbook --version`` before each playbook, to see that it is there."""
+    load(module)
+    ask, asked = module.AnsiblePlaybook._validate_backend, set()  # noqa: SLF001
+
+    def ask_once(self: object, backend: str) -> None:
+        if backend not in asked:
+            ask(self, backend)
+            asked.add(backend)
+
+    module.AnsiblePlaybook._validate_backend = ask_once  # noqa: SLF001
+
+
 FASTER = {
     "ansible.executor.module_common": parses_imports,
     "ansible.utils.collection_loader._collection_finder": compiles_plugins,
     "ansible.utils.collection_loader._collection_meta": reads_metadata,
     "ansible.config.manager": reads_settings,
+    "molecule.provisioner.ansible_playbook": asks_once,
 }
 
 
 class Finder:
-    """Finds the modules of ansible-core that get a faster function."""
+    """Finds the modules of ansible-core, and of Molecule, that get a faster function."""
 
     @staticmethod
     def find_spec(name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:

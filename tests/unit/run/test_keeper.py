@@ -173,3 +173,14 @@ def test_a_keeper_imports_no_more_than_it_needs() -> None:
     program = inspect.getsource(keeper).partition("\nif __name__")[0] + "\nprint(*sys.modules)"
     done = subprocess.run([sys.executable, "-IBSc", program], capture_output=True, text=True, check=True)
     assert not {"typing", "re", "enum", "signal", "ctypes", "subprocess", "contextlib"} & {*done.stdout.split()}
+
+
+def test_where_nothing_is_left_no_process_of_the_machine_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    def look(_root: int) -> list[int]:
+        raise AssertionError("it looks at all processes")
+
+    with subprocess.Popen(["true"]) as child:
+        assert keeper.has_children()
+        child.wait()
+    monkeypatch.setattr(keeper, "below", look)
+    keeper.end(signal.SIGKILL)
