@@ -25,7 +25,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.airgap.conda.plugins.module_utils._swarm import graph, settings
+from ansible_collections.airgap.conda.plugins.module_utils._swarm import graph, settings, torrent
 from ansible_collections.airgap.conda.tests.bench import program
 from ansible_collections.airgap.conda.tests.bench.frame import CACHE, Group, Result, about, take_turns
 from ansible_collections.airgap.conda.tests.bench.wires import Network, Place, received
@@ -247,16 +247,11 @@ def share(trial: Trial, folder: Path) -> dict[str, float]:
 
 def make(folder: Path, size: int) -> None:
     """Make the file and its torrent."""
-    import libtorrent
-
     (folder / "seed").mkdir()
     with (folder / "seed" / PART).open("wb") as file:
         for _number in range(size >> 20):
             file.write(os.urandom(1 << 20))
-    entry = libtorrent.create_file_entry(f"seed/{PART}", size)
-    torrent = libtorrent.create_torrent([entry], settings.piece_length(size), libtorrent.create_torrent.v1_only)
-    libtorrent.set_piece_hashes(torrent, str(folder))
-    (folder / "torrent").write_bytes(libtorrent.bencode(torrent.generate()))
+    (folder / "torrent").write_bytes(torrent.make(folder / "seed", [PART], settings.piece_length(size)))
 
 
 def in_a_network(trial: Trial, folder: Path) -> dict[str, float]:
