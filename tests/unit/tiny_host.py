@@ -31,13 +31,17 @@ HOME = tempfile.TemporaryDirectory(prefix="ansible-home-")
 RUNTIME = {**TREE, "bin/python": f'#!/bin/sh\nexec {sys.executable} "$@"\n'}
 
 
-def playbook(command: list[str], folder: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run ``ansible-playbook OPTION…`` with this collection; ``variables`` are of its environment."""
-    environment = {
+def environment_of_plays() -> dict[str, str]:
+    """Return the environment in which Ansible finds this collection."""
+    return {
         **os.environ, "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_HOME": HOME.name, "ANSIBLE_NOCOLOR": "1",
-        "COLUMNS": "9999", "PYTHONPATH": str(BYTECODE), **variables,
+        "COLUMNS": "9999", "PYTHONPATH": str(BYTECODE),
     }  # fmt: skip
-    return run_playbook(command, environment, folder)
+
+
+def playbook(command: list[str], folder: str = "") -> subprocess.CompletedProcess[str]:
+    """Run ``ansible-playbook OPTION…`` with this collection."""
+    return run_playbook(command, environment_of_plays(), folder)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import signal
 import subprocess
@@ -19,8 +18,13 @@ from typing import Any
 from ansible_collections.airgap.conda.plugins.module_utils._contract import signature
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import MANIFEST, Checks
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
-from ansible_collections.airgap.conda.tests.unit.conftest import COLLECTIONS
-from ansible_collections.airgap.conda.tests.unit.tiny_host import BYTECODE, PLAYBOOK, RUNTIME, Done, playbook
+from ansible_collections.airgap.conda.tests.unit.tiny_host import (
+    PLAYBOOK,
+    RUNTIME,
+    Done,
+    environment_of_plays,
+    playbook,
+)
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_key, make_release
 
 # As sshd does it: the login shell gets the command, in the home, after its rc file; with -tt it gets a terminal. What
@@ -95,26 +99,21 @@ class Login:
         }
         (self.folder / "hosts.json").write_text(json.dumps(groups), encoding="utf-8")
 
-    def _command(self, name: str, variables: dict[str, Any]) -> list[str]:
+    def _command(self, name: str, pipelining: bool, variables: dict[str, Any]) -> list[str]:
+        variables = {"ansible_pipelining": pipelining, "ansible_ssh_retries": 0, **variables}
         inventory = str(self.folder / "hosts.json")
         return [str(PLAYBOOK), "-i", inventory, "-e", json.dumps(variables), f"airgap.conda.{name}"]
-
-    @staticmethod
-    def _options(pipelining: bool) -> dict[str, str]:
-        return {"ANSIBLE_PIPELINING": str(pipelining), "ANSIBLE_SSH_RETRIES": "0"}
 
     def start(self, name: str, pipelining: bool, **variables: Any) -> subprocess.Popen[str]:
         """Start a playbook of the collection, to be ended before it ends."""
         return subprocess.Popen(
-            self._command(name, variables),
-            env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "PYTHONPATH": str(BYTECODE),
-                 **self._options(pipelining)},
+            self._command(name, pipelining, variables), env=environment_of_plays(),
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
 
     def play(self, name: str, pipelining: bool = True, **variables: Any) -> Done:
         """Run a playbook of the collection."""
-        done = playbook(self._command(name, variables), **self._options(pipelining))
+        done = playbook(self._command(name, pipelining, variables))
         print(done.stdout)  # shown when the test fails
         return Done(done.returncode, done.stdout)
 
