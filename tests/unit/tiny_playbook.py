@@ -136,8 +136,8 @@ def _begin(request: int, output: int) -> None:
     sys.argv = asked["argv"]
     constants, unique = importlib.import_module("ansible.constants"), importlib.import_module("ansible.utils.vars")
     # What each run has of its own: a folder, and the start of the names of its tasks.
-    constants.DEFAULT_LOCAL_TMP = constants.config.get_config_value("DEFAULT_LOCAL_TMP")
-    unique.random_int = os.urandom(4).hex()
+    vars(constants)["DEFAULT_LOCAL_TMP"] = constants.config.get_config_value("DEFAULT_LOCAL_TMP")
+    vars(unique)["random_int"] = os.urandom(4).hex()
 
 
 def _serve(line: socket.socket) -> bool:

@@ -145,12 +145,12 @@ def test_each_play_says_what_ansible_cfg_would_say_else(play: dict[str, Any]) ->
     assert play["gather_facts"] is False
 
 
-@pytest.mark.parametrize("option", ["--syntax-check", "--list-tasks", "--list-hosts", "--list-tags"])
-def test_what_editors_and_checks_ask_for(site: Site, option: str) -> None:
+@pytest.mark.parametrize("options", [["--syntax-check"], ["--list-tasks", "--list-hosts", "--list-tags"]])
+def test_what_editors_and_checks_ask_for(site: Site, options: list[str]) -> None:
     site.write({"workstations": {"hosts": {"ws1": {}}}})
     books = [f"airgap.conda.{path.stem}" for path in sorted(PLAYBOOKS.glob("*.yml"))]
     for inventory in (["-i", str(site.folder / "more.json")], []):
-        command = [str(PLAYBOOK), option, *inventory, *books]
+        command = [str(PLAYBOOK), *options, *inventory, *books]
         done = playbook(command)
         assert done.returncode == 0, done.stdout
 
