@@ -25,6 +25,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+# Seconds that a run gets.
+DEADLINE = 500.0
 # Plugins that nearly all plays use, which Ansible imports when it gets there.
 USUAL = (
     "executor.playbook_executor", "executor.process.worker", "executor.task_executor", "modules",
@@ -54,6 +56,7 @@ class Server:
     def start(cls, environment: Mapping[str, str]) -> Server:
         """Start one with these variables."""
         ours, its = socket.socketpair()
+        ours.settimeout(DEADLINE)
         with its:
             process = subprocess.Popen(
                 [sys.executable, __file__, str(its.fileno())],
@@ -99,7 +102,11 @@ def run_playbook(
         _servers[key] = Server.start(environment)
         atexit.register(_servers[key].end)
     with tempfile.TemporaryFile() as output:
-        status = _servers[key].run(command, environment, output.fileno(), place)
+        try:
+            status = _servers[key].run(command, environment, output.fileno(), place)
+        except BaseException:
+            _servers.pop(key).process.kill()  # its answer would be that to the next question
+            raise
         output.seek(0)
         return subprocess.CompletedProcess(command, status, output.read().decode(errors="replace"), "")
 
