@@ -5,14 +5,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._doctor.case import Complained
 from ansible_collections.airgap.conda.plugins.module_utils._doctor.diagnose import diagnose
+from ansible_collections.airgap.conda.plugins.module_utils._environment.inside import Inside
 from ansible_collections.airgap.conda.plugins.module_utils._environment.make import Request, make
+from ansible_collections.airgap.conda.plugins.module_utils._run import process
 from ansible_collections.airgap.conda.plugins.module_utils._solve.channels import Channels
 from ansible_collections.airgap.conda.plugins.module_utils._spec.spec import load_spec
 from ansible_collections.airgap.conda.tests.unit.tiny_channel import (
@@ -22,6 +25,34 @@ from ansible_collections.airgap.conda.tests.unit.tiny_channel import (
     make_wheel,
     write_spec,
 )
+
+# What decides where pip has its cache.
+WHERE_PIP_KEEPS = (
+    "HOME", "PIP_CACHE_DIR", "PIP_CONFIG_FILE", "PIP_NO_CACHE_DIR", "XDG_CACHE_HOME", "XDG_CONFIG_DIRS",
+    "XDG_CONFIG_HOME",
+)  # fmt: skip
+_places: dict[tuple[str, ...], process.Outcome] = {}
+
+
+def ask_pip_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the one pip that all tiny channels have say once where its cache is, for all that its settings are the same.
+
+    To start it takes longer than all else that a build of a tiny environment does.
+    """
+    real = Inside.run
+
+    def run(
+        self: Inside, words: Sequence[str], folder: Path, variables: Mapping[str, str] | None = None
+    ) -> process.Outcome:
+        if self.container or list(words[1:]) != ["-m", "pip", "cache", "dir"]:
+            return real(self, words, folder, variables)
+        settings = {**os.environ, **self.activated, **(variables or {})}
+        key = tuple(settings.get(name, "") for name in WHERE_PIP_KEEPS)
+        if key not in _places:
+            _places[key] = real(self, words, folder, variables)
+        return _places[key]
+
+    monkeypatch.setattr(Inside, "run", run)
 
 
 class Patient:
@@ -33,6 +64,7 @@ class Patient:
         self._channels: dict[str, TinyChannel] = {}
         for name, value in {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(self.wheels)}.items():
             monkeypatch.setenv(name, value)
+        ask_pip_once(monkeypatch)
         self.channel().add_python()
 
     def channel(self, name: str = "near") -> TinyChannel:

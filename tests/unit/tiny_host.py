@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,28 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest im
 from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.tests.unit.conftest import CHECKOUT, COLLECTIONS
+from ansible_collections.airgap.conda.tests.unit.tiny_playbook import run_playbook
 from ansible_collections.airgap.conda.tests.unit.tiny_release import TREE, Made, make_key, make_release
 
 PLAYBOOK = Path(sys.executable).parent / "ansible-playbook"
 BYTECODE = CHECKOUT / "tests/tools/bytecode"
+# Of the runs in this process: what Ansible keeps in its home has names of its own, or is the same for all.
+HOME = tempfile.TemporaryDirectory(prefix="ansible-home-")
 # A runtime whose Python is that of the tests, which has what the modules need.
 RUNTIME = {**TREE, "bin/python": f'#!/bin/sh\nexec {sys.executable} "$@"\n'}
+
+
+def environment_of_plays() -> dict[str, str]:
+    """Return the environment in which Ansible finds this collection."""
+    return {
+        **os.environ, "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_HOME": HOME.name, "ANSIBLE_NOCOLOR": "1",
+        "COLUMNS": "9999", "PYTHONPATH": str(BYTECODE),
+    }  # fmt: skip
+
+
+def playbook(command: list[str], folder: str = "") -> subprocess.CompletedProcess[str]:
+    """Run ``ansible-playbook OPTION…`` with this collection."""
+    return run_playbook(command, environment_of_plays(), folder)
 
 
 @dataclass(frozen=True)
@@ -71,13 +88,9 @@ class Host:
             (self.folder / "play.json").write_text(json.dumps(play), encoding="ascii")
             what = str(self.folder / "play.json")
         command = [str(PLAYBOOK), "-i", str(self.folder / "hosts.json"), "-e", json.dumps(variables), *options, what]
-        environment = {
-            **os.environ, "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_HOME": str(self.folder / "ansible"),
-            "ANSIBLE_NOCOLOR": "1", "COLUMNS": "9999", "PYTHONPATH": str(BYTECODE),
-        }  # fmt: skip
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        print(done.stdout + done.stderr)  # shown when the test fails
-        return Done(done.returncode, done.stdout + done.stderr)
+        done = playbook(command)
+        print(done.stdout)  # shown when the test fails
+        return Done(done.returncode, done.stdout)
 
 
 @dataclass(frozen=True)

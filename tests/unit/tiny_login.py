@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import signal
 import subprocess
@@ -19,8 +18,13 @@ from typing import Any
 from ansible_collections.airgap.conda.plugins.module_utils._contract import signature
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import MANIFEST, Checks
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
-from ansible_collections.airgap.conda.tests.unit.conftest import COLLECTIONS
-from ansible_collections.airgap.conda.tests.unit.tiny_host import BYTECODE, PLAYBOOK, RUNTIME, Done
+from ansible_collections.airgap.conda.tests.unit.tiny_host import (
+    PLAYBOOK,
+    RUNTIME,
+    Done,
+    environment_of_plays,
+    playbook,
+)
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_key, make_release
 
 # As sshd does it: the login shell gets the command, in the home, after its rc file; with -tt it gets a terminal. What
@@ -95,22 +99,23 @@ class Login:
         }
         (self.folder / "hosts.json").write_text(json.dumps(groups), encoding="utf-8")
 
-    def start(self, playbook: str, pipelining: bool, **variables: Any) -> subprocess.Popen[str]:
-        """Start a playbook of the collection."""
-        environment = {
-            **os.environ, "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_HOME": str(self.folder / "ansible"),
-            "ANSIBLE_NOCOLOR": "1", "COLUMNS": "9999", "ANSIBLE_PIPELINING": str(pipelining),
-            "ANSIBLE_SSH_RETRIES": "0", "PYTHONPATH": str(BYTECODE),
-        }  # fmt: skip
-        command = [str(PLAYBOOK), "-i", str(self.folder / "hosts.json"), "-e", json.dumps(variables)]
+    def _command(self, name: str, pipelining: bool, variables: dict[str, Any]) -> list[str]:
+        variables = {"ansible_pipelining": pipelining, "ansible_ssh_retries": 0, **variables}
+        inventory = str(self.folder / "hosts.json")
+        return [str(PLAYBOOK), "-i", inventory, "-e", json.dumps(variables), f"airgap.conda.{name}"]
+
+    def start(self, name: str, pipelining: bool, **variables: Any) -> subprocess.Popen[str]:
+        """Start a playbook of the collection, to be ended before it ends."""
         return subprocess.Popen(
-            [*command, f"airgap.conda.{playbook}"],
-            env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            self._command(name, pipelining, variables), env=environment_of_plays(),
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
 
-    def play(self, playbook: str, pipelining: bool = True, **variables: Any) -> Done:
+    def play(self, name: str, pipelining: bool = True, **variables: Any) -> Done:
         """Run a playbook of the collection."""
-        return self._ended(self.start(playbook, pipelining, **variables))
+        done = playbook(self._command(name, pipelining, variables))
+        print(done.stdout)  # shown when the test fails
+        return Done(done.returncode, done.stdout)
 
     def interrupt(self, word: str, pipelining: bool, number: signal.Signals = signal.SIGINT) -> Done:
         """Deploy, and send a signal when the host is at a command that has this word in it."""

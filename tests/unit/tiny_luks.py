@@ -8,12 +8,13 @@ They note what they are asked, and do what the real ones do as far as the role c
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import pty
 import select
-import subprocess
 import sys
+import tempfile
 import termios
 import time
 from collections.abc import Callable, Sequence
@@ -23,6 +24,7 @@ from typing import Any
 
 from ansible_collections.airgap.conda.plugins.plugin_utils import _progress
 from ansible_collections.airgap.conda.tests.unit.tiny_host import BYTECODE
+from ansible_collections.airgap.conda.tests.unit.tiny_playbook import run_playbook
 
 # A block device that nothing uses.
 DEVICE = "/dev/loop7"
@@ -35,7 +37,7 @@ import json, os
 from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule
 
-FOLDER = Path({folder!r})
+FOLDER = Path(os.environ["STAND_INS"])
 
 def main():
     module = AnsibleModule(argument_spec={spec}, supports_check_mode=True)
@@ -105,11 +107,29 @@ else:
 Answers = Sequence[tuple[str, str, Callable[[], Any]]]
 
 
+@functools.cache
+def collections() -> tempfile.TemporaryDirectory[str]:
+    """Make the modules, once for all tests; the variable STAND_INS says which drive they are of."""
+    place = tempfile.TemporaryDirectory(prefix="collections-")
+    for name, spec, body in (
+        ("community.crypto.luks_device", LUKS_SPEC, LUKS),
+        ("ansible.posix.mount", MOUNT_SPEC, MOUNT),
+    ):
+        space, collection, module = name.split(".")
+        folder = Path(place.name) / "ansible_collections" / space / collection / "plugins/modules"
+        folder.mkdir(parents=True)
+        text = MODULE.format(name=module, spec=spec.replace("={}", "=dict()"), body=body)
+        (folder / f"{module}.py").write_text(text, encoding="ascii")
+    return place
+
+
 @dataclass
 class Luks:
     """The stand-ins in a folder, and what they were asked."""
 
     folder: Path
+    # Whether the controller has the modules.
+    has_modules: bool = True
 
     def make(self, **state: Any) -> None:
         """Make them; ``state`` is what differs from an encrypted drive with ext4 that is closed."""
@@ -117,24 +137,6 @@ class Luks:
         self.folder.mkdir(parents=True)
         self.state = {**usual, **state}
         (self.folder / "log").touch()
-        for name, spec, body in (
-            ("community.crypto.luks_device", LUKS_SPEC, LUKS),
-            ("ansible.posix.mount", MOUNT_SPEC, MOUNT),
-        ):
-            space, collection, module = name.split(".")
-            path = (
-                self.folder
-                / "collections/ansible_collections"
-                / space
-                / collection
-                / "plugins/modules"
-                / f"{module}.py"
-            )
-            path.parent.mkdir(parents=True)
-            path.write_text(
-                MODULE.format(name=module, folder=str(self.folder), spec=spec.replace("={}", "=dict()"), body=body),
-                encoding="ascii",
-            )
         for name in ("lsblk", "blkid", "mkfs.ext4", "mkfs.vfat", "mkfs.exfat"):
             path = self.folder / "bin" / name
             path.parent.mkdir(exist_ok=True)
@@ -159,23 +161,24 @@ class Luks:
 
     def command(self, play: Path, *options: str) -> tuple[list[str], dict[str, str]]:
         program, ours = Path(sys.executable).with_name("ansible-playbook"), Path(_progress.__file__).parents[5]
+        # A site may have something for Python beside the programs.
+        brought = f"{self.folder / 'bin'}:" if (self.folder / "bin/sitecustomize.py").exists() else ""
         env = {
             **os.environ,
             "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}",
             "ANSIBLE_NOCOLOR": "1",
-            "ANSIBLE_COLLECTIONS_PATH": f"{ours}:{self.folder / 'collections'}",
+            "ANSIBLE_COLLECTIONS_PATH": f"{ours}:{collections().name}" if self.has_modules else str(ours),
             "ANSIBLE_LOCALHOST_WARNING": "0",
-            "PYTHONPATH": f"{self.folder / 'bin'}:{BYTECODE}",
+            "PYTHONPATH": f"{brought}{BYTECODE}",
+            "STAND_INS": str(self.folder),
         }
         return [str(program), "-i", "localhost,", str(play), *options], env
 
     def play(self, play: Path, *options: str) -> tuple[int, str]:
         """Run a playbook without a terminal; returns its exit status and what it said."""
         command, env = self.command(play, *options)
-        done = subprocess.run(
-            command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=500
-        )
-        return done.returncode, done.stdout + done.stderr
+        done = run_playbook(command, env)
+        return done.returncode, done.stdout
 
     def typed(self, play: Path, answers: Answers, *options: str) -> tuple[int, str]:
         """Run a playbook in a terminal; when the next text is seen, do something and type an answer."""

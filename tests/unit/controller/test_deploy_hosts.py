@@ -6,17 +6,14 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._contract import signature
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import MANIFEST
-from ansible_collections.airgap.conda.tests.unit.conftest import COLLECTIONS
-from ansible_collections.airgap.conda.tests.unit.tiny_host import BYTECODE, PLAYBOOK, RUNTIME
+from ansible_collections.airgap.conda.tests.unit.tiny_host import PLAYBOOK, RUNTIME, playbook
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_key, make_release, release_id
 
 ONE, TWO, THREE = map(release_id, (1, 2, 3))
@@ -62,16 +59,8 @@ def test_each_host_has_its_own_depot_trust_and_pins(tmp_path: Path, strategy: st
     show = {"ansible.builtin.debug": {"msg": SHOWN}, "when": "_deploy_depot.releases is defined"}
     play = {"hosts": "workstations", "gather_facts": False, "strategy": strategy, "roles": [role], "tasks": [show]}
     (tmp_path / "play.json").write_text(json.dumps([play]), encoding="ascii")
-    paths = {"ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_HOME": str(tmp_path / "ansible")}
-    done = subprocess.run(
-        [PLAYBOOK, "-i", "hosts.json", "--check", "play.json"],
-        cwd=tmp_path,
-        env={**os.environ, **paths, "ANSIBLE_NOCOLOR": "1", "PYTHONPATH": str(BYTECODE)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    print(done.stdout + done.stderr)
+    done = playbook([str(PLAYBOOK), "-i", "hosts.json", "--check", "play.json"], str(tmp_path))
+    print(done.stdout)
     for host, release, depot in (("usual", TWO, "depot"), ("pinned", ONE, "depot"), ("elsewhere", THREE, "other")):
         assert re.search(rf"{host} {release} from {tmp_path}/{depot}/runtime/\S+ by key@bastion", done.stdout)
     said = {host: [line for line in done.stdout.splitlines() if f"fatal: [{host}]" in line] for host in hosts}

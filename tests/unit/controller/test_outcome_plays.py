@@ -6,8 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,7 +18,7 @@ from ansible_collections.airgap.conda.plugins.action import report
 from ansible_collections.airgap.conda.plugins.filter.told import told
 from ansible_collections.airgap.conda.tests.unit.conftest import COLLECTIONS
 from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
-from ansible_collections.airgap.conda.tests.unit.tiny_host import BYTECODE, PLAYBOOK, RUNTIME, Done, Host
+from ansible_collections.airgap.conda.tests.unit.tiny_host import PLAYBOOK, RUNTIME, Done, Host, playbook
 from ansible_collections.airgap.conda.tests.unit.tiny_release import release_id, skip_flushes
 
 PLAYBOOKS = COLLECTIONS / "ansible_collections/airgap/conda/playbooks"
@@ -147,15 +145,14 @@ def test_each_play_says_what_ansible_cfg_would_say_else(play: dict[str, Any]) ->
     assert play["gather_facts"] is False
 
 
-@pytest.mark.parametrize("option", ["--syntax-check", "--list-tasks", "--list-hosts", "--list-tags"])
-def test_what_editors_and_checks_ask_for(site: Site, option: str) -> None:
+@pytest.mark.parametrize("options", [["--syntax-check"], ["--list-tasks", "--list-hosts", "--list-tags"]])
+def test_what_editors_and_checks_ask_for(site: Site, options: list[str]) -> None:
     site.write({"workstations": {"hosts": {"ws1": {}}}})
     books = [f"airgap.conda.{path.stem}" for path in sorted(PLAYBOOKS.glob("*.yml"))]
     for inventory in (["-i", str(site.folder / "more.json")], []):
-        command = [str(PLAYBOOK), option, *inventory, *books]
-        environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "PYTHONPATH": str(BYTECODE)}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
+        command = [str(PLAYBOOK), *options, *inventory, *books]
+        done = playbook(command)
+        assert done.returncode == 0, done.stdout
 
 
 def test_a_run_that_said_something_of_a_host_has_looked() -> None:

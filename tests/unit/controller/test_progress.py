@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -134,9 +135,9 @@ PLAY = """\
 
 
 def test_a_user_of_ansible_playbook_sees_it(tmp_path: Path) -> None:
-    """With a conda that takes seven seconds to fail: the line is on the screen before the task's result."""
+    """With a conda that takes ten seconds to fail: the line is on the screen before the task's result."""
     write_tree(tmp_path, {"demo/environment.yml": "channels: [x]\ndependencies: [python]\n"})
-    (tmp_path / "conda").write_text("#!/bin/sh\nsleep 7\nexit 1\n", encoding="ascii")
+    (tmp_path / "conda").write_text("#!/bin/sh\nsleep 10\nexit 1\n", encoding="ascii")
     (tmp_path / "conda").chmod(0o755)
     (tmp_path / "play.yml").write_text(PLAY.replace("PLACE", str(tmp_path)).replace("PYTHON", sys.executable))
     program, collections = Path(sys.executable).with_name("ansible-playbook"), Path(_progress.__file__).parents[5]
@@ -149,5 +150,6 @@ def test_a_user_of_ansible_playbook_sees_it(tmp_path: Path) -> None:
         },
     )  # fmt: skip
     assert done.returncode == 2, done.stdout + done.stderr
-    assert "localhost: solving (5 s)" in done.stdout
-    assert done.stdout.index("localhost: solving (5 s)") < done.stdout.index("FAILED!")
+    seen = re.search(r"localhost: solving \([5-9] s\)", done.stdout)
+    assert seen, done.stdout  # on a busy machine a second or more later
+    assert seen.start() < done.stdout.index("FAILED!")

@@ -22,6 +22,7 @@ from ansible_collections.airgap.conda.tests.unit.tiny_channel import (
     make_wheel,
     write_spec,
 )
+from ansible_collections.airgap.conda.tests.unit.tiny_doctor import ask_pip_once
 from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 
 WHERE = "envs/nowhere/environment.yml"
@@ -116,6 +117,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     make_wheel(tmp_path / "wheels", "wheely", "2.0", {"wheely.py": ""})
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "wheels"))
     monkeypatch.setenv("PIP_NO_INDEX", "1")
+    ask_pip_once(monkeypatch)
     return World(tmp_path)
 
 

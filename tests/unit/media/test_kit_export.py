@@ -24,8 +24,8 @@ from ansible_collections.airgap.conda.plugins.module_utils._kit.files import kit
 from ansible_collections.airgap.conda.plugins.module_utils._kit.script import keys_of
 from ansible_collections.airgap.conda.plugins.module_utils._media.kit import KEPT, NAMESPACE, SIGNATURE, SUMS
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
-from ansible_collections.airgap.conda.tests.unit.conftest import CHECKOUT, COLLECTIONS
-from ansible_collections.airgap.conda.tests.unit.tiny_host import BYTECODE, PLAYBOOK
+from ansible_collections.airgap.conda.tests.unit.conftest import CHECKOUT
+from ansible_collections.airgap.conda.tests.unit.tiny_host import PLAYBOOK, playbook
 from ansible_collections.airgap.conda.tests.unit.tiny_kit import Place
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_release, snapshot
 from ansible_collections.airgap.conda.tests.unit.tiny_site import damage
@@ -170,12 +170,8 @@ def test_a_play_brings_the_guides_and_ends_with_the_line(place: Place) -> None:
         "ansible_python_interpreter": sys.executable,
     }
     command = [str(PLAYBOOK), "-i", "localhost,", "airgap.conda.export", "-e", json.dumps(variables)]
-    environment = {
-        **os.environ, "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_HOME": str(place.path / "ansible"),
-        "ANSIBLE_NOCOLOR": "1", "COLUMNS": "9999", "PYTHONPATH": str(BYTECODE),
-    }  # fmt: skip
     for changed in (1, 0):
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        done = playbook(command)
         assert (done.returncode, f"changed={changed} " in done.stdout) == (0, True), done.stdout
         there = subprocess.run(["sha256sum", "install.sh"], cwd=place.drive, capture_output=True, text=True, check=True)
         assert f'"{there.stdout.strip()}"' in done.stdout
