@@ -19,7 +19,7 @@ from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.disk import os_errors
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import MANIFEST, Payload
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import MANIFEST, RUNTIME, Payload
 from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
 from ansible_collections.airgap.conda.plugins.module_utils._contract.step import Step
 from ansible_collections.airgap.conda.plugins.module_utils._swarm.settings import piece_length
@@ -29,7 +29,7 @@ from ansible_collections.airgap.conda.plugins.plugin_utils._transport import Fil
 
 # What role deploy registers on each host: its settings, and what preflight found.
 SETTINGS, FOUND = "_deploy_set", "_deploy_preflight"
-RUNTIME, PACKAGE = "runtime", "libtorrent"
+PACKAGE = "libtorrent"
 SWARM, AUTO = "swarm", "auto"
 # From how many hosts on, and from how many bytes to all of them on, a swarm is faster than one sender: it takes the
 # time of some four copies and ten seconds, and one sender that of a copy for each host (at 100 MB/s).
