@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.airgap.conda.plugins.module_utils._cli.file import wanted_command
 from ansible_collections.airgap.conda.plugins.module_utils._source import signers as _signers
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 
@@ -46,8 +47,9 @@ def run(monkeypatch: pytest.MonkeyPatch, name: str, store: Store, **params: Any)
 def test_a_deploy_writes_the_list_once(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = Store(tmp_path / "opt")
     run(monkeypatch, "release", store, steps=[])  # the command is there
-    assert not run(monkeypatch, "preflight", store)["work"]
-    assert run(monkeypatch, "preflight", store, signers=KEYS)["work"]
+    command = wanted_command(store)
+    assert not run(monkeypatch, "preflight", store, command=command)["work"]
+    assert run(monkeypatch, "preflight", store, signers=KEYS, command=command)["work"]
     told = run(monkeypatch, "release", store, steps=[], signers=KEYS, _ansible_check_mode=True)
     assert told["changed"]
     assert not path.exists()
@@ -56,7 +58,7 @@ def test_a_deploy_writes_the_list_once(path: Path, tmp_path: Path, monkeypatch: 
     assert "allowed signers -\n" in done["diff"]["before"]
     assert f"allowed signers {_signers.sum_of(KEYS)}\n" in done["diff"]["after"]
     assert path.read_text(encoding="ascii") == _signers.signers_text(KEYS)
-    assert not run(monkeypatch, "preflight", store, signers=KEYS)["work"]
+    assert not run(monkeypatch, "preflight", store, signers=KEYS, command=command)["work"]
     assert not run(monkeypatch, "release", store, steps=[], signers=KEYS)["changed"]
 
 
