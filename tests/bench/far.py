@@ -39,7 +39,9 @@ IMAGE, BYTES = re.compile("squashfs .*"), "bytes"
 WHOLE, DELTA, SENT = "the whole release", "the delta", "to send"
 DEPLOY, CONTROLLER = "airgap.conda.deploy, nothing to do", "controller's processor"
 PULL, SERVER = "airgap-envs update", "server's processor"
-LAST = "last"
+WIRE, LINE, LAST = "one copy on the wire", "airgap.conda, each asks the one before it", "last host"
+# The seeds of a swarm get their copies before the others begin.
+SEEDS = 2
 
 
 class MissingError(Exception):
@@ -108,18 +110,22 @@ def delta(of: Figures, kind: str) -> float:
     return sums[0] / sums[1]
 
 
-def swarm(of: Figures) -> float:
-    """Return how many times the wire time of one copy the last host waits, of the most peers that were measured."""
-    ratios: dict[int, float] = {}
+def hop(of: Figures) -> float:
+    """Return the seconds that each host of a line adds for the last one, by the longest line that was measured."""
+    added: dict[int, float] = {}
     for group in of.groups("fanout"):
-        peers = re.fullmatch(r"(\d+) peers", group.title)
-        times = [group.times(arm, LAST) for arm in group.arms if arm != group.base]
-        known = [ratio for ratio in times if ratio]
-        if peers and known:
-            ratios[int(peers[1])] = min(known)
-    if not ratios:
+        hosts = re.fullmatch(r"(\d+) hosts, [^,]+, [^,]+", group.title)
+        if hosts:
+            last, wire = (of.median("fanout", group, arm, LAST) for arm in (LINE, WIRE))
+            added[int(hosts[1])] = (last - wire) / (int(hosts[1]) - 1)
+    if not added:
         raise MissingError("fanout")
-    return ratios[max(ratios)]
+    return added[max(added)]
+
+
+def line(of: Figures) -> float:
+    """Return the seconds that a piece needs along each of the lines."""
+    return HOSTS / SEEDS * hop(of)
 
 
 def control(of: Figures) -> float:
@@ -141,21 +147,26 @@ def pulls(of: Figures) -> float:
 
 @dataclass(frozen=True)
 class Way:
-    """A row of the page: ``copies`` gives what goes through the one link that is the bound, in copies of SIZE."""
+    """A row of the page: ``copies`` gives what goes through the one link that is the bound, in copies of SIZE.
+
+    ``adds`` gives seconds that no faster link makes fewer.
+    """
 
     name: str
     copies: Callable[[Figures], float]
     formula: str
     source: str
+    adds: Callable[[Figures], float] = lambda _of: 0.0
 
 
 WAYS = (
     Way("push, tree", lambda _of: HOSTS, "hosts x size / link", "counted"),
     Way("http, tree, one server", lambda _of: HOSTS, "hosts x size / link", "counted"),
     Way("http, tree, four servers", lambda _of: HOSTS / 4, "hosts x size / (4 x link)", "counted"),
-    Way("swarm, tree", swarm, "last host / wire time of one copy x size / link", "fanout"),
+    Way("swarm, tree", lambda _of: SEEDS + 1, "(seeds + 1) x size / link + hosts / seeds x hop", "fanout", line),
     Way("push or http, image", lambda of: HOSTS * image(of), "hosts x size x image / tar.zst / link", "import, build"),
-    Way("swarm, image", lambda of: swarm(of) * image(of), "as swarm, x image / tar.zst", "fanout, import, build"),
+    Way("swarm, image", lambda of: (SEEDS + 1) * image(of), "as swarm, x image / tar.zst", "fanout, import, build",
+        line),
     Way("push or http, delta of patch steps", lambda of: HOSTS * delta(of, "patch"), "hosts x size x share / link",
         "refresh"),
     Way("push or http, delta of minor steps", lambda of: HOSTS * delta(of, "minor"), "hosts x size x share / link",
@@ -172,7 +183,9 @@ are named there. A link carries {EFFICIENCY:.1%} of its bits as content: of a fu
 Nothing else uses it, and every host has a link like that of the controller or server.
 
 The time is that of the link that is the bound, until the last host has all bytes. For `push` and `http` that is the
-link of the controller or of the web server; in a swarm it is the link of each host.
+link of the controller or of the web server. In a swarm the controller first sends a copy to each of {SEEDS} seeds; then
+it is the link of each host, and what each host of a line adds, here {{hop}}. That was measured at 20 Mbit/s; what it is
+where a piece takes less time is not known.
 
 """
 TAIL = """\
@@ -219,8 +232,8 @@ def page(results: Mapping[str, Result]) -> str:
     ]
     for way in WAYS:
         try:
-            copies = way.copies(of)
-            cells = [duration(copies * SIZE * 8 / (link * EFFICIENCY)) for link in LINKS]
+            copies, adds = way.copies(of), way.adds(of)
+            cells = [duration(copies * SIZE * 8 / (link * EFFICIENCY) + adds) for link in LINKS]
         except MissingError as error:
             cells = [str(error), *[""] * (len(LINKS) - 1)]
         rows.append(f"| {way.name} | {' | '.join(cells)} | {way.formula} | {way.source} |")
@@ -231,7 +244,8 @@ def page(results: Mapping[str, Result]) -> str:
         size=SIZE / 1e9,
         hosts=HOSTS,
     )
-    return HEAD + "\n".join(rows) + "\n" + tail
+    head = HEAD.format(hop=_or_missing(lambda: duration(hop(of))))
+    return head + "\n".join(rows) + "\n" + tail
 
 
 def main(arguments: list[str]) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.airgap.conda.tests.bench import build, control, far, host, imports, pull, refresh
+from ansible_collections.airgap.conda.tests.bench import build, control, fanout, far, host, imports, pull, refresh
 from ansible_collections.airgap.conda.tests.bench.frame import RESULTS as RESULTS_FOLDER
 from ansible_collections.airgap.conda.tests.bench.frame import Group, Result, read_result
 
@@ -29,8 +29,9 @@ RESULTS = {
     ),
     "fanout": Result(
         [
-            result("16 peers", "wire", wire={"last": 2.0}, line={"last": 2.2}),
-            result("48 peers", "wire", wire={"last": 2.0}, mesh={"last": 9.0}, line={"last": 3.0}),
+            result("5 hosts, x, y", "x", **{far.WIRE: {far.LAST: 2.0}, far.LINE: {far.LAST: 2.1}}),
+            result("11 hosts, x, y", "x", **{far.WIRE: {far.LAST: 2.0}, far.LINE: {far.LAST: 3.0}}),
+            result("11 hosts, x, y, rough", "x", **{far.WIRE: {far.LAST: 2.0}, far.LINE: {far.LAST: 9.0}}),
         ]
     ),
     "control": Result(
@@ -45,13 +46,14 @@ def test_each_figure_is_its_formula() -> None:
     assert far.unpacking(of) == pytest.approx(100)
     assert far.image(of) == pytest.approx(1.2)
     assert far.delta(of, "patch") == pytest.approx(0.1)
-    assert far.swarm(of) == pytest.approx(1.5)
+    assert far.hop(of) == pytest.approx(0.1)
+    assert far.line(of) == pytest.approx(50)
     assert far.control(of) == pytest.approx(11)
     assert far.pulls(of) == pytest.approx(1)
     text = far.page(RESULTS)
     one = far.SIZE * 8 / (1e9 * far.EFFICIENCY)
-    for name, copies in (("push, tree", 1000), ("swarm, tree", 1.5), ("swarm, image", 1.8)):
-        assert f"| {name} | {far.duration(copies * one)} | {far.duration(copies * one / 10)} |" in text
+    for name, copies, adds in (("push, tree", 1000, 0), ("swarm, tree", 3, 50), ("swarm, image", 3.6, 50)):
+        assert f"| {name} | {far.duration(copies * one + adds)} | {far.duration(copies * one / 10 + adds)} |" in text
     assert "`./dev bench refresh`" in text  # of minor steps there is none
 
 
@@ -69,6 +71,7 @@ def test_the_names_are_those_of_the_benchmarks() -> None:
     assert far.IMAGE.fullmatch(imports.squashfs(3, "128K").name)
     assert (far.WHOLE, far.DELTA) == (refresh.WHOLE, refresh.DELTA)
     assert (far.DEPLOY, far.CONTROLLER) == (control.OURS, control.CONTROLLER)
+    assert (far.WIRE, far.LINE, far.LAST) == (fanout.WIRE, fanout.LINE, fanout.LAST)
     assert (far.PULL, far.SERVER) == (pull.PULL, pull.SERVER)
 
 
