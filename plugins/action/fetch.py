@@ -60,12 +60,12 @@ class ActionModule(AnswerAction):
         begun: Sequence[Mapping[str, Any]] = args["begun"]
         due, arrived = missing, {}
         if begun:
-            due = [one for one in missing if any(_is(each, one) for each in begun)]
+            due = [one for one in missing if one.is_among(begun)]
             arrived = transport.end(begun, due, self, host)
         elif args["begin"]:
             missing = [self._swarmed(one, each, releases, args) for one, each in zip(missing, wanted, strict=True)]
             begun, arrived = transport.begin(missing, self, host)
-            due = [one for one in missing if not any(_is(each, one) for each in begun)]
+            due = [one for one in missing if not one.is_among(begun)]
         if due and not arrived:
             brought = transport.bring(due, self, host)
             arrived = brought if isinstance(brought, dict) else dict.fromkeys(brought, transport.name)
@@ -99,10 +99,6 @@ class ActionModule(AnswerAction):
             if transport == SWARM:
                 self._display.warning(error.short())
             return one
-
-
-def _is(begun: Mapping[str, Any], one: Missing) -> bool:
-    return (begun.get("env"), begun.get("release")) == (one.env, one.release)
 
 
 def _missing(one: Asked, root: str) -> Missing:

@@ -87,6 +87,10 @@ class Missing:
         """The bytes of each of its files."""
         return {(self.env, self.release, file.name): file.size for file in self.files}
 
+    def is_among(self, begun: Sequence[Mapping[str, Any]]) -> bool:
+        """Tell whether one of those that ``Transport.begin`` returned is of this release."""
+        return any((one.get("env"), one.get("release")) == (self.env, self.release) for one in begun)
+
 
 class Transport(ABC):
     """A way to bring files to a host. ``name`` is what ``deploy_transport`` has."""

@@ -67,7 +67,7 @@ class Swarmed(Transport):
         self, begun: Sequence[Mapping[str, Any]], missing: Sequence[Missing], action: HostAction, host: str
     ) -> dict[Key, str]:
         """Wait for what the others give, and bring what they do not."""
-        waits = [one for one in missing if any(_is(each, one) for each in begun)]
+        waits = [one for one in missing if one.is_among(begun)]
         sizes = {key: size for one in waits for key, size in one.sizes.items()}
         whole = sum(sizes.values())
         silent = [Path(C.DEFAULT_LOCAL_TMP) / f"{PREFIX}{one['name']}.silent" for one in begun]
@@ -93,10 +93,6 @@ class Swarmed(Transport):
             _say(action, host, _failure(answer) or _reasons(answer) or "it did not say why")
             arrived.update(fetch_or_send(left, action, host))
         return arrived
-
-
-def _is(begun: Mapping[str, Any], one: Missing) -> bool:
-    return (begun.get("env"), begun.get("release")) == (one.env, one.release)
 
 
 def _common(missing: Sequence[Missing]) -> dict[str, Any]:

@@ -13,7 +13,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import patch
 
@@ -38,7 +37,6 @@ from ansible_collections.airgap.conda.tests.unit.tiny_image import (
     Systemd,
     bring,
     bring_made,
-    systemd,
     unmount,
     why_not,
 )
@@ -50,14 +48,6 @@ pytestmark = [
 ]
 IDS = [release_id(serial) for serial in range(9)]
 TREES = ("tar.zst", "tar.gz")
-
-
-@pytest.fixture
-def host(store: Store, tmp_path: Path) -> Iterator[Systemd]:
-    """Return what mounts images on a host with an empty store."""
-    with systemd(tmp_path / "systemd") as made:
-        yield made
-    unmount(store.root)
 
 
 def mounted(store: Store) -> list[str]:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._store import store a
 from ansible_collections.airgap.conda.plugins.module_utils._store.fsck import faults_of
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
-from ansible_collections.airgap.conda.tests.unit.tiny_image import Systemd, bring_made, systemd, unmount, why_not
+from ansible_collections.airgap.conda.tests.unit.tiny_image import Systemd, bring_made, why_not
 from ansible_collections.airgap.conda.tests.unit.tiny_release import TREE, Made, make_release, release_id, without_locks
 
 pytestmark = [
@@ -32,14 +31,6 @@ ONE, TWO = release_id(1), release_id(2)
 DATA = os.urandom(300_000)
 TREE_DELTA, DELTA = f"delta-{ONE}", f"delta-{ONE}.squashfs"
 BOTH = ("squashfs", "tar.zst")
-
-
-@pytest.fixture
-def host(store: Store, tmp_path: Path) -> Iterator[Systemd]:
-    """Return what mounts images on a host with an empty store."""
-    with systemd(tmp_path / "systemd") as made:
-        yield made
-    unmount(store.root)
 
 
 def make(folder: Path, store: Store, serial: int, base: Made | None = None) -> Made:
