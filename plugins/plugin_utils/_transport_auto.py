@@ -9,10 +9,11 @@ push for all else, also for what did not arrive by the others.
 
 from __future__ import annotations
 
+from ansible_collections.airgap.conda.plugins.plugin_utils._swarms import AUTO
 from ansible_collections.airgap.conda.plugins.plugin_utils._transport_swarm import Swarmed
 
 
 class Auto(Swarmed):
     """Takes part in a swarm where ``_swarms`` finds that it pays, and else has no need to choose."""
 
-    name = "auto"
+    name = AUTO

@@ -22,10 +22,10 @@ from ansible_collections.airgap.conda.plugins.module_utils._swarm.graph import b
 from ansible_collections.airgap.conda.plugins.plugin_utils._host_action import HostAction
 from ansible_collections.airgap.conda.plugins.plugin_utils._once import PREFIX
 from ansible_collections.airgap.conda.plugins.plugin_utils._sent import sent
+from ansible_collections.airgap.conda.plugins.plugin_utils._swarms import SWARM
 from ansible_collections.airgap.conda.plugins.plugin_utils._transport import Key, Missing, Swarm, Transport
 from ansible_collections.airgap.conda.plugins.plugin_utils._transport_unswarmed import fetch_or_send, without
 
-NAME = "swarm"
 # Seconds: a look at a host takes at most that long, after that long without a byte another way is taken, sooner when
 # another host got nothing at all, and a seed waits at least that long for the first that wants something.
 LOOK, PATIENCE, SOON, SEED = 10, 30, 5, 60
@@ -40,7 +40,7 @@ HASHED = 100_000_000
 class Swarmed(Transport):
     """What hosts do together, for every transport that may be a swarm; ``Missing.swarm`` tells whether it is one."""
 
-    name = NAME
+    name = SWARM
 
     def bring(self, missing: Sequence[Missing], action: HostAction, host: str) -> dict[Key, str]:
         """Bring all of it without other hosts: none wants the same, or nothing has begun."""
@@ -86,7 +86,7 @@ class Swarmed(Transport):
             for path in silent:
                 path.touch()
         heard = [key for key in answer.get("arrived", []) if isinstance(key, list)]
-        arrived = {key: NAME for key in sizes if list(key) in heard}
+        arrived = {key: SWARM for key in sizes if list(key) in heard}
         left = without(waits, arrived)
         sent(host, sum(sizes[key] for key in arrived), whole)
         if left:
