@@ -14,6 +14,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._first import install
 from ansible_collections.airgap.conda.plugins.plugin_utils import _bootstrap
 from ansible_collections.airgap.conda.plugins.plugin_utils._host_action import HostAction
 from ansible_collections.airgap.conda.plugins.plugin_utils._sent import sent
+from ansible_collections.airgap.conda.plugins.plugin_utils._uncompressed import uncompressed
 
 
 def bring(
@@ -50,7 +51,7 @@ def _put(action: HostAction, release: Release, root: str, host: str) -> None:
     files: dict[str, Path | bytes] = {name: Path(release.path, name) for name in sums}
     files |= _install.programs(root)
     need = sum(len(file) if isinstance(file, bytes) else file.stat().st_size for file in files.values())
-    with action.folder_for(need, host) as remote:
+    with uncompressed(action), action.folder_for(need, host) as remote:
         sent(host, 0, need)
         action.put(remote, files, host)
         sent(host, need, need)

@@ -188,7 +188,9 @@ class Action(HostAction):
         if gives in ("sudo", "local sudo"):
             become = SimpleNamespace(name="sudo", pipelining=True)
         transport = "local" if gives == "local sudo" else "ssh"
-        self._connection = SimpleNamespace(has_pipelining=gives != "none", become=become, transport=transport)
+        self._connection = SimpleNamespace(
+            has_pipelining=gives != "none", become=become, transport=transport, get_option=lambda _name: ""
+        )
 
     def _is_pipelining_enabled(self, *_more: Any, **_others: Any) -> bool:
         return False
