@@ -212,9 +212,8 @@ class Action(HostAction):
 
     def put(self, folder: str, files: Mapping[str, Path | bytes], _host: str) -> None:
         for name, file in files.items():
-            assert isinstance(file, Path)
-            self.put_there.append(file.name)
-            shutil.copyfile(file, f"{folder}/{name}")
+            self.put_there.append(file.name if isinstance(file, Path) else name)
+            Path(folder, name).write_bytes(file.read_bytes() if isinstance(file, Path) else file)
 
 
 class _Folder:

@@ -36,7 +36,7 @@ class Action(HostAction):
 
     def line(self) -> list[str]:
         """Return the command by which Ansible reaches the host."""
-        return [word.decode() for word in self._connection._build_command("ssh", "ssh", "ws-01")]
+        return [word.decode() for word in self._connection._build_command("ssh", "ssh", "ws-01")]  # noqa: SLF001
 
     def socket(self) -> list[str]:
         return [word for word in self.line() if "ControlPath" in word]
@@ -49,7 +49,7 @@ def test_a_second_connection_sends_what_is_compressed_already(tmp_path: Path) ->
         meanwhile, socket = action.line(), action.socket()
     assert "-C" in before  # Ansible's default
     assert action.line() == before
-    assert socket and socket != action.socket()
+    assert socket != action.socket()
     assert len(socket[0]) == len(action.socket()[0])  # a longer one may be too long
     changed = {"-C", *socket, *action.socket()}
     assert [word for word in meanwhile if word not in changed] == [word for word in before if word not in changed]
