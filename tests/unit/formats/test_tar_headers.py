@@ -11,6 +11,7 @@ import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._formats import tar
 
+MEMBER = tar._Member  # noqa: SLF001 - which tarfile makes of headers
 READ = ("name", "mode", "uid", "gid", "size", "mtime", "type", "linkname", "uname", "gname", "devmajor", "devminor")
 
 
@@ -51,9 +52,9 @@ def test_a_header_is_read_as_tarfile_reads_it(name: str) -> None:
             return type(error)
         return [getattr(found, key) for key in READ]
 
-    assert read(tar._Member) == read(tarfile.TarInfo)
+    assert read(MEMBER) == read(tarfile.TarInfo)
 
 
 def test_a_plain_header_is_not_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tarfile, "nti", None)
-    assert tar._Member.frombuf(PLAIN, "utf-8", "surrogateescape").size == 1234
+    assert MEMBER.frombuf(PLAIN, "utf-8", "surrogateescape").size == 1234
