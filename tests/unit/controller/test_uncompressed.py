@@ -75,7 +75,7 @@ def test_without_another_connection_all_goes_by_the_one_there_is(tmp_path: Path,
     [{"ssh_args": LASTING}, {"ssh_args": "-o Cipher=-C"}, {"ssh_args": ""}, {"control_path": "%(directory)s/mine"}],
 )
 def test_what_the_user_has_set_stays(tmp_path: Path, options: dict[str, Any]) -> None:
-    action = Action(tmp_path, None, **options)
+    action = Action(tmp_path, **options)
     before = action.line()
     with uncompressed(action):
         assert action.line() == before
