@@ -3,7 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Send payloads without having ssh compress them once more.
 
-Ansible's default for ``ssh_args`` has -C, and what is compressed already takes ten times as long to compress as to
+Ansible's default for ``ssh_args`` has -C, and what is compressed already takes eight times as long to compress as to
 encrypt. A connection that lasts keeps what it began with, so payloads get one of their own, to the same host in the
 same way.
 """
