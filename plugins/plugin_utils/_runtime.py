@@ -12,8 +12,13 @@ from typing import Any
 from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
 from ansible_collections.airgap.conda.plugins.module_utils._first import install as _install
 from ansible_collections.airgap.conda.plugins.plugin_utils import _bootstrap
+from ansible_collections.airgap.conda.plugins.plugin_utils._feed import Feed
 from ansible_collections.airgap.conda.plugins.plugin_utils._host_action import HostAction
 from ansible_collections.airgap.conda.plugins.plugin_utils._sent import sent
+from ansible_collections.airgap.conda.plugins.plugin_utils._uncompressed import uncompressed
+
+# What is done, in messages.
+INSTALL = "install the runtime"
 
 
 def bring(
@@ -46,12 +51,28 @@ def bring(
 
 
 def _put(action: HostAction, release: Release, root: str, host: str) -> None:
-    sums = release.sums(_install.payload_of(release))
-    files: dict[str, Path | bytes] = {name: Path(release.path, name) for name in sums}
-    files |= _install.programs(root)
-    need = sum(len(file) if isinstance(file, bytes) else file.stat().st_size for file in files.values())
-    with action.folder_for(need, host) as remote:
-        sent(host, 0, need)
-        action.put(remote, files, host)
-        sent(host, need, need)
-        action.sh("install the runtime", host, _install.install_script(root, remote, release))
+    parts = _install.payload_of(release).parts
+    small: dict[str, Path | bytes] = {name: Path(release.path, name) for name in release.record}
+    small |= _install.programs(root)
+    large = {part.name: Path(release.path, part.name) for part in parts}
+    rest = sum(len(file) if isinstance(file, bytes) else file.stat().st_size for file in small.values())
+    need, done = rest + sum(part.size for part in parts), 0
+
+    def tell(size: int) -> None:
+        nonlocal done
+        done += size
+        sent(host, done, need)
+
+    tell(0)
+    with uncompressed(action):
+        feed = Feed(action, host, root, _install.incoming(root, release))
+        if feed.offer(small):
+            tell(rest)
+            for part in parts:
+                feed.send(part.name, large[part.name], part.size, tell)
+            action.sh(INSTALL, host, _install.install_arrived(root, release))
+            return
+        with action.folder_for(need, host) as remote:
+            action.put(remote, {**small, **large}, host)
+            tell(need)
+            action.sh(INSTALL, host, _install.install_script(root, remote, release))

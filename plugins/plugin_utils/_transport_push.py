@@ -19,6 +19,7 @@ from ansible_collections.airgap.conda.plugins.plugin_utils._feed import Feed
 from ansible_collections.airgap.conda.plugins.plugin_utils._host_action import HostAction, unheard
 from ansible_collections.airgap.conda.plugins.plugin_utils._sent import sent
 from ansible_collections.airgap.conda.plugins.plugin_utils._transport import File, Missing, Transport, not_sent
+from ansible_collections.airgap.conda.plugins.plugin_utils._uncompressed import uncompressed
 
 # What each part is called in the remote user's temporary folder, one after another: it needs room for one.
 PART = "env.tar"
@@ -39,8 +40,9 @@ class Push(Transport):
             sent(host, done, whole)
 
         tell(0)
-        for one in missing:
-            self._send(one, action, host, tell)
+        with uncompressed(action):
+            for one in missing:
+                self._send(one, action, host, tell)
         return {(one.env, one.release, file.name) for one in missing for file in one.files}
 
     def _send(self, one: Missing, action: HostAction, host: str, tell: Callable[[int], None]) -> None:

@@ -47,6 +47,7 @@ UNITS = {
     f"{AGAIN}, sent": "bytes",
     f"{FIRST}, controller's processor": "s",
     f"{AGAIN}, controller's processor": "s",
+    f"{FIRST}, ssh's processor": "s",
     f"{FIRST}, hosts' processors": "s",
     f"{AGAIN}, hosts' processors": "s",
 }
@@ -112,6 +113,8 @@ def twice(hosts: Hosts, play: Callable[..., Mapping[str, float]], **more: Callab
             measured[f"{run_}, sent"] = took["sent"]
             measured[f"{run_}, controller's processor"] = took["controller"]
             measured[f"{run_}, hosts' processors"] = took["hosts"]
+            if run_ == FIRST:
+                measured[f"{run_}, ssh's processor"] = took["ssh"]
         return {**measured, **{name: play_more()["time"] for name, play_more in more.items()}}
 
     return arm

@@ -55,8 +55,8 @@ fi
 echo $$ >"$locks/runtime"
 rm -f "$state/lock"  # of an earlier version: everybody could hold it
 leave() {
-  rm -rf "$staging"
-  rmdir "$root/.staging" "$root/runtime" 2>/dev/null || :
+  rm -rf "$staging" ${arrived:+"$arrived"}
+  rmdir "$root/.staging" "$root/.incoming" "$root/runtime" 2>/dev/null || :
 }
 trap leave EXIT
 trap 'exit 129' HUP INT TERM  # the connection is gone
@@ -158,13 +158,25 @@ def install_script(root: str, tmp: str, release: Release) -> str:
     Those are what the depot has of the release, and ``programs``. Whoever else can write in ``tmp`` gets the install
     refused, and no more.
     """
-    return f'tmp={shlex.quote(tmp)}\n{settings(root, release)}bring() {{ take "$@"; }}\n{INSTALL}'
+    return f'tmp={shlex.quote(tmp)}\n{settings(root, release)}{TAKE}bring() {{ take "$@"; }}\n{INSTALL}'
+
+
+def install_arrived(root: str, release: Release) -> str:
+    """Return the shell that installs it from its ``incoming`` folder, which is its owner's alone and goes."""
+    where = f"tmp={shlex.quote(incoming(root, release))}\n{settings(root, release)}arrived=$root/.incoming/runtime\n"
+    return f'{where}bring() {{ mv -T "$tmp/$1" "$into/$1"; }}\n{INSTALL}'
+
+
+def incoming(root: str, release: Release) -> str:
+    """Return the folder of a store where the runtime ``release`` arrives."""
+    return f"{root}/.incoming/{RUNTIME}/{release.id}"
 
 
 def settings(root: str, release: Release) -> str:
-    """Return the shell that ``INSTALL`` expects before it: variables, ``take`` and ``unpack``.
+    """Return the shell that ``INSTALL`` expects before it: variables and ``unpack``.
 
-    It does not define ``tmp``, nor ``bring NAME BYTES``, which takes one of the files from wherever it is.
+    It does not define ``bring NAME BYTES``, which takes one of the files from wherever it is. ``arrived`` is a folder
+    that goes with the staging.
     """
     payload = payload_of(release)
     hashes = release.sums(payload)
@@ -185,9 +197,10 @@ def settings(root: str, release: Release) -> str:
         "signature": SIGNATURE,
         "files": FILES,
         "imports": "\n".join(f"import {name}" for name in release.imports),
+        "arrived": "",
     }
     unpack = f"unpack() {{\n  {FORMATS[payload.format].shell}\n}}\n"
-    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items()) + TAKE + unpack
+    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items()) + unpack
 
 
 def payload_of(release: Release) -> Payload:

@@ -13,7 +13,7 @@ import tarfile
 import zlib
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -258,6 +258,16 @@ _FILE_HEADER = _file_header()
 
 class _Member(tarfile.TarInfo):
     """A member whose long name or attributes are short enough: tarfile reads them at once, whatever size they claim."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _Member:
+        """Read a header; most are those of files that ``header`` made, which takes a third of the time to see."""
+        member = cls(buf[: tarfile.LENGTH_NAME].partition(b"\0")[0].decode(encoding, errors))
+        with suppress(ValueError):
+            member.mode, member.size = int(buf[100:107], 8), int(buf[124:135], 8)
+            if buf == header(member):
+                return member
+        return super().frombuf(buf, encoding, errors)
 
     def _proc_member(self, tarfile: Any) -> Any:
         is_plain = self.isreg() or self.isdir() or self.issym()

@@ -24,6 +24,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._first.install import
     settings,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._first.look import LOOK, START_LIMIT
+from ansible_collections.airgap.conda.plugins.module_utils._first.take import TAKE
 from ansible_collections.airgap.conda.plugins.module_utils._fit.rules import MARGIN, PLATFORMS, New
 from ansible_collections.airgap.conda.plugins.module_utils._kit import sh
 from ansible_collections.airgap.conda.plugins.module_utils._media.kit import NAMESPACE, SUMS_LIMIT
@@ -89,6 +90,7 @@ def install_sh(
         (
             sh.HEAD,
             settings(runtime.root, runtime),
+            TAKE,
             *(f"{name}={shlex.quote(value)}\n" for name, value in values.items()),
             sh.SAY,
             sh.OPTIONS,

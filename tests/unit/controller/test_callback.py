@@ -83,6 +83,8 @@ def test_push_tells_after_each_part(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     seen: list[tuple[int, int]] = []
 
     class Action:
+        _connection = SimpleNamespace(transport="local")
+
         def takes_input(self) -> bool:
             return False
 

@@ -188,7 +188,9 @@ class Action(HostAction):
         if gives in ("sudo", "local sudo"):
             become = SimpleNamespace(name="sudo", pipelining=True)
         transport = "local" if gives == "local sudo" else "ssh"
-        self._connection = SimpleNamespace(has_pipelining=gives != "none", become=become, transport=transport)
+        self._connection = SimpleNamespace(
+            has_pipelining=gives != "none", become=become, transport=transport, get_option=lambda _name: ""
+        )
 
     def _is_pipelining_enabled(self, *_more: Any, **_others: Any) -> bool:
         return False
@@ -210,9 +212,8 @@ class Action(HostAction):
 
     def put(self, folder: str, files: Mapping[str, Path | bytes], _host: str) -> None:
         for name, file in files.items():
-            assert isinstance(file, Path)
-            self.put_there.append(file.name)
-            shutil.copyfile(file, f"{folder}/{name}")
+            self.put_there.append(file.name if isinstance(file, Path) else name)
+            Path(folder, name).write_bytes(file.read_bytes() if isinstance(file, Path) else file)
 
 
 class _Folder:
