@@ -3,10 +3,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """How long a release takes to several hosts, next to what is done today: ``./dev bench deploy [--hosts N] [--short]``.
 
-The arms: the plain playbook (plain.yml: copy, unarchive, conda-unpack), ``airgap.conda.deploy``, and conda-ship's
-runtimes (ship.yml). Each brings the demo's environment, built once from the lab's channel, to wiped hosts, and is run
-again when there is nothing to do. For one host alone, the floor is scp, tar and zstd with the bytes of the same
-payloads. The settings are Ansible's own, but for as many forks as there are hosts.
+The arms: the plain playbook (plain.yml: copy, unarchive, conda-unpack), ``airgap.conda.deploy`` of an archive and of an
+image, and conda-ship's runtimes (ship.yml). Each brings the demo's environment, built from the lab's channel, to wiped
+hosts, and is run again when there is nothing to do. For one host alone, the floor is scp, tar and zstd with the bytes
+of the same payloads. The settings are Ansible's own, but for as many forks as there are hosts.
 """
 
 from __future__ import annotations
@@ -38,6 +38,9 @@ from ansible_collections.airgap.conda.tests.bench.program import parser, run
 WORK = CACHE / "bench" / "deploy"
 HERE = Path(__file__).resolve().parent
 PLAIN, OURS, FLOOR, RUNTIME = "plain playbook", "airgap.conda.deploy", "scp, then tar and zstd", "with its runtime"
+OURS_IMAGE = f"{OURS}, image"
+# The demo's environment, which comes as an archive, and the same as an image.
+TREE, IMAGE = "demo", "demo-image"
 FIRST, AGAIN, CREATES = "first run", "second run", "second run, with creates"
 UNITS = {
     FIRST: "s",
@@ -52,7 +55,7 @@ UNITS = {
     f"{AGAIN}, hosts' processors": "s",
 }
 # Ratios that are aimed at.
-WANTED = {FIRST: 1 / 4, AGAIN: 1 / 15}
+WANTED = {OURS: {FIRST: 1 / 4, AGAIN: 1 / 15}, OURS_IMAGE: {FIRST: 1 / 8, AGAIN: 1 / 15}}
 WANTED_ALONE = 2.5
 
 
@@ -60,14 +63,19 @@ def build() -> Path:
     """Build the environments as a bastion does; return the archive for the plain playbook."""
     shutil.rmtree(WORK, ignore_errors=True)
     (WORK / "inventory" / "group_vars").mkdir(parents=True)
-    for env in ("runtime", "demo"):
+    for env in ("runtime", TREE):
         shutil.copytree(CHECKOUT / "envs" / env, WORK / "envs" / env)
+    as_image = shutil.copytree(WORK / "envs" / TREE, WORK / "envs" / IMAGE)
+    spec = as_image / "environment.yml"
+    spec.write_text(spec.read_text(encoding="utf-8").replace(f"name: {TREE}\n", f"name: {IMAGE}\n"), encoding="utf-8")
+    with (as_image / "release.yml").open("a", encoding="utf-8") as stream:
+        stream.write("formats: [squashfs]\n")
     key = WORK / "signing_key"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "bench", "-f", str(key)], check=True)
     signers = WORK / "allowed_signers"
     signers.write_text(f"bastion {key.with_suffix('.pub').read_text(encoding='ascii')}", encoding="ascii")
     variables = {
-        "build_envs": ["runtime", "demo"],
+        "build_envs": ["runtime", TREE, IMAGE],
         "build_envs_path": str(WORK / "envs"),
         "build_depot": str(WORK / "depot"),
         "build_signing_key": str(key),
@@ -75,7 +83,7 @@ def build() -> Path:
         "build_channels": [(CACHE / "lab" / "channel").as_uri()],
         "build_target": {"glibc": "2.31"},
         "build_python": sys.executable,
-        "deploy_envs": ["demo"],
+        "deploy_envs": [TREE],
         "deploy_depot": str(WORK / "depot"),
         "deploy_allowed_signers": str(signers),
         "report_path": str(WORK / "report"),
@@ -88,7 +96,7 @@ def build() -> Path:
     if done.returncode:
         raise SystemExit(f"bench: airgap.conda.build: exit status {done.returncode}; {WORK / 'log'} has why")
     archive = WORK / "demo.tar.gz"
-    prefix = WORK / "work" / "demo" / "prefix"
+    prefix = WORK / "work" / TREE / "prefix"
     subprocess.run([tool("conda-pack"), "-q", "-p", str(prefix), "-o", str(archive)], check=True)
     return archive
 
@@ -96,7 +104,7 @@ def build() -> Path:
 def payloads() -> dict[str, list[Path]]:
     """Return the parts of the newest release of each environment that a first deploy sends."""
     found = {}
-    for env in ("runtime", "demo"):
+    for env in ("runtime", TREE):
         newest = max((WORK / "depot" / env).iterdir(), key=lambda folder: int(folder.name.split("-")[0]))
         found[env] = sorted(newest.glob("env.tar.zst*")) or sorted(newest.glob("env.tar.gz*"))
     return found
@@ -127,10 +135,15 @@ def compare_many(hosts: Hosts, archive: Path, rounds: int, findings: list[str], 
         PLAIN: twice(hosts, plain, **{CREATES: partial(plain, bench_creates=True)}),
         OURS: twice(hosts, partial(hosts.play, "airgap.conda.deploy")),
     }
+    lacks = hosts.lacks_mounts()
+    if lacks:
+        findings.append(f"{OURS_IMAGE} was not measured: the hosts mount no image: {lacks}")
+    else:
+        arms[OURS_IMAGE] = twice(hosts, partial(hosts.play, "airgap.conda.deploy", deploy_envs=[IMAGE]))
     runtimes = {}
     try:
         if with_ship:
-            runtimes = ship.build(CACHE / "bench", WORK / "work" / "demo" / "prefix", WORK / "ship")
+            runtimes = ship.build(CACHE / "bench", WORK / "work" / TREE / "prefix", WORK / "ship")
     except ship.Missing as error:
         findings.append(f"conda-ship was not measured: {error}")
     for layout, files in runtimes.items():
@@ -183,8 +196,9 @@ def measure(count: int, short: bool, with_ship: bool, rounds: int) -> Result:
         many = compare_many(hosts, archive, rounds, result.findings, with_ship)
         alone = compare_alone(hosts, rounds)
     result.groups += [many, alone]
-    for name, wanted in WANTED.items():
-        _judge(result, many, OURS, name, wanted, short)
+    for arm, aims in WANTED.items():
+        for name, wanted in aims.items() if arm in many.arms else ():
+            _judge(result, many, arm, name, wanted, short)
     _judge(result, alone, f"{OURS}, {RUNTIME}", FIRST, WANTED_ALONE, short)
     return result
 

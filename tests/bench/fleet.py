@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -18,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.airgap.conda.plugins.module_utils._formats import loop
 from ansible_collections.airgap.conda.tests.bench.frame import CACHE, CHECKOUT, processor, timed
 from ansible_collections.airgap.conda.tests.bench.program import uninterrupted
 
@@ -25,10 +28,19 @@ sys.path.insert(0, str(CHECKOUT / "tests/lab"))
 
 import _images
 import hosts
+from _common import LabError
 from _podman import Podman
 
 # All that the arms leave on a host.
-WIPE = "rm -rf /opt/* /opt/.[!.]* /tmp/* /tmp/.[!.]* /root/.ansible /home/ops/.ansible /etc/airgap-conda; sync"
+WIPE = """\
+units=/etc/systemd/system
+if ls $units/opt-*.mount >/dev/null 2>&1; then
+  systemctl stop --quiet 'opt-*.mount'
+  rm -f $units/opt-*.mount $units/local-fs.target.wants/opt-*.mount
+  systemctl daemon-reload
+fi
+rm -rf /opt/* /opt/.[!.]* /tmp/* /tmp/.[!.]* /root/.ansible /home/ops/.ansible /etc/airgap-conda; sync
+"""
 
 
 @dataclass(frozen=True)
@@ -55,6 +67,16 @@ class Hosts:
     def wipe(self) -> None:
         """Take away from every host what an arm brought there."""
         self.everywhere(WIPE)
+
+    def lacks_mounts(self) -> str:
+        """Return why a host mounts no image when the collection tries it, all hosts at once; empty if each does."""
+        image = base64.b64encode(loop.IMAGE).decode("ascii")
+        apart = f"unshare --mount --propagation private -- sh -c {shlex.quote(loop.TRY)}"
+        try:
+            self.everywhere(f"echo {image} | base64 -d | {apart}")
+        except LabError as error:
+            return str(error).splitlines()[-1]
+        return ""
 
     def sent(self) -> int:
         """Return the bytes that this machine has sent to all hosts so far."""

@@ -137,12 +137,14 @@ CONTROLLER = Image(
 # Login shells and become programs, in addition to bash and sudo; and a tool to share a file with one user.
 SHELLS = Image("trixie", kind="shells", more=("acl", "fish", "opendoas", "tcsh"))
 
-# A Python of its own, as Ansible's own modules need it, with byte code as an installed one has it; and what unpacks.
+# A Python of its own, as Ansible's own modules need it, with byte code as an installed one has it; what unpacks; and
+# the certificates as an installed package has them: without any, a runtime of conda-ship ends before it installs.
 BENCH = Image(
     "trixie",
     kind="bench",
     more=("python3", "zstd", "ca-certificates"),
-    run="python3 -m compileall -q /usr/lib/python3* >/dev/null || :",
+    run="python3 -m compileall -q /usr/lib/python3* >/dev/null || :; mkdir -p /etc/ssl/certs; "
+    "cat /usr/share/ca-certificates/*/*.crt >/etc/ssl/certs/ca-certificates.crt",
 )
 
 # Kinds that all hosts of a lab can be of, by name.

@@ -39,6 +39,15 @@ FIRST_ADDRESS = 10  # host1 is .11, host2 .12, ...
 OLD_PYTHON_ADDRESS = 250
 CONTROLLER_ADDRESS = 251
 MAX_HOSTS = OLD_PYTHON_ADDRESS - FIRST_ADDRESS - 1
+# A machine makes the node of a loop device with the device; a container has those that were there at its start.
+LOOPS = 64
+READY = f"""\
+timeout 30 systemctl is-system-running --wait >/dev/null
+for n in $(seq 0 {LOOPS - 1}); do
+  test -e /dev/loop$n || mknod -m 660 /dev/loop$n b 7 $n
+done
+cat /etc/ssh/ssh_host_ed25519_key.pub
+"""
 # Where a host that keeps byte code has it, laid out as in the checkout.
 PLACE = "/var/lib/lab"
 
@@ -205,8 +214,7 @@ def wait_for_ssh(lab: Lab, host: Host, subnet: ipaddress.IPv4Network) -> str:
     while time.monotonic() < end:
         if answers(host.address(subnet)):
             # Until the boot is over, only root may log in.
-            ready = "timeout 30 systemctl is-system-running --wait >/dev/null; cat /etc/ssh/ssh_host_ed25519_key.pub"
-            return lab.podman("exec", lab.container(host), "sh", "-c", ready)
+            return lab.podman("exec", lab.container(host), "sh", "-c", READY)
         time.sleep(0.2)
     command = ["podman", "exec", lab.container(host), "journalctl", "--no-pager", "-n", "25"]
     journal = subprocess.run(

@@ -128,6 +128,12 @@ def test_systemd_and_sshd_are_real(host: Host) -> None:
 
 
 @every_host
+def test_there_is_a_node_for_each_loop_device_that_the_kernel_may_make(host: Host) -> None:
+    said = host.run("ls /dev | grep -c '^loop[0-9]'")
+    assert int(said.stdout) >= 64, said
+
+
+@every_host
 def test_there_is_no_python(host: Host) -> None:
     said = host.run("command -v python3 python python2; ls /usr/bin /usr/local/bin | grep -i '^python'; true")
     if host.old_python:

@@ -40,15 +40,15 @@ def compare_tree(
     user id that everything belongs to, if that is to be looked at. What Python and numba cache on their own is no
     difference.
     """
-    listed = set()
+    root, listed = str(prefix), set()  # not paths that are objects: these cost more than looking at the files
     for entry in entries:
         listed.add(entry.path)
-        found = _look(prefix / entry.path, entry, content, owner)
+        found = _look(f"{root}/{entry.path}", entry, content, owner)
         if found:
             yield Difference(entry.path, _describe(entry), found)
-    for folder, names, files in os.walk(prefix):
+    for folder, names, files in os.walk(root):
         for name in names + files:
-            path = os.path.relpath(os.path.join(folder, name), prefix)
+            path = f"{folder}/{name}"[len(root) + 1 :]
             if path not in listed and not _is_cache(Path(folder, name), path, listed):
                 yield Difference(path, "nothing", "a path that is not in the release")
 
@@ -66,9 +66,9 @@ def _is_cache(place: Path, path: str, listed: Collection[str]) -> bool:
     return stat.S_ISREG(mode) and any(module in listed for module in modules)
 
 
-def _look(path: Path, entry: FileEntry, content: bool, owner: int | None) -> str | None:
+def _look(path: str, entry: FileEntry, content: bool, owner: int | None) -> str | None:
     try:
-        status = path.lstat()
+        status = os.lstat(path)
     except OSError as error:
         return f"missing ({error.strerror})"
     kinds = {FILE: stat.S_ISREG, DIRECTORY: stat.S_ISDIR, SYMLINK: stat.S_ISLNK}
@@ -98,7 +98,7 @@ def _describe(entry: FileEntry) -> str:
     return f"mode {entry.mode:o}" + (f", {entry.size} bytes, sha256 {entry.sha256}" if entry.type == FILE else "")
 
 
-def sha256_file(path: Path) -> str:
+def sha256_file(path: str | Path) -> str:
     """Return the lower-case hex sha256 of a file, read in blocks of 1 MiB."""
     digest = hashlib.sha256()
     with open(path, "rb") as stream:
