@@ -97,8 +97,9 @@ def _remove(folder: Path) -> None:
 def _run_parts(options: argparse.Namespace) -> int:
     broken, tables = False, {}
     for name in options.parts:
+        before = sum(os.times()[:4])
         tally = run_part(name, Share(0, 1 if name in ALONE else options.workers, options.long))
-        print(line(tally), flush=True)
+        print(line(tally, sum(os.times()[:4]) - before), flush=True)
         for fault in tally.faults:
             print(f"    {fault[:1000]}")
         key = f"{name} --long" if options.long else name
@@ -141,10 +142,11 @@ def _options() -> argparse.Namespace:
     return options
 
 
-def line(tally: Tally) -> str:
-    """Return one line on a part."""
+def line(tally: Tally, work: float) -> str:
+    """Return one line on a part; ``work`` are the seconds of processors that it took."""
     seconds = time.monotonic() - tally.started
-    return f"{tally.name:10} {tally.tried:8} tried {tally.broken:6} broken {seconds:6.0f} s   {tally.promise}  CPU {sum(os.times()[:4]):.1f}"
+    took = f"{seconds:6.0f} s, {work:4.0f} of a processor"
+    return f"{tally.name:10} {tally.tried:8} tried {tally.broken:6} broken {took}   {tally.promise}"
 
 
 def run_part(name: str, whole: Share) -> Tally:
