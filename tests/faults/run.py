@@ -16,7 +16,10 @@ import sys
 import tempfile
 import time
 import traceback
+from contextlib import suppress
 from importlib import import_module
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkProcess
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +45,8 @@ ALONE = ("images", "fleet", "pull", "power", "drives")
 # Where worlds are, in memory: killing a process loses nothing that it wrote, whatever the file system.
 MEMORY = Path("/dev/shm")  # noqa: S108 - a tmpfs, the folder below it is ours alone
 PATIENCE = 10  # seconds
+# Seconds between two looks at whether a worker that has not answered is still there.
+LOOK = 1.0
 # The variable that tells the process with the parts the folder for its worlds.
 FOLDER = "FAULTS_FOLDER"
 # The world of each worker: made once, and put back for each part.
@@ -92,8 +97,9 @@ def _remove(folder: Path) -> None:
 def _run_parts(options: argparse.Namespace) -> int:
     broken, tables = False, {}
     for name in options.parts:
+        before = sum(os.times()[:4])
         tally = run_part(name, Share(0, 1 if name in ALONE else options.workers, options.long))
-        print(line(tally), flush=True)
+        print(line(tally, sum(os.times()[:4]) - before), flush=True)
         for fault in tally.faults:
             print(f"    {fault[:1000]}")
         key = f"{name} --long" if options.long else name
@@ -136,40 +142,58 @@ def _options() -> argparse.Namespace:
     return options
 
 
-def line(tally: Tally) -> str:
-    """Return one line on a part."""
+def line(tally: Tally, work: float) -> str:
+    """Return one line on a part; ``work`` are the seconds of processors that it took."""
     seconds = time.monotonic() - tally.started
-    return f"{tally.name:10} {tally.tried:8} tried {tally.broken:6} broken {seconds:6.0f} s   {tally.promise}"
+    took = f"{seconds:6.0f} s, {work:4.0f} of a processor"
+    return f"{tally.name:10} {tally.tried:8} tried {tally.broken:6} broken {took}   {tally.promise}"
 
 
 def run_part(name: str, whole: Share) -> Tally:
     """Run one part, shared by several processes."""
     module = import_module(name)
     total = Tally(name, module.PROMISE)
-    context = multiprocessing.get_context("fork")
-    results: multiprocessing.Queue[Tally | str] = context.Queue()
     shares = [Share(number, whole.workers, whole.long) for number in range(whole.workers)]
     for share in shares:
         if share.number not in WORLDS:
             WORLDS[share.number] = _make_world(share.number)
-    processes = [context.Process(target=_work, args=(module, share, results)) for share in shares]
-    for process in processes:
-        process.start()
+    workers = [_start(module, share) for share in shares]
     try:
-        for _process in processes:
-            part = results.get()
+        for process, reader in workers:
+            part = _said(process, reader)
             if isinstance(part, str):
                 total.case(name, part)
             else:
                 total.add(part)
     except BaseException:
-        for process in processes:
+        for process, _reader in workers:
             process.kill()
         raise
     finally:
-        for process in processes:
+        for process, _reader in workers:
             process.join()
     return total
+
+
+def _start(module: Any, share: Share) -> tuple[ForkProcess, Connection]:
+    """Start a worker; returns it, and where its result arrives."""
+    context = multiprocessing.get_context("fork")
+    reader, writer = context.Pipe(duplex=False)
+    process = context.Process(target=_work, args=(module, share, writer))
+    process.start()
+    writer.close()
+    return process, reader
+
+
+def _said(process: ForkProcess, reader: Connection) -> Tally | str:
+    """Return what a worker found; that it was killed before it could say so is a fault."""
+    with suppress(EOFError):
+        while process.is_alive() or reader.poll():
+            if reader.poll(LOOK):
+                found: Tally | str = reader.recv()
+                return found
+    process.join()
+    return f"a worker ended without a result, exit status {process.exitcode}"
 
 
 def _make_world(number: int) -> World:
@@ -184,15 +208,15 @@ def _kept(world: World) -> Path:
     return world.base.with_name("kept")
 
 
-def _work(module: Any, share: Share, results: multiprocessing.Queue[Tally | str]) -> None:
+def _work(module: Any, share: Share, writer: Connection) -> None:
     world = WORLDS[share.number]
     try:
         shutil.rmtree(world.base)
         shutil.copytree(_kept(world), world.base, symlinks=True)
         tempfile.tempdir = str(world.tmp)
-        results.put(module.run(world, share))
+        writer.send(module.run(world, share))
     except Exception:  # noqa: BLE001 - a part that cannot run is a fault
-        results.put(traceback.format_exc())
+        writer.send(traceback.format_exc())
 
 
 def read_result(path: Path) -> dict[str, Any]:

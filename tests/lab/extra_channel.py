@@ -3,8 +3,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Build one more channel: ``python tests/lab/extra_channel.py DIR pyarrow==11.0.0 …``, for what the lab's has not.
 
-DIR gets Python 3.9 and the wheels named, as conda packages made like those of channel.py. A second run with the same
-inputs does nothing.
+DIR gets the wheels named, for Python 3.9, as conda packages made like those of channel.py; those that the lab's channel
+next to it has are copied. A second run with the same inputs does nothing.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+import _conda
+import _cpython
 import channel as lab
 from _common import digest, locked, main_guard, make_once, need, say
 
@@ -23,12 +25,19 @@ LINE = lab.LINES[0]
 
 def build(channel: Path, pins: tuple[str, ...], downloads: Path) -> None:
     """Fill the empty folder ``channel``."""
+    ready = {pin: list(channel.parent.glob(f"channel/*/{pin.replace('==', '-')}-*{LINE.build}.conda")) for pin in pins}
+    for package in sum(ready.values(), list[Path]()):
+        target = channel / package.parent.name / package.name
+        target.parent.mkdir(exist_ok=True)
+        shutil.copyfile(package, target)
     root = lab.fetch_debian(LINE, downloads)
     # One at a time: pip fetches no two versions of one package at once.
-    wheels = [wheel for pin in pins for wheel in lab.fetch_wheels((pin,), LINE, downloads).glob("*.whl")]
+    missing = [pin for pin in pins if not ready[pin]]
+    wheels = [wheel for pin in missing for wheel in lab.fetch_wheels((pin,), LINE, downloads).glob("*.whl")]
     with tempfile.TemporaryDirectory(dir=channel.parent, prefix=".extra-") as folder, ProcessPoolExecutor(2) as pool:
         scratch = Path(folder)
-        pool.submit(lab.python_package, root, LINE, scratch, channel).result()  # it compiles the others
+        # It compiles the others.
+        _cpython.stage(root, LINE.version, lab.interpreter(scratch, LINE).parent.parent, _conda.PLACEHOLDER)
         for job in [pool.submit(lab.wheel_package, wheel, LINE, scratch, channel) for wheel in wheels]:
             job.result()
         pool.submit(lab._index, channel).result()  # noqa: SLF001  # the same program, for another folder

@@ -46,6 +46,6 @@ def test_both_can_be_imported():
 def test_what_was_allowed_by_name_is_in_the_manifest_with_its_reason():
     (manifest,) = manifests("allowed")
     (finding,) = (item for item in manifest["findings"] if item["name"] == "pip-replaced-conda-files")
-    assert (finding["level"], finding["allowed"]) == ("error", "only mlflow uses pyarrow here")
+    assert (finding["level"], finding["allowed"]) == ("error", "only pip uses pyarrow here")
     owners = {(package["manager"], package["name"], package["version"]) for package in finding["packages"]}
     assert owners >= {("conda", "pyarrow", "14.0.2"), ("pip", "pyarrow", "11.0.0")}

@@ -108,11 +108,16 @@ def lock_holder(path: Path) -> str:
     """Return the number of the process that holds a lock on a file (flock), or the empty string.
 
     The kernel says it at any time. What the holder could write into the file may be late, old, or not fit on the disk.
+    On machines with many locks a look may miss one, as others end meanwhile: whoever asks looks again. Files of other
+    file systems have the same numbers; a file system may have another device there than here.
     """
     with suppress(OSError):
-        inode = str(path.stat().st_ino)
+        status = path.stat()
+        found: dict[str, str] = {}
         for line in Path("/proc/locks").read_text(encoding="ascii").splitlines():
             fields = line.split()  # 1: FLOCK ADVISORY WRITE 4711 fe:00:131 0 EOF
-            if fields[1] == "FLOCK" and fields[5].rpartition(":")[2] == inode and fields[4] != "0":
-                return fields[4]
+            if fields[1] == "FLOCK" and fields[5].rpartition(":")[2] == str(status.st_ino) and fields[4] != "0":
+                found.setdefault(fields[5], fields[4])
+        here = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
+        return found.get(here, next(iter(found.values()), ""))
     return ""

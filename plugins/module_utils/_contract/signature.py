@@ -165,12 +165,14 @@ def check(
     # What was read is what is verified: ssh-keygen gets a copy, which lies in memory.
     with _in_memory(signature) as copy:
         named = _named(signature, allowed_signers)
-        if named and not _refusal(named, data, copy, str(allowed_signers), namespace, keygens):
-            return named
-        signer, refusal = _try(data, copy, str(allowed_signers), namespace, keygens)
-        if signer and refusal:
+        listed, signers = str(allowed_signers), allowed_signers.read_bytes().splitlines()
+        if named:
+            signer, refusal = named, _refusal(named, data, copy, listed, namespace, keygens)
+        else:
+            signer, refusal = _try(data, copy, listed, namespace, keygens)
+        if signer and refusal and len(signers) > 1:
             # ssh-keygen names the first line that has the key. A key may be listed for git first, then for releases.
-            for line in allowed_signers.read_bytes().splitlines():
+            for line in signers:
                 with _in_memory(line + b"\n") as alone:
                     another, said = _try(data, copy, alone, namespace, keygens)
                 if another and not said:

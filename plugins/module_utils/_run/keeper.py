@@ -22,10 +22,6 @@ import select
 import sys
 import time
 
-TYPE_CHECKING = False  # the module typing would be half of a start
-if TYPE_CHECKING:
-    import ctypes
-
 CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
 MS_RDONLY, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 1, 32, 4096, 16384, 1 << 18
 # The flags of a mount that a view of it has to keep, as statvfs has them, and as mount takes them.
@@ -42,14 +38,24 @@ LOOK = 0.02
 TOLD = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
-def prctl(option: int, value: int) -> None:
-    """Ask the kernel for something; what it does not know is done without."""
+def call(function: str, *arguments: int | bytes | None) -> int:
+    """Call a function of the C library; raises OSError where that fails, or cannot be."""
     try:
         import _ctypes
 
-        function = _ctypes.dlsym(_ctypes.dlopen(None, 0), "prctl")  # type: ignore[arg-type]
-        _ctypes.call_function(function, (option, value, 0, 0, 0))
-    except (ImportError, OSError, AttributeError):
+        result: int = _ctypes.call_function(_ctypes.dlsym(_ctypes.dlopen(None, 0), function), arguments)  # type: ignore[arg-type]
+    except (ImportError, AttributeError) as error:
+        raise OSError(f"{function}: {error}") from error
+    if result < 0:
+        raise OSError(function)
+    return result
+
+
+def prctl(option: int, value: int) -> None:
+    """Ask the kernel for something; what it does not know is done without."""
+    try:  # noqa: SIM105
+        call("prctl", option, value, 0, 0, 0)
+    except OSError:
         pass
 
 
@@ -60,31 +66,29 @@ def end_with_parent(parent: int) -> None:
         os._exit(1)  # it has ended already
 
 
-def own_mounts(libc: ctypes.CDLL) -> bool:
+def own_mounts() -> bool:
     """Give this process mounts of its own; returns whether it took a user namespace, as an ordinary user needs.
 
     Not for root: in one it would have no right to files of others.
     """
-    import ctypes
-
-    if libc.unshare(CLONE_NEWNS) == 0:
-        return False
     user, group = os.geteuid(), os.getegid()
-    if user == 0 or libc.unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0:
-        raise OSError(ctypes.get_errno(), "unshare")
+    try:
+        call("unshare", CLONE_NEWNS)
+        return False
+    except OSError:
+        if user == 0:
+            raise
+    call("unshare", CLONE_NEWUSER | CLONE_NEWNS)
     for name, line in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
         with open(f"/proc/self/{name}", "w", encoding="ascii") as stream:
             stream.write(line)
     return True
 
 
-def mount(libc: ctypes.CDLL, source: str, target: str, kind: str, flags: int, options: str = "") -> None:
+def mount(source: str, target: str, kind: str, flags: int, options: str = "") -> None:
     """Call mount(2); raises OSError."""
-    import ctypes
-
     words = [os.fsencode(word) or None for word in (source, target, kind)]
-    if libc.mount(*words, ctypes.c_ulong(flags), os.fsencode(options) or None) != 0:
-        raise OSError(ctypes.get_errno(), "mount")
+    call("mount", *words, flags, os.fsencode(options) or None)
 
 
 def shield(folders: list[str], catch: str) -> None:
@@ -92,24 +96,21 @@ def shield(folders: list[str], catch: str) -> None:
 
     ``catch`` is a folder with two empty ones in it, upper and work. Raises OSError where the system does not allow it.
     """
-    import ctypes  # not for every start
-
-    libc = ctypes.CDLL(None, use_errno=True)
-    as_user = own_mounts(libc)
-    mount(libc, "none", "/", "", MS_REC | MS_PRIVATE)
+    as_user = own_mounts()
+    mount("none", "/", "", MS_REC | MS_PRIVATE)
     if catch:
         lower, upper, work = (
             path.replace("\\", "\\\\").replace(",", "\\,").replace(":", "\\:")
             for path in (folders[0], f"{catch}/upper", f"{catch}/work")
         )
         options = f"lowerdir={lower},upperdir={upper},workdir={work}" + (",userxattr" if as_user else "")
-        mount(libc, "overlay", folders[0], "overlay", 0, options)
+        mount("overlay", folders[0], "overlay", 0, options)
         return
     for folder in folders:
-        mount(libc, folder, folder, "", MS_BIND)
+        mount(folder, folder, "", MS_BIND)
         found = os.statvfs(folder).f_flag
         kept = sum(flag for bit, flag in MOUNT_FLAGS if found & bit)
-        mount(libc, "none", folder, "", MS_REMOUNT | MS_BIND | MS_RDONLY | kept)
+        mount("none", folder, "", MS_REMOUNT | MS_BIND | MS_RDONLY | kept)
         if os.access(folder, os.W_OK):
             raise OSError("it can still be written")
 
@@ -124,7 +125,7 @@ def start(command: list[str], folders: list[str], catch: str) -> int:
     if folders:
         try:
             shield(folders, catch)
-        except (OSError, AttributeError) as error:
+        except OSError as error:
             os.write(2, f"{NOT_SHIELDED}{error}".encode())
             os._exit(UNSHIELDED)
     for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and a program would inherit that

@@ -17,7 +17,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.module_utils._base.lock import LOCKS, lock_file, locked
+from ansible_collections.airgap.conda.plugins.module_utils._base.lock import (
+    LOCKS,
+    lock_file,
+    lock_holder,
+    locked,
+)
 from ansible_collections.airgap.conda.plugins.module_utils._cli import file
 from ansible_collections.airgap.conda.plugins.module_utils._cli.file import write_command
 from ansible_collections.airgap.conda.plugins.module_utils._depot import depot as _depot
@@ -216,3 +221,17 @@ def test_a_run_that_writes_the_command_for_ever_is_not_waited_for(
     assert not store.command.exists()
     write_command(store)
     assert store.command.exists()
+
+
+def test_a_file_of_the_same_number_elsewhere_names_no_holder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A member of a swarm is ended by what this says."""
+    path = tmp_path / "lock"
+    path.touch()
+    status = path.stat()
+    here = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}"
+    line = "{}: FLOCK  ADVISORY  WRITE {} {}:{} 0 EOF\n"
+    lines = [line.format(1, 11, "ff:7f", status.st_ino), line.format(2, 22, here, status.st_ino)]
+    monkeypatch.setattr(Path, "read_text", lambda _path, **_options: "".join(lines))
+    assert lock_holder(path) == "22"
+    del lines[1]  # as where a file system has another device in this list
+    assert lock_holder(path) == "11"

@@ -75,6 +75,9 @@ def test_one_program_verifies_where_the_list_is_plain(
     monkeypatch.setattr(process, "run", count)
     assert _signature.verify(manifest.read_bytes(), signature, signers) == first
     assert asked == ["find-principals", "verify"][-programs:]
+    asked.clear()
+    refused(manifest.read_bytes() + b" ", signature, signers)
+    assert before or len(asked) == programs  # nor is a refusal looked into where there is one line
 
 
 @pytest.mark.parametrize("more", [b"x", b"\0", b"\n", b" ", b"\r\n", b"twice"])

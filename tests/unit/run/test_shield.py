@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import inspect
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -145,8 +148,18 @@ def test_a_program_whose_folders_cannot_be_shielded_does_not_run(tmp_path: Path)
     assert "ran" not in outcome.output.split()
 
 
+@shielding
+def test_shielding_imports_nothing(tmp_path: Path) -> None:
+    """It happens with each check of a release: ctypes would be a fifth of it."""
+    program = (
+        f"{inspect.getsource(keeper).partition('if __name__')[0]}shield([{str(tmp_path)!r}], '')\nprint(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-IBSc", program], capture_output=True, text=True, check=True)
+    assert "ctypes" not in done.stdout.split()
+
+
 def test_a_mount_that_took_no_effect_is_no_shield(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeper, "own_mounts", lambda _libc: False)
+    monkeypatch.setattr(keeper, "own_mounts", lambda: False)
     monkeypatch.setattr(keeper, "mount", lambda *_words: None)
     with pytest.raises(OSError, match="can still be written"):
         keeper.shield([str(tmp_path)], "")

@@ -1,7 +1,7 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""./dev faults leaves nothing in memory when it is ended from outside."""
+"""./dev faults leaves nothing in memory when it is ended from outside, and does not wait for a worker that is gone."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ from ansible_collections.airgap.conda.tests.unit.conftest import CHECKOUT, COLLE
 
 # The runner with a world that is made at once, and a part that does not end.
 STAND_IN = """\
-import sys, time, types
+import os, sys, time, types
 from pathlib import Path
 
 HERE = Path(sys.argv[0]).parent
 sys.path[:0] = ["{faults}", "{collections}"]
 import run
 from scenes import World
+from tally import Tally
 
 
 def make_world(name, folder):
@@ -35,6 +36,12 @@ def make_world(name, folder):
 
 def work(world, share):
     (HERE / f"reached-{{share.number}}").touch()
+    if "{dies}" == "True":
+        if share.number == 1:
+            if os.fork():
+                os.kill(os.getpid(), 9)
+            time.sleep(100)  # this one keeps open whatever the worker had
+        return Tally("clock", "none", tried=3)
     while True:
         try:
             (world.base / f"{{time.time()}}").touch()
@@ -47,21 +54,25 @@ part = types.ModuleType("clock")
 part.PROMISE, part.run = "none", work
 sys.modules["clock"] = part
 run.make_world, run.MEMORY = make_world, HERE / "memory"
+run.CHECKOUT, run.RESULT = HERE, HERE / "result.json"
 if "{apart}" == "False":
     run.APART = ("false",)
 sys.exit(run.main())
 """
 
 
+def _command(folder: Path, apart: bool = True, dies: bool = False) -> list[str]:
+    (folder / "memory").mkdir()
+    script = folder / "run_parts.py"
+    names = {"faults": CHECKOUT / "tests/faults", "collections": COLLECTIONS}
+    script.write_text(STAND_IN.format(**names, apart=apart, dies=dies), encoding="utf-8")
+    return [sys.executable, str(script), "clock", "--workers", "2"]
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("apart", [True, False])
 def test_the_worlds_are_gone_when_a_run_is_ended(tmp_path: Path, apart: bool, number: signal.Signals) -> None:
-    (tmp_path / "memory").mkdir()
-    script = tmp_path / "run_parts.py"
-    script.write_text(
-        STAND_IN.format(faults=CHECKOUT / "tests/faults", collections=COLLECTIONS, apart=apart), encoding="utf-8"
-    )
-    command = [sys.executable, str(script), "clock", "--workers", "2"]
+    command = _command(tmp_path, apart)
     with subprocess.Popen(command, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}) as run:
         end = time.monotonic() + 60
         while len(list(tmp_path.glob("reached-*"))) < 2 and time.monotonic() < end:
@@ -69,4 +80,12 @@ def test_the_worlds_are_gone_when_a_run_is_ended(tmp_path: Path, apart: bool, nu
         assert list((tmp_path / "memory").iterdir())
         run.send_signal(number)
         assert run.wait(30) == 128 + number
+    assert list((tmp_path / "memory").iterdir()) == []
+
+
+def test_a_worker_that_is_killed_is_a_fault(tmp_path: Path) -> None:
+    done = subprocess.run(_command(tmp_path, dies=True), capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1, done
+    assert "4 tried      1 broken" in done.stdout
+    assert "a worker ended without a result, exit status -9" in done.stdout
     assert list((tmp_path / "memory").iterdir()) == []
