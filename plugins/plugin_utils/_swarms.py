@@ -27,8 +27,8 @@ from ansible_collections.airgap.conda.plugins.module_utils._swarm.torrent import
 from ansible_collections.airgap.conda.plugins.plugin_utils._once import PREFIX, once
 from ansible_collections.airgap.conda.plugins.plugin_utils._transport import File, Swarm
 
-# What role deploy registers on each host: its settings, and what preflight found.
-SETTINGS, FOUND = "_deploy_set", "_deploy_preflight"
+# What role deploy registers on each host: its settings, and what there is to do.
+LOOK = "_deploy_preflight"
 PACKAGE = "libtorrent"
 SWARM, AUTO = "swarm", "auto"
 # From how many hosts on, and from how many bytes to all of them on, a swarm is faster than one sender: it takes the
@@ -118,7 +118,8 @@ class Swarms:
     def _members(self, host: str) -> Iterable[Member]:
         """Give what a host wants, one for each payload; nothing before its preflight has ended."""
         about = self._known["hostvars"].get(host) or {}
-        found, settings = about.get(FOUND) or {}, (about.get(SETTINGS) or {}).get("settings") or {}
+        found = about.get(LOOK) or {}
+        settings = found.get("settings") or {}
         if found.get("failed") or not settings:
             return
         for told in found.get("steps") or []:

@@ -203,7 +203,7 @@ def test_each_option_has_a_prefix_of_its_own() -> None:
     [
         (["deploy_env", "deploy_release", "deploy_depots"], ["deploy_envs", "deploy_releases", "deploy_depot"]),
         (["report_paht", "rollback_envs"], ["report_path", "rollback_env"]),
-        (["deploy_user", "deploy_key", "build_number", "report_name", "env", "_deploy_set", "deploy_envs"], []),
+        (["deploy_user", "deploy_key", "build_number", "report_name", "env", "_verify_set", "deploy_envs"], []),
     ],
 )
 def test_slips_of_the_pen(names: list[str], found: list[str]) -> None:
