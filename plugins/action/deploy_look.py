@@ -56,7 +56,7 @@ class ActionModule(ActionBase):
 
     def _look(self, options: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
         """Return what airgap.conda.preflight returns for this host."""
-        task = self._task.copy()
+        task = self._task.copy(exclude_parent=True)
         task.action, task.args = LOOK, options
         plays, shared = self._play_context, self._shared_loader_obj
         action = preflight.ActionModule(task, self._connection, plays, self._loader, self._templar, shared)
