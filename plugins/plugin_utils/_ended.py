@@ -26,7 +26,7 @@ def ended(places: Places, work: str, options: RunOptions) -> list[str]:
     names = places.names(WORKSTATIONS, work) if hostvars else []
     right = [name for name in names if _is_right(name, hostvars, work, options)]
     told = [name for name in names if name not in {*right[1:]}]
-    fewer = 2 * len(told) <= len(names) and places.are_patterns(told)
+    fewer = told and 2 * len(told) <= len(names) and places.are_patterns(told)
     return told if fewer else places.patterns(WORKSTATIONS, work)
 
 

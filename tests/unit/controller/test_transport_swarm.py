@@ -26,7 +26,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._swarm.background imp
 from ansible_collections.airgap.conda.plugins.module_utils._swarm.told import AREA
 from ansible_collections.airgap.conda.plugins.plugin_utils import _swarms, _transport_swarm
 from ansible_collections.airgap.conda.plugins.plugin_utils._swarms import Swarms, address_of, seeds
-from ansible_collections.airgap.conda.plugins.plugin_utils._transport import Missing
+from ansible_collections.airgap.conda.plugins.plugin_utils._transport import Key, Missing
 from ansible_collections.airgap.conda.plugins.plugin_utils._transport_push import Push
 from ansible_collections.airgap.conda.tests.unit.tiny_host import Host
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_release
@@ -114,9 +114,9 @@ def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fleet:
     (tmp_path / "local").mkdir()
     monkeypatch.setattr(C, "DEFAULT_LOCAL_TMP", str(tmp_path / "local"))
 
-    def push(_self: Push, missing: Sequence[Missing], _action: Any, host: str) -> set[tuple[str, str, str]]:
+    def push(_self: Push, missing: Sequence[Missing], _action: Any, host: str) -> dict[Key, str]:
         made.pushed += [(host, one) for one in missing]
-        return {(one.env, one.release, file.name) for one in missing for file in one.files}
+        return {key: Push.name for one in missing for key in one.sizes}
 
     monkeypatch.setattr(Push, "bring", push)
     return made
@@ -126,6 +126,7 @@ def test_members_are_the_hosts_of_the_batch_that_want_the_same(fleet: Fleet) -> 
     swarm = fleet.swarm()
     assert swarm.members == {f"ws{number}": (f"192.0.2.{number}", 6881) for number in (1, 2, 3)}
     assert (swarm.seeds, swarm.upload) == (("ws1",), 1_000_000)
+    assert swarm.lines == (("192.0.2.1", "192.0.2.2", "192.0.2.3"),)  # worked out once for all of them
     vars_ = fleet.hostvars
     vars_["ws2"]["_deploy_preflight"]["settings"]["transport"] = "push"
     vars_["ws4"] = {**vars_["ws1"], "_deploy_preflight": {"settings": OWN, "steps": []}, "ansible_host": "192.0.2.4"}
