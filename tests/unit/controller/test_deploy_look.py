@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.action import deploy_look
+from ansible_collections.airgap.conda.plugins.action import deploy_look, preflight
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 
 SETTINGS = {
@@ -69,7 +69,7 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Site:
         deploy_look, "Settings", lambda _action, _known: SimpleNamespace(of_role=lambda _role: site.answer("settings"))
     )
     monkeypatch.setattr(deploy_look, "verified_releases", verified)
-    monkeypatch.setattr(deploy_look.preflight, "ActionModule", Look)
+    monkeypatch.setattr(preflight, "ActionModule", Look)
     monkeypatch.setattr("ansible.plugins.action.ActionBase.run", lambda *_args: None)
     return site
 
