@@ -34,19 +34,25 @@ class ActionModule(ControllerAction):
     }
 
     def step(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what the hosts need to know of each release, or all that is wrong with them in one message."""
-        lacking = [name for name in ("depot", "allowed_signers") if not options[name]]
-        if lacking:
-            raise _not_told(lacking)
-        depot, signers = Folder(Path(of_caller(options["depot"]))), Path(of_caller(options["allowed_signers"]))
-        envs, pins = options["envs"], options["releases"]
-        found, faults = [], Faults()
-        faults.found += [_slip(depot, pin, envs) for pin in slips(depot, pins, envs)]
-        for env in envs:
-            with faults.gathered():
-                found.append(verified(depot, env, str(pins.get(env) or ""), signers, Path(C.DEFAULT_LOCAL_TMP)))
-        faults.tell("what is wanted of the depot")
-        return {"changed": False, "releases": found, "allowed_signers": read_keys(signers)}
+        """Return what the hosts need to know of each release."""
+        return {"changed": False, **verified_releases(**options)}
+
+
+def verified_releases(
+    depot: str, envs: Sequence[str], releases: Mapping[str, Any], allowed_signers: str
+) -> dict[str, Any]:
+    """Return what hosts need to know of each release, and the keys; or all that is wrong with them in one message."""
+    lacking = [name for name, given in (("depot", depot), ("allowed_signers", allowed_signers)) if not given]
+    if lacking:
+        raise _not_told(lacking)
+    folder, signers = Folder(Path(of_caller(depot))), Path(of_caller(allowed_signers))
+    found, faults = [], Faults()
+    faults.found += [_slip(folder, pin, envs) for pin in slips(folder, releases, envs)]
+    for env in envs:
+        with faults.gathered():
+            found.append(verified(folder, env, str(releases.get(env) or ""), signers, Path(C.DEFAULT_LOCAL_TMP)))
+    faults.tell("what is wanted of the depot")
+    return {"releases": found, "allowed_signers": read_keys(signers)}
 
 
 def verified(depot: Folder, env: str, pin: str, signers: Path, shared: Path) -> dict[str, Any]:

@@ -67,8 +67,7 @@ class ActionModule(AnswerAction):
             begun, arrived = transport.begin(missing, self, host)
             due = [one for one in missing if not one.is_among(begun)]
         if due and not arrived:
-            brought = transport.bring(due, self, host)
-            arrived = brought if isinstance(brought, dict) else dict.fromkeys(brought, transport.name)
+            arrived = transport.bring(due, self, host)
         sizes = {key: size for one in due for key, size in one.sizes.items()}
         left = [" ".join(key) for key in sizes if key not in arrived]
         if left:

@@ -36,35 +36,24 @@ from ansible_collections.airgap.conda.plugins.plugin_utils._setting_values impor
 known_names()  # reads all roles, in the process of which those for the hosts are copies
 
 
-class ActionModule(ActionBase):
-    """Controller side of airgap.conda.settings; it has no other side."""
+class Settings:
+    """The settings of this collection as a task of ``action`` sees them, ``known`` being the variables of its host."""
 
-    _requires_connection = False
+    def __init__(self, action: ActionBase, known: dict[str, Any]) -> None:
+        self.known, self.extra = known, load_extra_vars(action._loader)
+        self._templar, self._connection = action._templar, action._connection
+        # Whose Python the modules of the role run with, where its task says so.
+        self._python = action._task.get_vars().get(PYTHON)
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return the settings of a role on this host, or look at those of a whole run."""
-        super().run(tmp, task_vars)
-        self.known = task_vars or {}
-        self.extra = load_extra_vars(self._loader)
-        _result, args = self.validate_argument_spec(
-            argument_spec={
-                "role": {"type": "str", "choices": list(NAMES)},
-                "playbook": {"type": "str", "choices": list(PLAYBOOKS)},
-                "whole_run": {"type": "bool", "default": False},
-            },
-            required_one_of=[["role", "playbook"]],
-            mutually_exclusive=[["role", "playbook"], ["role", "whole_run"]],
-        )
-        try:
-            if args["whole_run"]:
-                return self._whole_run(args["playbook"])
-            options = role_options(args["role"]) if args["role"] else PLAYBOOKS[args["playbook"]].own
-            return self._of_host(f"{args['role'] or args['playbook']}_", options)
-        except AirgapError as error:
-            return {"failed": True, **error.as_result()}
+    def of_role(self, role: str) -> dict[str, Any]:
+        """Return the settings of a role, by their names without its prefix, and warnings; raises AirgapError."""
+        return self._of_host(f"{role}_", role_options(role))
+
+    def of_playbook(self, playbook: str) -> dict[str, Any]:
+        """Return a playbook's own settings on this host likewise."""
+        return self._of_host(f"{playbook}_", PLAYBOOKS[playbook].own)
 
     def _of_host(self, prefix: str, options: Any) -> dict[str, Any]:
-        """Return the settings by their names without the prefix of the role."""
         host = host_of(self.known)
         faults: list[of.Fault] = []
         local = self._connection.transport in ("local", "ansible.builtin.local")
@@ -72,12 +61,11 @@ class ActionModule(ActionBase):
         for name in once:
             self._refuse_fact(name, self.known[name])
         each = {name: option for name, option in options.items() if name not in once}
-        values = of.settled(each, self._own, local, faults)
+        values = of.settled(each, self.own, local, faults)
         shown = {name: value for name, value in values.items() if name not in SECRET}
         own = {name.removeprefix(prefix).removeprefix("deploy_"): value for name, value in shown.items()}
-        wanted = self._task.get_vars().get(PYTHON)
-        if wanted is not None:
-            ours = [self._templar.template(wanted), own.get("python")]
+        if self._python is not None:
+            ours = [self._templar.template(self._python), own.get("python")]
             used = self.known.get(PYTHON)
             faults += of.interpreter_fault(self._templar.template(used), ours, own.get("root") or "", self.extra)
         faults += of.connection_fault(type(self._connection))
@@ -88,9 +76,9 @@ class ActionModule(ActionBase):
             raise of.refusal(faults, f"-e and the variables of {host}")
         slips = of.misspelled(name for name in self.known if name not in self.extra)
         warnings = [f"{name} is a variable that nothing reads; there is {alike}" for name, alike in slips.items()]
-        return {"changed": False, "warnings": warnings, "settings": own}
+        return {"warnings": warnings, "settings": own}
 
-    def _whole_run(self, playbook: str) -> dict[str, Any]:
+    def look_at_whole_run(self, playbook: str) -> None:
         """Look at what can be seen before any host is: what was given with -e, groups and --limit."""
         places, limit = Places(self.known, self._templar.template), self.known.get("ansible_limit")
         if playbook == REFRESH and limit:
@@ -99,7 +87,7 @@ class ActionModule(ActionBase):
         groups, side = self.known["groups"], str(self._value("refresh_side") or "")
         known = hostvars[host_of(self.known)]
         inventory = {name: known[name] for name in PATTERNS.keys() - self.extra.keys() if name in known}
-        faults += of.pattern_faults(playbook, self._own, inventory, groups, groups["all"])
+        faults += of.pattern_faults(playbook, self.own, inventory, groups, groups["all"])
         fleet_is_meant = PLAYBOOKS[playbook].fleet or places.value("schedule_side") == HOST
         if fleet_is_meant and side != "bastion" and not faults:
             fleet = places.names(WORKSTATIONS)
@@ -113,9 +101,8 @@ class ActionModule(ActionBase):
         )
         if faults:
             raise of.refusal(faults, "the command line and the inventory")
-        return {"changed": False}
 
-    def _own(self, name: str) -> Any:
+    def own(self, name: str) -> Any:
         """Return a variable of this host as the controller's owner gave it; raises when it is a fact of the host."""
         value = self._value(name)
         self._refuse_fact(name, value)
@@ -147,3 +134,31 @@ class ActionModule(ActionBase):
             return self._templar.template(self.known[name])
         except AnsibleError as error:
             raise Unfit(f"a value that can be worked out: {clean(str(error), LINE)}") from error
+
+
+class ActionModule(ActionBase):
+    """Controller side of airgap.conda.settings; it has no other side."""
+
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return the settings of a role on this host, or look at those of a whole run."""
+        super().run(tmp, task_vars)
+        _result, args = self.validate_argument_spec(
+            argument_spec={
+                "role": {"type": "str", "choices": list(NAMES)},
+                "playbook": {"type": "str", "choices": list(PLAYBOOKS)},
+                "whole_run": {"type": "bool", "default": False},
+            },
+            required_one_of=[["role", "playbook"]],
+            mutually_exclusive=[["role", "playbook"], ["role", "whole_run"]],
+        )
+        settings = Settings(self, task_vars or {})
+        try:
+            if args["whole_run"]:
+                settings.look_at_whole_run(args["playbook"])
+                return {"changed": False}
+            found = settings.of_role(args["role"]) if args["role"] else settings.of_playbook(args["playbook"])
+        except AirgapError as error:
+            return {"failed": True, **error.as_result()}
+        return {"changed": False, **found}

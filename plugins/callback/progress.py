@@ -71,8 +71,9 @@ from ansible_collections.airgap.conda.plugins.plugin_utils._status_area import S
 from ansible_collections.airgap.conda.plugins.plugin_utils._summary import OURS, Summary
 from ansible_collections.airgap.conda.plugins.plugin_utils._transfers import Transfers
 
-# The tasks that send; preflight brings the runtime where it is missing.
-SENDING = (f"{OURS}runtime", f"{OURS}preflight", f"{OURS}fetch")
+# The tasks that send; a look brings the runtime where it is missing.
+LOOKS = (f"{OURS}deploy_look", f"{OURS}preflight")
+SENDING = (f"{OURS}runtime", *LOOKS, f"{OURS}fetch")
 # Seconds between two looks on a terminal.
 TICK = 0.5
 
@@ -112,9 +113,9 @@ class CallbackModule(CallbackBase):
         host, action, found = _parts(result)
         if action in SENDING:
             self._transfers.ends(host, well=True)
-        if action == f"{OURS}depot_info":
+        if action in (f"{OURS}depot_info", f"{OURS}deploy_look"):
             self._transfers.knows(found.get("releases"))
-        elif action == f"{OURS}preflight":
+        if action in LOOKS:
             self._transfers.expects(host, found.get("steps"))
         self._summary.hears(host, action, found)
 

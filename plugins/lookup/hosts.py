@@ -24,6 +24,12 @@ options:
     description: What the play is a part of. Only V(refresh) makes a difference.
     type: str
     default: ""
+  ended:
+    description:
+      - Whether to give only the workstations of which this run does not show that O(work) went well there, and one of
+        which it does, so that Ansible goes on with later plays. It may still give all of them.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -33,7 +39,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _list:
-  description: One pattern, or none.
+  description: One pattern, or none; if O(ended), it may be the names of hosts.
   type: list
   elements: str
 """
@@ -42,7 +48,10 @@ from typing import Any
 
 from ansible.plugins.lookup import LookupBase
 
+from ansible_collections.airgap.conda.plugins.plugin_utils._ended import ended
+from ansible_collections.airgap.conda.plugins.plugin_utils._outcomes import WORKS
 from ansible_collections.airgap.conda.plugins.plugin_utils._places import Places
+from ansible_collections.airgap.conda.plugins.plugin_utils._run_options import RunOptions
 
 
 class LookupModule(LookupBase):
@@ -50,4 +59,7 @@ class LookupModule(LookupBase):
 
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
         """Return the pattern as RETURN says."""
-        return Places(variables or {}, self._templar.template).patterns(terms[0], kwargs.get("work", ""))
+        places, work = Places(variables or {}, self._templar.template), kwargs.get("work", "")
+        if kwargs.get("ended") and work in WORKS:
+            return ended(places, work, RunOptions.of_this_run())
+        return places.patterns(terms[0], work)

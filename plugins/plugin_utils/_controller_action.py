@@ -9,7 +9,8 @@ that it says. What runs here has no connection that anything could turn elsewher
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +35,23 @@ class ControllerAction(ActionBase):
         self.known = task_vars or {}
         _result, options = self.validate_argument_spec(self.ARGUMENTS)
         try:
-            with os_errors("A step of this task", Path.cwd()):
+            with on_the_controller():
                 return self.step(options)
         except AirgapError as error:
-            told = error.in_one_line() if isinstance(error, Several) else error
-            told.where += " on the controller"
-            return {"failed": True, **told.as_result()}
+            return {"failed": True, **error.as_result()}
 
     def step(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Do it; raises AirgapError."""
         raise NotImplementedError
+
+
+@contextmanager
+def on_the_controller() -> Iterator[None]:
+    """Have a failure of the block say that it was on the controller."""
+    try:
+        with os_errors("A step of this task", Path.cwd()):
+            yield
+    except AirgapError as error:
+        told = error.in_one_line() if isinstance(error, Several) else error
+        told.where += " on the controller"
+        raise told from None

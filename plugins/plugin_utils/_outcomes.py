@@ -25,7 +25,7 @@ Result = Mapping[str, Any]
 # What the playbooks note of the deploy as a whole, as a variable of localhost.
 STOPPED = "_deploy_stopped"
 # What is registered of a step that the controller does for the hosts.
-HERE = ("_deploy_depot", "_repair_depot", "_report_page")
+HERE = ("_repair_depot", "_report_page")
 CONTROLLER = "the controller"
 
 
@@ -108,7 +108,8 @@ def _outcome(
     failed = [step for step in (note, *steps.values()) if step.get("failed")]
     if failed and of.decide:
         # What the controller refuses for one host, by its settings or its depot, says nothing about the others.
-        return _failure(failed[0], host, of.name, options), any(steps[name] for name in of.steps if name not in HERE)
+        asked = any(steps[name] and steps[name].get("asked", True) for name in of.steps if name not in HERE)
+        return _failure(failed[0], host, of.name, options), asked
     lacking = of.lacking(Known(host, steps, known, options))
     if not lacking:
         return None, True
@@ -128,16 +129,15 @@ def shows(result: Any) -> bool:
 
 
 def _deploy(at: Known) -> AirgapError | str:
-    depot, look = at.steps["_deploy_depot"], at.steps["_deploy_preflight"]
-    release = at.steps["_deploy_release"]
+    look, release = at.steps["_deploy_preflight"], at.steps["_deploy_release"]
     if at.options.check and shows(look) and look.get("changed") and look.get("interpreter") == "":
         return ""  # the runtime would be installed, and nothing can be looked at without it
     if not shows(look) or not isinstance(look.get("work"), bool) or not isinstance(look.get("steps"), list):
         return "it was not looked what is to be done"
     found = {str(step.get("env")): step.get("id") for step in map(_mapping, look["steps"])}
-    if not shows(depot) or not isinstance(depot.get("releases"), list):
+    if not isinstance(look.get("releases"), list):
         return "it is not known which releases are wanted"
-    wanted = {item["env"]: item["id"] for item in depot["releases"]}
+    wanted = {item["env"]: item["id"] for item in look["releases"]}
     left = [env for env, name in wanted.items() if found.get(env) != name]
     if left or not look["work"]:
         return f"{left[0]} was not looked at" if left else ""
@@ -199,7 +199,7 @@ def _reported(at: Known, verdicts: tuple[str, ...]) -> AirgapError | str:
     return next(finding for finding in report.findings if finding.verdict == verdict).as_error()
 
 
-DEPLOYED = ("_deploy_depot", "_deploy_preflight", "_deploy_fetch", "_deploy_swarm", "_deploy_release")
+DEPLOYED = ("_deploy_preflight", "_deploy_fetch", "_deploy_swarm", "_deploy_release")
 DEPLOY = Work("deploy", DEPLOYED, _deploy)
 VERIFY = Work("verify", ("_verify_result",), _verify)
 REPORT = ("_report_seen", "_report_verified", "_report_page")

@@ -9,7 +9,7 @@ and what the inventory says of localhost.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,13 +64,20 @@ class Places:
 
     def names(self, place: str, work: str = "") -> list[str]:
         """Return the hosts of a place, whatever a run is limited to."""
+        return self._matched(self.patterns(place, work))
+
+    def are_patterns(self, names: Sequence[str]) -> bool:
+        """Tell whether names of hosts, as the patterns of a play, mean these hosts and no others."""
+        return sorted(self._matched(names)) == sorted(names)
+
+    def _matched(self, patterns: Sequence[str]) -> list[str]:
         inventory = InventoryManager(DataLoader(), parse=False)
         for group, hosts in self.variables["groups"].items():
             inventory.add_group(group)
             for host in hosts:
                 inventory.add_host(host, group=group)
         try:
-            return [str(host.name) for host in inventory.get_hosts(pattern=self.patterns(place, work))]
+            return [str(host.name) for host in inventory.get_hosts(pattern=[*patterns])]
         except AnsibleError:
             return []
 

@@ -110,5 +110,11 @@ def _number(value: Any) -> float:
 # What each result is read for.
 _TAKEN = {
     f"{OURS}{name}": take
-    for name, take in {"runtime": _runtime, "preflight": _preflight, "fetch": _fetch, "release": _release}.items()
+    for name, take in {
+        "runtime": _runtime,
+        "deploy_look": _preflight,
+        "preflight": _preflight,
+        "fetch": _fetch,
+        "release": _release,
+    }.items()
 }

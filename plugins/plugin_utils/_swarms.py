@@ -12,6 +12,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import socket
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,13 +23,14 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.errors import A
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import MANIFEST, RUNTIME, Payload
 from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
 from ansible_collections.airgap.conda.plugins.module_utils._contract.step import Step
+from ansible_collections.airgap.conda.plugins.module_utils._swarm.graph import lines
 from ansible_collections.airgap.conda.plugins.module_utils._swarm.settings import piece_length
 from ansible_collections.airgap.conda.plugins.module_utils._swarm.torrent import make, require
 from ansible_collections.airgap.conda.plugins.plugin_utils._once import PREFIX, once
 from ansible_collections.airgap.conda.plugins.plugin_utils._transport import File, Swarm
 
-# What role deploy registers on each host: its settings, and what preflight found.
-SETTINGS, FOUND = "_deploy_set", "_deploy_preflight"
+# What role deploy registers on each host: its settings, and what there is to do.
+LOOK = "_deploy_preflight"
 PACKAGE = "libtorrent"
 SWARM, AUTO = "swarm", "auto"
 # From how many hosts on, and from how many bytes to all of them on, a swarm is faster than one sender: it takes the
@@ -77,6 +79,7 @@ class Swarms:
             torrent=Path(told["torrent"]),
             members={host: (str(at[0]), int(at[1])) for host, at in told["members"].items()},
             seeds=tuple(told["seeds"]),
+            lines=tuple(map(tuple, told["lines"])),
             files=files,
             upload=int(settings["upload"]) * MBIT // int(told["count"]),
             linger=float(settings["linger"]),
@@ -94,12 +97,13 @@ class Swarms:
         if len(reached) < 2:
             raise no_swarm(f"{len(reached)} of {len(same)} hosts can take part, by their addresses")
         # What one host alone says that it wants moves no port, and takes nothing from what others may give.
-        wanted = [member.wants for member in everybody]
-        shared = sorted(one for one in {*wanted} if wanted.count(one) > 1)
+        wanted = Counter(member.wants for member in everybody)
+        shared = sorted(one for one in wanted if wanted[one] > 1)
         at = port + shared.index(wants)
         if at > MOST_PORT:
             raise no_swarm(f"the port would be {at}")
         members = {member.host: (member.address, at) for member in reached}
+        first = seeds(reached)
         with os_errors("Making a torrent", Path(release.path)):
             names = [*release.record, *(part.name for part in payload.parts)]
             sizes = {name: (Path(release.path) / name).stat().st_size for name in names}
@@ -111,14 +115,16 @@ class Swarms:
             "name": name,
             "torrent": str(path),
             "members": members,
-            "seeds": seeds(reached),
+            "seeds": first,
+            "lines": lines([members[host][0] for host in first], [member.address for member in reached]),
             "count": len(shared),
         }
 
     def _members(self, host: str) -> Iterable[Member]:
         """Give what a host wants, one for each payload; nothing before its preflight has ended."""
         about = self._known["hostvars"].get(host) or {}
-        found, settings = about.get(FOUND) or {}, (about.get(SETTINGS) or {}).get("settings") or {}
+        found = about.get(LOOK) or {}
+        settings = found.get("settings") or {}
         if found.get("failed") or not settings:
             return
         for told in found.get("steps") or []:
@@ -159,8 +165,8 @@ def _subnet(address: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
 
 def _reached(members: Sequence[Member]) -> list[Member]:
     """Return those that have an address of their own."""
-    addresses = [member.address for member in members]
-    return [member for member in members if member.address and addresses.count(member.address) == 1]
+    addresses = Counter(member.address for member in members)
+    return [member for member in members if member.address and addresses[member.address] == 1]
 
 
 def address_of(given: str, host: str, about: Mapping[str, Any]) -> str:

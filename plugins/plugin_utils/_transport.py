@@ -45,7 +45,8 @@ class Served:
 class Swarm:
     """The hosts of this batch that want the same payload, and give it to each other.
 
-    ``members`` has address and port of each, by its name; ``seeds`` are those that get it first, by another way.
+    ``members`` has address and port of each, by its name; ``seeds`` are those that get it first, by another way, and
+    ``lines`` the addresses of all, each after the one that it asks first.
     ``torrent`` is a file of the controller's, of the release's record and all ``files`` of the payload. ``upload`` is
     in bytes a second, 0 for any number; ``linger`` is in seconds.
     """
@@ -54,6 +55,7 @@ class Swarm:
     torrent: Path
     members: Mapping[str, tuple[str, int]]
     seeds: tuple[str, ...]
+    lines: tuple[tuple[str, ...], ...]
     files: tuple[File, ...]
     upload: int
     linger: float
@@ -98,10 +100,10 @@ class Transport(ABC):
     name: str
 
     @abstractmethod
-    def bring(self, missing: Sequence[Missing], action: HostAction, host: str) -> set[Key] | dict[Key, str]:
-        """Bring all that is ``missing``; return environment, release and name of each file that arrived.
+    def bring(self, missing: Sequence[Missing], action: HostAction, host: str) -> dict[Key, str]:
+        """Bring all that is ``missing``; return environment, release and name of each file that arrived, and how.
 
-        Where that was by other transports, with the name of each.
+        That is the name of the transport that brought it: its own one, or that of another which it has used.
 
         ``action`` runs shell on the host and puts files there. The folder ``incoming`` is made when it is not there,
         for nobody but its owner; what lies in it under one of the names is replaced. What did not arrive is left out of

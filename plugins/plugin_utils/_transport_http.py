@@ -15,9 +15,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.answer import f
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.plugin_utils._host_action import HostAction
 from ansible_collections.airgap.conda.plugins.plugin_utils._sent import sent
-from ansible_collections.airgap.conda.plugins.plugin_utils._transport import Missing, Transport, not_sent
-
-Arrived = set[tuple[str, str, str]]
+from ansible_collections.airgap.conda.plugins.plugin_utils._transport import Key, Missing, Transport, not_sent
 
 
 class Http(Transport):
@@ -25,14 +23,16 @@ class Http(Transport):
 
     name = "http"
 
-    def bring(self, missing: Sequence[Missing], action: HostAction, host: str) -> Arrived:
+    def bring(self, missing: Sequence[Missing], action: HostAction, host: str) -> dict[Key, str]:
         """Have the host fetch all of it, or raise what kept it from that."""
         arrived, failure = self.fetch(missing, action, host)
         if failure:
             raise failure
         return arrived
 
-    def fetch(self, missing: Sequence[Missing], action: HostAction, host: str) -> tuple[Arrived, AirgapError | None]:
+    def fetch(
+        self, missing: Sequence[Missing], action: HostAction, host: str
+    ) -> tuple[dict[Key, str], AirgapError | None]:
         """Have the host fetch; return what arrived, and what kept the rest from that."""
         served = missing[0].served
         if served is None:
@@ -46,17 +46,17 @@ class Http(Transport):
             )
         # The options that the module must have are for the controller.
         args = {"releases": [], "steps": [], "url": served.url, "ca": served.ca}
-        sizes = {(one.env, one.release, file.name): file.size for one in missing for file in one.files}
+        sizes = {key: size for one in missing for key, size in one.sizes.items()}
         sent(host, 0, sum(sizes.values()))
         answer = action.on_host({**args, "missing": [_told(one) for one in missing]})
         told = [name for name in answer.get("arrived", []) if isinstance(name, list)]
-        arrived = {name for name in sizes if list(name) in told}
+        arrived = {name: self.name for name in sizes if list(name) in told}
         sent(host, sum(sizes[name] for name in arrived), sum(sizes.values()))
         failure = fields_of(answer.get("failure") or (answer if answer.get("failed") else None))
         if failure:
             return arrived, AirgapError(**failure)
         if answer.get("failed"):
-            return set(), not_sent(str(answer.get("msg") or "no answer"), host)
+            return {}, not_sent(str(answer.get("msg") or "no answer"), host)
         return arrived, None
 
 

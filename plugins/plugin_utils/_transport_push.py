@@ -18,7 +18,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._first.take import ta
 from ansible_collections.airgap.conda.plugins.plugin_utils._feed import Feed
 from ansible_collections.airgap.conda.plugins.plugin_utils._host_action import HostAction, unheard
 from ansible_collections.airgap.conda.plugins.plugin_utils._sent import sent
-from ansible_collections.airgap.conda.plugins.plugin_utils._transport import File, Missing, Transport, not_sent
+from ansible_collections.airgap.conda.plugins.plugin_utils._transport import File, Key, Missing, Transport, not_sent
 from ansible_collections.airgap.conda.plugins.plugin_utils._uncompressed import uncompressed
 
 # What each part is called in the remote user's temporary folder, one after another: it needs room for one.
@@ -30,7 +30,7 @@ class Push(Transport):
 
     name = "push"
 
-    def bring(self, missing: Sequence[Missing], action: HostAction, host: str) -> set[tuple[str, str, str]]:
+    def bring(self, missing: Sequence[Missing], action: HostAction, host: str) -> dict[Key, str]:
         """Send all of it, or raise what kept it from that."""
         whole, done = sum(file.size for one in missing for file in one.files), 0
 
@@ -43,7 +43,7 @@ class Push(Transport):
         with uncompressed(action):
             for one in missing:
                 self._send(one, action, host, tell)
-        return {(one.env, one.release, file.name) for one in missing for file in one.files}
+        return {key: self.name for one in missing for key in one.sizes}
 
     def _send(self, one: Missing, action: HostAction, host: str, tell: Callable[[int], None]) -> None:
         feed = Feed(action, host, one.root, one.incoming)

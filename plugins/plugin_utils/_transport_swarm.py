@@ -18,7 +18,7 @@ from typing import Any
 from ansible import constants as C
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.answer import LINE, clean, fields_of
-from ansible_collections.airgap.conda.plugins.module_utils._swarm.graph import behind, ordered
+from ansible_collections.airgap.conda.plugins.module_utils._swarm.graph import asked, behind
 from ansible_collections.airgap.conda.plugins.plugin_utils._host_action import HostAction
 from ansible_collections.airgap.conda.plugins.plugin_utils._once import PREFIX
 from ansible_collections.airgap.conda.plugins.plugin_utils._sent import sent
@@ -144,6 +144,5 @@ def _told(one: Missing, swarm: Swarm, host: str) -> dict[str, Any]:
 def _asked(swarm: Swarm, address: str) -> dict[str, list[tuple[str, int]]]:
     """Return the other members in the order in which this one asks them, and those who ask it first."""
     ports = dict(swarm.members.values())
-    order = ordered([swarm.members[host][0] for host in swarm.seeds], ports)
-    lists = {"peers": order[address], "behind": behind(order, address)}
+    lists = {"peers": asked(swarm.lines, address), "behind": behind(swarm.lines, address)}
     return {name: [(other, ports[other]) for other in others] for name, others in lists.items()}

@@ -17,13 +17,13 @@ from ansible_collections.airgap.conda.plugins.plugin_utils._transport_push impor
 def fetch_or_send(missing: Sequence[Missing], action: HostAction, host: str) -> dict[Key, str]:
     """Bring all of it; return what arrived, and how. What http did not bring, and why, is a warning."""
     if not all(one.served for one in missing):
-        return dict.fromkeys(Push().bring(missing, action, host), Push.name)
-    fetched, failure = Http().fetch(missing, action, host)
-    arrived, left = dict.fromkeys(fetched, Http.name), without(missing, fetched)
+        return Push().bring(missing, action, host)
+    arrived, failure = Http().fetch(missing, action, host)
+    left = without(missing, arrived)
     if left:
         why = str(failure) if failure else "it did not say why"
         action._display.warning(f"{host} did not fetch all that it is missing, so it is sent there: {why}")
-        arrived.update(dict.fromkeys(Push().bring(left, action, host), Push.name))
+        arrived.update(Push().bring(left, action, host))
     return arrived
 
 

@@ -153,7 +153,7 @@ def one_copy(trial: Trial, folder: Path) -> dict[str, float]:
 def plans(trial: Trial, places: Sequence[Place], folder: Path) -> dict[Place, dict[str, Any]]:
     """Return what each host has to do."""
     seed, *others = places
-    asked = graph.ordered([seed.address], [place.address for place in others])
+    lines = graph.lines([seed.address], [place.address for place in others])
     works = {}
     for place in places:
         home = folder / ("seed" if place == seed else place.wire)
@@ -162,9 +162,9 @@ def plans(trial: Trial, places: Sequence[Place], folder: Path) -> dict[Place, di
             "folder": str(home),
             "address": place.address,
             "port": PORT,
-            "peers": [(address, PORT) for address in asked[place.address]],
+            "peers": [(address, PORT) for address in graph.asked(lines, place.address)],
             "first": 1 if trial.arm == LINE else 0,
-            "behind": [(address, PORT) for address in graph.behind(asked, place.address)],
+            "behind": [(address, PORT) for address in graph.behind(lines, place.address)],
             "seed": place == seed,
             "linger": 1000,
         }

@@ -130,7 +130,7 @@ def settings(place: Path) -> dict[str, Any]:
         "hostvars": {},
         "inventory_hostname": "../../../outside/canary",
         "ansible_play_hosts_all": [],
-        "_deploy_depot": {"releases": [{"env": "demo", "id": "2-00000002", "path": str(place)}]},
+        "_deploy_preflight": {"releases": [{"env": "demo", "id": "2-00000002", "path": str(place)}]},
         "_deploy_failure": {},
         "_deploy_wanted": [],
         "_report_page": {"wrong": [], "page": "x"},

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import RUNTIME, Payload
 from ansible_collections.airgap.conda.plugins.module_utils._contract.release import Release
 from ansible_collections.airgap.conda.plugins.module_utils._contract.step import Step
-from ansible_collections.airgap.conda.plugins.module_utils._fit.rules import New, judge, write
 from ansible_collections.airgap.conda.plugins.module_utils._fit.table import Table
 from ansible_collections.airgap.conda.plugins.module_utils._formats.delta import base_of, image_of
 from ansible_collections.airgap.conda.plugins.module_utils._formats.formats import (
@@ -27,6 +27,9 @@ from ansible_collections.airgap.conda.plugins.module_utils._gpu.tools import Too
 from ansible_collections.airgap.conda.plugins.module_utils._store import kernelspec
 from ansible_collections.airgap.conda.plugins.module_utils._store.extract import missing_parts
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
+
+if TYPE_CHECKING:
+    from ansible_collections.airgap.conda.plugins.module_utils._fit.rules import New
 
 
 def inspect(
@@ -53,7 +56,8 @@ def inspect(
         formats = _taken(store, releases)
     steps = [_step(store, wanted, keep, formats, deltas) for wanted in releases]
     news = [_new(wanted, step) for wanted, step in zip(releases, steps) if step.action in ("install", "switch")]
-    if news:
+    if news:  # what only these need is not loaded for any other: a host has no byte code of it
+        from ansible_collections.airgap.conda.plugins.module_utils._fit.rules import judge
         from ansible_collections.airgap.conda.plugins.module_utils._preflight.gather import gather
 
         pairs = [(new.wanted.env, new.wanted.id) for new in news]
@@ -109,6 +113,8 @@ def _size(payload: Payload, missing: Collection[str]) -> int:
 
 
 def _new(wanted: Release, step: Step) -> New:
+    from ansible_collections.airgap.conda.plugins.module_utils._fit.rules import New
+
     payload = wanted.payload([step.format])
     to_send = _size(payload, step.missing) if payload else 0
     whole = wanted.payload([whole_of(step.format)])
@@ -133,6 +139,7 @@ def _with_kernel(store: Store, step: Step, ipykernel: bool, kernels: str) -> Ste
         return step
     path = kernelspec.kernel_file(kernels, step.env) if kernels and ipykernel else None
     if path:
+        from ansible_collections.airgap.conda.plugins.module_utils._fit.rules import write
         from ansible_collections.airgap.conda.plugins.module_utils._preflight.gather import gather_place
 
         kernelspec.require_free(store, step.env, kernels)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ansible_collections.airgap.conda.plugins.module_utils._activation.files import activate_files
 from ansible_collections.airgap.conda.plugins.module_utils._store.releases import Releases
 
 
@@ -18,4 +17,6 @@ class Activated(Releases):
 
     def scripts(self, env: str) -> Mapping[str, str]:
         """Return name -> text of the files next to ``current`` that shells source."""
+        from ansible_collections.airgap.conda.plugins.module_utils._activation.files import activate_files
+
         return activate_files(env, self.root / env)

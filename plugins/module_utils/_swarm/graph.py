@@ -11,7 +11,7 @@ and again. Hosts of a subnet stand next to one another, so that one copy comes i
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 
 def _bits(address: str) -> tuple[int, int]:
@@ -19,38 +19,43 @@ def _bits(address: str) -> tuple[int, int]:
     return parsed.version, int(parsed)
 
 
-def nearness(one: str, other: str) -> int:
+def _nearness(one: tuple[int, int], other: tuple[int, int]) -> int:
     """Return how many leading bits two addresses share; -1 if they are of different families."""
-    (version, mine), (theirs, value) = _bits(one), _bits(other)
+    (version, mine), (theirs, value) = one, other
     if version != theirs:
         return -1
     width = 32 if version == 4 else 128
     return width - (mine ^ value).bit_length()
 
 
-def ordered(seeds: Sequence[str], others: Iterable[str]) -> dict[str, list[str]]:
-    """Return for each address whom it asks, in this order: first the one before it, at last those behind it.
+def lines(seeds: Sequence[str], others: Iterable[str]) -> list[list[str]]:
+    """Return the lines, each from a seed on, with the hosts that are nearest to it, of the same length, within one.
 
-    Each seed has a line of its own with the hosts that are nearest to it; lines have the same length, within one.
     Raises ValueError for what is no address, and without a seed.
     """
     if not seeds:
         raise ValueError("a swarm needs a seed")
-    left = sorted(set(others) - set(seeds), key=_bits)
-    lines = []
+    bits = {address: _bits(address) for address in (*seeds, *others)}
+    left = sorted(bits.keys() - set(seeds), key=bits.__getitem__)
+    found = []
     for number, seed in enumerate(seeds):
         count = -(-len(left) // (len(seeds) - number))
-        nearest = sorted(left, key=lambda address, seed=seed: (-nearness(seed, address), _bits(address)))  # type: ignore[misc]
-        lines.append([seed, *nearest[:count]])
-        left = sorted(nearest[count:], key=_bits)
-    asked = {}
-    for line in lines:
-        beyond = [address for other in lines if other is not line for address in other]
-        for place, address in enumerate(line):
-            asked[address] = [*reversed(line[:place]), *line[place + 1 :], *beyond]
-    return asked
+        at = bits[seed]
+        nearest = sorted(left, key=lambda address, at=at: (-_nearness(at, bits[address]), bits[address]))  # type: ignore[misc]
+        found.append([seed, *nearest[:count]])
+        left = sorted(nearest[count:], key=bits.__getitem__)
+    return found
 
 
-def behind(asked: Mapping[str, Sequence[str]], address: str) -> list[str]:
-    """Return those who ask ``address`` first, by what ``ordered`` returned."""
-    return [one for one, others in asked.items() if others[:1] == [address]]
+def asked(of: Sequence[Sequence[str]], address: str) -> list[str]:
+    """Return whom a host of these lines asks, in this order: first the one before it, at last those of other lines."""
+    line = next(line for line in of if address in line)
+    place = line.index(address)
+    beyond = [one for other in of if other is not line for one in other]
+    return [*reversed(line[:place]), *line[place + 1 :], *beyond]
+
+
+def behind(of: Sequence[Sequence[str]], address: str) -> list[str]:
+    """Return those who ask ``address`` first: the next one of its line, and a seed, which has none before it."""
+    found = [line[place + 1] for line in of for place, one in enumerate(line[:-1]) if one == address]
+    return [*found, *(line[0] for line in of if line[0] != address and asked(of, line[0])[:1] == [address])]

@@ -150,8 +150,8 @@ WRONG: list[Any] = [
 @pytest.mark.parametrize("value", WRONG, ids=range(len(WRONG)))
 @pytest.mark.parametrize("name", ["_deploy_fetch", "_deploy_preflight", "_deploy_release", "_deploy_failure"])
 def test_a_host_with_forged_variables_does_not_end_the_account_of_the_others(name: str, value: Any) -> None:
-    depot, look = {"releases": [{"env": "demo", "id": "1-1c0ffee5"}]}, [{"env": "demo", "id": "1-1c0ffee5"}]
-    well: dict[str, Any] = {"_deploy_depot": depot, "_deploy_preflight": {"work": False, "steps": look}}
+    steps = [{"env": "demo", "id": "1-1c0ffee5"}]
+    well: dict[str, Any] = {"_deploy_preflight": {"work": False, "steps": steps, "releases": steps}}
     hosts = {"bad": {**well, name: value}, "good": well}
     outcome = outcomes(hosts, hosts)
     assert isinstance(outcome["wrong"], dict)

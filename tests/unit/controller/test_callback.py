@@ -154,10 +154,9 @@ def _local_tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _fetches(callback: Callback, new: bool) -> Path:
     """Feed the events of a deploy until one of two hosts is at work."""
-    callback.v2_playbook_on_task_start(_task("depot_info"), False)
-    callback.v2_runner_on_ok(_result("ws-1", "depot_info", new, releases=RELEASES))
+    callback.v2_playbook_on_task_start(_task("deploy_look"), False)
     for name in ("ws-1", "ws-2"):
-        callback.v2_runner_on_ok(_result(name, "preflight", new, steps=STEPS, work=True))
+        callback.v2_runner_on_ok(_result(name, "deploy_look", new, releases=RELEASES, steps=STEPS, work=True))
     callback.v2_playbook_on_task_start(_task("fetch"), False)
     callback.v2_runner_on_start(_host("ws-1"), _task("fetch"))
     folder = Path(os.environ[FOLDER])
@@ -200,13 +199,14 @@ def test_plain_lines_and_a_summary(monkeypatch: pytest.MonkeyPatch, new: bool) -
     assert len(callback.said) == said
 
 
-def test_a_runtime_that_preflight_brings_is_shown_too() -> None:
+@pytest.mark.parametrize("look", ["deploy_look", "preflight"])
+def test_a_runtime_that_a_look_brings_is_shown_too(look: str) -> None:
     callback = Callback()
-    callback.v2_playbook_on_task_start(_task("preflight"), False)
-    callback.v2_runner_on_start(_host("ws-1"), _task("preflight"))
+    callback.v2_playbook_on_task_start(_task(look), False)
+    callback.v2_runner_on_start(_host("ws-1"), _task(look))
     sent("ws-1", 10_000, 20_000)
     assert callback.line().startswith("sent to 0 of 1 host: 10.0 of 20.0 kB")
-    callback.v2_runner_on_ok(_result("ws-1", "preflight", steps=[], work=False))
+    callback.v2_runner_on_ok(_result("ws-1", look, steps=[], work=False))
     assert callback.line() == ""
     callback.close()
 

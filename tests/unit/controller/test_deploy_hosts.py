@@ -18,8 +18,9 @@ from ansible_collections.airgap.conda.tests.unit.tiny_release import make_key, m
 
 ONE, TWO, THREE = map(release_id, (1, 2, 3))
 SHOWN = (
-    "{{ inventory_hostname }} {{ (_deploy_depot.releases | last).id }} from {{ _deploy_depot.releases[0].path }}"
-    " by {{ _deploy_depot.allowed_signers.split(' ') | first }}"
+    "{{ inventory_hostname }} {{ (_deploy_preflight.releases | last).id }}"
+    " from {{ _deploy_preflight.releases[0].path }}"
+    " by {{ _deploy_preflight.signers.split(' ') | first }}"
 )
 
 
@@ -52,11 +53,10 @@ def test_each_host_has_its_own_depot_trust_and_pins(tmp_path: Path, strategy: st
         "deploy_depot": "depot",
         "deploy_allowed_signers": "key.signers",
         "deploy_root": str(tmp_path / "opt"),
-        "deploy_pin_signers": False,
     }
     (tmp_path / "hosts.json").write_text(json.dumps({"workstations": {"hosts": hosts, "vars": variables}}))
     role = {"role": "airgap.conda.deploy", "when": "inventory_hostname != 'left-out'"}
-    show = {"ansible.builtin.debug": {"msg": SHOWN}, "when": "_deploy_depot.releases is defined"}
+    show = {"ansible.builtin.debug": {"msg": SHOWN}, "when": "_deploy_preflight.releases is defined"}
     play = {"hosts": "workstations", "gather_facts": False, "strategy": strategy, "roles": [role], "tasks": [show]}
     (tmp_path / "play.json").write_text(json.dumps([play]), encoding="ascii")
     done = playbook([str(PLAYBOOK), "-i", "hosts.json", "--check", "play.json"], str(tmp_path))

@@ -50,7 +50,7 @@ def test_one_place_says_which_python_a_host_has_from_us(host: Host) -> None:
     checkout = Path(__file__).parents[3]
     files = [path for folder in ("playbooks", "roles") for path in (checkout / folder).rglob("*.yml")]
     texts = [(path.relative_to(checkout).parts[1], path.read_text(encoding="utf-8")) for path in files]
-    bring = ("airgap.conda.runtime:", "bring_runtime: true")
+    bring = ("airgap.conda.runtime:", "airgap.conda.deploy_look:")
     assert {name for name, text in texts if any(word in text for word in bring)} == {"deploy", "runtime"}
     assert not [name for name, text in texts if "current/bin" in text]
     # A task of a site's own may ask for it as well.

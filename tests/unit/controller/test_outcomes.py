@@ -22,15 +22,13 @@ BAD = {"failed": True, "msg": "a\n traceback"}
 ERROR = AirgapError(
     "A check of demo 2 failed", code="check-failed", wanted="w", found="exit status 1", where="/p", remedy="mend it"
 )
-DEPOT = {"changed": False, "releases": [{"env": "demo", "id": "2-1c0ffee5"}]}
-FOUND = {"interpreter": "/p", "work": False, "steps": [{"env": "demo", "id": "2-1c0ffee5"}]}
+STEP = {"env": "demo", "id": "2-1c0ffee5"}
+FOUND = {"asked": True, "interpreter": "/p", "work": False, "steps": [STEP], "releases": [STEP]}
 NO_WORK = {
-    "_deploy_depot": DEPOT,
     "_deploy_preflight": FOUND,
     "_deploy_release": SKIPPED,
 }
 DONE = {
-    "_deploy_depot": DEPOT,
     "_deploy_preflight": {**FOUND, "work": True},
     "_deploy_release": {"changed": True, "current": {"demo": "2-1c0ffee5"}},
 }
@@ -40,11 +38,10 @@ DEPLOY: dict[str, dict[str, Any]] = {
     "failed": {**DONE, "_deploy_failure": note({"failed": True, **ERROR.as_result()})},
     "broken": {"_deploy_preflight": BAD, "_deploy_failure": note(BAD)},
     "not-noted": {**DONE, "_deploy_release": BAD},
-    "refused": {"_deploy_depot": BAD, "_deploy_failure": note(BAD)},
+    "refused": {"_deploy_preflight": {**BAD, "asked": False}, "_deploy_failure": note(BAD)},
     "off": {"_deploy_preflight": LOST},
     "lost": {**DONE, "_deploy_fetch": LOST},
     "lost-at-last": {**DONE, "_deploy_release": LOST},
-    "no-depot": {"_deploy_depot": LOST},
     "waiting": {},
     "forgotten": {"_deploy_preflight": {}, "_deploy_release": {}, "_deploy_failure": {}},
 }
@@ -73,7 +70,6 @@ def wrong_of(known: dict[str, Any], work: str = "deploy", **options: Any) -> str
         ("off", "The host cannot be reached", "Failed to connect to the host via ssh"),
         ("lost", "The host stopped answering during the deploy", "Failed to connect to the host via ssh"),
         ("lost-at-last", "The host stopped answering during the deploy", "Failed to connect to the host via ssh"),
-        ("no-depot", "The controller cannot run a step", "Failed to connect to the host via ssh"),
         ("waiting", NOT_SHOWN, "no step was tried on this host"),
         ("forgotten", NOT_SHOWN, "no step was tried on this host"),
     ],
@@ -109,8 +105,7 @@ def test_the_share_is_that_of_the_hosts_that_answered(hosts: list[str], percent:
     "known",
     [
         {},
-        {"_deploy_depot": DEPOT},
-        {"_deploy_depot": DEPOT, "_deploy_preflight": SKIPPED, "_deploy_release": SKIPPED},
+        {"_deploy_preflight": SKIPPED, "_deploy_release": SKIPPED},
         {**DONE, "_deploy_release": SKIPPED},
         {**DONE, "_deploy_release": {}},
         {**DONE, "_deploy_release": {"changed": False}},
@@ -119,12 +114,12 @@ def test_the_share_is_that_of_the_hosts_that_answered(hosts: list[str], percent:
         {**NO_WORK, "_deploy_preflight": {**FOUND, "steps": []}},
         {**NO_WORK, "_deploy_preflight": {**FOUND, "steps": [{"env": "demo", "id": "1-1c0ffee5"}]}},
         {**NO_WORK, "_deploy_preflight": {**FOUND, "work": True}},
-        {**NO_WORK, "_deploy_depot": {}},
+        {**NO_WORK, "_deploy_preflight": {**FOUND, "releases": None}},
         {**NO_WORK, "_deploy_preflight": {**FOUND, "work": "no"}},
         {**NO_WORK, "_deploy_preflight": {**FOUND, "skipped": True}},
         {"_deploy_preflight": {"changed": True, "interpreter": ""}},  # only of a run that changes nothing
     ],
-    ids=range(15),
+    ids=range(14),
 )
 def test_that_nothing_failed_shows_nothing(known: dict[str, Any]) -> None:
     assert wrong_of(known).startswith(NOT_SHOWN)
@@ -138,7 +133,7 @@ def test_a_check_shows_what_would_be_done() -> None:
 
 
 def test_facts_are_no_results() -> None:
-    for name in ("_deploy_preflight", "_deploy_failure", "_deploy_depot"):
+    for name in ("_deploy_preflight", "_deploy_failure"):
         known = {**NO_WORK, "ansible_facts": {name: NO_WORK.get(name, {})}}
         assert wrong_of(known) == f"A fact of a host has the name of a result: {name}"
 

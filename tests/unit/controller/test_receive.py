@@ -255,7 +255,7 @@ def test_parts_go_in_pieces_or_by_the_folder_where_no_input_arrives(
     host = Host(tmp_path)
     one, action = missing(host), Action(host, gives)
     arrived = Push().bring([one], action, "ws1")
-    assert arrived == {("demo", "1-00000001", file.name) for file in one.files}
+    assert arrived == {("demo", "1-00000001", file.name): "push" for file in one.files}
     assert {path.name: path.read_bytes() for path in Path(one.incoming).iterdir()} == {
         file.name: file.path.read_bytes() for file in one.files
     }

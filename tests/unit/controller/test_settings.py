@@ -203,7 +203,7 @@ def test_each_option_has_a_prefix_of_its_own() -> None:
     [
         (["deploy_env", "deploy_release", "deploy_depots"], ["deploy_envs", "deploy_releases", "deploy_depot"]),
         (["report_paht", "rollback_envs"], ["report_path", "rollback_env"]),
-        (["deploy_user", "deploy_key", "build_number", "report_name", "env", "_deploy_set", "deploy_envs"], []),
+        (["deploy_user", "deploy_key", "build_number", "report_name", "env", "_verify_set", "deploy_envs"], []),
     ],
 )
 def test_slips_of_the_pen(names: list[str], found: list[str]) -> None:
@@ -274,8 +274,8 @@ def test_what_is_missing_names_what_an_old_name_has() -> None:
     assert {fault.name for fault in faults} == {"deploy_envs", "deploy_depot", "deploy_allowed_signers", "report_path"}
 
 
-def test_what_all_hosts_did_is_not_worked_out_for_each_of_them() -> None:
-    action = settings.ActionModule.__new__(settings.ActionModule)
+def test_what_all_hosts_did_is_not_worked_out_for_each_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "load_extra_vars", lambda _loader: {})
     worked_out: list[Any] = []
 
     def template(value: Any) -> Any:
@@ -289,14 +289,14 @@ def test_what_all_hosts_did_is_not_worked_out_for_each_of_them() -> None:
         "report_failures": "{{ of all hosts }}",
     }
     known["report_gpu_probe"] = {}
-    action.__dict__.update(
-        known={"inventory_hostname": "ws1", "hostvars": {"ws1": {}}, **known},
-        extra={},
+    action: Any = SimpleNamespace(
+        _loader=None,
         _task=SimpleNamespace(get_vars=dict),
         _connection=SimpleNamespace(transport="local"),
         _templar=SimpleNamespace(template=template, is_template=lambda value: "{{" in str(value)),
     )
-    found = action._of_host("report_", role_options("report"))["settings"]  # noqa: SLF001 - run() wants a play
+    known.update(inventory_hostname="ws1", hostvars={"ws1": {}})
+    found = settings.Settings(action, known).of_role("report")["settings"]
     assert found["path"] == "/r"
     assert worked_out == ["/r", "/opt/conda-envs", "/d", {}]
 

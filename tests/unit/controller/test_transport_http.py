@@ -19,7 +19,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest im
 from ansible_collections.airgap.conda.plugins.module_utils._source import told
 from ansible_collections.airgap.conda.plugins.plugin_utils import _transport_auto
 from ansible_collections.airgap.conda.plugins.plugin_utils._host_action import HostAction
-from ansible_collections.airgap.conda.plugins.plugin_utils._transport import Missing
+from ansible_collections.airgap.conda.plugins.plugin_utils._transport import Key, Missing
 from ansible_collections.airgap.conda.plugins.plugin_utils._transport_push import Push
 from ansible_collections.airgap.conda.tests.unit.tiny_host import Host
 from ansible_collections.airgap.conda.tests.unit.tiny_release import Made, skip_flushes
@@ -72,9 +72,9 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     with served(tmp_path / "depot") as web:
         made = Site(Host(tmp_path), web)
 
-        def push(_self: Push, missing: Sequence[Missing], _action: HostAction, _host: str) -> set[tuple[str, str, str]]:
+        def push(_self: Push, missing: Sequence[Missing], _action: HostAction, _host: str) -> dict[Key, str]:
             made.pushed += missing
-            return {(one.env, one.release, file.name) for one in missing for file in one.files}
+            return {key: Push.name for one in missing for key in one.sizes}
 
         monkeypatch.setattr(Push, "bring", push)
         yield made

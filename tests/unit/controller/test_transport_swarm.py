@@ -26,12 +26,13 @@ from ansible_collections.airgap.conda.plugins.module_utils._swarm.background imp
 from ansible_collections.airgap.conda.plugins.module_utils._swarm.told import AREA
 from ansible_collections.airgap.conda.plugins.plugin_utils import _swarms, _transport_swarm
 from ansible_collections.airgap.conda.plugins.plugin_utils._swarms import Swarms, address_of, seeds
-from ansible_collections.airgap.conda.plugins.plugin_utils._transport import Missing
+from ansible_collections.airgap.conda.plugins.plugin_utils._transport import Key, Missing
 from ansible_collections.airgap.conda.plugins.plugin_utils._transport_push import Push
 from ansible_collections.airgap.conda.tests.unit.tiny_host import Host
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_release
 
 SETTINGS = {"port": "6881", "upload": "8", "linger": "60"}  # as templates give them
+OWN = {"transport": "swarm", "swarm_interface": ""}
 Member = _swarms.Member
 
 
@@ -65,8 +66,7 @@ class Fleet:
         self.hostvars: dict[str, Any] = {
             f"ws{number}": {
                 "ansible_host": f"192.0.2.{number}",
-                "_deploy_set": {"settings": {"transport": "swarm", "swarm_interface": ""}},
-                "_deploy_preflight": {"steps": [step]},
+                "_deploy_preflight": {"settings": {**OWN}, "steps": [step]},
             }
             for number in range(1, hosts + 1)
         }
@@ -114,9 +114,9 @@ def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fleet:
     (tmp_path / "local").mkdir()
     monkeypatch.setattr(C, "DEFAULT_LOCAL_TMP", str(tmp_path / "local"))
 
-    def push(_self: Push, missing: Sequence[Missing], _action: Any, host: str) -> set[tuple[str, str, str]]:
+    def push(_self: Push, missing: Sequence[Missing], _action: Any, host: str) -> dict[Key, str]:
         made.pushed += [(host, one) for one in missing]
-        return {(one.env, one.release, file.name) for one in missing for file in one.files}
+        return {key: Push.name for one in missing for key in one.sizes}
 
     monkeypatch.setattr(Push, "bring", push)
     return made
@@ -126,11 +126,16 @@ def test_members_are_the_hosts_of_the_batch_that_want_the_same(fleet: Fleet) -> 
     swarm = fleet.swarm()
     assert swarm.members == {f"ws{number}": (f"192.0.2.{number}", 6881) for number in (1, 2, 3)}
     assert (swarm.seeds, swarm.upload) == (("ws1",), 1_000_000)
+    assert swarm.lines == (("192.0.2.1", "192.0.2.2", "192.0.2.3"),)  # worked out once for all of them
     vars_ = fleet.hostvars
-    vars_["ws2"]["_deploy_set"]["settings"]["transport"] = "push"
-    vars_["ws4"] = {**vars_["ws1"], "_deploy_preflight": {"steps": []}, "ansible_host": "192.0.2.4"}
+    vars_["ws2"]["_deploy_preflight"]["settings"]["transport"] = "push"
+    vars_["ws4"] = {**vars_["ws1"], "_deploy_preflight": {"settings": OWN, "steps": []}, "ansible_host": "192.0.2.4"}
     vars_["ws5"] = {**vars_["ws1"], "ansible_host": "192.0.2.3"}  # the address of another
-    vars_["ws6"] = {**vars_["ws1"], "ansible_host": "192.0.2.6", "_deploy_preflight": {"steps": [{"env": 3}]}}
+    vars_["ws6"] = {
+        **vars_["ws1"],
+        "ansible_host": "192.0.2.6",
+        "_deploy_preflight": {"settings": OWN, "steps": [{"env": 3}]},
+    }
     vars_["ws7"] = {**vars_["ws1"], "ansible_host": "127.0.0.1"}
     vars_["ws8"] = {**vars_["ws1"], "ansible_host": "192.0.2.8"}
     assert list(fleet.swarm().members) == ["ws1", "ws8"]
@@ -139,16 +144,16 @@ def test_members_are_the_hosts_of_the_batch_that_want_the_same(fleet: Fleet) -> 
 def test_each_environment_has_a_port_and_a_host_alone_moves_none(fleet: Fleet) -> None:
     (step,) = fleet.hostvars["ws1"]["_deploy_preflight"]["steps"]
     before = {**step, "env": "another"}  # sorted before demo, and of no release that this host gets
-    fleet.hostvars["ws3"]["_deploy_preflight"] = {"steps": [step, before, {**before, "env": "bogus"}]}
+    fleet.hostvars["ws3"]["_deploy_preflight"]["steps"] = [step, before, {**before, "env": "bogus"}]
     assert fleet.swarm("alone").members["ws1"][1] == 6881
-    fleet.hostvars["ws2"]["_deploy_preflight"] = {"steps": [step, before]}
+    fleet.hostvars["ws2"]["_deploy_preflight"]["steps"] = [step, before]
     swarm = fleet.swarm("two")
     assert (swarm.members["ws1"][1], swarm.upload) == (6882, 500_000)
 
 
 def test_a_host_that_has_all_parts_is_the_seed(fleet: Fleet) -> None:
     (step,) = fleet.hostvars["ws1"]["_deploy_preflight"]["steps"]
-    fleet.hostvars["ws2"]["_deploy_preflight"] = {"steps": [{**step, "missing": []}]}
+    fleet.hostvars["ws2"]["_deploy_preflight"]["steps"] = [{**step, "missing": []}]
     assert fleet.swarm().seeds == ("ws2",)
     action, done = fleet.fetch("ws2", {"failure": {}, "arrived": []})
     assert ([one.parts for _host, one in fleet.pushed], done["begun"]) == ([()], [])
@@ -174,7 +179,7 @@ def test_why_there_is_no_swarm(fleet: Fleet, kind: str) -> None:
 def test_auto_is_a_swarm_for_many_hosts_and_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fleet = Fleet(tmp_path, hosts=_swarms.MANY)
     for about in fleet.hostvars.values():
-        about["_deploy_set"]["settings"]["transport"] = "auto"
+        about["_deploy_preflight"]["settings"]["transport"] = "auto"
     swarms = Swarms(fleet.releases, fleet.known, tmp_path)
     assert not swarms.may_pay(fleet.payload)
     with pytest.raises(AirgapError):
@@ -182,7 +187,7 @@ def test_auto_is_a_swarm_for_many_hosts_and_much(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(_swarms, "MUCH", fleet.payload.size * _swarms.MANY)
     assert swarms.may_pay(fleet.payload)
     assert len(fleet.swarm("much").members) == _swarms.MANY
-    fleet.hostvars["ws1"]["_deploy_preflight"] = {"steps": []}
+    fleet.hostvars["ws1"]["_deploy_preflight"]["steps"] = []
     with pytest.raises(AirgapError):
         fleet.swarm("few")
 
@@ -275,7 +280,7 @@ def test_three_hosts_in_a_play_with_one_fork(tmp_path: Path) -> None:
     net = f"127.{os.getpid() % 200 + 20}.{os.getpid() // 200 % 250}"
     hosts = {}
     for number, (host, about) in enumerate(fleet.hostvars.items(), 101):
-        about["_deploy_set"]["settings"]["swarm_interface"] = f"{net}.{number}"
+        about["_deploy_preflight"]["settings"]["swarm_interface"] = f"{net}.{number}"
         hosts[host] = {**about, "ansible_connection": "local", "own_root": str(tmp_path / host)}
         del hosts[host]["ansible_host"]
     (tmp_path / "fleet.json").write_text(json.dumps({"workstations": {"hosts": hosts}}))

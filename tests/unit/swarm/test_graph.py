@@ -10,9 +10,14 @@ import pytest
 from ansible_collections.airgap.conda.plugins.module_utils._swarm import graph, settings
 
 
+def ordered(seeds: list[str], others: list[str]) -> dict[str, list[str]]:
+    """Return for each address whom it asks."""
+    lines = graph.lines(seeds, others)
+    return {address: graph.asked(lines, address) for line in lines for address in line}
+
+
 def test_each_asks_the_one_before_it_and_then_those_before_that_one() -> None:
-    asked = graph.ordered(["10.0.0.9"], ["10.0.0.12", "10.0.0.11", "10.0.0.9", "10.0.0.10"])
-    assert asked == {
+    assert ordered(["10.0.0.9"], ["10.0.0.12", "10.0.0.11", "10.0.0.9", "10.0.0.10"]) == {
         "10.0.0.9": ["10.0.0.10", "10.0.0.11", "10.0.0.12"],
         "10.0.0.10": ["10.0.0.9", "10.0.0.11", "10.0.0.12"],
         "10.0.0.11": ["10.0.0.10", "10.0.0.9", "10.0.0.12"],
@@ -23,7 +28,7 @@ def test_each_asks_the_one_before_it_and_then_those_before_that_one() -> None:
 @pytest.mark.parametrize("seed", ["10.0.5.1", "10.0.1.77"])
 def test_one_copy_comes_into_each_subnet(seed: str) -> None:
     others = [f"10.0.{subnet}.{number}" for number in range(20, 36) for subnet in (1, 5, 4, 200)]
-    asked = graph.ordered([seed], others)
+    asked = ordered([seed], others)
     crossing = [
         (address, before[0])
         for address, before in asked.items()
@@ -36,24 +41,35 @@ def test_one_copy_comes_into_each_subnet(seed: str) -> None:
 def test_seeds_have_lines_of_equal_length_with_those_that_are_near() -> None:
     near = [f"10.0.1.{number}" for number in range(2, 9)]
     far = [f"10.0.2.{number}" for number in range(2, 8)]
-    asked = graph.ordered(["10.0.1.1", "10.0.2.1"], near + far)
+    seeds = ["10.0.1.1", "10.0.2.1"]
+    lines, asked = graph.lines(seeds, near + far), ordered(seeds, near + far)
     assert [one for one in far if asked[one][0] not in (*far, "10.0.2.1")] == []
-    assert graph.behind(asked, "10.0.1.1")
-    assert graph.behind(asked, "10.0.2.1")
+    assert graph.behind(lines, "10.0.1.1")
+    assert graph.behind(lines, "10.0.2.1")
 
 
 def test_who_is_behind_is_who_asks_first() -> None:
-    asked = graph.ordered(["fd00::1"], ["fd00::2", "fd00::3", "fd01::1"])
-    ends = [address for address in asked if not graph.behind(asked, address)]
+    lines = graph.lines(["fd00::1"], ["fd00::2", "fd00::3", "fd01::1"])
+    ends = [address for address in lines[0] if not graph.behind(lines, address)]
     assert len(ends) == 1
     assert ends[0] == "fd01::1"
 
 
+@pytest.mark.parametrize("seeds", [1, 2, 3, 7])
+def test_behind_each_is_who_asks_it_first(seeds: int) -> None:
+    addresses = [f"10.0.{number % 3}.{number}" for number in range(1, 12)]
+    lines, asked = graph.lines(addresses[:seeds], addresses), ordered(addresses[:seeds], addresses)
+    for address in addresses:
+        first = {one for one, others in asked.items() if others[0] == address}
+        assert len(graph.behind(lines, address)) == len(first)
+        assert set(graph.behind(lines, address)) == first
+
+
 def test_no_seed_and_no_address_are_refused() -> None:
     with pytest.raises(ValueError, match="seed"):
-        graph.ordered([], ["10.0.0.1"])
+        graph.lines([], ["10.0.0.1"])
     with pytest.raises(ValueError, match="gpu07"):
-        graph.ordered(["10.0.0.1"], ["gpu07"])
+        graph.lines(["10.0.0.1"], ["gpu07"])
 
 
 @pytest.mark.parametrize("size", [0, 1, 16 << 20, (64 << 20) + 1, 5 << 30, 1 << 40])

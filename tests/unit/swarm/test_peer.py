@@ -89,8 +89,8 @@ def site(tmp_path: Path) -> Site:
 
 
 def test_a_line_brings_the_files_to_all_and_the_seed_sends_one_copy(site: Site) -> None:
-    asked = graph.ordered([address(1)], [address(2), address(3)])
-    assert asked[address(3)] == [address(2), address(1)]
+    lines = graph.lines([address(1)], [address(2), address(3)])
+    assert graph.asked(lines, address(3)) == [address(2), address(1)]
     first, second, third = site.run(
         site.plan(1, 2, 3, behind=((address(2), site.port),)),
         site.plan(2, 1, 3, behind=((address(3), site.port),)),

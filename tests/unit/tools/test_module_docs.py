@@ -30,6 +30,13 @@ BY_NAME = {
     "depot_info.releases.payloads.parts", "depot_info.releases.requirements.gpu_architectures",
     "verify.envs.gpu", "gpu.gpu.gpus.ecc_uncorrected", "gpu.gpu.gpus.pcie",
 }  # fmt: skip
+# What is as another module documents it.
+SAME = {
+    "deploy_look.settings": "settings.settings",
+    "deploy_look.releases": "depot_info.releases",
+    "deploy_look.steps": "preflight.steps",
+    "deploy_look.verdicts": "preflight.verdicts",
+}
 SHAPES: dict[str, tuple[Any, set[str]]] = {
     "depot_info.releases": (Release, set()),
     "depot_info.releases.payloads": (Payload, set()),
@@ -61,7 +68,15 @@ def dicts(module: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 @pytest.mark.parametrize("module", NAMES)
 def test_every_dict_says_what_it_contains(module: str) -> None:
-    assert [path for path, value in dicts(module) if "contains" not in value and path not in BY_NAME] == []
+    assert [path for path, value in dicts(module) if "contains" not in value and path not in {*BY_NAME, *SAME}] == []
+
+
+@pytest.mark.parametrize("path", SAME)
+def test_what_another_module_documents_is_there(path: str) -> None:
+    of, name = SAME[path].split(".")
+    (value,) = [value for found, value in dicts(path.split(".", maxsplit=1)[0]) if found == path]
+    assert f"RV(airgap.conda.{of}#module:{name})" in str(value["description"])
+    assert SAME[path] in [found for found, _value in dicts(of)]
 
 
 @pytest.mark.parametrize("path", SHAPES)

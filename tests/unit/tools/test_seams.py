@@ -52,7 +52,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._store.store import S
 from ansible_collections.airgap.conda.plugins.plugin_utils._contact import Heard, listen, marked, new_mark
 from ansible_collections.airgap.conda.plugins.plugin_utils._host_action import HostAction
 from ansible_collections.airgap.conda.plugins.plugin_utils._setting_specs import role_options
-from ansible_collections.airgap.conda.plugins.plugin_utils._transport import Missing, Transport
+from ansible_collections.airgap.conda.plugins.plugin_utils._transport import Key, Missing, Transport
 from ansible_collections.airgap.conda.plugins.plugin_utils._transports import TRANSPORTS
 from ansible_collections.airgap.conda.tests.unit import tiny_gpu
 from ansible_collections.airgap.conda.tests.unit.tiny_bare_host import Host
@@ -258,7 +258,7 @@ class Pull(Transport):
     def __init__(self, server: Path) -> None:
         self.server = server
 
-    def bring(self, missing: Sequence[Missing], action: HostAction, host: str) -> set[tuple[str, str, str]]:
+    def bring(self, missing: Sequence[Missing], action: HostAction, host: str) -> dict[Key, str]:
         """Have the host fetch all releases in one go; look up what it says arrived."""
         assert host == "ws"
         lines, known = ["umask 077"], {}
@@ -269,7 +269,7 @@ class Pull(Transport):
                 to = shlex.quote(f"{one.incoming}/{file.name}")
                 lines.append(f"cp {shlex.quote(str(self.server))}/{file.sha256} {to} && say arrived {number}")
         heard = action.ask("\n".join(lines), "arrived")
-        return {known[text] for text in heard.of("arrived") if text in known}
+        return {known[text]: self.name for text in heard.of("arrived") if text in known}
 
 
 class Fetch(fetch.ActionModule):
