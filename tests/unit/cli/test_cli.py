@@ -33,7 +33,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._cli.file import (
 from ansible_collections.airgap.conda.plugins.module_utils._cli.found import found_command
 from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
-from ansible_collections.airgap.conda.tests.unit.conftest import CHECKOUT
+from ansible_collections.airgap.conda.tests.conftest import CHECKOUT
 from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 from ansible_collections.airgap.conda.tests.unit.tiny_release import (
     TREE,

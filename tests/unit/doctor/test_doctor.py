@@ -29,7 +29,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._doctor.diagnose impo
     require_sound,
 )
 from ansible_collections.airgap.conda.plugins.module_utils._spec.spec import load_spec
-from ansible_collections.airgap.conda.tests.unit.conftest import CHECKOUT, COLLECTIONS
+from ansible_collections.airgap.conda.tests.conftest import CHECKOUT, COLLECTIONS
 from ansible_collections.airgap.conda.tests.unit.tiny_channel import write_spec
 from ansible_collections.airgap.conda.tests.unit.tiny_doctor import Patient
 from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised

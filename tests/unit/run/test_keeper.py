@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._run import keeper, process
-from ansible_collections.airgap.conda.tests.unit.conftest import COLLECTIONS
+from ansible_collections.airgap.conda.tests.conftest import COLLECTIONS
 from ansible_collections.airgap.conda.tests.unit.tiny_processes import alive, left
 
 PACKAGE = "ansible_collections.airgap.conda.plugins.module_utils"

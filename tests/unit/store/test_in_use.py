@@ -20,7 +20,7 @@ import pytest
 from ansible_collections.airgap.conda.plugins.module_utils._activation.files import activate_files
 from ansible_collections.airgap.conda.plugins.module_utils._store import in_use as _in_use
 from ansible_collections.airgap.conda.plugins.module_utils._store.in_use import in_use, unseen, unused
-from ansible_collections.airgap.conda.tests.unit.conftest import COLLECTIONS
+from ansible_collections.airgap.conda.tests.conftest import COLLECTIONS
 from ansible_collections.airgap.conda.tests.unit.tiny_processes import can_shield
 from ansible_collections.airgap.conda.tests.unit.tiny_release import write_tree
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.airgap.conda.tests.unit.conftest import CHECKOUT, COLLECTIONS
+from ansible_collections.airgap.conda.tests.conftest import CHECKOUT, COLLECTIONS
 
 # The runner with a world that is made at once, and a part that does not end.
 STAND_IN = """\

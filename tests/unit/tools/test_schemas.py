@@ -23,7 +23,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.rings impor
 from ansible_collections.airgap.conda.plugins.module_utils._report.answer import host_report
 from ansible_collections.airgap.conda.plugins.module_utils._report.fleet import fleet
 from ansible_collections.airgap.conda.plugins.module_utils._source.index import INDEX, write_index
-from ansible_collections.airgap.conda.tests.unit.conftest import CHECKOUT
+from ansible_collections.airgap.conda.tests.conftest import CHECKOUT
 from ansible_collections.airgap.conda.tests.unit.tiny_receipt import receipt
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_release
 
