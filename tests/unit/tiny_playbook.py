@@ -143,7 +143,9 @@ def _begin(request: int, output: int) -> None:
     sys.argv = asked["argv"]
     constants, unique = importlib.import_module("ansible.constants"), importlib.import_module("ansible.utils.vars")
     # What each run has of its own: a folder, and the start of the names of its tasks.
-    vars(constants)["DEFAULT_LOCAL_TMP"] = constants.config.get_config_value("DEFAULT_LOCAL_TMP")
+    vars(constants)["DEFAULT_LOCAL_TMP"] = constants.config.get_config_value(
+        "DEFAULT_LOCAL_TMP", variables=vars(constants)
+    )
     vars(unique)["random_int"] = os.urandom(4).hex()
 
 
