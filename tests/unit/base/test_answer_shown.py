@@ -31,7 +31,8 @@ from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_release
 
 TIME = "2026-11-23T12:00:00Z"
-LONG = "\u202e\x1b" + "x" * 50_000_000
+# More than one text may have; three are more than a whole answer may.
+LONG = "\u202e\x1b" + "x" * 25_000_000
 RUNTIME, DEMO = (
     {"env": env, "release": release, "since": 1700000000}
     for env, release in (("runtime", "1-00000001"), ("demo", "2-00000002"))
