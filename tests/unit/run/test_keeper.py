@@ -81,7 +81,7 @@ def test_nothing_outlives_a_module_that_is_killed(folder: Path, way: str, number
     with start("merged", way, folder) as module:
         programs = started(folder, 2 if "nobody" in way else 1)
         module.send_signal(number)
-        assert module.wait(20) != 0
+        assert module.wait(300) != 0
     assert left(programs) == []
 
 
