@@ -20,7 +20,7 @@ _started: list[list[str]] = []
 
 def _look(event: str, arguments: tuple[Any, ...]) -> None:
     """Refuse the start of a program of Ansible, or of what forks runs of it."""
-    if event not in ("subprocess.Popen", "os.exec") or not _started:
+    if event not in ("subprocess.Popen", "os.exec", "tiny_playbook.run") or not _started:
         return
     program, words = arguments[:2]
     names = [os.path.basename(os.fsdecode(word)) for word in (program, *list(words)[:2]) if word is not None]

@@ -95,6 +95,7 @@ def run_playbook(
     command: Sequence[str], environment: Mapping[str, str], folder: str = ""
 ) -> subprocess.CompletedProcess[str]:
     """Run ``ansible-playbook OPTION…`` to its end, without input; what it says on errors comes with its output."""
+    sys.audit("tiny_playbook.run", command[0], command)  # also where what forks it has started before
     place = folder or os.getcwd()
     assert not os.path.exists(os.path.join(place, "ansible.cfg")), "it is read before the server knows of it"
     key = _settings(environment)
