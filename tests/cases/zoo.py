@@ -36,7 +36,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._store.in_use import 
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.plugins.module_utils._store.uninstall import uninstall
 from ansible_collections.airgap.conda.tests.cases.animals import ANIMALS, PB, Animal, P
-from ansible_collections.airgap.conda.tests.unit.conftest import COLLECTIONS
+from ansible_collections.airgap.conda.tests.conftest import COLLECTIONS
 from ansible_collections.airgap.conda.tests.unit.tiny_channel import SITE_PACKAGES as SITE
 from ansible_collections.airgap.conda.tests.unit.tiny_channel import Content, TinyChannel, make_sdist, make_wheel
 from ansible_collections.airgap.conda.tests.unit.tiny_host import BYTECODE

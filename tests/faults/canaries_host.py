@@ -27,7 +27,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._receipt.write import
 from ansible_collections.airgap.conda.plugins.module_utils._report.by_receipt import with_receipts
 from ansible_collections.airgap.conda.plugins.module_utils._report.files import write_report
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
-from ansible_collections.airgap.conda.tests.unit.conftest import COLLECTIONS
+from ansible_collections.airgap.conda.tests.conftest import COLLECTIONS
 from ansible_collections.airgap.conda.tests.unit.tiny_host import BYTECODE, RUNTIME
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_key, make_release, release_id, write_tree
 

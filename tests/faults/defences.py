@@ -20,7 +20,9 @@ from tally import Tally
 PROMISE = "every defence has a test that fails without the defence, in a copy of the checkout"
 CHECKOUT = Path(__file__).resolve().parents[2]
 LISTS = sorted(Path(__file__).parent.glob("defences_*.yml"))
-CODE, TESTS = Path("plugins/module_utils"), Path("tests/unit")
+CODE = Path("plugins/module_utils")
+# Where the tests are that rows name: by the path below tests/unit, or as modules/…
+TESTS = (Path("tests/unit"), Path("tests"))
 # What pytest returns when tests failed, and not something else went wrong.
 GREEN, RED = 0, 1
 # A test that is red for these says nothing of a defence.
@@ -31,9 +33,9 @@ def run(world: World, share: Share) -> Tally:
     """Take away every defence of this worker's share."""
     tally = Tally("defences", PROMISE)
     copy = world.base / "checkout"
-    for name in ("meta", "playbooks", "plugins", "roles", "tests/unit"):
+    for name in ("meta", "playbooks", "plugins", "roles", "tests/unit", "tests/modules"):
         shutil.copytree(CHECKOUT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", ".*"))
-    for name in ("pyproject.toml", "galaxy.yml"):
+    for name in ("pyproject.toml", "galaxy.yml", "tests/conftest.py"):
         shutil.copyfile(CHECKOUT / name, copy / name)
     defences: list[dict[str, Any]] = [row for path in LISTS for row in yaml.safe_load(path.read_text(encoding="utf-8"))]
     mine = share.of(defences)
@@ -64,8 +66,13 @@ def _without(copy: Path, defence: dict[str, Any]) -> str:
 
 def _pytest(copy: Path, tests: list[str]) -> tuple[int, str]:
     command = [sys.executable, "-Bm", "pytest", "-qx", "-o", "cache_dir=.cache/pytest", "-p", "no:xdist"]
-    names = [str(TESTS / test) for test in tests]
+    names = [_path(copy, test) for test in tests]
     env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     temp = ["--basetemp", str(copy.parent / "pytest")]
     done = subprocess.run([*command, *temp, *names], cwd=copy, env=env, capture_output=True, text=True, check=False)
     return done.returncode, (done.stdout + done.stderr)[-2000:]
+
+
+def _path(copy: Path, test: str) -> str:
+    there = (folder / test for folder in TESTS if (copy / folder / test.partition("::")[0]).exists())
+    return str(next(there, test))  # of one that is not there, pytest says so

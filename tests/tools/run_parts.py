@@ -50,6 +50,7 @@ PARTS = (
     Part(CHANNEL, quick=True),
     Part(IMAGES, HOSTS, quick=True),
     Part("unit", quick=True),
+    Part("modules"),
     Part("lint fast", quick=True),
     Part("molecule schedule", HOSTS, (CHANNEL, IMAGES)),
     Part("faults", ("root", "traces", "mounts")),

@@ -1,60 +1,45 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Make ``import ansible_collections.airgap.conda...`` work from a plain checkout, with or without Ansible installed."""
+"""A unit test that starts Ansible fails: such tests are in tests/modules."""
 
 from __future__ import annotations
 
-import contextlib
-import gc
-import importlib
+import os
+import re
 import sys
-from pathlib import Path
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-COLLECTIONS = CHECKOUT / ".cache/collections"
+PROGRAM = re.compile(r"ansible(-[a-z]+)?|tiny_playbook\.py")
+# What the test that runs now started of Ansible; none while no unit test runs.
+_started: list[list[str]] = []
 
 
-def link_collection() -> None:
-    """Link the checkout into a collections tree. The link is relative, so the checkout may be moved."""
-    link = COLLECTIONS / "ansible_collections/airgap/conda"
-    link.parent.mkdir(parents=True, exist_ok=True)
-    with contextlib.suppress(FileExistsError):  # there already, or another test process was first
-        link.symlink_to("../../../..", target_is_directory=True)
+def _look(event: str, arguments: tuple[Any, ...]) -> None:
+    """Refuse the start of a program of Ansible, or of what forks runs of it."""
+    if event not in ("subprocess.Popen", "os.exec", "tiny_playbook.run") or not _started:
+        return
+    program, words = arguments[:2]
+    names = [os.path.basename(os.fsdecode(word)) for word in (program, *list(words)[:2]) if word is not None]
+    if any(PROGRAM.fullmatch(name) for name in names):
+        _started[-1].extend(names)
+        said = f"a unit test starts Ansible ({' '.join(names)}): put it in tests/modules"
+        if event == "os.exec":  # in a child, which must not go on with the tests
+            os.write(2, said.encode())
+            os._exit(1)
+        raise AssertionError(said)
 
 
-link_collection()
-sys.path.insert(0, str(COLLECTIONS))
-# Six thousand tests are a million objects, all of which stay: to look for circles among them again and again takes a
-# third of the time in which they are found.
-gc.disable()
-
-
-def pytest_collection_finish() -> None:
-    """Leave what was found alone for good, and look through what tests make, in larger pieces."""
-    gc.freeze()
-    gc.set_threshold(50_000, 10, 10)
-    gc.enable()
+sys.addaudithook(_look)
 
 
 @pytest.fixture(autouse=True)
-def no_controller(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let modules that a test runs in this process put their warnings into their result, as on a host.
-
-    Actions that other tests import make the process a controller for ansible-core, from 2.19 on.
-    """
-    with contextlib.suppress(ImportError):
-        internal = importlib.import_module("ansible.module_utils._internal")
-        monkeypatch.setattr(internal, "is_controller", False, raising=False)
-        warnings = importlib.import_module("ansible.module_utils.common.warnings")
-        warnings._global_warnings.clear()  # noqa: SLF001 - of other tests
-
-
-@pytest.fixture
-def quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Do not wait for the disk, which other programs keep busy: test_store shows where it is waited for."""
-    from ansible_collections.airgap.conda.tests.unit.tiny_release import skip_flushes
-
-    skip_flushes(monkeypatch)
+def started() -> Iterator[list[str]]:
+    """Return what the test started of Ansible, which is to be nothing, even if an error about it was caught."""
+    _started.append([])
+    yield _started[-1]
+    names = _started.pop()
+    assert not names, f"a unit test started Ansible ({' '.join(names)}): put it in tests/modules"

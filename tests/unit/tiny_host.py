@@ -19,7 +19,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract import sign
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import MANIFEST
 from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
-from ansible_collections.airgap.conda.tests.unit.conftest import CHECKOUT, COLLECTIONS
+from ansible_collections.airgap.conda.tests.conftest import CHECKOUT, COLLECTIONS
 from ansible_collections.airgap.conda.tests.unit.tiny_playbook import run_playbook
 from ansible_collections.airgap.conda.tests.unit.tiny_release import TREE, Made, make_key, make_release
 

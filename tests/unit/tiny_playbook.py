@@ -95,6 +95,7 @@ def run_playbook(
     command: Sequence[str], environment: Mapping[str, str], folder: str = ""
 ) -> subprocess.CompletedProcess[str]:
     """Run ``ansible-playbook OPTION…`` to its end, without input; what it says on errors comes with its output."""
+    sys.audit("tiny_playbook.run", command[0], command)  # also where what forks it has started before
     place = folder or os.getcwd()
     assert not os.path.exists(os.path.join(place, "ansible.cfg")), "it is read before the server knows of it"
     key = _settings(environment)
@@ -143,7 +144,9 @@ def _begin(request: int, output: int) -> None:
     sys.argv = asked["argv"]
     constants, unique = importlib.import_module("ansible.constants"), importlib.import_module("ansible.utils.vars")
     # What each run has of its own: a folder, and the start of the names of its tasks.
-    vars(constants)["DEFAULT_LOCAL_TMP"] = constants.config.get_config_value("DEFAULT_LOCAL_TMP")
+    vars(constants)["DEFAULT_LOCAL_TMP"] = constants.config.get_config_value(
+        "DEFAULT_LOCAL_TMP", variables=vars(constants)
+    )
     vars(unique)["random_int"] = os.urandom(4).hex()
 
 

@@ -17,7 +17,7 @@ import pytest
 from ansible_collections.airgap.conda.plugins.module_utils._audit.chain import FIRST, Deed, add, read, require_ready
 from ansible_collections.airgap.conda.plugins.module_utils._base import limits
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
-from ansible_collections.airgap.conda.tests.unit.conftest import COLLECTIONS
+from ansible_collections.airgap.conda.tests.conftest import COLLECTIONS
 
 DEED = Deed("removed", "demo", "1-00000001")
 

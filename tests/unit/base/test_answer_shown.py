@@ -31,7 +31,8 @@ from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_release
 
 TIME = "2026-11-23T12:00:00Z"
-LONG = "\u202e\x1b" + "x" * 50_000_000
+# More than one text may have; three are more than a whole answer may.
+LONG = "\u202e\x1b" + "x" * 25_000_000
 RUNTIME, DEMO = (
     {"env": env, "release": release, "since": 1700000000}
     for env, release in (("runtime", "1-00000001"), ("demo", "2-00000002"))
@@ -93,8 +94,9 @@ def test_what_a_report_shows_of_a_host_has_a_number() -> None:
     report = host_report("ws1", SEEN, {"results": [many]}, TIME)
     assert (len(report.findings), len(report.envs[0].installed)) == (NAMED, NAMED)
     assert len(report.to_json()) < 200_000
-    small = host_report("ws1", SEEN, {"results": [many] * 10_000}, TIME)
-    assert len(small.findings) <= NAMED
+    short = {**gpu, "findings": [{name: value[:10] for name, value in FINDING.items()}] * 10_000}
+    results = [{**many, "envs": [{**ANSWER, "gpu": short}]}] * 10_000
+    assert len(host_report("ws1", SEEN, {"results": results}, TIME).findings) <= NAMED
 
 
 def test_a_good_answer_is_what_it_was() -> None:

@@ -116,7 +116,7 @@ def test_a_user_who_exchanges_files_all_the_time_gets_nothing_written(
     user = FORK.Process(target=_plant, args=(folder, secret, ready, done))
     user.start()
     try:
-        assert ready.wait(20)
+        assert ready.wait(300)
         for _round in range(500):
             with suppress(OSError):
                 replace_file(folder / "name", b"new")

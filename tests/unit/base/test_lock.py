@@ -49,7 +49,7 @@ def in_another_process(work: Callable[[Any, Any], None]) -> Iterator[int]:
     process = FORK.Process(target=work, args=(ready, done))
     process.start()
     try:
-        assert ready.wait(20)
+        assert ready.wait(300)
         yield int(process.pid or 0)
     finally:
         done.set()
@@ -60,7 +60,7 @@ def hold(folder: Path, shared: bool = False) -> Callable[[Any, Any], None]:
     def work(ready: Any, done: Any) -> None:
         with locked(folder, "one", "it", shared=shared):
             ready.set()
-            done.wait(20)
+            done.wait(300)
 
     return work
 
@@ -82,7 +82,7 @@ def hold_all_that_can_be_opened(above: Path, *folders: str) -> Callable[[Any, An
                     fcntl.flock(handles[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
         assert handles
         ready.set()
-        done.wait(20)
+        done.wait(300)
 
     return work
 
@@ -213,7 +213,7 @@ def test_a_run_that_writes_the_command_for_ever_is_not_waited_for(
     def work(ready: Any, done: Any) -> None:
         with locked(store.root / ".state", "bin", "airgap-envs"):
             ready.set()
-            done.wait(20)
+            done.wait(300)
 
     refused = raised("locked", problem="airgap-envs")
     with in_another_process(work), refused:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import re
@@ -13,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +35,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._cli.file import (
 from ansible_collections.airgap.conda.plugins.module_utils._cli.found import found_command
 from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
-from ansible_collections.airgap.conda.tests.unit.conftest import CHECKOUT
+from ansible_collections.airgap.conda.tests.conftest import CHECKOUT
 from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 from ansible_collections.airgap.conda.tests.unit.tiny_release import (
     TREE,
@@ -82,8 +84,8 @@ def bring(store: Store, env: str, serial: int, **options: Any) -> Made:
     return made
 
 
-def run(store: Store, *arguments: str, status: int = 0, shell: tuple[str, ...] = ()) -> tuple[str, str]:
-    """Run the command on this store with nothing in its environment; returns what it printed, both streams."""
+def start(store: Store, *arguments: str, status: int = 0, shell: tuple[str, ...] = ()) -> tuple[str, str]:
+    """Start the file on the host with nothing in its environment; returns what it printed, both streams."""
     done = subprocess.run(
         [*shell, str(store.command), *arguments],
         env={"PATH": "/usr/bin:/bin"},
@@ -97,6 +99,18 @@ def run(store: Store, *arguments: str, status: int = 0, shell: tuple[str, ...] =
     return done.stdout, done.stderr
 
 
+def run(store: Store, *arguments: str, status: int = 0) -> tuple[str, str]:
+    """Do in this process what the file does once its runtime has started; each command is started somewhere, too."""
+    output, errors = io.StringIO(), io.StringIO()
+    with redirect_stdout(output), redirect_stderr(errors):
+        try:
+            ended = main.main(store.root, list(arguments))
+        except SystemExit as exit_:
+            ended = int(exit_.code or 0)
+    assert ended == status, errors.getvalue()
+    return output.getvalue(), errors.getvalue()
+
+
 def complaint(text: str) -> dict[str, str]:
     """Return the parts of the one message that it ends with; there are all four."""
     problem, *parts = text.splitlines()[-5:]
@@ -107,7 +121,7 @@ def complaint(text: str) -> dict[str, str]:
 
 
 def test_list(store: Store) -> None:
-    lines = [line.split(maxsplit=2) for line in run(store, "list")[0].splitlines()]
+    lines = [line.split(maxsplit=2) for line in start(store, "list")[0].splitlines()]
     assert lines[1:] == [["demo", THREE, f"{TWO}, {ONE}"], ["runtime", TWO, ONE]]
 
 
@@ -135,11 +149,11 @@ def test_the_runtime_is_entered_by_its_own_name(store: Store) -> None:
     """Another one may become current while the command runs, and its modules are not those of this one."""
     python = store.release("runtime", TWO) / "bin/python"
     python.write_text('#!/bin/sh\necho "$0"\n', encoding="ascii")
-    assert run(store, "list")[0] == f"{python}\n"
+    assert start(store, "list")[0] == f"{python}\n"
 
 
 def test_verify(store: Store) -> None:
-    assert run(store, "verify")[0].splitlines() == [
+    assert start(store, "verify")[0].splitlines() == [
         f"demo {THREE} is as it was signed, and its checks passed",
         f"runtime {TWO} is as it was signed, and its checks passed",
     ]
@@ -158,14 +172,14 @@ def test_receipts_and_the_chain_at_the_host(store: Store, tmp_path: Path) -> Non
     shown = json.loads(run(store, "export-receipt")[0])["receipts"]
     assert json.loads(shown[-1]["content"])["event"] == "rollback"
     (tmp_path / "drive").mkdir()
-    assert "1 new receipt in" in run(store, "export-receipt", str(tmp_path / "drive"))[0]
+    assert "1 new receipt in" in start(store, "export-receipt", str(tmp_path / "drive"))[0]
     assert len(list((tmp_path / "drive/depot/.receipts").glob("*/*.json"))) == 1
-    assert "0 new receipts in" in run(store, "export-receipt", str(tmp_path / "drive"))[0]
+    assert "0 new receipts in" in start(store, "export-receipt", str(tmp_path / "drive"))[0]
     output = run(store, "audit", "verify")[0]
     assert "rolled back" in output
     assert "4 lines, whole" in output  # three of them are of the runtime, which the host had before
     run(store, "rollback", "demo", THREE)
-    (chain,) = json.loads(run(store, "audit", "verify", "--json")[0])["chains"]
+    (chain,) = json.loads(start(store, "audit", "verify", "--json")[0])["chains"]
     assert [entry["release"] for entry in chain["entries"] if entry["env"] == "demo"] == [TWO, THREE]
     path = store.root / ".state/.audit.jsonl"
     path.write_text(path.read_text().replace('"rolled back"', '"removed"', 1), encoding="ascii")
@@ -175,9 +189,9 @@ def test_receipts_and_the_chain_at_the_host(store: Store, tmp_path: Path) -> Non
 
 
 def test_the_commands_that_change_write_it_down(store: Store) -> None:
+    start(store, "remove", "demo", ONE, "--yes")
     run(store, "remove", "demo", ONE, "--yes")
-    run(store, "remove", "demo", ONE, "--yes")
-    run(store, "prune", "demo", "--keep", "1")
+    start(store, "prune", "demo", "--keep", "1")
     (chain,) = json.loads(run(store, "audit", "verify", "--json")[0])["chains"]
     done = [(entry["what"], entry["release"]) for entry in chain["entries"] if entry["env"] == "demo"]
     assert done == [("removed", ONE)]
@@ -189,7 +203,7 @@ def test_the_commands_that_change_write_it_down(store: Store) -> None:
 
 def test_verify_names_the_fault_and_goes_on_to_the_next(store: Store) -> None:
     (store.release("demo", THREE) / "lib/data.txt").write_text("bad", encoding="ascii")
-    output, errors = run(store, "verify", status=1)
+    output, errors = start(store, "verify", status=1)
     assert output == f"runtime {TWO} is as it was signed, and its checks passed\n"
     found = complaint(errors)
     assert found["found"] == "lib/data.txt: 3 bytes"
@@ -199,7 +213,7 @@ def test_verify_names_the_fault_and_goes_on_to_the_next(store: Store) -> None:
 
 
 def test_the_path_that_is_printed_can_be_sourced(store: Store) -> None:
-    path = run(store, "activate-path", "demo")[0].rstrip("\n")
+    path = start(store, "activate-path", "demo")[0].rstrip("\n")
     assert path == f"{store.root}/demo/activate"
     script = '. "$1" && printf %s "$CONDA_PREFIX"'
     shown = subprocess.run(["sh", "-c", script, "sh", path], capture_output=True, text=True, check=True).stdout
@@ -208,7 +222,7 @@ def test_the_path_that_is_printed_can_be_sourced(store: Store) -> None:
 
 def test_rollback(store: Store) -> None:
     shutil.rmtree(store.root.parent / "depot")  # it needs none
-    assert run(store, "rollback", "demo")[0] == f"demo: {THREE} -> {TWO}\n"
+    assert start(store, "rollback", "demo")[0] == f"demo: {THREE} -> {TWO}\n"
     assert store.current("demo") == TWO
     assert run(store, "rollback", "demo", TWO)[0] == f"demo: {TWO} is already current\n"
     run(store, "rollback", "demo", THREE)
@@ -240,28 +254,29 @@ def test_who_may_not_write_is_told_how(store: Store, monkeypatch: pytest.MonkeyP
 
 
 def test_a_wrong_command_line_shows_the_right_one(store: Store) -> None:
+    assert "usage: airgap-envs" in start(store, "lst", status=2)[1]
     for arguments in ([], ["lst"], ["activate-path"], ["verify", "a", "b"], ["list", "--xml"]):
         assert "usage: airgap-envs" in run(store, *arguments, status=2)[1]
 
 
 def test_help(store: Store) -> None:
-    text = run(store, "--help")[0]
+    text = start(store, "--help")[0]
     assert all(command in text for command in ("list", "verify", "activate-path", "rollback"))
     assert "RELEASE" in run(store, "rollback", "--help")[0]
 
 
 def test_any_shell_reads_its_beginning(store: Store) -> None:
     for shell in (("bash",), ("dash",), ("busybox", "sh")):
-        assert "demo" in run(store, "list", shell=shell)[0]
+        assert "demo" in start(store, "list", shell=shell)[0]
 
 
 # --- the runtime -----------------------------------------------------------------------------------------------------
 
 
 def test_the_rollback_of_the_runtime_does_not_break_it(store: Store) -> None:
-    assert run(store, "rollback", "runtime")[0] == f"runtime: {TWO} -> {ONE}\n"
-    assert run(store, "list")[1] == ""
-    run(store, "rollback", "runtime", TWO)
+    assert start(store, "rollback", "runtime")[0] == f"runtime: {TWO} -> {ONE}\n"
+    assert start(store, "list")[1] == ""
+    start(store, "rollback", "runtime", TWO)
 
 
 @pytest.mark.parametrize("fault", ["missing", "not executable", "fails"])
@@ -273,12 +288,12 @@ def test_a_broken_runtime_is_replaced_by_the_one_before_it(store: Store, fault: 
         python.write_text("\0", encoding="ascii")
     else:
         python.write_text("#!/bin/sh\nexit 1\n", encoding="ascii")
-    output, errors = run(store, "list")
+    output, errors = start(store, "list")
     assert "demo" in output
     assert "the current runtime does not start" in errors
     assert f"{store.root}/bin/airgap-envs rollback runtime" in errors
-    run(store, "rollback", "runtime")
-    assert run(store, "list")[1] == ""
+    start(store, "rollback", "runtime")
+    assert start(store, "list")[1] == ""
 
 
 def test_without_any_runtime_it_says_so(store: Store) -> None:
@@ -286,7 +301,7 @@ def test_without_any_runtime_it_says_so(store: Store) -> None:
         (store.release("runtime", release) / "bin/python").write_text(
             "#!/bin/sh\necho \"No module named 'zlib'\" >&2; exit 1\n", encoding="ascii"
         )
-    found = complaint(run(store, "list", status=1)[1])
+    found = complaint(start(store, "list", status=1)[1])
     assert "No runtime on this host starts" in found["problem"]
     assert found["found"] == "No module named 'zlib'"
     assert "airgap.conda.deploy" in found["remedy"]
@@ -318,7 +333,7 @@ def test_a_command_that_is_not_as_it_should_be_is_seen(store: Store, fault: str)
     assert found_command(store) != wanted_command(store)
     write_command(store)
     assert found_command(store) == wanted_command(store)
-    run(store, "list")
+    start(store, "list")
 
 
 def test_it_imports_neither_ansible_nor_anything_that_a_runtime_lacks(store: Store) -> None:

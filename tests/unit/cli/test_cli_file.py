@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 from ansible_collections.airgap.conda.plugins.module_utils._cli import file
-from ansible_collections.airgap.conda.tests.unit.conftest import CHECKOUT, COLLECTIONS
+from ansible_collections.airgap.conda.tests.conftest import CHECKOUT, COLLECTIONS
 
 
 def parsed(text: str) -> set[tuple[str, str]]:

@@ -149,7 +149,7 @@ def test_a_user_who_exchanges_a_file_all_the_time_gets_nothing(host: Host, name:
         user = FORK.Process(target=_exchange, args=(host.tmp, name, secret, ready, done))
         user.start()
         try:
-            assert ready.wait(20)
+            assert ready.wait(300)
             installed = host.install(made, send=False)
         finally:
             done.set()

@@ -14,7 +14,7 @@ from ansible_collections.airgap.conda.plugins.filter.build_summary import build_
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._doctor.diagnose import Complaints
 from ansible_collections.airgap.conda.plugins.plugin_utils._notes import note
-from ansible_collections.airgap.conda.tests.unit.conftest import CHECKOUT
+from ansible_collections.airgap.conda.tests.conftest import CHECKOUT
 from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 
 SET = "ansible.builtin.set_fact"

@@ -166,7 +166,7 @@ def _fetches(callback: Callback, new: bool) -> Path:
 
 
 def _wait_for(what: Any) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 300
     while not what() and time.monotonic() < deadline:
         time.sleep(0.01)
     assert what()

@@ -22,7 +22,7 @@ from ansible.errors import AnsibleError
 from ansible_collections.airgap.conda.plugins.plugin_utils import _host_action
 from ansible_collections.airgap.conda.plugins.plugin_utils._contact import Heard, command, listen, new_mark
 from ansible_collections.airgap.conda.plugins.plugin_utils._stoppable import stoppable
-from ansible_collections.airgap.conda.tests.unit.conftest import COLLECTIONS
+from ansible_collections.airgap.conda.tests.conftest import COLLECTIONS
 from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 
 

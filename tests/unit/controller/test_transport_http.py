@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -125,10 +124,3 @@ def test_a_host_cannot_say_that_more_arrived_than_it_was_told(site: Site, monkey
         site.fetch("http")
     assert caught.value.code == "send-failed"
     assert _transport_auto.Auto.name == "auto"
-
-
-def test_the_module_fetches_on_a_host(site: Site) -> None:
-    task = {"airgap.conda.fetch": {**site.args, "transport": "http", "url": site.web.url}}
-    done = site.host.play([task], ansible_python_interpreter=sys.executable)
-    assert done.returncode == 0
-    assert site.there() == {MANIFEST, SIGNATURE, FILES, *site.parts}

@@ -5,11 +5,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import json
-import os
-import re
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -21,18 +16,13 @@ from ansible import constants as C
 
 from ansible_collections.airgap.conda.plugins.action import fetch
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._swarm import peer
-from ansible_collections.airgap.conda.plugins.module_utils._swarm.background import members
-from ansible_collections.airgap.conda.plugins.module_utils._swarm.told import AREA
 from ansible_collections.airgap.conda.plugins.plugin_utils import _swarms, _transport_swarm
 from ansible_collections.airgap.conda.plugins.plugin_utils._swarms import Swarms, address_of, seeds
 from ansible_collections.airgap.conda.plugins.plugin_utils._transport import Key, Missing
 from ansible_collections.airgap.conda.plugins.plugin_utils._transport_push import Push
-from ansible_collections.airgap.conda.tests.unit.tiny_host import Host
-from ansible_collections.airgap.conda.tests.unit.tiny_release import make_release
+from ansible_collections.airgap.conda.tests.unit.tiny_fleet import OWN, Hosts
 
 SETTINGS = {"port": "6881", "upload": "8", "linger": "60"}  # as templates give them
-OWN = {"transport": "swarm", "swarm_interface": ""}
 Member = _swarms.Member
 
 
@@ -52,38 +42,8 @@ class Fetch(fetch.ActionModule):
         return dict(self._answers.pop(0))
 
 
-class Fleet:
-    """Hosts of a batch that want one release of the controller's depot, and a runtime with libtorrent."""
-
-    def __init__(self, folder: Path, hosts: int = 3) -> None:
-        self.host = Host(folder)
-        self.made = self.host.make(1)
-        self.runtime = make_release(folder / "depot", self.host.store.root, 1, env="runtime")
-        self.tells("libtorrent")
-        self.payload = self.made.manifest.payloads[0]
-        self.pushed: list[tuple[str, Missing]] = []
-        step = {**self.made.step().to_dict(), "current": "", "missing": [part.name for part in self.payload.parts]}
-        self.hostvars: dict[str, Any] = {
-            f"ws{number}": {
-                "ansible_host": f"192.0.2.{number}",
-                "_deploy_preflight": {"settings": {**OWN}, "steps": [step]},
-            }
-            for number in range(1, hosts + 1)
-        }
-
-    def tells(self, package: str) -> None:
-        """Have the runtime say that it brings a package."""
-        path = self.runtime.folder / "manifest.json"
-        told = json.loads(path.read_text())
-        path.write_text(json.dumps({**told, "packages": [{"name": package}]}))
-
-    @property
-    def known(self) -> dict[str, Any]:
-        return {"ansible_play_batch": list(self.hostvars), "hostvars": self.hostvars}
-
-    @property
-    def releases(self) -> list[Any]:
-        return [self.made.wanted, self.runtime.wanted]
+class Fleet(Hosts):
+    """The same, and what the action does for them."""
 
     def swarm(self, folder: str = "run") -> Any:
         shared = self.host.folder / folder
@@ -102,10 +62,6 @@ class Fleet:
         }
         action = Fetch(answers, **args)
         return action, action.work({**self.known, "inventory_hostname": host})
-
-    def arrived(self) -> list[list[str]]:
-        names = [*self.made.wanted.record, *(part.name for part in self.payload.parts)]
-        return [["demo", self.made.manifest.id, name] for name in names]
 
 
 @pytest.fixture
@@ -272,46 +228,3 @@ def test_a_host_that_cannot_begin_is_sent_all_at_once(fleet: Fleet) -> None:
     action, done = fleet.fetch("ws2", {"failure": failure, "arrived": []})
     assert (done["by"], done["begun"], len(action.warned)) == ({"push": done["bytes"]}, [], 1)
     assert "taken" in action.warned[0]
-
-
-@pytest.mark.skipif(not peer.available(), reason="this Python has no libtorrent")
-def test_three_hosts_in_a_play_with_one_fork(tmp_path: Path) -> None:
-    fleet = Fleet(tmp_path)
-    net = f"127.{os.getpid() % 200 + 20}.{os.getpid() // 200 % 250}"
-    hosts = {}
-    for number, (host, about) in enumerate(fleet.hostvars.items(), 101):
-        about["_deploy_preflight"]["settings"]["swarm_interface"] = f"{net}.{number}"
-        hosts[host] = {**about, "ansible_connection": "local", "own_root": str(tmp_path / host)}
-        del hosts[host]["ansible_host"]
-    (tmp_path / "fleet.json").write_text(json.dumps({"workstations": {"hosts": hosts}}))
-    common = {
-        "releases": [asdict(release) for release in fleet.releases],
-        "steps": "{{ _deploy_preflight.steps }}",
-        "root": "{{ own_root }}",
-        "transport": "swarm",
-    }
-    spec = importlib.util.find_spec("libtorrent")
-    assert spec is not None
-    place = {"environment": {"PYTHONPATH": str(Path(str(spec.origin)).parents[1])}}
-    swarm = {"port": 6881, "upload": 0, "linger": 1}
-    tasks: list[dict[str, Any]] = [
-        {"airgap.conda.fetch": {**common, "swarm": swarm, "begin": True}, "register": "one", **place},
-        {
-            "airgap.conda.fetch": {**common, "begun": "{{ one.begun }}"},
-            "register": "two",
-            "when": "one.begun | length > 0",
-            **place,
-        },
-        {"debug": {"msg": "{{ inventory_hostname }}: {{ (one.by | combine(two.by | default({}))).keys() | first }}"}},
-    ]
-    done = fleet.host.play(
-        tasks, "--forks=1", "-i", str(tmp_path / "fleet.json"), ansible_python_interpreter=sys.executable
-    )
-    for host in hosts:  # the seed would stay for a minute
-        for member in list(members(tmp_path / host / AREA)):
-            member.end()
-    assert done.returncode == 0
-    assert re.findall(r'"msg": "(.*)"', done.output) == ["ws1: push", "ws2: swarm", "ws3: swarm"]
-    for host in hosts:
-        incoming = tmp_path / host / ".incoming/demo" / fleet.made.manifest.id
-        assert {path.name for path in incoming.iterdir()} == {name for _env, _id, name in fleet.arrived()}

@@ -14,7 +14,7 @@ import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._doctor.diagnose import diagnose
 from ansible_collections.airgap.conda.plugins.module_utils._spec.spec import load_spec
-from ansible_collections.airgap.conda.tests.unit.conftest import COLLECTIONS
+from ansible_collections.airgap.conda.tests.conftest import COLLECTIONS
 from ansible_collections.airgap.conda.tests.unit.tiny_doctor import Patient
 
 OTHER = "{work}/prefixes/other/lib/x.so"

@@ -13,7 +13,7 @@ import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._media.drive import Drive
 from ansible_collections.airgap.conda.plugins.module_utils._media.papers import Papers
-from ansible_collections.airgap.conda.tests.unit.conftest import CHECKOUT
+from ansible_collections.airgap.conda.tests.conftest import CHECKOUT
 from ansible_collections.airgap.conda.tests.unit.tiny_kit import make_place
 from ansible_collections.airgap.conda.tests.unit.tiny_receipt import make_key, put, receipt
 

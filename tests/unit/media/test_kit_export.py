@@ -5,11 +5,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,8 +21,6 @@ from ansible_collections.airgap.conda.plugins.module_utils._kit.files import kit
 from ansible_collections.airgap.conda.plugins.module_utils._kit.script import keys_of
 from ansible_collections.airgap.conda.plugins.module_utils._media.kit import KEPT, NAMESPACE, SIGNATURE, SUMS
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
-from ansible_collections.airgap.conda.tests.unit.conftest import CHECKOUT
-from ansible_collections.airgap.conda.tests.unit.tiny_host import PLAYBOOK, playbook
 from ansible_collections.airgap.conda.tests.unit.tiny_kit import Place
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_release, snapshot
 from ansible_collections.airgap.conda.tests.unit.tiny_site import damage
@@ -155,30 +150,6 @@ def test_releases_for_two_roots_make_no_kit(tmp_path: Path) -> None:
         with pytest.raises(AirgapError) as caught:
             kit_files(list[Release](releases), signers, "depot", pages)
         assert caught.value.code == code
-
-
-def test_a_play_brings_the_guides_and_ends_with_the_line(place: Place) -> None:
-    shutil.rmtree(place.drive)
-    place.drive.mkdir()
-    variables = {
-        "build_depot": str(place.path / "depot"),
-        "build_signing_key": str(place.path / "key"),
-        "deploy_allowed_signers": str(place.path / "key.signers"),
-        "media_drive": str(place.drive),
-        "media_require_mount": False,
-        "media_kit": True,
-        "ansible_python_interpreter": sys.executable,
-    }
-    command = [str(PLAYBOOK), "-i", "localhost,", "airgap.conda.export", "-e", json.dumps(variables)]
-    for changed in (1, 0):
-        done = playbook(command)
-        assert (done.returncode, f"changed={changed} " in done.stdout) == (0, True), done.stdout
-        there = subprocess.run(["sha256sum", "install.sh"], cwd=place.drive, capture_output=True, text=True, check=True)
-        assert f'"{there.stdout.strip()}"' in done.stdout
-    docs = place.drive / "kit/docs"
-    guide = CHECKOUT / "docs/guide/lone-workstation.md"
-    assert (docs / "lone-workstation.txt").read_bytes() == guide.read_bytes()
-    assert '<a href="drive.html">' in (docs / "lone-workstation.html").read_text(encoding="utf-8")
 
 
 def test_keys_are_found_as_ssh_writes_them() -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._run import keeper, process
-from ansible_collections.airgap.conda.tests.unit.conftest import COLLECTIONS
+from ansible_collections.airgap.conda.tests.conftest import COLLECTIONS
 from ansible_collections.airgap.conda.tests.unit.tiny_processes import alive, left
 
 PACKAGE = "ansible_collections.airgap.conda.plugins.module_utils"
@@ -81,7 +81,7 @@ def test_nothing_outlives_a_module_that_is_killed(folder: Path, way: str, number
     with start("merged", way, folder) as module:
         programs = started(folder, 2 if "nobody" in way else 1)
         module.send_signal(number)
-        assert module.wait(20) != 0
+        assert module.wait(300) != 0
     assert left(programs) == []
 
 

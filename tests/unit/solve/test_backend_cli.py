@@ -72,7 +72,7 @@ class Bastion:
         self.folder, self.name, self.prefix = folder, name, folder / "prefixes/demo"
         self.program = folder / "bin" / name
         (folder / "bin/answers").mkdir(parents=True)
-        self.program.write_text(f"#!{sys.executable}\n{Path(tiny_conda.__file__).read_text()}")
+        self.program.write_text(f"#!{sys.executable} -IS\n{Path(tiny_conda.__file__).read_text()}")
         self.program.chmod(0o755)
         self.deadline = 20.0
         write_spec(folder / "demo", SPEC, TARGET)

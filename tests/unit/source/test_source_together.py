@@ -48,7 +48,7 @@ def there(tmp_path: Path) -> dict[str, bytes]:
 
 
 def test_several_parts_are_on_their_way_at_a_time(web: Web, tmp_path: Path) -> None:
-    met, ports = threading.Barrier(TOGETHER, timeout=4), set()
+    met, ports = threading.Barrier(TOGETHER, timeout=60), set()
 
     def answer(handler: Handler) -> bool:
         ports.add(handler.client_address)
@@ -92,7 +92,7 @@ def test_a_part_that_is_another_ends_it(web: Web, tmp_path: Path, bad: int) -> N
             return False
         content = PARTS[first]
         handler.raw(b"HTTP/1.1 200 OK\r\n", f"Content-Length: {len(content)}\r\n\r\n".encode(), content[:280_000])
-        asked.wait(4)
+        asked.wait(60)
         handler.raw(content[280_000:])
         return True
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.airgap.conda.tests.unit.conftest import COLLECTIONS
+from ansible_collections.airgap.conda.tests.conftest import COLLECTIONS
 from ansible_collections.airgap.conda.tests.unit.tiny_channel import TinyChannel, write_spec
 
 pytest.importorskip("rattler")

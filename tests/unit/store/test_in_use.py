@@ -20,7 +20,7 @@ import pytest
 from ansible_collections.airgap.conda.plugins.module_utils._activation.files import activate_files
 from ansible_collections.airgap.conda.plugins.module_utils._store import in_use as _in_use
 from ansible_collections.airgap.conda.plugins.module_utils._store.in_use import in_use, unseen, unused
-from ansible_collections.airgap.conda.tests.unit.conftest import COLLECTIONS
+from ansible_collections.airgap.conda.tests.conftest import COLLECTIONS
 from ansible_collections.airgap.conda.tests.unit.tiny_processes import can_shield
 from ansible_collections.airgap.conda.tests.unit.tiny_release import write_tree
 
@@ -29,6 +29,12 @@ SHELLS = [
     for shell in ("bash", "dash", "zsh -f", "busybox sh")
 ]
 needs_mounts = pytest.mark.skipif(os.geteuid() != 0 or not can_shield(), reason="no mounts of one's own here")
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a look at all processes take its time on a machine that is busy."""
+    monkeypatch.setattr(_in_use, "DEADLINE", 300.0)
 
 
 @pytest.fixture
@@ -69,17 +75,17 @@ def test_a_shell_that_only_stands_open_uses_its_release(prefix: Path, shell: str
 
 
 PYTHON = f"exec {sys.executable} -IBSc '{{}}'"
-WAIT = "print(flush=True); time.sleep(60)"
+WAIT = "print(flush=True); time.sleep(600)"
 # What a process does with the release that it sees as ./here, and as nothing else.
 USES = {
-    "program": "exec here/bin/sleep 60",
-    "folder": "cd here/lib; exec sleep 60",
-    "root": PYTHON.format('import os, time; os.chroot("here"); time.sleep(60)'),
-    "open": "exec sleep 60 <here/lib/data",
-    "open folder": "exec sleep 60 <here/lib",
+    "program": "exec here/bin/sleep 600",
+    "folder": "cd here/lib; exec sleep 600",
+    "root": PYTHON.format('import os, time; os.chroot("here"); time.sleep(600)'),
+    "open": "exec sleep 600 <here/lib/data",
+    "open folder": "exec sleep 600 <here/lib",
     "mapped": PYTHON.format(
         'import mmap, os, time; handle = os.open("here/lib/data", 0); '
-        "area = mmap.mmap(handle, 0, access=mmap.ACCESS_READ); os.closerange(3, 99); time.sleep(60)"
+        "area = mmap.mmap(handle, 0, access=mmap.ACCESS_READ); os.closerange(3, 99); time.sleep(600)"
     ),
 }
 
@@ -98,7 +104,7 @@ def elsewhere(script: str, place: Path, source: Path) -> Iterator[int]:
 
 def settled(number: int) -> None:
     """Wait until a process sleeps in its last program."""
-    end = time.monotonic() + 20
+    end = time.monotonic() + 300
     while "nanosleep" not in Path(f"/proc/{number}/wchan").read_text(encoding="ascii"):
         assert time.monotonic() < end, Path(f"/proc/{number}/status").read_text(encoding="ascii")
         time.sleep(0.01)
@@ -157,7 +163,7 @@ def test_a_process_whose_files_do_not_answer_is_not_waited_for(prefix: Path, mon
     answer = threading.Event()
 
     def seen(_process: Path) -> tuple[set[str], set[tuple[int, int]]]:
-        answer.wait(5)
+        answer.wait(60)
         answer.set()
         return set(), set()
 

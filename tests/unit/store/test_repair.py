@@ -39,6 +39,9 @@ from ansible_collections.airgap.conda.tests.unit.tiny_damage import (
 from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 from ansible_collections.airgap.conda.tests.unit.tiny_release import (
     TREE,
+    Made,
+    again,
+    keep,
     make_release,
     release_id,
     snapshot,
@@ -54,6 +57,27 @@ pytestmark = pytest.mark.usefixtures("quick_disk")
 @pytest.fixture(autouse=True)
 def _no_flush(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_repair, "flush_file_system", lambda _folder: None)
+
+
+Kept = Callable[..., "tuple[Store, Made]"]
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
+    """Return what gives a store with releases of these numbers, and the last of them, as they were when they came."""
+    made: dict[tuple[Any, ...], tuple[Store, Made]] = {}
+
+    def give(*serials: int, **options: Any) -> tuple[Store, Made]:
+        key = (serials, *options.items())
+        if key in made:
+            again(made[key][0].root.parent)
+        else:
+            store = Store(tmp_path_factory.mktemp("kept") / "opt")
+            made[key] = store, [bring(store, serial, **options) for serial in serials][-1]
+            keep(store.root.parent)
+        return made[key]
+
+    return give
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
@@ -79,9 +103,8 @@ def test_what_root_repairs_belongs_to_whom_the_release_belongs(store: Store, pat
 
 
 @pytest.mark.parametrize(("change", "path"), FAULTS)
-def test_a_fault_is_repaired_from_another_release(store: Store, change: Callable[[Path], object], path: str) -> None:
-    bring(store, 1)
-    made = bring(store, 2)
+def test_a_fault_is_repaired_from_another_release(kept: Kept, change: Callable[[Path], object], path: str) -> None:
+    store, made = kept(1, 2)
     before, untouched = snapshot(prefix_of(made)), identities(prefix_of(made))
     other = identities(store.release("demo", release_id(1)))
     damage(made, change, path)
@@ -106,9 +129,9 @@ def test_a_fault_is_repaired_from_another_release(store: Store, change: Callable
 @pytest.mark.parametrize("formats", [("tar.zst",), ("tar.gz",)])
 @pytest.mark.parametrize(("change", "path"), FAULTS)
 def test_a_fault_is_repaired_from_the_depot(
-    store: Store, change: Callable[[Path], object], path: str, formats: tuple[str, ...]
+    kept: Kept, change: Callable[[Path], object], path: str, formats: tuple[str, ...]
 ) -> None:
-    made = bring(store, formats=formats)
+    store, made = kept(1, formats=formats)
     before = snapshot(prefix_of(made))
     damage(made, change, path)
     first = repair(store, "demo", FORMATS)

@@ -226,7 +226,7 @@ def test_the_mark_rises_after_the_switch_and_never_falls(store: Store) -> None:
 def _hold(root: Path, ready: Any, done: Any) -> None:
     with Store(root).lock("demo"):
         ready.set()
-        done.wait(20)
+        done.wait(300)
 
 
 def test_a_second_run_names_the_first(store: Store) -> None:
@@ -235,7 +235,7 @@ def test_a_second_run_names_the_first(store: Store) -> None:
     holder = spawn.Process(target=_hold, args=(store.root, ready, done))
     holder.start()
     try:
-        assert ready.wait(20)
+        assert ready.wait(300)
         with raised("locked", problem="demo") as caught, store.lock("demo"):
             pass
         assert f"process {holder.pid} " in caught.value.found

@@ -139,7 +139,10 @@ def test_the_cap_holds_for_private_addresses_too(site: Site) -> None:
 
 def test_other_bytes_than_those_of_the_torrent_are_never_complete(site: Site) -> None:
     (site.folder / "1" / NAMES[1]).write_bytes(bytes(SIZES[1]))
-    seed, second = site.run(site.plan(1, 2), site.plan(2, 1, deadline=1))
+    for deadline in (1, 10, 100):  # on a busy machine the second one may not have asked for anything by then
+        seed, second = site.run(site.plan(1, 2), site.plan(2, 1, deadline=deadline))
+        if seed.reason == "failed":
+            break
     assert (seed.reason, seed.detail) == ("failed", "the files are not those of the torrent")
     assert (second.complete, second.reason) == (False, "deadline")
     assert site.told[address(2)][-1][0] < TOTAL
@@ -162,8 +165,8 @@ def test_what_progress_raises_ends_it(site: Site) -> None:
 
     begin = time.monotonic()
     with pytest.raises(TimeoutError, match="enough"):
-        peer.run(site.plan(1, 2, linger=20), refuse)
-    assert time.monotonic() - begin < 5
+        peer.run(site.plan(1, 2, linger=600), refuse)
+    assert time.monotonic() - begin < 300
     socket.create_server((address(1), site.port)).close()
 
 

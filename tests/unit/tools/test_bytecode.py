@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.airgap.conda.tests.unit.conftest import CHECKOUT, COLLECTIONS
+from ansible_collections.airgap.conda.tests.conftest import CHECKOUT, COLLECTIONS
 
 ansible = pytest.importorskip("ansible")
 

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import functools
+import importlib
 import json
 import subprocess
 import sys
@@ -14,16 +16,12 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("jsonschema")
-
-import jsonschema
-
 from ansible_collections.airgap.conda.plugins.module_utils._contract.files import FileEntry
 from ansible_collections.airgap.conda.plugins.module_utils._contract.rings import RINGS, Rings, Said
 from ansible_collections.airgap.conda.plugins.module_utils._report.answer import host_report
 from ansible_collections.airgap.conda.plugins.module_utils._report.fleet import fleet
 from ansible_collections.airgap.conda.plugins.module_utils._source.index import INDEX, write_index
-from ansible_collections.airgap.conda.tests.unit.conftest import CHECKOUT
+from ansible_collections.airgap.conda.tests.conftest import CHECKOUT
 from ansible_collections.airgap.conda.tests.unit.tiny_receipt import receipt
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_release
 
@@ -31,8 +29,15 @@ SCHEMAS = {path.name.split(".")[0]: path for path in (CHECKOUT / "docs/schemas")
 TIME = "2026-03-31T12:00:00Z"
 
 
+@functools.cache
+def library() -> Any:
+    """Import jsonschema, which takes a fifth of the time in which all tests are found."""
+    pytest.importorskip("jsonschema")
+    return importlib.import_module("jsonschema")
+
+
 def check(name: str, data: Any) -> None:
-    jsonschema.Draft202012Validator(json.loads(SCHEMAS[name].read_text())).validate(data)
+    library().Draft202012Validator(json.loads(SCHEMAS[name].read_text())).validate(data)
 
 
 def test_they_are_what_the_types_say() -> None:
@@ -44,7 +49,7 @@ def test_they_are_what_the_types_say() -> None:
 
 @pytest.mark.parametrize("name", sorted(SCHEMAS))
 def test_they_are_sound(name: str) -> None:
-    jsonschema.Draft202012Validator.check_schema(json.loads(SCHEMAS[name].read_text()))
+    library().Draft202012Validator.check_schema(json.loads(SCHEMAS[name].read_text()))
 
 
 def a_manifest(folder: Path) -> dict[str, Any]:
@@ -106,7 +111,7 @@ def test_what_it_would_not_write_does_not(name: str, how: str, tmp_path: Path) -
         data["created" if name == "manifest" else "when" if name == "receipt" else "time"] = "yesterday"
     else:
         data["schema"] = 99
-    with pytest.raises(jsonschema.ValidationError):
+    with pytest.raises(library().ValidationError):
         check(name, data)
 
 

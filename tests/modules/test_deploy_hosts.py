@@ -61,6 +61,7 @@ def test_each_host_has_its_own_depot_trust_and_pins(tmp_path: Path, strategy: st
     (tmp_path / "play.json").write_text(json.dumps([play]), encoding="ascii")
     done = playbook([str(PLAYBOOK), "-i", "hosts.json", "--check", "play.json"], str(tmp_path))
     print(done.stdout)
+    assert not [path.name for path in tmp_path.iterdir() if "{" in path.name]  # of settings that are templates
     for host, release, depot in (("usual", TWO, "depot"), ("pinned", ONE, "depot"), ("elsewhere", THREE, "other")):
         assert re.search(rf"{host} {release} from {tmp_path}/{depot}/runtime/\S+ by key@bastion", done.stdout)
     said = {host: [line for line in done.stdout.splitlines() if f"fatal: [{host}]" in line] for host in hosts}

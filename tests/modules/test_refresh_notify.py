@@ -22,8 +22,8 @@ from typing import Any, ClassVar
 
 import pytest
 
+from ansible_collections.airgap.conda.tests.conftest import COLLECTIONS
 from ansible_collections.airgap.conda.tests.unit import tiny_host
-from ansible_collections.airgap.conda.tests.unit.conftest import COLLECTIONS
 from ansible_collections.airgap.conda.tests.unit.tiny_host import RUNTIME, Host
 from ansible_collections.airgap.conda.tests.unit.tiny_release import skip_flushes
 

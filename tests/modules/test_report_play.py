@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.airgap.conda.plugins.filter.readable import FilterModule
 from ansible_collections.airgap.conda.tests.unit.tiny_host import RUNTIME, Host
 from ansible_collections.airgap.conda.tests.unit.tiny_release import TREE, release_id, skip_flushes
 
@@ -63,9 +62,3 @@ def test_hosts_that_answer_garbage_or_nothing(tmp_path: Path, monkeypatch: pytes
     for name, (_answer, found) in SICK.items():
         assert found in rows[f"{name} demo"]["found"]
     assert "1 of 6 hosts is right; 5 are not (1 broken, 4 unknown)" in (tmp_path / "report/index.html").read_text()
-
-
-def test_an_answer_without_text_is_readable_all_the_way_down() -> None:
-    readable = FilterModule().filters()["readable"]
-    answer = {"caf\udce9": ["\ud83d", ("é", 5), None, {"x": b"\xff"}], "ok": True}
-    assert readable(answer) == {"caf?": ["?", ["é", 5], None, {"x": b"\xff"}], "ok": True}

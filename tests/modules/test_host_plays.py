@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy
+from ansible_collections.airgap.conda.tests.conftest import CHECKOUT
 from ansible_collections.airgap.conda.tests.unit.tiny_gpu import bare
 from ansible_collections.airgap.conda.tests.unit.tiny_host import RUNTIME, Host
 from ansible_collections.airgap.conda.tests.unit.tiny_release import Made, release_id, skip_flushes
@@ -47,9 +48,8 @@ def test_a_host_without_a_deploy_gets_a_message_of_ours(host: Host, playbook: st
 
 
 def test_one_place_says_which_python_a_host_has_from_us(host: Host) -> None:
-    checkout = Path(__file__).parents[3]
-    files = [path for folder in ("playbooks", "roles") for path in (checkout / folder).rglob("*.yml")]
-    texts = [(path.relative_to(checkout).parts[1], path.read_text(encoding="utf-8")) for path in files]
+    files = [path for folder in ("playbooks", "roles") for path in (CHECKOUT / folder).rglob("*.yml")]
+    texts = [(path.relative_to(CHECKOUT).parts[1], path.read_text(encoding="utf-8")) for path in files]
     bring = ("airgap.conda.runtime:", "airgap.conda.deploy_look:")
     assert {name for name, text in texts if any(word in text for word in bring)} == {"deploy", "runtime"}
     assert not [name for name, text in texts if "current/bin" in text]
