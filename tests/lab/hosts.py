@@ -11,6 +11,7 @@ root. Everything generated lies under ``--cache``; labs with different ``--name`
 from __future__ import annotations
 
 import argparse
+import fcntl
 import ipaddress
 import json
 import os
@@ -40,6 +41,8 @@ FIRST_ADDRESS = 10  # host1 is .11, host2 .12, ...
 OLD_PYTHON_ADDRESS = 250
 CONTROLLER_ADDRESS = 251
 MAX_HOSTS = OLD_PYTHON_ADDRESS - FIRST_ADDRESS - 1
+# Loop devices of this machine, and what the kernel is asked to make one.
+LOOPS, LOOP_CTL_ADD = 32, 0x4C80
 # Where a host that keeps byte code has it, laid out as in the checkout.
 PLACE = "/var/lib/lab"
 
@@ -194,8 +197,17 @@ def execute(lab: Lab, name: str, command: str) -> int:
     return subprocess.run(words, env=lab.podman.environment, check=False).returncode
 
 
+def make_loop_devices() -> None:
+    """Have loop devices enough: a host sees those that there are when it starts, and labs share them."""
+    with suppress(OSError), Path("/dev/loop-control").open("rb") as control:
+        for number in range(LOOPS):
+            with suppress(FileExistsError):
+                fcntl.ioctl(control, LOOP_CTL_ADD, number)
+
+
 def restart(lab: Lab, name: str) -> int:
     """Restart a host, and wait until it answers; what it had in memory is gone, and so are its mounts."""
+    make_loop_devices()
     lab.podman("restart", "--time", "30", f"{lab.network}-{name}")
     host = Host(name, FIRST_ADDRESS + int(name.removeprefix("host")), _images.Image(""))
     wait_for_ssh(lab, host, ensure_network(lab))
@@ -286,6 +298,7 @@ def up(lab: Lab, count: int, extra: set[str], suite: str = "", bytecode: bool = 
             lab.podman("rm", "--force", "--time", "0", "--volumes", *stale)
         fresh = [host for host in hosts if host.name not in running]
         store = DISK if disk else MEMORY
+        make_loop_devices()
         more = {host: [*store, *(keeps_bytecode(lab, host) if bytecode else [])] for host in fresh}
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(lambda host: start(lab, host, subnet, images[host.image], more[host]), fresh))
