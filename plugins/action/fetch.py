@@ -28,6 +28,9 @@ from ansible_collections.airgap.conda.plugins.plugin_utils._swarms import AUTO, 
 from ansible_collections.airgap.conda.plugins.plugin_utils._transport import File, Missing, Served, not_sent
 from ansible_collections.airgap.conda.plugins.plugin_utils._transports import TRANSPORTS
 
+# Why a host is no member of a swarm that there is.
+NOWHERE = "its address is not known on the controller, or another host has the same one; set deploy_swarm_interface"
+
 
 class ActionModule(AnswerAction):
     """Controller side of airgap.conda.fetch."""
@@ -91,7 +94,11 @@ class ActionModule(AnswerAction):
         if transport == AUTO and not swarms.may_pay(payload):
             return one
         try:
-            return replace(one, swarm=swarms.of(release, payload, one.record, args["swarm"]))
+            swarm = swarms.of(release, payload, one.record, args["swarm"])
+            host = host_of(self.known)
+            if transport == SWARM and host not in swarm.members:
+                self._display.warning(f"{host} takes no part in the swarm for {release.env} {release.id}: {NOWHERE}")
+            return replace(one, swarm=swarm)
         except AirgapError as error:
             if error.code != "no-swarm":
                 raise

@@ -21,6 +21,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -167,14 +168,18 @@ def keeps_bytecode(lab: Lab, host: Host) -> list[str]:
     return [word for here, there in volumes for word in ("--volume", f"{here}:{there}")]
 
 
+# A disk of its own for what is deployed, as workstations have: else all hosts wait for this machine's one.
+MEMORY = ["--tmpfs", "/opt:rw,exec,mode=0755,size=4g"]
+# This machine's disk: for what is larger than that, and it is there again when the host has been restarted.
+DISK = ["--mount", "type=volume,dst=/opt"]
+
+
 def start(lab: Lab, host: Host, subnet: ipaddress.IPv4Network, image: str, more: list[str]) -> None:
     """Start one host's container, with ``more`` options; systemd goes on booting after the return."""
     lab.podman(
         "run", "--detach", "--name", lab.container(host), "--hostname", host.name,
         "--label", LABEL, "--label", f"airgap.lab.name={lab.name}", "--label", f"airgap.lab.host={host.name}",
         "--network", lab.network, "--ip", host.address(subnet),
-        # A disk of its own for what is deployed, as workstations have: else all hosts wait for this machine's one.
-        "--tmpfs", "/opt:rw,exec,mode=0755,size=4g",
         "--systemd=always", "--privileged", "--pull=never", "--stop-signal", "SIGRTMIN+3", *more, image, "/sbin/init",
     )  # fmt: skip
 
@@ -196,6 +201,24 @@ def execute(lab: Lab, name: str, command: str) -> int:
     """Run a command on a lone machine, as root; returns its exit status."""
     words = ["podman", "exec", "--env", "HOME=/root", f"{lab.network}-{name}", "sh", "-euc", command]
     return subprocess.run(words, env=lab.podman.environment, check=False).returncode
+
+
+def restart(lab: Lab, name: str) -> int:
+    """Restart a host, and wait until it answers; what it had in memory is gone, and so are its mounts."""
+    lab.podman("restart", "--time", "30", f"{lab.network}-{name}")
+    host = Host(name, FIRST_ADDRESS + int(name.removeprefix("host")), _images.Image(""))
+    wait_for_ssh(lab, host, ensure_network(lab))
+    say(f"{name} is up again")
+    return 0
+
+
+def in_network(lab: Lab, name: str, command: str) -> int:
+    """Run a command with this machine's programs in the network of a host; returns its exit status."""
+    process = lab.podman("inspect", "--format", "{{.State.Pid}}", f"{lab.network}-{name}").strip()
+    return subprocess.run(["nsenter", "--target", process, "--net", "sh", "-euc", command], check=False).returncode
+
+
+ON_HOST: dict[str, Callable[..., int]] = {"exec": execute, "net": in_network, "restart": restart}
 
 
 def answers(address: str) -> bool:
@@ -246,7 +269,7 @@ def write_files(lab: Lab, hosts: list[Host], subnet: ipaddress.IPv4Network, keys
     fresh.rename(lab.inventory)
 
 
-def up(lab: Lab, count: int, extra: set[str], suite: str = "", bytecode: bool = False) -> None:
+def up(lab: Lab, count: int, extra: set[str], suite: str = "", bytecode: bool = False, disk: bool = False) -> None:
     """Bring the lab to at least ``count`` hosts, and those of ``EXTRA`` that are named."""
     with locked(lab.podman.cache / f".{lab.name}.lock"):
         lab.folder.mkdir(parents=True, exist_ok=True)
@@ -268,9 +291,10 @@ def up(lab: Lab, count: int, extra: set[str], suite: str = "", bytecode: bool = 
             return
         stale = [before[name]["Id"] for name in before if name not in running]
         if stale:
-            lab.podman("rm", "--force", "--time", "0", *stale)
+            lab.podman("rm", "--force", "--time", "0", "--volumes", *stale)
         fresh = [host for host in hosts if host.name not in running]
-        more = {host: keeps_bytecode(lab, host) if bytecode else [] for host in fresh}
+        store = DISK if disk else MEMORY
+            more = {host: [*store, *(keeps_bytecode(lab, host) if bytecode else [])] for host in fresh}
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(lambda host: start(lab, host, subnet, images[host.image], more[host]), fresh))
             say(f"{len(fresh)} containers started on {subnet}")
@@ -347,6 +371,7 @@ def main() -> int:
     verb.add_argument("--old-python", action="store_true", help="one more, `oldpy`, whose python3 is a Python 2.7")
     verb.add_argument("--controller", action="store_true", help="one more, `controller`, with Ansible")
     verb.add_argument("--bytecode", action="store_true", help="new hosts keep the byte code of Ansible's modules")
+    verb.add_argument("--disk", action="store_true", help="new hosts have /opt on this machine's disk, not in memory")
     verb = verbs.add_parser("down", parents=[common], help="remove the hosts and their network")
     verb.add_argument("--images", action="store_true", help="and the images")
     verbs.add_parser("status", parents=[common], help="say what runs")
@@ -358,6 +383,11 @@ def main() -> int:
     verb.add_argument("host", metavar="HOST")
     verb.add_argument("--drive", type=Path, required=True, help="the folder that it has at /media/usb, read-only")
     verb = verbs.add_parser("exec", parents=[common], help="run a command on such a machine, in sh as root")
+    verb.add_argument("host", metavar="HOST")
+    verb.add_argument("command", metavar="COMMAND")
+    verb = verbs.add_parser("restart", parents=[common], help="restart a host, and wait until it answers")
+    verb.add_argument("host", metavar="HOST")
+    verb = verbs.add_parser("net", parents=[common], help="run a command of this machine in the network of a host")
     verb.add_argument("host", metavar="HOST")
     verb.add_argument("command", metavar="COMMAND")
     verbs.add_parser("probe", parents=[common], help="try whether a container runs here, in a second")
@@ -378,8 +408,8 @@ def main() -> int:
     if arguments.verb == "lone":
         lone(lab, arguments.host, arguments.drive)
         return 0
-    if arguments.verb == "exec":
-        return execute(lab, arguments.host, arguments.command)
+    if arguments.verb in ON_HOST:
+        return ON_HOST[arguments.verb](lab, arguments.host, *([arguments.command] if "command" in arguments else []))
     if arguments.verb == "probe":
         with tempfile.TemporaryDirectory() as cache:
             Podman(Path(cache)).probe()
@@ -391,7 +421,7 @@ def main() -> int:
         raise LabError(f"{arguments.count} hosts: a lab has 1 to {MAX_HOSTS}")
     chosen = {"oldpy": arguments.old_python, "controller": arguments.controller}
     extra = {name for name, wanted in chosen.items() if wanted}
-    up(lab, arguments.count, extra, arguments.suite, arguments.bytecode)
+    up(lab, arguments.count, extra, arguments.suite, arguments.bytecode, arguments.disk)
     return 0
 
 

@@ -50,6 +50,11 @@ class Handler(SimpleHTTPRequestHandler):
         """Return the file of a path."""
         return os.path.join(self.web.folder, os.path.normpath(unquote(path)).lstrip("/"))
 
+    def tag(self, path: Path) -> str:
+        """Return what tells one version of a file from another, as nginx does."""
+        status = path.stat()
+        return f'"{status.st_mtime_ns:x}-{status.st_size:x}"'
+
     def do_GET(self) -> None:
         """Answer."""
         self.web.asked.append((self.path, {name.lower(): text for name, text in self.headers.items()}))
@@ -59,8 +64,7 @@ class Handler(SimpleHTTPRequestHandler):
         if self.web.is_plain or not path.is_file():
             super().do_GET()
             return
-        data, status = path.read_bytes(), path.stat()
-        tag = f'"{status.st_mtime_ns:x}-{status.st_size:x}"'
+        data, tag = path.read_bytes(), self.tag(path)
         if self.headers.get("If-None-Match") == tag:
             self.say(304, b"", {"ETag": tag})
             return
@@ -99,17 +103,19 @@ class Handler(SimpleHTTPRequestHandler):
 
 
 @contextmanager
-def served(folder: Path, is_plain: bool = False, certificate: Path | None = None) -> Iterator[Web]:
+def served(
+    folder: Path, is_plain: bool = False, certificate: Path | None = None, address: str = "127.0.0.1"
+) -> Iterator[Web]:
     """Serve a folder while the block runs; with ``certificate``, which has its key in it, over TLS."""
     web = Web(folder, is_plain)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"web": web}))
+    server = ThreadingHTTPServer((address, 0), type("Bound", (Handler,), {"web": web}))
     server.daemon_threads = True
     server.block_on_close = False
     if certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate)
         server.socket = context.wrap_socket(server.socket, server_side=True)
-    web.url = f"{'https' if certificate else 'http'}://127.0.0.1:{server.server_port}"
+    web.url = f"{'https' if certificate else 'http'}://{address}:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

@@ -26,6 +26,8 @@ STEP, SAY = 0.2, 1.0
 # Seconds without a byte after which one more peer is asked: if nobody asked is there or one does not give what it has;
 # and if they are there, but have nothing new.
 SHORT, LONG = 3.0, 15.0
+# How many of those that did not answer are named.
+SHOWN = 3
 _ALL = (("0.0.0.0", "255.255.255.255"), ("::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"))  # noqa: S104
 
 
@@ -61,7 +63,7 @@ class Plan:
 class Outcome:
     """What came of it. ``reason`` is why it ended: complete, deadline, idle, stopped, failed or missing (libtorrent).
 
-    ``detail`` is what libtorrent says of a failure.
+    ``detail`` is what libtorrent says of a failure, or that nobody answered.
     """
 
     complete: bool
@@ -126,6 +128,7 @@ class _Member:
         self._others = [peer for peer in plan.peers if peer != (plan.address, plan.port)]
         self._asked = 0 if plan.seed else plan.first or len(self._others)
         self._failed = ""
+        self._met = False
         self._written = plan.seed
         self._scout = ahead.Scout(plan.address, self._others[1:])
         self._begin = self._got = self._gave = self._tried = time.monotonic()
@@ -207,7 +210,8 @@ class _Member:
                 said = now
             if reason:
                 lasted = (self._done or now) - self._begin
-                return Outcome(complete, status.total_payload_download, given, lasted, reason, self._failed)
+                why = self._failed or ("" if complete or self._met else self._alone())
+                return Outcome(complete, status.total_payload_download, given, lasted, reason, why)
 
     def _see(self, status: Any, now: float) -> tuple[bool, int]:
         """Take notice of what came and went; returns whether all is here and written, and the bytes that are here."""
@@ -218,6 +222,7 @@ class _Member:
         self._gave = self._gave if went == self._went else now
         self._came, self._went = came, went
         self._done = self._done or (now if complete else 0.0)
+        self._met = self._met or status.num_peers > 0
         if self._plan.seed and not status.is_seeding:
             self._failed = self._failed or "the files are not those of the torrent"
         return complete, here
@@ -264,6 +269,10 @@ class _Member:
                 self._handle.flush_cache()
             elif isinstance(alert, lt.cache_flushed_alert):
                 self._written = True
+
+    def _alone(self) -> str:
+        asked = [settings.interface(*other) for other in self._others[: self._asked]]
+        return f"no connection with other hosts (asked: {', '.join(asked[:SHOWN])})"
 
     def leave(self) -> None:
         """Close all connections and files."""

@@ -121,7 +121,8 @@ def _wait(area: Path, begun: Sequence[Mapping[str, Any]], wait: float, patience:
     for member, one in each.items():
         state = states[member]
         arrived += [[one["env"], one["release"], name] for name in state.arrived]
-        why = "" if state.complete else state.reason or "it ended early"
+        ended = f"nothing came for {patience:.0f} s" if member in left else state.reason or "it ended early"
+        why = "" if state.complete else ended
         detail = f"{why}: {state.detail}" if why and state.detail else why
         told = {"env": one["env"], "release": one["release"], "received": state.done, "sent": state.sent}
         swarms.append({**told, "reason": detail})

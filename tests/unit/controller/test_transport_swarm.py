@@ -132,6 +132,13 @@ def test_why_there_is_no_swarm(fleet: Fleet, kind: str) -> None:
     assert (done["by"], len(action.warned), done["begun"]) == ({"push": done["bytes"]}, 1, [])
 
 
+def test_a_host_that_others_cannot_reach_is_served_without_them_and_told_why(fleet: Fleet) -> None:
+    fleet.hostvars["ws3"]["ansible_host"] = "an alias of ssh"
+    action, done = fleet.fetch("ws3")
+    assert (done["by"], done["begun"]) == ({"push": done["bytes"]}, [])
+    assert [fetch.NOWHERE in text for text in action.warned] == [True]
+
+
 def test_auto_is_a_swarm_for_many_hosts_and_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fleet = Fleet(tmp_path, hosts=_swarms.MANY)
     for about in fleet.hostvars.values():
