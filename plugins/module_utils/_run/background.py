@@ -96,7 +96,8 @@ class Background:
     def _live(self, live: Callable[[Begun], None], seconds: int, writer: int) -> None:
         """Be the process: with nothing of the task open, and for a limited time, whatever the libraries do."""
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        for number in (signal.SIGTERM, signal.SIGALRM):
+            signal.signal(number, signal.SIG_DFL)
         signal.alarm(seconds)
         os.umask(0o077)
         os.chdir("/")

@@ -36,6 +36,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._formats.delta import
 from ansible_collections.airgap.conda.plugins.module_utils._formats.format import Base, Damaged
 from ansible_collections.airgap.conda.plugins.module_utils._formats.formats import is_image
 from ansible_collections.airgap.conda.plugins.module_utils._store.activated import Activated
+from ansible_collections.airgap.conda.plugins.module_utils._store.ahead import Ahead
 from ansible_collections.airgap.conda.plugins.module_utils._store.arrived import Told, arrived, payload_of
 from ansible_collections.airgap.conda.plugins.module_utils._store.extract import damaged, extract
 from ansible_collections.airgap.conda.plugins.module_utils._store.image import Image
@@ -105,7 +106,7 @@ class Store(Activated):
 
     def unfinished(self, env: str) -> bool:
         """Tell whether there is something for ``recover``, or another run is at work."""
-        return super().unfinished(env) or any(self._astray(env))
+        return super().unfinished(env) or any(self._astray(env)) or Ahead(self.root, env).is_left
 
     def recover(self, env: str) -> None:
         """As for trees; an image that is not mounted is mounted, or goes if it has no record or no file.
@@ -119,6 +120,7 @@ class Store(Activated):
                 else:
                     with os_errors(f"Removing what is left of {env} {release}", self.root):
                         self.mountable(env, release).remove()
+        Ahead(self.root, env).clear()
         super().recover(env)
 
     def _astray(self, env: str) -> Iterator[str]:
@@ -157,16 +159,18 @@ class Store(Activated):
             with os_errors(f"Installing {env} {release}", staging):
                 told = Told(env, release, manifest_sha256, format_name, signature_sha256)
                 here = arrived(self.root, incoming, told)
-                for part in here.parts:
+                tree = staging / release
+                is_unpacked = Ahead(self.root, env).take(told, tree)
+                for part in [] if is_unpacked else here.parts:
                     here.require(part)
                 here.write_down(self.state(env) / release)
                 if is_image(format_name):
                     self._install_image(env, release, here.payload, here.entries)
                     return here.trusted.manifest
-                make_folder(staging, 0o700)
-                tree = staging / release
-                tree.mkdir(mode=0o700)
-                self._unpack(env, here.parts, format_name, here.entries, tree)
+                if not is_unpacked:
+                    make_folder(staging, 0o700)
+                    tree.mkdir(mode=0o700)
+                    self._unpack(env, here.parts, format_name, here.entries, tree)
                 tree.chmod(0o755)
                 make_folder(prefix.parent)
                 flush_file_system(tree)
