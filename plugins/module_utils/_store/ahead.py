@@ -80,9 +80,10 @@ class Ahead(Background):
 
     @property
     def is_left(self) -> bool:
-        """Whether something is left of a process that was killed."""
+        """Whether something is left of a process that was killed, be it the empty folder of all such."""
         places = (self.folder, lock_file(self.area, self.name))
-        return any(map(os.path.lexists, places)) and not self.is_alive
+        is_empty = self.area.is_dir() and not any(self.area.glob("[!.]*"))
+        return (is_empty or any(map(os.path.lexists, places))) and not self.is_alive
 
     def clear(self) -> None:
         """Remove what is left of a process that was killed; one at work stays."""

@@ -177,7 +177,8 @@ class Store(Activated):
                 os.rename(tree, prefix)
                 flush_directory(prefix.parent)
         except AirgapError:
-            self._take_away(env, release)
+            with suppress(OSError):  # the disk may refuse this as well; what came first is told
+                self._take_away(env, release)
             raise
         finally:
             self._clear(staging)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import shutil
 import signal
 import time
@@ -26,6 +27,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._store import store a
 from ansible_collections.airgap.conda.plugins.module_utils._store.ahead import Ahead
 from ansible_collections.airgap.conda.plugins.module_utils._store.arrived import Told
 from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy
+from ansible_collections.airgap.conda.plugins.module_utils._store.shared import Shared
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 from ansible_collections.airgap.conda.tests.unit.tiny_release import Made, make_release, without_locks
@@ -238,6 +240,14 @@ def test_what_a_killed_one_left_is_not_taken_but_removed(
     assert unpacked != []
 
 
+def test_an_empty_folder_of_such_processes_goes_too(release: Arriving) -> None:
+    (release.ahead.area / ".locks").mkdir(parents=True)
+    assert release.store.unfinished("demo")
+    release.store.recover("demo")
+    assert not release.store.unfinished("demo")
+    assert release.is_tidy()
+
+
 def test_a_tree_of_which_nobody_knows_whether_it_is_on_disk_is_not_taken(
     release: Arriving,
 ) -> None:
@@ -254,14 +264,19 @@ def test_one_that_hangs_is_waited_for_a_while(
 ) -> None:
     monkeypatch.setattr(_ahead, "PATIENCE", 0.3)
     monkeypatch.setattr(background, "END", 0.3)
+    real, until_then = time.sleep, time.monotonic() + 60
+
+    def patience(seconds: float) -> None:
+        assert time.monotonic() < until_then
+        real(seconds)
+
     release.send(*RECORD)
     assert release.begin()
     until(lambda: release.ahead.process)
     os.kill(int(release.ahead.process), signal.SIGSTOP)
     release.send(*release.parts)
-    signal.alarm(60)
+    monkeypatch.setattr(time, "sleep", patience)
     release.install()
-    signal.alarm(0)
     assert unpacked != []
 
 
@@ -289,10 +304,11 @@ def test_a_full_disk_ends_it_at_once_and_gives_back_what_it_took(
     release = Arriving(store, **LONG)
 
     def full(*_args: Any) -> None:
+        time.sleep(0.5)
         raise OSError(code, os.strerror(code))
 
     with monkeypatch.context() as patch:
-        patch.setattr(_follow.Shared, "link", full)
+        patch.setattr(Shared, "link", full)
         assert release.begin()
         release.send(*RECORD)
         release.send(*release.parts[:-1])  # it would wait for the last one
@@ -326,7 +342,7 @@ def test_nobody_takes_a_tree_of_which_a_part_is_gone(release: Arriving, monkeypa
     assert release.begin()
     until(release.is_whole)
     seen = []
-    monkeypatch.setattr(background.shutil, "rmtree", lambda *_args, **_options: seen.append(release.is_whole()))
+    monkeypatch.setattr(shutil, "rmtree", lambda *_args, **_options: seen.append(release.is_whole()))
     release.ahead.leave()  # as the process at its end
     assert seen == [False]
     monkeypatch.undo()
@@ -362,8 +378,9 @@ def test_nothing_of_the_task_stays_open(release: Arriving) -> None:
     os.set_inheritable(writer, True)
     assert release.begin()
     os.close(writer)
-    with open(reader, "rb") as stream:
-        assert stream.read() == b""  # Ansible waits for the end of what a module says
+    with open(reader, "rb") as stream:  # Ansible waits for the end of what a module says
+        assert select.select([stream], [], [], 10)[0]
+        assert stream.read() == b""
     until(lambda: release.ahead.process)
     process = int(release.ahead.process)
     assert os.getsid(process) != os.getsid(0)
