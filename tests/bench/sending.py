@@ -124,6 +124,6 @@ def _tree(prefix: Path) -> dict[str, Any]:
         name = path.relative_to(prefix).as_posix()
         if path.is_symlink():
             found[name] = path.readlink()
-        elif path.is_file() and not name.startswith("conda-meta"):
+        elif path.is_file() and path.suffix != ".pyc" and not name.startswith("conda-meta"):
             found[name] = path.read_bytes()
     return found

@@ -332,8 +332,10 @@ def test_it_ends_when_nothing_arrives_and_when_nobody_comes(release: Arriving, m
 @pytest.mark.parametrize("gone", [".staging", ".incoming", ""])
 def test_it_ends_with_its_store(release: Arriving, gone: str) -> None:
     assert release.begin()
+    until(lambda: release.ahead.process)
+    status = Path("/proc", release.ahead.process, "stat")
     shutil.rmtree(release.store.root / gone)
-    until(lambda: not release.ahead.is_alive, 5)
+    until(lambda: not status.exists() or status.read_text(encoding="ascii").rpartition(")")[2].split()[0] == "Z", 5)
     assert not (release.store.root / ".staging").exists()
 
 
