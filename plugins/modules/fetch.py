@@ -11,7 +11,7 @@ short_description: Bring the parts of releases that a host lacks
 version_added: 0.1.0
 description:
   - Brings parts to the host's store by the given O(transport). Does not send parts again that arrived before. Does not
-    unpack anything.
+    install anything.
   - If a host requests anything except parts of O(releases), it gets nothing and the task fails.
 author: airgap.conda contributors (@airgap-conda)
 extends_documentation_fragment: [airgap.conda.attributes, airgap.conda.store]
@@ -49,6 +49,13 @@ options:
       O(airgap.conda.deploy#role:main:deploy_swarm_port) and the like have them. Empty for no swarm.
     type: dict
     default: {}
+  unpack:
+    description:
+      - Whether the host unpacks a payload of many parts while it arrives, in a process that goes on for
+        M(airgap.conda.release) to take over what it made. Each part is verified first. Nothing is made visible.
+      - The process ends when nothing arrives for five minutes, or when nobody takes over what it made.
+    type: bool
+    default: false
   begin:
     description: Whether to return while hosts still give parts to each other; RV(begun) then says what has begun.
     type: bool
@@ -60,6 +67,11 @@ options:
     default: []
   missing:
     description: What the controller side tells the host to fetch. Not for playbooks.
+    type: list
+    elements: dict
+    default: []
+  ahead:
+    description: What the controller side tells the host to unpack while it arrives. Not for playbooks.
     type: list
     elements: dict
     default: []
@@ -177,10 +189,14 @@ failure:
       type: str
 """
 
+from pathlib import Path
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.module import run_module
 from ansible_collections.airgap.conda.plugins.module_utils._source.told import fetch
+from ansible_collections.airgap.conda.plugins.module_utils._store.follow import follow
 from ansible_collections.airgap.conda.plugins.module_utils._swarm.told import take_part
 
 
@@ -195,18 +211,26 @@ def main() -> None:
             "url": {"type": "str", "default": ""},
             "ca": {"type": "str", "default": ""},
             "swarm": {"type": "dict", "default": {}},
+            "unpack": {"type": "bool", "default": False},
             "begin": {"type": "bool", "default": False},
             "begun": {"type": "list", "elements": "dict", "default": []},
             "missing": {"type": "list", "elements": "dict", "default": []},
+            "ahead": {"type": "list", "elements": "dict", "default": []},
             "member": {"type": "dict", "default": {}},
         },
         supports_check_mode=True,
     )
     params = module.params
-    if params["member"]:
-        run_module(module, lambda: take_part(params["member"]))
-    else:
-        run_module(module, lambda: fetch(params["url"], params["ca"], params["missing"]))
+
+    def bring() -> dict[str, Any]:
+        if params["member"]:
+            return take_part(params["member"])
+        begun = [follow(Path(params["root"]), one) for one in params["ahead"]]
+        if begun and not params["missing"]:
+            return {"changed": any(begun)}
+        return fetch(params["url"], params["ca"], params["missing"])
+
+    run_module(module, bring)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.answer import MESSAGE, clean
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import MANIFEST, SIGNATURE
 from ansible_collections.airgap.conda.plugins.plugin_utils._host_action import HostAction
 
 # Environment, release and name of a file.
@@ -67,7 +68,7 @@ class Missing:
 
     ``record`` are the manifest, its signature and the list of files: small, and always among it. ``parts`` are those of
     the payload that did not arrive before. ``served`` and ``swarm`` tell where else than in the controller's depot they
-    are.
+    are. ``unpack`` is the format of a payload that the host unpacks while it arrives, empty where that would not pay.
     """
 
     env: str
@@ -78,6 +79,17 @@ class Missing:
     parts: tuple[File, ...]
     served: Served | None = None
     swarm: Swarm | None = None
+    unpack: str = ""
+
+    @property
+    def ahead(self) -> list[dict[str, Any]]:
+        """What the host is told to unpack while it arrives."""
+        if not self.unpack:
+            return []
+        sums = {file.name: file.sha256 for file in self.record}
+        told = {"manifest_sha256": sums[MANIFEST], "signature_sha256": sums[SIGNATURE], "format": self.unpack}
+        record = {file.name: file.size for file in self.record}
+        return [{"env": self.env, "release": self.release, **told, "record": record}]
 
     @property
     def files(self) -> tuple[File, ...]:
@@ -140,3 +152,9 @@ def not_sent(found: str, where: str) -> AirgapError:
         where=where,
         remedy="fix what the message says, then run again; parts that arrived whole are not sent again",
     )
+
+
+def unpack_ahead(one: Missing, action: HostAction) -> None:
+    """Have the host unpack what is about to arrive; where it does not, only the install unpacks it."""
+    if one.unpack:
+        action.on_host({"releases": [], "steps": [], "root": one.root, "ahead": one.ahead})

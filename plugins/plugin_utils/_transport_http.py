@@ -48,7 +48,9 @@ class Http(Transport):
         args = {"releases": [], "steps": [], "url": served.url, "ca": served.ca}
         sizes = {key: size for one in missing for key, size in one.sizes.items()}
         sent(host, 0, sum(sizes.values()))
-        answer = action.on_host({**args, "missing": [_told(one) for one in missing]})
+        ahead = [told for one in missing for told in one.ahead]
+        told_all = {"root": missing[0].root, "ahead": ahead, "missing": [_told(one) for one in missing]}
+        answer = action.on_host({**args, **told_all})
         told = [name for name in answer.get("arrived", []) if isinstance(name, list)]
         arrived = {name: self.name for name in sizes if list(name) in told}
         sent(host, sum(sizes[name] for name in arrived), sum(sizes.values()))

@@ -18,7 +18,14 @@ from ansible_collections.airgap.conda.plugins.module_utils._first.take import ta
 from ansible_collections.airgap.conda.plugins.plugin_utils._feed import Feed
 from ansible_collections.airgap.conda.plugins.plugin_utils._host_action import HostAction, unheard
 from ansible_collections.airgap.conda.plugins.plugin_utils._sent import sent
-from ansible_collections.airgap.conda.plugins.plugin_utils._transport import File, Key, Missing, Transport, not_sent
+from ansible_collections.airgap.conda.plugins.plugin_utils._transport import (
+    File,
+    Key,
+    Missing,
+    Transport,
+    not_sent,
+    unpack_ahead,
+)
 from ansible_collections.airgap.conda.plugins.plugin_utils._uncompressed import uncompressed
 
 # What each part is called in the remote user's temporary folder, one after another: it needs room for one.
@@ -50,6 +57,7 @@ class Push(Transport):
         try:
             if feed.offer({file.name: file.path for file in one.record}):
                 tell(sum(file.size for file in one.record))
+                unpack_ahead(one, action)
                 for part in one.parts:
                     feed.send(part.name, part.path, part.size, tell)
             else:
@@ -58,6 +66,7 @@ class Push(Transport):
             raise not_sent(str(error), host) from error
 
     def _send_by_folder(self, one: Missing, action: HostAction, host: str, tell: Callable[[int], None]) -> None:
+        unpack_ahead(one, action)
         with action.folder_for(max(file.size for file in one.files), host) as remote:
             for group in [{file.name: file for file in one.record}, *({PART: part} for part in one.parts)]:
                 action.put(remote, {there: file.path for there, file in group.items()}, host)

@@ -1,11 +1,14 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""How long a host takes to unpack a release, beside GNU tar and zstd, and to go back: ``./dev bench host [--short]``.
+"""How long a host takes to unpack a release, beside GNU tar and zstd, also while it arrives, and to go back.
+
+``./dev bench host [--short]``
 
 Each arm works in processes of its own: once on the disk, as on a host, and once in memory, where nothing but the
-programs costs. Fails when unpacking to the disk takes WANTED times as long as tar and zstd, which hash nothing, or when
-a rollback takes longer than ROLLBACK seconds.
+programs costs. Fails when unpacking to the disk takes WANTED times as long as tar and zstd, which hash nothing, when a
+rollback takes longer than ROLLBACK seconds, or when a release that is unpacked while it arrives is installed after
+SENT times as long as sending takes, where that takes at least twice as long as installing.
 """
 
 from __future__ import annotations
@@ -39,10 +42,12 @@ from ansible_collections.airgap.conda.tests.bench.frame import (
     timed,
 )
 from ansible_collections.airgap.conda.tests.bench.program import parser, run
+from ansible_collections.airgap.conda.tests.bench.sending import TOGETHER, compare_sending
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_release, release_id
 
 # How many times as long as GNU tar and zstd; seconds for a rollback, and the files of the releases it is between.
 WANTED, ROLLBACK, MANY = 1.5, 2.0, 100_000
+SENT, COPIES = 1.1, 3
 DEST = "/opt/conda-envs/bench/1-0123abcd"
 FORMAT = "tar.zst"
 MEMORY = "/dev/shm"  # noqa: S108 - a folder of our own is made there
@@ -148,6 +153,14 @@ def measure(short: bool, rounds: int) -> Result:
             said = f"not measured in memory: {MEMORY} has {room / 1e6:.0f} MB, and {2 * size / 1e6:.0f} MB are wanted"
             result.findings.append(said)
         result.groups += [compare_unpacking(where, prefix, place, rounds) for where, place in places.items()]
+    sent = compare_sending(prefix, prefix.parent / "host-sent", 1 if short else min(rounds, 3), 1 if short else COPIES)
+    result.groups += sent
+    for group in sent[1:]:
+        took = group.times(TOGETHER, TIME) or 0
+        if took > SENT and not short:
+            result.failures.append(
+                f"{group.title}: {took:.2f} times as long until it is installed; wanted {SENT} at most"
+            )
     back = compare_rollback(MANY // 20 if short else MANY, rounds)
     worst = max(back.arms[ROLLED][TIME])
     times = result.groups[0].times(OURS, TIME) or 0

@@ -16,6 +16,8 @@ from kill import calls_of
 from scenes import SCENES, Scene, Share, World, converges, is_whole
 from tally import Tally
 
+from ansible_collections.airgap.conda.plugins.module_utils._store.ahead import AREA
+
 PROMISE = "ENOSPC, EIO, EROFS at every mutating call, once and permanently: no broken host, one message, space freed"
 ERRORS = ("ENOSPC", "EIO", "EROFS")
 # The short form lets each call fail with one of these in turn, every fourth one for ever, and tries every tenth size of
@@ -68,8 +70,10 @@ def judge(world: World, scene: Scene, outcome: Outcome, gives_back: bool) -> lis
         root = world.store.root
         patterns = [".staging/*/*", "*/.*-new", ".state/*/.*-new"]
         # Without the lock nothing is touched, and a repair keeps what was sent: the parts are there for the next run.
-        patterns += [] if scene.damaged or outcome.text.startswith("Locking") else [".incoming/*/*"]
-        left = [path for pattern in patterns for path in root.glob(pattern)]
+        # What is unpacked of them goes with the process that did it.
+        is_locked = outcome.text.startswith("Locking")
+        patterns += [] if scene.damaged or is_locked else [".incoming/*/*"]
+        left = [path for pattern in patterns for path in root.glob(pattern) if not is_locked or AREA not in str(path)]
         faults += [f"space is not given back: {path.relative_to(root)}" for path in left]
     return faults
 

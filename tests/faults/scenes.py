@@ -8,22 +8,28 @@ from __future__ import annotations
 import io
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from unittest.mock import patch
 
 from ansible_collections.airgap.conda.plugins.module_utils._audit.chain import HOST_CHAIN
 from ansible_collections.airgap.conda.plugins.module_utils._audit.chain import read as read_chain
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
+from ansible_collections.airgap.conda.plugins.module_utils._base.lock import locked
 from ansible_collections.airgap.conda.plugins.module_utils._cli import install as _install
 from ansible_collections.airgap.conda.plugins.module_utils._cli.main import main as command
 from ansible_collections.airgap.conda.plugins.module_utils._contract import signature as _signature
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES, MANIFEST, SIGNATURE, Checks
 from ansible_collections.airgap.conda.plugins.module_utils._contract.step import Step
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.look import inspect
+from ansible_collections.airgap.conda.plugins.module_utils._run.background import Begun
+from ansible_collections.airgap.conda.plugins.module_utils._store import follow as _follow
+from ansible_collections.airgap.conda.plugins.module_utils._store.ahead import Ahead
+from ansible_collections.airgap.conda.plugins.module_utils._store.arrived import Told
 from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy
 from ansible_collections.airgap.conda.plugins.module_utils._store.repair import repair, require_repaired
 from ansible_collections.airgap.conda.plugins.module_utils._store.rollback import rollback
@@ -86,7 +92,10 @@ class Scene:
         """Look at the host as a play does, send what it lacks, and return the step that is to be done."""
         if self.sends and self.damaged:
             return send_again(world, self.sends)
-        return send(world, self.sends) if self.sends else None
+        step = send(world, self.sends) if self.sends else None
+        if step and step.action == "install" and self.act is _take_over:
+            _unpacked(world, step)
+        return step
 
 
 @dataclass
@@ -251,8 +260,49 @@ def _uninstall_all(world: World, _step: Step | None) -> None:
     uninstall(world.store, ENV)
 
 
+def _told(world: World, step: Step | None) -> dict[str, Any]:
+    """Return what a controller tells a host of a release that it sends."""
+    assert step is not None
+    made = _made(world, step)
+    record = {name: (made.folder / name).stat().st_size for name in (MANIFEST, SIGNATURE, FILES)}
+    told = Told(ENV, step.id, made.sha256, step.format)
+    return {**vars(told), "record": record}
+
+
+def _unpack(world: World, step: Step | None) -> None:
+    """Unpack what arrives, as the process does that goes on while parts are sent; nobody comes for it."""
+
+    def start(self: Ahead, live: Callable[[Begun], None], _seconds: int) -> dict[str, Any]:
+        with locked(self.area, self.name, self.what):
+            live(Begun(-1))
+        return {}
+
+    with patch.object(Ahead, "start", start), patch.object(_follow, "SILENCE", 0):
+        _follow.follow(world.store.root, _told(world, step))
+
+
+def _take_over(world: World, step: Step | None) -> None:
+    """Install what a process unpacked while it was sent."""
+    deploy_release(world, step)
+
+
+def _unpacked(world: World, step: Step) -> None:
+    """Have a process unpack what was sent, and wait until all of it is there."""
+    told = _told(world, step)
+    ahead, until = Ahead(world.store.root, ENV), time.monotonic() + 60
+    place = ahead.whole(Told(**{name: value for name, value in told.items() if name != "record"}))
+    if not _follow.follow(world.store.root, told):
+        raise AssertionError("nothing unpacks what is sent")
+    while not place.is_dir():
+        if time.monotonic() > until:
+            raise AssertionError("what was sent is not unpacked")
+        time.sleep(0.005)
+
+
 SCENES = (
     Scene("install", (), deploy_release, (0, 1), sends=1),
+    Scene("unpack what is sent", (), _unpack, (0,), sends=1, sample=2),
+    Scene("install what is unpacked", (), _take_over, (0, 1), sends=1, sample=2),
     Scene("update", (1,), deploy_release, (1, 2), sends=2),
     Scene("switch", (2, 3), deploy_release, (2, 3), sends=3, current=2),
     Scene("prune", (1, 2, 3, 4), deploy_release, (4,), sends=4),

@@ -36,7 +36,7 @@ RULES = {
         "_secrets": "base contract solve environment",
         "_pack": "base run contract formats requirements environment secrets",
         "_source": "base run contract",
-        "_swarm": "base",
+        "_swarm": "base run",
         "_depot": "base contract formats source spec requirements solve environment doctor secrets pack",
         "_audit": "base contract",
         "_fit": "base contract formats",

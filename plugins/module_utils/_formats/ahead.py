@@ -19,13 +19,14 @@ class Ahead:
     """What ``source.read`` gives, for a caller that goes forward only.
 
     ``read``, ``tell`` and ``seek`` are as those of a file, as far as tarfile needs them; what the source raises is
-    raised by the call that gets there. Leaving the context ends the thread; the source stays open.
+    raised by the call that gets there. Leaving the context ends the thread, and sets ``stopped`` for a
+    source that waits; the source stays open.
     """
 
-    def __init__(self, source: Any) -> None:
+    def __init__(self, source: Any, stopped: threading.Event | None = None) -> None:
         self._source = source
         self._queue: Queue[bytes | Exception] = Queue(BLOCKS)
-        self._stopped = threading.Event()
+        self._stopped = stopped or threading.Event()
         self._thread = threading.Thread(target=self._fill, daemon=True)
         self._block = memoryview(b"")
         self._at = 0

@@ -83,6 +83,9 @@ class Format(ABC):
     name: str
     # Whether a host mounts what the parts make together, read-only, in the place of a tree; then it has no members.
     is_image = False
+    # Whether ``members`` goes through ``Source.parts`` once, in their order, and needs none before it gets to it: then
+    # the first ones can be unpacked while others still arrive.
+    in_order = False
     # Words of sh that put the parts ``$parts`` of the present folder into the folder "$tree", for a host without Python
     # and with nothing but tar, gzip and coreutils; empty where that cannot be.
     shell = ""

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 
 from ansible_collections.airgap.conda.plugins.module_utils._contract.files import BLOCK, MTIME
 from ansible_collections.airgap.conda.plugins.module_utils._formats.ahead import Ahead
+from ansible_collections.airgap.conda.plugins.module_utils._formats.arriving import Arriving
 from ansible_collections.airgap.conda.plugins.module_utils._formats.format import (
     Damaged,
     Format,
@@ -42,6 +43,8 @@ LONGEST_HEADER = 64 << 10
 class Tar(Format):
     """A tar in whatever ``packed`` and ``unpacked`` make of it."""
 
+    in_order = True
+
     @abstractmethod
     def packed(self, parts: Parts) -> AbstractContextManager[Any]:
         """Return a stream that is written to, and writes to ``parts``."""
@@ -61,9 +64,9 @@ class Tar(Format):
     @contextmanager
     def members(self, source: Source) -> Iterator[Iterator[Member]]:
         """Return what gives the members of a tar; its names are its own."""
-        chain = chained(source.parts)
+        chain, stopped = chained(source.parts), source.parts.stopped if isinstance(source.parts, Arriving) else None
         try:
-            with chain, self.unpacked(chain) as plain, Ahead(plain) as stream, open_tar(stream) as archive:
+            with chain, self.unpacked(chain) as plain, Ahead(plain, stopped) as stream, open_tar(stream) as archive:
                 yield (
                     Member(_name(member), member.isreg(), member.size, stream.blocks(member.size)) for member in archive
                 )

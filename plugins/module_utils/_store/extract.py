@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
@@ -37,7 +37,7 @@ def _nothing(_entry: FileEntry, _path: str) -> bool:
 
 
 def extract(
-    parts: list[Path],
+    parts: Sequence[Path],
     format_name: str,
     entries: list[FileEntry],
     target: Path,

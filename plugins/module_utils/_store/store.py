@@ -12,8 +12,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.airgap.conda.plugins.module_utils._base import limits
-from ansible_collections.airgap.conda.plugins.module_utils._base.bounded import read_small
 from ansible_collections.airgap.conda.plugins.module_utils._base.disk import (
     flush_directory,
     flush_file_system,
@@ -24,28 +22,22 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.disk import (
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._contract.files import TOP, FileEntry
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import (
-    FILES,
     IMAGE,
     MANIFEST,
-    SIGNATURE,
     Manifest,
     Payload,
     next_older,
     serial_of,
 )
-from ansible_collections.airgap.conda.plugins.module_utils._contract.place import in_the_way, require_place
-from ansible_collections.airgap.conda.plugins.module_utils._contract.record import (
-    accept_file,
-    read_accepted,
-    read_entries,
-    recorded,
-    take_manifest,
-)
+from ansible_collections.airgap.conda.plugins.module_utils._contract.place import in_the_way
+from ansible_collections.airgap.conda.plugins.module_utils._contract.record import read_entries, recorded
 from ansible_collections.airgap.conda.plugins.module_utils._contract.tree import Difference, compare_tree
 from ansible_collections.airgap.conda.plugins.module_utils._formats.delta import base_of
 from ansible_collections.airgap.conda.plugins.module_utils._formats.format import Base, Damaged
 from ansible_collections.airgap.conda.plugins.module_utils._formats.formats import is_image
 from ansible_collections.airgap.conda.plugins.module_utils._store.activated import Activated
+from ansible_collections.airgap.conda.plugins.module_utils._store.ahead import Ahead
+from ansible_collections.airgap.conda.plugins.module_utils._store.arrived import Told, arrived, payload_of
 from ansible_collections.airgap.conda.plugins.module_utils._store.extract import damaged, extract
 from ansible_collections.airgap.conda.plugins.module_utils._store.image import Image
 from ansible_collections.airgap.conda.plugins.module_utils._store.in_use import unused
@@ -90,7 +82,7 @@ class Store(Activated):
     def image_payload(self, env: str, release: str) -> Payload:
         """Return what the image of a release has to be; raises AirgapError when its record does not say that."""
         format_name = self.image(env, release).suffix.removeprefix(".")
-        return _payload(self.manifest(env, release), format_name, self.state(env) / release)
+        return payload_of(self.manifest(env, release), format_name, self.state(env) / release)
 
     def held(self, env: str) -> list[str]:
         """Return the ids of the releases that are here, oldest serial first, mounted or not."""
@@ -114,7 +106,7 @@ class Store(Activated):
 
     def unfinished(self, env: str) -> bool:
         """Tell whether there is something for ``recover``, or another run is at work."""
-        return super().unfinished(env) or any(self._astray(env))
+        return super().unfinished(env) or any(self._astray(env)) or Ahead(self.root, env).is_left
 
     def recover(self, env: str) -> None:
         """As for trees; an image that is not mounted is mounted, or goes if it has no record or no file.
@@ -128,6 +120,7 @@ class Store(Activated):
                 else:
                     with os_errors(f"Removing what is left of {env} {release}", self.root):
                         self.mountable(env, release).remove()
+        Ahead(self.root, env).clear()
         super().recover(env)
 
     def _astray(self, env: str) -> Iterator[str]:
@@ -164,48 +157,33 @@ class Store(Activated):
         staging = self.root / ".staging" / env
         try:
             with os_errors(f"Installing {env} {release}", staging):
-                manifest, payload, files = self._verified(env, release, manifest_sha256, format_name, signature_sha256)
-                if is_image(format_name):
-                    self._install_image(env, release, payload, files)
-                    return manifest
-                make_folder(staging, 0o700)
+                told = Told(env, release, manifest_sha256, format_name, signature_sha256)
+                here = arrived(self.root, incoming, told)
                 tree = staging / release
-                tree.mkdir(mode=0o700)
-                self._unpack(env, [incoming / part.name for part in payload.parts], format_name, files, tree)
+                is_unpacked = Ahead(self.root, env).take(told, tree)
+                for part in [] if is_unpacked else here.parts:
+                    here.require(part)
+                here.write_down(self.state(env) / release)
+                if is_image(format_name):
+                    self._install_image(env, release, here.payload, here.entries)
+                    return here.trusted.manifest
+                if not is_unpacked:
+                    make_folder(staging, 0o700)
+                    tree.mkdir(mode=0o700)
+                    self._unpack(env, here.parts, format_name, here.entries, tree)
                 tree.chmod(0o755)
                 make_folder(prefix.parent)
                 flush_file_system(tree)
                 os.rename(tree, prefix)
                 flush_directory(prefix.parent)
         except AirgapError:
-            self._take_away(env, release)
+            with suppress(OSError):  # the disk may refuse this as well; what came first is told
+                self._take_away(env, release)
             raise
         finally:
             self._clear(staging)
             self._clear(incoming)
-        return manifest
-
-    def _verified(
-        self, env: str, release: str, manifest_sha256: str, format_name: str, signature_sha256: str
-    ) -> tuple[Manifest, Payload, list[FileEntry]]:
-        """Check all that arrived against the hash that the controller gave, and record it."""
-        incoming, state = self.incoming(env, release), self.state(env) / release
-        arrived, text = take_manifest(incoming, manifest_sha256, signature_sha256)
-        manifest = arrived.manifest
-        require_place(str(self.root), env, release, manifest.prefix)
-        payload = _payload(manifest, format_name, incoming)
-        files, entries = read_entries(incoming, arrived)
-        if signature_sha256:
-            signature = read_accepted(incoming, arrived, SIGNATURE)
-        else:
-            signature = read_small(incoming / SIGNATURE, limits.SIGNATURE)
-        for part in payload.parts:
-            accept_file(incoming, arrived, part.name)
-        # The very bytes that were hashed: whoever sent the files may still hold them open.
-        make_folder(state)
-        for name, content in ((MANIFEST, text), (FILES, files), (SIGNATURE, signature)):
-            replace_file(state / name, content)
-        return manifest, payload, entries
+        return here.trusted.manifest
 
     def _unpack(self, env: str, parts: list[Path], format_name: str, files: list[FileEntry], tree: Path) -> None:
         have, older = Shared(self, env, files).link, base_of(format_name)
@@ -313,18 +291,3 @@ class Store(Activated):
         old = {name: self.release(env, name) for name in releases if name not in kept}
         free = unused(self.root, old.values(), [] if concerns is None else concerns)
         return [name for name, prefix in old.items() if prefix in free]
-
-
-def _payload(manifest: Manifest, format_name: str, where: Path) -> Payload:
-    """Return the payload of a release in one format; raises AirgapError when it has none."""
-    payload = manifest.payload([format_name])
-    if payload is None:
-        raise AirgapError(
-            "The release has no payload in this format",
-            code="payload",
-            wanted=format_name,
-            found=", ".join(p.format for p in manifest.payloads),
-            where=str(where),
-            remedy=f"add {format_name} to formats in release.yml and build again",
-        )
-    return payload

@@ -3,36 +3,28 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Members of swarms that go on on a host when the task that began them is over, for a limited time.
 
-Each has a folder, named after its torrent, and a lock that it holds as long as it lives: the kernel tells who it is.
-When it ends it removes its files. As long as nobody asked for it, it leaves a few bytes that say how it went. These,
-and what a killed one left, go when the next one begins.
+Each has a folder, named after its torrent. When it ends it removes its files. As long as nobody asked for it, it leaves
+a few bytes that say how it went. These, and what a killed one left, go when the next one begins.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-import select
 import shutil
-import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.disk import make_folder, os_errors
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
-from ansible_collections.airgap.conda.plugins.module_utils._base.lock import LOCKS, lock_file, lock_holder, locked
+from ansible_collections.airgap.conda.plugins.module_utils._run.background import BEGIN, Background, Begun
 from ansible_collections.airgap.conda.plugins.module_utils._swarm import peer
 
 # In a member's folder: its files, what it last said, and that nobody will ask for that again.
 PARTS, STATE, ASKED = "parts", "state.json", "asked"
-# The lock of those that begin members.
-BEGINS = "begin"
-# Seconds: for a member to listen, to end when it is asked to, and that it may live longer than its plan says.
-BEGIN, END, LATE = 20.0, 60.0, 60
+# Seconds that a member may live longer than its plan says.
+LATE = 60
 # Why a member did not even begin.
 UNABLE = ("failed", "missing")
 # Seconds between two states that are written.
@@ -62,18 +54,17 @@ class State:
         return 0 < self.of == self.done
 
 
-class Member:
-    """The member of a swarm on this host: ``name`` is the hash of its torrent, ``area`` the folder of all members."""
+class Member(Background):
+    """The member of a swarm on this host: ``name`` is the hash of its torrent, ``area`` the folder of all members.
+
+    One that is stopped hands over what is right of what it has.
+    """
+
+    what = "a member of a swarm"
 
     def __init__(self, area: Path, name: str) -> None:
-        self.area, self.name = area, name
-        self.folder = area / name
+        super().__init__(area, name)
         self.parts = self.folder / PARTS
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether it is at work."""
-        return _is_held(lock_file(self.area, self.name))
 
     def state(self) -> State:
         """Return what it last said."""
@@ -81,30 +72,6 @@ class Member:
             return State(**json.loads((self.folder / STATE).read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             return State()
-
-    def end(self) -> None:
-        """Have it end, and remove what it has; nothing where there is none."""
-        self.stop()
-        self.remove()
-
-    def stop(self) -> None:
-        """Have it end; it hands over what is right of what it has."""
-        until = time.monotonic() + END
-        number = signal.SIGTERM
-        while self.is_alive:
-            process = lock_holder(lock_file(self.area, self.name))
-            with suppress(ProcessLookupError):
-                if process:
-                    os.kill(int(process), number)
-            time.sleep(0.1)
-            if time.monotonic() > until:
-                number = signal.SIGKILL
-
-    def remove(self) -> None:
-        """Remove its folder, and those of all members if it was the last one."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-        lock_file(self.area, self.name).unlink(missing_ok=True)
-        tidy(self.area)
 
     def leave(self) -> None:
         """Have it end by itself, at its time, with nothing left; nobody asks for it again."""
@@ -124,47 +91,22 @@ class Member:
         ``size`` are the bytes of all files. That process calls ``hand_over`` when all files are there, or at its end,
         which takes those that are right and returns their names.
         """
-        reader, writer = os.pipe()
-        child = os.fork()
-        if not child:
-            try:
-                os.close(reader)
-                os.setsid()
-                if not os.fork():
-                    self._live(plan, size, writer, hand_over)
-            finally:
-                os._exit(0)  # nothing of the task's that is still to be done at its end is for this process
-        os.close(writer)
-        os.waitpid(child, 0)
-        ready, _write, _other = select.select([reader], [], [], BEGIN)
-        with open(reader, "rb") as stream:
-            said = json.loads((stream.readline() if ready else b"") or b"null")
+        said = self.start(lambda begun: self._take_part(plan, size, begun, hand_over), int(plan.deadline) + LATE)
         if said != {}:
             self.end()
             raise AirgapError(**said) if said else _gone(self.folder)
 
-    def _live(self, plan: peer.Plan, size: int, writer: int, hand_over: Callable[[], list[str]]) -> None:
-        """Be the member: with nothing of the task open, and for a limited time, whatever libtorrent does."""
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.alarm(int(plan.deadline) + LATE)
-        os.umask(0o077)
-        os.chdir("/")
-        _close_all(writer)
-        begun = _Begun(writer)
-        try:
-            with os_errors("Taking part in a swarm", self.folder), locked(self.area, self.name, "a member of a swarm"):
-                teller = _Teller(self.folder / STATE, State(plan.port, of=size), begun, hand_over)
-                try:
-                    outcome = peer.run(plan, teller.hears)
-                    begun.tell({} if outcome.reason not in UNABLE else _unable(plan, outcome).fields())
-                    teller.ends(outcome)
-                finally:
-                    shutil.rmtree(self.parts, ignore_errors=True)
-                    if plan.seed or (self.folder / ASKED).exists():
-                        self.remove()
-        except AirgapError as error:
-            begun.tell(error.fields())
+    def _take_part(self, plan: peer.Plan, size: int, begun: Begun, hand_over: Callable[[], list[str]]) -> None:
+        with os_errors("Taking part in a swarm", self.folder):
+            teller = _Teller(self.folder / STATE, State(plan.port, of=size), begun, hand_over)
+            try:
+                outcome = peer.run(plan, teller.hears)
+                begun.tell({} if outcome.reason not in UNABLE else _unable(plan, outcome).fields())
+                teller.ends(outcome)
+            finally:
+                shutil.rmtree(self.parts, ignore_errors=True)
+                if plan.seed or (self.folder / ASKED).exists():
+                    self.remove()
 
 
 def members(area: Path) -> Iterator[Member]:
@@ -177,35 +119,10 @@ def members(area: Path) -> Iterator[Member]:
             member.remove()
 
 
-def tidy(area: Path) -> None:
-    """Remove the folder of all members if none is left, and nobody begins one."""
-    begins = lock_file(area, BEGINS)
-    if not _is_held(begins):
-        begins.unlink(missing_ok=True)
-    for folder in (area / LOCKS, area, area.parent):
-        with suppress(OSError):  # others are there
-            folder.rmdir()
-
-
-def _is_held(path: Path) -> bool:
-    """Tell whether a process holds a lock; the kernel's list, read while others change theirs, may lack one."""
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(handle)
-    return False
-
-
 class _Teller:
     """Writes down how far a member is, and tells once that it began."""
 
-    def __init__(self, path: Path, state: State, begun: _Begun, hand_over: Callable[[], list[str]]) -> None:
+    def __init__(self, path: Path, state: State, begun: Begun, hand_over: Callable[[], list[str]]) -> None:
         self._path, self._state, self._begun, self._hand_over = path, state, begun, hand_over
         self._written = float("-inf")
 
@@ -237,32 +154,6 @@ class _Teller:
         new = self._path.with_name(f".{self._path.name}")
         new.write_text(json.dumps(asdict(self._state)), encoding="ascii")
         new.rename(self._path)
-
-
-class _Begun:
-    """Tells who began this how that went, once: later, that number is one of another file."""
-
-    def __init__(self, writer: int) -> None:
-        self._writer = writer
-
-    def tell(self, what: Mapping[str, str]) -> None:
-        """Tell an error, or nothing for none."""
-        writer, self._writer = self._writer, -1
-        if writer >= 0:
-            with suppress(OSError):
-                os.write(writer, json.dumps(what).encode() + b"\n")
-            os.close(writer)
-
-
-def _close_all(but: int) -> None:
-    """Close what the task had open, so that its connection can end."""
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for number in range(3):
-        os.dup2(nothing, number)
-    for name in os.listdir("/proc/self/fd"):
-        if int(name) not in (0, 1, 2, but):
-            with suppress(OSError):
-                os.close(int(name))
 
 
 def _unable(plan: peer.Plan, outcome: peer.Outcome) -> AirgapError:

@@ -22,8 +22,9 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.disk import mak
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._base.found import FileFault
 from ansible_collections.airgap.conda.plugins.module_utils._base.lock import locked
+from ansible_collections.airgap.conda.plugins.module_utils._run.background import BEGINS, tidy
 from ansible_collections.airgap.conda.plugins.module_utils._swarm import peer
-from ansible_collections.airgap.conda.plugins.module_utils._swarm.background import BEGINS, Member, members, tidy
+from ansible_collections.airgap.conda.plugins.module_utils._swarm.background import Member, members
 from ansible_collections.airgap.conda.plugins.module_utils._swarm.torrent import require
 
 # The folder of swarms in a store, next to those of environments, whose names begin otherwise.

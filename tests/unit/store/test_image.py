@@ -22,6 +22,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._fit.rules import PER
 from ansible_collections.airgap.conda.plugins.module_utils._fit.table import Table
 from ansible_collections.airgap.conda.plugins.module_utils._formats import loop
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.look import inspect
+from ansible_collections.airgap.conda.plugins.module_utils._store import arrived as _arrived
 from ansible_collections.airgap.conda.plugins.module_utils._store import store as _store
 from ansible_collections.airgap.conda.plugins.module_utils._store.activated import Activated
 from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy
@@ -148,7 +149,7 @@ def test_a_damaged_part_is_never_mounted(store: Store, host: Systemd, monkeypatc
             store.install("demo", made.manifest.id, made.sha256, "squashfs")
         assert {*without_locks(store.root)} <= {".state", ".state/demo"}
         # The second time it changes after it was read: what is written is hashed once more.
-        monkeypatch.setattr(_store, "accept_file", lambda *_args: None)
+        monkeypatch.setattr(_arrived, "accept_file", lambda *_args: None)
     assert (host.calls, mounted(store)) == ([], [])
 
 

@@ -18,9 +18,11 @@ import pytest
 from ansible_collections.airgap.conda.plugins.module_utils._base import disk
 from ansible_collections.airgap.conda.plugins.module_utils._base.errors import AirgapError
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES, MANIFEST, SIGNATURE
+from ansible_collections.airgap.conda.plugins.module_utils._store import arrived as _arrived
 from ansible_collections.airgap.conda.plugins.module_utils._store import releases as _releases
 from ansible_collections.airgap.conda.plugins.module_utils._store import store as _store
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
+from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 from ansible_collections.airgap.conda.tests.unit.tiny_release import (
     release_id,
     snapshot,
@@ -63,7 +65,7 @@ def test_all_is_on_disk_before_it_can_be_seen(store: Store, monkeypatch: pytest.
     monkeypatch.setattr(_store, "flush_file_system", note("flush all", lambda _folder: None))
     for module in (disk, _store, _releases):
         monkeypatch.setattr(module, "flush_directory", note("flush names", lambda _folder: None))
-    for module in (_store, _releases):
+    for module in (_arrived, _releases):
         monkeypatch.setattr(module, "replace_file", note("replace", lambda _path, _content: None))
     monkeypatch.setattr(os, "rename", note("rename", os.rename))
     install(store, make(store, 1))
@@ -143,6 +145,21 @@ def test_every_refused_write_is_one_error_and_nothing_half_done(
     names = {"mkdir", "open", "rename", "symlink", "chmod", "fchmod", "fsync"}
     assert {found[1:] for found in failed} == {(os.strerror(code), code == errno.ENOSPC)}
     assert {found[0] for found in failed} >= names - {"mkdir"}  # pathlib of Python 3.9 keeps its own os.mkdir
+
+
+def test_what_came_first_is_told_when_nothing_can_be_taken_away_either(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_args: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), "/first")
+
+    made = make(store, 1)
+    made.send(store)
+    with monkeypatch.context() as patch:
+        patch.setattr(_store, "flush_directory", broken)
+        patch.setattr(Store, "_take_away", broken)
+        with raised("system-error", where="/first"):
+            store.install("demo", release_id(1), made.sha256, "tar.zst")
 
 
 def test_a_refused_switch_leaves_current(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,8 +20,9 @@ from typing import Any
 import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.lock import lock_file, lock_holder
+from ansible_collections.airgap.conda.plugins.module_utils._run.background import Begun
 from ansible_collections.airgap.conda.plugins.module_utils._swarm import peer, told
-from ansible_collections.airgap.conda.plugins.module_utils._swarm.background import Member, _Begun
+from ansible_collections.airgap.conda.plugins.module_utils._swarm.background import Member
 from ansible_collections.airgap.conda.plugins.module_utils._swarm.torrent import make, require
 
 needs_libtorrent = pytest.mark.skipif(not peer.available(), reason="this Python has no libtorrent")
@@ -217,7 +218,7 @@ def test_what_has_another_hash_is_not_handed_over(site: Site) -> None:
 
 def test_who_began_a_member_is_told_once(tmp_path: Path) -> None:
     reader, writer = os.pipe()
-    begun = _Begun(writer)
+    begun = Begun(writer)
     begun.tell({})
     assert os.read(reader, 100) == b"{}\n"
     os.close(reader)
