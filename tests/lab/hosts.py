@@ -294,7 +294,7 @@ def up(lab: Lab, count: int, extra: set[str], suite: str = "", bytecode: bool = 
             lab.podman("rm", "--force", "--time", "0", "--volumes", *stale)
         fresh = [host for host in hosts if host.name not in running]
         store = DISK if disk else MEMORY
-            more = {host: [*store, *(keeps_bytecode(lab, host) if bytecode else [])] for host in fresh}
+        more = {host: [*store, *(keeps_bytecode(lab, host) if bytecode else [])] for host in fresh}
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(lambda host: start(lab, host, subnet, images[host.image], more[host]), fresh))
             say(f"{len(fresh)} containers started on {subnet}")
