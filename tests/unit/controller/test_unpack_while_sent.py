@@ -5,9 +5,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,7 +18,6 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.step import
 from ansible_collections.airgap.conda.plugins.module_utils._formats.formats import TREES
 from ansible_collections.airgap.conda.plugins.module_utils._source import told as _told
 from ansible_collections.airgap.conda.plugins.module_utils._store.ahead import Ahead
-from ansible_collections.airgap.conda.plugins.module_utils._store.arrived import Told
 from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy
 from ansible_collections.airgap.conda.plugins.module_utils._store.follow import follow
 from ansible_collections.airgap.conda.plugins.plugin_utils._feed import Feed
@@ -36,6 +32,7 @@ class Fetch(fetch.ActionModule):
     def __init__(self, check_mode: bool = False, **args: Any) -> None:
         self._task = SimpleNamespace(args=args, check_mode=check_mode)
         self._display = SimpleNamespace(warning=lambda _text: None)
+        self._connection = SimpleNamespace(transport="local")
         self.ahead: list[Mapping[str, Any]] = []
 
     def on_host(self, args: Any) -> dict[str, Any]:
@@ -123,22 +120,3 @@ def test_only_what_takes_long_is_unpacked_so(host: Host, monkeypatch: pytest.Mon
     monkeypatch.setattr(fetch, "LONG", made.manifest.payloads[0].size + 1)
     assert ahead(made) == 0
     assert set(TREES) == {"tar.zst", "tar.gz"}
-
-
-def test_a_play_leaves_a_process_that_unpacks(host: Host) -> None:
-    tree = {"bin/python": "#!/bin/sh\n", **{f"lib/{n}": os.urandom(24 << 20) for n in range(6)}}
-    made = host.make(1, tree=tree, part_size=32 << 20, checks=Checks())
-    options = args(host, made, transport="push")
-    done = host.play([{"airgap.conda.fetch": options}], ansible_python_interpreter=sys.executable)
-    assert done.returncode == 0
-    ahead, until = Ahead(host.store.root, "demo"), time.monotonic() + 60
-    told = Told("demo", made.manifest.id, made.sha256, "tar.zst")
-    while not ahead.whole(told).is_dir():
-        assert ahead.is_alive
-        assert time.monotonic() < until
-        time.sleep(0.05)
-    status = Path("/proc", ahead.process, "status").read_text(encoding="ascii")
-    (peak,) = (int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
-    assert peak < 300 << 10, "KiB"
-    deploy(host.store, made.step(), made.sha256, 2, signature_sha256=made.wanted.signature_sha256)
-    assert not (host.store.root / ".staging").exists()

@@ -13,10 +13,10 @@ import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import Checks
 from ansible_collections.airgap.conda.plugins.module_utils._contract.step import Step
+from ansible_collections.airgap.conda.plugins.module_utils._fit import rules
 from ansible_collections.airgap.conda.plugins.module_utils._fit.rules import New
-from ansible_collections.airgap.conda.plugins.module_utils._preflight import look
 from ansible_collections.airgap.conda.plugins.module_utils._preflight.look import inspect
-from ansible_collections.airgap.conda.plugins.module_utils._store import store as _store
+from ansible_collections.airgap.conda.plugins.module_utils._store import arrived
 from ansible_collections.airgap.conda.plugins.module_utils._store.fsck import faults_of
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
@@ -64,7 +64,7 @@ def test_the_delta_is_sent_and_what_it_makes_is_mounted(
     assert (found.format, found.missing) == (DELTA, [f"env.{DELTA}"])
     # Room is asked for what is sent and for what is made of it.
     news: list[New] = []
-    monkeypatch.setattr(look, "judge", lambda _table, _facts, given, _older: news.extend(given))
+    monkeypatch.setattr(rules, "judge", lambda _table, _facts, given, _older: news.extend(given))
     step(store, second)
     assert (news[0].to_send, news[0].image) == (sizes[DELTA], sizes["squashfs"])
     bring_made(store, second)
@@ -118,7 +118,7 @@ def test_a_delta_that_changes_after_it_was_read_is_never_mounted(
     part = second.send(store) / f"env.{DELTA}"
     data = part.read_bytes()
     part.write_bytes(data[:-200] + bytes(100) + data[-100:])
-    monkeypatch.setattr(_store, "accept_file", lambda *_args: None)
+    monkeypatch.setattr(arrived, "accept_file", lambda *_args: None)
     with raised("delta-refused"), store.lock("demo"):
         store.install("demo", TWO, second.sha256, DELTA)
     assert (store.releases("demo"), len(host.calls)) == ([ONE], calls)
