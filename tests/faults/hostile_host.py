@@ -31,13 +31,15 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest im
     Payload,
     Requirements,
 )
+from ansible_collections.airgap.conda.plugins.module_utils._run.process import run
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
 from ansible_collections.airgap.conda.tests.unit.tiny_release import release_id
 
 codecs.lookup("ascii")
-# Loaded before the root is another one: the command loads these when it needs them.
+# Loaded before the root is another one: the command loads these, and what keeps its programs, when it needs them.
 for _name in ("_cli.changes", "_receipt.noted"):
     importlib.import_module(f"ansible_collections.airgap.conda.plugins.module_utils.{_name}")
+run(["true"], deadline=20)
 REFUSED, TAKEN = "refused", "taken"
 
 
@@ -48,11 +50,12 @@ def try_release(case: Case, place: Path) -> tuple[str, str]:
     _put(case, depot / ENV / release_id(1), root)
     before, store = _look(depot), Store(root)
     try:
-        with patch.object(tempfile, "tempdir", str(place)):
+        with patch.object(tempfile, "tempdir", str(place)), patch.object(Store, "remove_unused"):
             install_command(store, depot, 1)
         how, fault = TAKEN, "it is current, and nothing has checked it"
     except AirgapError as error:
-        # The box has no shell that could check what was unpacked, so that is as far as a good release comes.
+        # The box has no shell that could check what was unpacked, so that is as far as a good release comes. It stays
+        # here, to be looked at.
         how = TAKEN if store.releases(ENV) else REFUSED
         fault = "" if PARTS.fullmatch(str(error)) else f"a message without its parts: {error}"
     except BaseException:  # noqa: BLE001 - a user would see a traceback
