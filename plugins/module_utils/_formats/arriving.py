@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from threading import Event
-from typing import overload
+from typing import Any
 
 
 class Arriving(Sequence[Path]):
@@ -25,11 +25,7 @@ class Arriving(Sequence[Path]):
             self._arrive(part)
             yield part
 
-    @overload
-    def __getitem__(self, index: int) -> Path: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Path]: ...
-    def __getitem__(self, index: int | slice) -> Path | Sequence[Path]:
+    def __getitem__(self, index: Any) -> Any:
         """Return where parts are or will be."""
         return self._parts[index]
 
