@@ -47,7 +47,8 @@ from ansible_collections.airgap.conda.tests.unit.tiny_release import make_releas
 
 # How many times as long as GNU tar and zstd; seconds for a rollback, and the files of the releases it is between.
 WANTED, ROLLBACK, MANY = 1.5, 2.0, 100_000
-SENT, COPIES = 1.1, 3
+# The same for a release that is sent meanwhile; copies of the environment in it; how long it is sent, in installs.
+SENT, COPIES, PACES = 1.1, 3, (1, 2)
 DEST = "/opt/conda-envs/bench/1-0123abcd"
 FORMAT = "tar.zst"
 MEMORY = "/dev/shm"  # noqa: S108 - a folder of our own is made there
@@ -153,7 +154,8 @@ def measure(short: bool, rounds: int) -> Result:
             said = f"not measured in memory: {MEMORY} has {room / 1e6:.0f} MB, and {2 * size / 1e6:.0f} MB are wanted"
             result.findings.append(said)
         result.groups += [compare_unpacking(where, prefix, place, rounds) for where, place in places.items()]
-    sent = compare_sending(prefix, prefix.parent / "host-sent", 1 if short else min(rounds, 3), 1 if short else COPIES)
+    copies, paces = (1, (1,)) if short else (COPIES, PACES)
+    sent = compare_sending(prefix, prefix.parent / "host-sent", min(rounds, 5), copies, paces)
     result.groups += sent
     for group in sent[1:]:
         took = group.times(TOGETHER, TIME) or 0

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,6 @@ from ansible_collections.airgap.conda.tests.bench.frame import Group, take_turns
 from ansible_collections.airgap.conda.tests.unit.tiny_release import Made, make_release
 
 SENDING, APART, TOGETHER = "the link alone", "send, then install", "unpack while sending"
-RATIOS = (1, 2, 4)
 PART, BLOCK = 64 << 20, 1 << 20
 
 
@@ -79,8 +78,8 @@ class Way:
         self.install()
 
 
-def compare_sending(prefix: Path, folder: Path, rounds: int, copies: int) -> list[Group]:
-    """Bring ``copies`` of a tree as one release, at several paces."""
+def compare_sending(prefix: Path, folder: Path, rounds: int, copies: int, ratios: Sequence[int]) -> list[Group]:
+    """Bring ``copies`` of a tree as one release, in so many times the seconds of an install."""
     shutil.rmtree(folder, ignore_errors=True)
     store = Store(folder / "opt")
     tree = {f"copy{number}/{name}": content for number in range(copies) for name, content in _tree(prefix).items()}
@@ -104,7 +103,7 @@ def compare_sending(prefix: Path, folder: Path, rounds: int, copies: int) -> lis
     manifest, groups = made.manifest, []
     size = f"{manifest.bytes / 1e6:.0f} MB, {manifest.files} files, {len(manifest.payloads[0].parts)} parts"
     note = f"{size}; the install alone takes {install:.2f} s"
-    for ratio in RATIOS:
+    for ratio in ratios:
         way = Way(store, made, ratio * install)
         arms = {
             SENDING: lambda way=way: {TIME: timed(way.send)},
