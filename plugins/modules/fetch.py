@@ -196,7 +196,6 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.module import run_module
 from ansible_collections.airgap.conda.plugins.module_utils._source.told import fetch
-from ansible_collections.airgap.conda.plugins.module_utils._store.follow import follow
 from ansible_collections.airgap.conda.plugins.module_utils._swarm.told import take_part
 
 
@@ -225,9 +224,12 @@ def main() -> None:
     def bring() -> dict[str, Any]:
         if params["member"]:
             return take_part(params["member"])
-        begun = [follow(Path(params["root"]), one) for one in params["ahead"]]
-        if begun and not params["missing"]:
-            return {"changed": any(begun)}
+        if params["ahead"]:  # the store is not loaded for any other: a host has no byte code of it
+            from ansible_collections.airgap.conda.plugins.module_utils._store.follow import follow
+
+            begun = [follow(Path(params["root"]), one) for one in params["ahead"]]
+            if not params["missing"]:
+                return {"changed": any(begun)}
         return fetch(params["url"], params["ca"], params["missing"])
 
     run_module(module, bring)

@@ -25,7 +25,8 @@ def ended(places: Places, work: str, options: RunOptions) -> list[str]:
     hostvars: Mapping[str, Any] = places.variables.get("hostvars") or {}
     names = places.names(WORKSTATIONS, work) if hostvars else []
     right = [name for name in names if _is_right(name, hostvars, work, options)]
-    told = [name for name in names if name not in {*right[1:]}]
+    left_out = {*right[1:]}
+    told = [name for name in names if name not in left_out]
     fewer = told and 2 * len(told) <= len(names) and places.are_patterns(told)
     return told if fewer else places.patterns(WORKSTATIONS, work)
 
