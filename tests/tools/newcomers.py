@@ -33,11 +33,13 @@ from _common import DEFAULT_CACHE, digest, locked, main_guard, run, say  # noqa:
 from _debian import bootstrap  # noqa: E402
 from _images import SLIM  # noqa: E402
 from _podman import LABEL, OWNER, Podman  # noqa: E402
+from package_index import site_index  # noqa: E402
 
 # What a small installation has, in addition to a shell; python3-venv is missing on purpose, for ./dev to report.
 PACKAGES = ("python3", "git", "sudo", "ca-certificates", "openssh-client", "procps")
 HANDED_ON = re.compile(r"(PIP|LAB|SSL|REQUESTS|CURL)_\w+|\w+_proxy|\w+_PROXY")
-MOUNTED = ("/etc/apt", "/etc/ssl/certs", "/etc/pip.conf", "/etc/xdg/pip")
+PIP = ("/etc/pip.conf", "/etc/xdg/pip")
+MOUNTED = ("/etc/apt", "/etc/ssl/certs", *PIP)
 # Where the clone is, for root and for the ordinary user.
 PLACES = {"root": "/root/airgap.conda", "someone": "/home/someone/airgap.conda"}
 DEMO_ENDED, LIMIT = "=== How long it took", 3600
@@ -56,6 +58,7 @@ class Case:
     status: int = 0
     says: str = DEMO_ENDED
     proxy: bool = False
+    index: bool = False
 
 
 LOCAL = rf"containers do not work here, so the demo uses a local prefix: .*\n(.*\n)*.*{DEMO_ENDED}"
@@ -76,6 +79,7 @@ CASES = (
     Case("an ordinary user without sudo", user="someone", status=1, says=r"as root: apt-get install [a-z0-9. -]+\n$"),
     Case("the same, with those packages", user="someone", before=f"ROOT {APT} {CHANNEL_PACKAGES}", says=LOCAL),
     Case("nothing but a proxy", proxy=True, says=LOCAL),
+    Case("an index and a certificate authority of the site", index=True, says=LOCAL),
     Case("a space in the path", place="/root/air gap", status=1, says=r"^dev: wanted a checkout whose path .*\n$"),
     Case(
         "a full disk",
@@ -153,10 +157,20 @@ def network(podman: Podman, proxied: bool) -> Iterator[list[str]]:
             podman("network", "rm", "--force", name)
 
 
-def settings() -> list[str]:
-    """Return podman's options that give a container this machine's package sources."""
-    words = [f"--env={name}" for name in os.environ if HANDED_ON.fullmatch(name)]
-    return words + [f"--volume={path}:{path}:ro" for path in MOUNTED if Path(path).exists()]
+@contextmanager
+def settings(indexed: bool) -> Iterator[list[str]]:
+    """Yield podman's options that give a container this machine's package sources; or an index of the site."""
+    mounted = [f"--volume={path}:{path}:ro" for path in MOUNTED if Path(path).exists()]
+    if not indexed:
+        yield [*mounted, *(f"--env={name}" for name in os.environ if HANDED_ON.fullmatch(name))]
+        return
+    with tempfile.TemporaryDirectory() as folder, site_index(Path(folder)) as index:
+        config, authority = Path(folder, "pip.conf"), "/etc/site.pem"
+        config.write_text(f"[global]\nindex-url = {index.url}\n", encoding="utf-8")
+        mounted = [words for words in mounted if not any(f":{path}:" in words for path in PIP)]
+        given = {config: PIP[0], index.authority: authority}
+        named = [f"--env={name}={authority}" for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")]
+        yield [*mounted, *named, *(f"--volume={path}:{there}:ro" for path, there in given.items())]
 
 
 def clone(folder: Path) -> Path:
@@ -168,8 +182,8 @@ def clone(folder: Path) -> Path:
 def play(podman: Podman, case: Case, source: Path, container: str) -> tuple[int, str]:
     """Run one case; returns the exit status and the output."""
     place = case.place or PLACES[case.user]
-    with network(podman, case.proxy) as reach:
-        options = [*reach, *settings(), *case.options, "--label", LABEL, "--name", container]
+    with network(podman, case.proxy) as reach, settings(case.index) as sources:
+        options = [*reach, *sources, *case.options, "--label", LABEL, "--name", container]
         podman("run", "--detach", *options, image(podman), "sleep", "infinity")
         try:
             podman("exec", container, "mkdir", "-p", Path(place).parent)
