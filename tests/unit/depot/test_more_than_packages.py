@@ -109,7 +109,7 @@ class World:
         assert faults_of(self.store, "imaging", release) == []
 
 
-pytestmark = pytest.mark.usefixtures("quick_disk")
+pytestmark = [pytest.mark.usefixtures("quick_disk"), pytest.mark.slow]
 
 
 @pytest.fixture

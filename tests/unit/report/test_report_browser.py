@@ -20,6 +20,8 @@ from ansible_collections.airgap.conda.plugins.module_utils._report.fleet import 
 from ansible_collections.airgap.conda.plugins.module_utils._report.host import HostReport, Installed
 from ansible_collections.airgap.conda.plugins.module_utils._report.page import page
 
+pytestmark = pytest.mark.slow
+
 CHROMIUM = shutil.which("chromium") or ""
 TIME = "2026-03-31T12:00:00Z"
 OPTIONS = [

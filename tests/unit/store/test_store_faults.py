@@ -30,7 +30,7 @@ from ansible_collections.airgap.conda.tests.unit.tiny_release import (
 )
 from ansible_collections.airgap.conda.tests.unit.tiny_store import install, make
 
-pytestmark = pytest.mark.usefixtures("quick_disk")
+pytestmark = [pytest.mark.usefixtures("quick_disk"), pytest.mark.slow]
 
 
 def test_current_always_leads_to_a_release(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
