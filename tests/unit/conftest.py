@@ -1,7 +1,7 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A unit test that starts Ansible fails: such tests are in tests/modules."""
+"""A unit test that starts Ansible fails: such tests are in tests/modules. Some folders' tests are slow, all of them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+# Folders whose tests build environments, or start one program after another: 12 % of all tests, 45 % of the time.
+SLOW = ("cli", "doctor", "environment", "media")
 PROGRAM = re.compile(r"ansible(-[a-z]+)?|tiny_playbook\.py")
 # What the test that runs now started of Ansible; none while no unit test runs.
 _started: list[list[str]] = []
@@ -34,6 +36,13 @@ def _look(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 sys.addaudithook(_look)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is in a slow folder."""
+    for item in items:
+        if item.path.parent.name in SLOW:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(autouse=True)

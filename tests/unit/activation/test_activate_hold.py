@@ -19,6 +19,8 @@ from ansible_collections.airgap.conda.plugins.module_utils._activation.files imp
 from ansible_collections.airgap.conda.plugins.module_utils._store.in_use import in_use
 from ansible_collections.airgap.conda.tests.unit.tiny_shells import STARTS, write_env
 
+pytestmark = pytest.mark.slow
+
 READ = {"fish": "read line", "tcsh": "set line = $<"}
 SOURCE = {"fish": "source ./activate.fish", "tcsh": "source ./activate.csh"}
 SHELLS = [

@@ -32,7 +32,7 @@ from ansible_collections.airgap.conda.tests.unit.tiny_release import (
     write_tree,
 )
 
-pytestmark = pytest.mark.usefixtures("quick_disk")
+pytestmark = [pytest.mark.usefixtures("quick_disk"), pytest.mark.slow]
 
 
 @pytest.fixture(params=SHELLS)

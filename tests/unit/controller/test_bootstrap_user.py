@@ -33,7 +33,7 @@ SOON = 60
 HANGS = "#!/bin/sh\ntrap '' TERM INT HUP\nexec sleep 120\n"
 
 
-pytestmark = pytest.mark.usefixtures("quick_disk")
+pytestmark = [pytest.mark.usefixtures("quick_disk"), pytest.mark.slow]
 
 
 @pytest.fixture(params=SHELLS)

@@ -29,7 +29,7 @@ from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 from ansible_collections.airgap.conda.tests.unit.tiny_host import RUNTIME, Host
 from ansible_collections.airgap.conda.tests.unit.tiny_release import Made, make_release, release_id
 
-pytestmark = pytest.mark.usefixtures("quick_disk")
+pytestmark = [pytest.mark.usefixtures("quick_disk"), pytest.mark.slow]
 
 ROOT = "/opt/conda-envs"
 OURS = f"{ROOT}/runtime/2-00000002/bin/python"

@@ -34,8 +34,6 @@ from ansible_collections.airgap.conda.tests.unit.tiny_channel import write_spec
 from ansible_collections.airgap.conda.tests.unit.tiny_doctor import Patient
 from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 
-pytestmark = pytest.mark.slow
-
 pytest.importorskip("rattler")
 pytest.importorskip("packaging")
 

@@ -15,8 +15,6 @@ from ansible_collections.airgap.conda.plugins.module_utils._spec.spec import loa
 from ansible_collections.airgap.conda.tests.unit.tiny_channel import SITE_PACKAGES
 from ansible_collections.airgap.conda.tests.unit.tiny_doctor import Patient, only
 
-pytestmark = pytest.mark.slow
-
 pytest.importorskip("rattler")
 pytest.importorskip("packaging")
 

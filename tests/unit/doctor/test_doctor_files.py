@@ -14,8 +14,6 @@ import pytest
 from ansible_collections.airgap.conda.tests.unit.tiny_channel import SITE_PACKAGES
 from ansible_collections.airgap.conda.tests.unit.tiny_doctor import Patient, only
 
-pytestmark = pytest.mark.slow
-
 pytest.importorskip("rattler")
 pytest.importorskip("packaging")
 

@@ -18,8 +18,6 @@ from ansible_collections.airgap.conda.plugins.module_utils._environment.prefix i
 from ansible_collections.airgap.conda.tests.unit.tiny_channel import SITE_PACKAGES
 from ansible_collections.airgap.conda.tests.unit.tiny_doctor import Patient, only, python_files
 
-pytestmark = pytest.mark.slow
-
 pytest.importorskip("rattler")
 pytest.importorskip("packaging")
 

@@ -35,8 +35,6 @@ from ansible_collections.airgap.conda.tests.unit.tiny_channel import (
 from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 from ansible_collections.airgap.conda.tests.unit.tiny_server import TOKEN, served
 
-pytestmark = pytest.mark.slow
-
 pytest.importorskip("rattler")
 
 SPEC = "channels: [near]\ndependencies: [tool]\n"

@@ -18,8 +18,6 @@ from ansible_collections.airgap.conda.tests.unit.tiny_doctor import Patient
 from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 from ansible_collections.airgap.conda.tests.unit.tiny_release import write_tree
 
-pytestmark = pytest.mark.slow
-
 # A build backend in the source itself. The wheel holds the prefix, and what it was told by the activation.
 BACKEND = """\
 import os, sys, zipfile

@@ -25,8 +25,6 @@ from ansible_collections.airgap.conda.tests.unit.tiny_channel import (
 from ansible_collections.airgap.conda.tests.unit.tiny_doctor import ask_pip_once
 from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 
-pytestmark = pytest.mark.slow
-
 WHERE = "envs/nowhere/environment.yml"
 METADATA = b"Metadata-Version: 2.1\nName: own\nVersion: 1.0\n"
 

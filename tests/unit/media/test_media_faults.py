@@ -28,8 +28,6 @@ from ansible_collections.airgap.conda.plugins.module_utils._source.index import 
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_key, make_release, release_id, snapshot
 from ansible_collections.airgap.conda.tests.unit.tiny_site import quick_disk, verify_once
 
-pytestmark = pytest.mark.slow
-
 ONE = release_id(1)
 CALLS = ("mkdir", "unlink", "rename", "fsync", "posix_fadvise", "chmod", "fchmod", "rmdir")
 ERRORS = (errno.ENOSPC, errno.EIO, errno.EROFS)

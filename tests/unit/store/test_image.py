@@ -44,6 +44,7 @@ from ansible_collections.airgap.conda.tests.unit.tiny_image import (
 from ansible_collections.airgap.conda.tests.unit.tiny_release import make_release, release_id, without_locks
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.usefixtures("quick_disk"),
     pytest.mark.skipif(bool(why_not()), reason=f"no image can be mounted here: {why_not()}"),
 ]

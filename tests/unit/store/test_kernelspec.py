@@ -38,7 +38,7 @@ WITH, WITHOUT = ("python", "ipykernel"), ("python", "numpy")
 FOREIGN = '{"argv": ["python3", "-m", "ipykernel_launcher"], "display_name": "mine", "metadata": {}}'
 
 
-pytestmark = pytest.mark.usefixtures("quick_disk")
+pytestmark = [pytest.mark.usefixtures("quick_disk"), pytest.mark.slow]
 
 
 @pytest.fixture

@@ -16,6 +16,8 @@ import pytest
 
 from ansible_collections.airgap.conda.tests.conftest import CHECKOUT, COLLECTIONS
 
+pytestmark = pytest.mark.slow
+
 # The runner with a world that is made at once, and a part that does not end.
 STAND_IN = """\
 import os, sys, time, types
