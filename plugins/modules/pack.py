@@ -47,7 +47,7 @@ options:
   part_size:
     description: Largest size of one file, in bytes.
     type: int
-    default: 67108864
+    default: 33554432
   credentials:
     description: The credentials file of M(airgap.conda.environment). Every packed file is searched for its secrets.
     type: path
@@ -195,7 +195,7 @@ def main() -> None:
                 "elements": "str",
                 "default": ["tar.zst"],
             },
-            "part_size": {"type": "int", "default": 67108864},
+            "part_size": {"type": "int", "default": 33554432},
             "credentials": {"type": "path", "no_log": False},
             "allow": {"type": "list", "elements": "str", "default": []},
             "progress": {"type": "path"},

@@ -76,7 +76,7 @@ options:
   part_size:
     description: Maximum size of one file of a delta, in bytes.
     type: int
-    default: 67108864
+    default: 33554432
 attributes:
   check_mode:
     support: full

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.airgap.conda.plugins.module_utils._contract.manifest import FILES, MANIFEST, SIGNATURE, Checks
+from ansible_collections.airgap.conda.plugins.module_utils._pack.payload import PART_SIZE
 from ansible_collections.airgap.conda.plugins.module_utils._store.deploy import deploy
 from ansible_collections.airgap.conda.plugins.module_utils._store.follow import follow
 from ansible_collections.airgap.conda.plugins.module_utils._store.store import Store
@@ -25,7 +26,7 @@ from ansible_collections.airgap.conda.tests.bench.frame import Group, take_turns
 from ansible_collections.airgap.conda.tests.unit.tiny_release import Made, make_release
 
 SENDING, APART, TOGETHER = "the link alone", "send, then install", "unpack while sending"
-PART, BLOCK = 64 << 20, 1 << 20
+BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def compare_sending(prefix: Path, folder: Path, rounds: int, copies: int, ratios
     store = Store(folder / "opt")
     tree = {f"copy{number}/{name}": content for number in range(copies) for name, content in _tree(prefix).items()}
     made = make_release(
-        folder / "depot", store.root, tree={**tree, "bin/python": "#!/bin/sh\n"}, checks=Checks(), part_size=PART
+        folder / "depot", store.root, tree={**tree, "bin/python": "#!/bin/sh\n"}, checks=Checks(), part_size=PART_SIZE
     )
     shutil.rmtree(folder / "depot" / "tree-demo-1")
     del tree

@@ -21,7 +21,7 @@ FILES_PACKED = 128 << 20
 # Bytes of a document, and how many a release may have. The largest is sbom.cdx.json: some 1,500 bytes a package.
 DOCUMENT = 64 << 20
 DOCUMENTS = 100
-# Parts of all payloads of a release. With the default of 64 MiB a part, 625 GiB.
+# Parts of all payloads of a release. With the default of 32 MiB a part, 312 GiB.
 PARTS = 10_000
 # Bytes of a part: more than any file system for a drive holds in one file and a release has in all.
 PART = 1 << 40

@@ -207,5 +207,5 @@ def _require_portable(header: Header) -> None:
             wanted=f"files of at most {FAT_LIMIT} bytes, the limit of FAT32",
             found=", ".join(f"{part.name} with {part.size} bytes" for part in parts),
             where=str(header.folder),
-            remedy="build the release again with a smaller build_part_size; the default is 64 MiB",
+            remedy="build the release again with a smaller build_part_size; the default is 32 MiB",
         )

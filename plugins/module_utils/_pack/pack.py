@@ -119,7 +119,7 @@ def check_request(request: PackRequest) -> None:
             wanted="one byte or more",
             found=str(request.part_size),
             where="part_size",
-            remedy="leave it out, or give a number of bytes such as 67108864",
+            remedy="leave it out, or give a number of bytes such as 33554432",
         )
     dest = request.dest
     is_ours = not dest.exists() or (dest.is_dir() and ((dest / PACK).is_file() or not any(dest.iterdir())))

@@ -32,7 +32,8 @@ from ansible_collections.airgap.conda.plugins.module_utils._formats.format impor
 from ansible_collections.airgap.conda.plugins.module_utils._formats.formats import FORMATS
 from ansible_collections.airgap.conda.plugins.module_utils._formats.parts import Parts
 
-PART_SIZE = 64 << 20
+# What one command of a deploy takes in, and the most that is left to unpack when the last byte of a release was sent.
+PART_SIZE = 32 << 20
 # What is read of a file at a time, in bytes: small enough to stay in a core's cache on its way to hash and compressor.
 READ = 256 << 10
 # Byte code of folder/name.py, with the kind of Python and its version: cpython-311, cpython-313t, pypy39.
