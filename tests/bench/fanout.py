@@ -321,7 +321,7 @@ def measure(counts: Sequence[int], tried: dict[str, Any], short: bool, rounds: i
 
 
 def main() -> int:
-    options = program.parser("Measure how long a release takes to hosts that share it.", rounds=3)
+    options = program.parser("Measure how long a release takes to hosts that share it.", rounds=5)
     options.add_argument("--peers", type=int, nargs="+", help=f"numbers of hosts ({' '.join(map(str, COUNTS))})")
     options.add_argument("--settings", type=json.loads, default={}, help="settings of libtorrent to try, as JSON")
     options.add_argument("--arm", type=json.loads, help=argparse.SUPPRESS)

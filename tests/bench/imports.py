@@ -69,10 +69,10 @@ def erofs(compressor: str, cluster: int) -> Image:
 
 # What a release comes as; those that differ in one setting; all that were ever worth a look.
 OURS = squashfs(LEVEL, f"{BLOCK_SIZE >> 10}K")
-NEAREST = (OURS, squashfs(LEVEL, "256K"), squashfs(3, "128K"))
+NEAREST = (OURS, squashfs(LEVEL, "128K"), squashfs(3, "256K"))
 IMAGES = (
     *NEAREST,
-    *(squashfs(3, block) for block in ("64K", "256K", "1M")),
+    *(squashfs(3, block) for block in ("64K", "128K", "1M")),
     squashfs(15, "128K"),
     erofs("lz4hc,9", 1 << 16),
     erofs("zstd,3", 1 << 16),

@@ -33,7 +33,7 @@ PROGRAM, PACKAGE = "mksquashfs", "squashfs-tools"
 # The first version that reads a tar: Debian 12, Ubuntu 22.04.
 OLDEST = "4.5"
 # Bytes of a block, and the level of zstd: what is read at once when a program wants a byte, and how small it is.
-BLOCK_SIZE, LEVEL = 128 << 10, 9
+BLOCK_SIZE, LEVEL = 256 << 10, 9
 # The same tree gives the same bytes, however many processors there are. All else is in the tar.
 OPTIONS = (
     *("-tar", "-noappend", "-no-progress", "-quiet", "-exit-on-error", "-no-xattrs", "-no-exports", "-all-root"),
