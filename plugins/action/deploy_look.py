@@ -8,6 +8,7 @@ A task costs the controller a process for each host, most of what a host with no
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.plugins.action import ActionBase
@@ -51,7 +52,8 @@ class ActionModule(ActionBase):
         if found.get("failed"):
             return {**found, "asked": True}
         warnings = [*given["warnings"], *found.get("warnings", ())]
-        known = {"asked": True, "settings": settings, "releases": depot["releases"], "signers": signers}
+        releases = depot["releases"] if found.get("work") else list(map(_unsent, depot["releases"]))
+        known = {"asked": True, "settings": settings, "releases": releases, "signers": signers}
         return {**found, **known, **({"warnings": warnings} if warnings else {})}
 
     def _look(self, options: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
@@ -64,3 +66,8 @@ class ActionModule(ActionBase):
             return dict(action.run(task_vars=task_vars))
         finally:
             action.cleanup()
+
+
+def _unsent(release: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a release without its parts: most of what a controller would keep of a host that needs none of them."""
+    return {**release, "payloads": []}

@@ -53,7 +53,9 @@ settings:
   returned: success
   type: dict
 releases:
-  description: The releases to deploy, as RV(airgap.conda.depot_info#module:releases) has them.
+  description:
+    - The releases to deploy, as RV(airgap.conda.depot_info#module:releases) has them; without their C(payloads) where
+      there is nothing to do.
   returned: success
   type: list
   elements: dict

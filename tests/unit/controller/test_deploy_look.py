@@ -18,7 +18,8 @@ SETTINGS = {
     "pin_signers": True, "root": "/opt", "keep": 3, "allow_downgrade": False, "jupyter_kernels": "", "facts": True,
     "gpu_probe": {}, "transport": "push",
 }  # fmt: skip
-RELEASES = [{"env": "runtime", "id": "1-00000001"}, {"env": "demo", "id": "1-00000001"}]
+PAYLOADS = [{"format": "tar.zst", "parts": [{"name": "env.tar.zst"}]}]
+RELEASES = [{"env": env, "id": "1-00000001", "payloads": PAYLOADS} for env in ("runtime", "demo")]
 FOUND = {"changed": True, "work": True, "steps": [], "interpreter": "/p", "warnings": ["of the host"]}
 
 
@@ -103,6 +104,12 @@ def test_a_host_does_not_say_what_is_wanted_of_it(site: Site) -> None:
     found = look()
     assert (found["settings"], found["releases"], found["signers"]) == (SETTINGS, RELEASES, "keys")
     assert found["asked"] is True
+
+
+def test_of_a_host_that_is_sent_nothing_no_parts_are_kept(site: Site) -> None:
+    site.says["host"] = {**FOUND, "work": False}
+    assert look()["releases"] == [{"env": env, "id": "1-00000001", "payloads": []} for env in ("runtime", "demo")]
+    assert RELEASES[0]["payloads"] == PAYLOADS  # those of the next host
 
 
 @pytest.mark.parametrize("name", ["settings", "depot"])
