@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from ansible_collections.airgap.conda.plugins.module_utils._formats.squashfs import BLOCK_SIZE, LEVEL
+from ansible_collections.airgap.conda.plugins.module_utils._formats.mksquashfs import BLOCK_SIZE, LEVEL
 from ansible_collections.airgap.conda.plugins.module_utils._pack.pack import PackRequest, pack
 from ansible_collections.airgap.conda.tests.bench.build import ENVS, SHORT, Env, lay_out, size_of
 from ansible_collections.airgap.conda.tests.bench.frame import Arm, Group, Result, about, processor, take_turns, timed

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import glob
 import os
@@ -124,6 +123,8 @@ def flush_file_system(folder: Path) -> None:
     """Wait until the file system of ``folder`` is on disk: one call where fsync would take one for each file."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
+        import ctypes
+
         libc = ctypes.CDLL(None, use_errno=True)
         if libc.syncfs(handle) != 0:
             code = ctypes.get_errno()

@@ -10,9 +10,6 @@ import functools
 import os
 from pathlib import Path
 
-from ansible_collections.airgap.conda.plugins.module_utils._run import process
-from ansible_collections.airgap.conda.plugins.module_utils._run.process import ENVIRONMENT
-
 # What systemd makes when it is the first process: sd_booted(3).
 BOOTED = Path("/run/systemd/system")
 # Where an administrator's units are.
@@ -46,6 +43,9 @@ def lacks_mounts() -> str:
 @functools.cache
 def tried() -> str:
     """Mount an image where nobody sees it; returns what keeps this host from that, empty when nothing does."""
+    # Not needed, and so not loaded, where there is nothing to do: the host's command has no byte code.
+    from ansible_collections.airgap.conda.plugins.module_utils._run import process
+
     command = ["unshare", "--mount", "--propagation", "private", "--", "/bin/sh", "-c", TRY]
-    outcome = process.run(command, deadline=LIMIT, env=ENVIRONMENT, data=IMAGE)
+    outcome = process.run(command, deadline=LIMIT, env=process.ENVIRONMENT, data=IMAGE)
     return "" if outcome.ok else f"a kernel that mounts it from a loop device ({' '.join(outcome.explain().split())})"

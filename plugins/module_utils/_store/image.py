@@ -18,6 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ansible_collections.airgap.conda.plugins.module_utils._base.disk import (
     flush_directory,
@@ -32,8 +33,9 @@ from ansible_collections.airgap.conda.plugins.module_utils._contract.tree import
 from ansible_collections.airgap.conda.plugins.module_utils._formats import loop
 from ansible_collections.airgap.conda.plugins.module_utils._formats.delta import image_blocks
 from ansible_collections.airgap.conda.plugins.module_utils._formats.tar import chained
-from ansible_collections.airgap.conda.plugins.module_utils._run import process
-from ansible_collections.airgap.conda.plugins.module_utils._run.process import ENVIRONMENT
+
+if TYPE_CHECKING:
+    from ansible_collections.airgap.conda.plugins.module_utils._run import process
 
 SYSTEMCTL = "systemctl"
 # What pulls the units in at a start; a unit that fails is no reason to stop there (Wants, not Requires).
@@ -187,7 +189,7 @@ class Image:
         if self.is_mounted:
             # What systemd did not mount, or could not unmount; this says why.
             command = ["umount", *(["--lazy"] if lazily else []), "--", str(self.place)]
-            done = process.run(command, deadline=LIMIT, env=ENVIRONMENT)
+            done = _run(command)
             if self.is_mounted:
                 raise AirgapError(
                     f"The image of {' '.join(self.place.parts[-2:])} cannot be unmounted",
@@ -239,7 +241,14 @@ def _real(path: Path) -> Path:
 
 
 def _systemctl(*words: str) -> process.Outcome:
-    return process.run([SYSTEMCTL, *words], deadline=LIMIT, env=ENVIRONMENT)
+    return _run([SYSTEMCTL, *words])
+
+
+def _run(command: list[str]) -> process.Outcome:
+    # Not loaded where there is nothing to mount: the host's command has no byte code.
+    from ansible_collections.airgap.conda.plugins.module_utils._run import process
+
+    return process.run(command, deadline=LIMIT, env=process.ENVIRONMENT)
 
 
 def _damaged(file: Path, payload: Payload, found: str) -> AirgapError:

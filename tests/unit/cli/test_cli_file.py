@@ -6,8 +6,11 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import subprocess
 import sys
+
+import pytest
 
 from ansible_collections.airgap.conda.plugins.module_utils._cli import file
 from ansible_collections.airgap.conda.tests.conftest import CHECKOUT, COLLECTIONS
@@ -52,3 +55,12 @@ assert MAIN.replace('.', '/').encode() in command_file(Store(Path('/opt/envs')))
 assert MAIN not in sys.modules
 """
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+@pytest.mark.parametrize("name", ["_run.process", "_run.keeper", "_formats.mksquashfs", "_fit.rules"])
+def test_what_a_deploy_asks_does_not_load_what_only_work_needs(name: str) -> None:
+    script = f"import sys\nsys.path.insert(0, {str(COLLECTIONS)!r})\nimport {file.ASKED}\nprint(*sys.modules, sep='\\n')"
+    loaded = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout.split()
+    assert file.ASKED in loaded
+    assert f"{file.PACKAGE}.{name}" not in loaded
+    assert importlib.util.find_spec(f"{file.PACKAGE}.{name}")  # none that has moved
