@@ -29,6 +29,8 @@ PAGE = CHECKOUT / "docs/guide/far.md"
 NEEDED = ("build", "host", "import", "refresh", "fanout", "control", "pull")
 # What the page is about: bytes of the payload in tar.zst, hosts, links in bit/s.
 SIZE, HOSTS, LINKS = 5e9, 1_000, (1e9, 10e9)
+# The title of a group of benchmark fanout in which nothing goes wrong: hosts, wires, bytes.
+LINE_TITLE = re.compile(r"(\d+) hosts, ([^,]+), [^,]+")
 # A full Ethernet frame of 1538 bytes on the wire, gaps included, carries 1448 bytes of TCP.
 EFFICIENCY = 1448 / 1538
 ENV = "science"  # of build and import; host unpacks the same
@@ -110,17 +112,20 @@ def delta(of: Figures, kind: str) -> float:
     return sums[0] / sums[1]
 
 
+def longest(of: Figures) -> tuple[int, str, Group]:
+    """Return the longest line that was measured: how many hosts it has, their wires, and its group."""
+    found = [(LINE_TITLE.fullmatch(group.title), group) for group in of.groups("fanout")]
+    lines = [(int(title[1]), title[2], group) for title, group in found if title]
+    if not lines:
+        raise MissingError("fanout")
+    return max(lines, key=lambda one: one[0])
+
+
 def hop(of: Figures) -> float:
     """Return the seconds that each host of a line adds for the last one, by the longest line that was measured."""
-    added: dict[int, float] = {}
-    for group in of.groups("fanout"):
-        hosts = re.fullmatch(r"(\d+) hosts, [^,]+, [^,]+", group.title)
-        if hosts:
-            last, wire = (of.median("fanout", group, arm, LAST) for arm in (LINE, WIRE))
-            added[int(hosts[1])] = (last - wire) / (int(hosts[1]) - 1)
-    if not added:
-        raise MissingError("fanout")
-    return added[max(added)]
+    hosts, _rate, group = longest(of)
+    last, wire = (of.median("fanout", group, arm, LAST) for arm in (LINE, WIRE))
+    return (last - wire) / (hosts - 1)
 
 
 def line(of: Figures) -> float:
@@ -184,8 +189,8 @@ Nothing else uses it, and every host has a link like that of the controller or s
 
 The time is that of the link that is the bound, until the last host has all bytes. For `push` and `http` that is the
 link of the controller or of the web server. In a swarm the controller first sends a copy to each of {SEEDS} seeds; then
-it is the link of each host, and what each host of a line adds, here {{hop}}. That was measured at 20 Mbit/s; what it is
-where a piece takes less time is not known.
+it is the link of each host, and what each host of a line adds, here {{hop}}.
+That was measured with {{line}}; what it is where a piece takes less time is not known.
 
 """
 TAIL = """\
@@ -244,7 +249,10 @@ def page(results: Mapping[str, Result]) -> str:
         size=SIZE / 1e9,
         hosts=HOSTS,
     )
-    head = HEAD.format(hop=_or_missing(lambda: duration(hop(of))))
+    head = HEAD.format(
+        hop=_or_missing(lambda: duration(hop(of))),
+        line=_or_missing(lambda: "{} hosts, {}".format(*longest(of))),
+    )
     return head + "\n".join(rows) + "\n" + tail
 
 

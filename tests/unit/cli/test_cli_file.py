@@ -59,7 +59,7 @@ assert MAIN not in sys.modules
 
 @pytest.mark.parametrize("name", ["_run.process", "_run.keeper", "_formats.mksquashfs", "_fit.rules"])
 def test_what_a_deploy_asks_does_not_load_what_only_work_needs(name: str) -> None:
-    script = f"import sys\nsys.path.insert(0, {str(COLLECTIONS)!r})\nimport {file.ASKED}\nprint(*sys.modules, sep='\\n')"
+    script = f"import sys\nsys.path.insert(0, {str(COLLECTIONS)!r})\nimport {file.ASKED}\nprint(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout.split()
     assert file.ASKED in loaded
     assert f"{file.PACKAGE}.{name}" not in loaded
