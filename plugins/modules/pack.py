@@ -180,6 +180,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.airgap.conda.plugins.module_utils._base.module import run_module
 from ansible_collections.airgap.conda.plugins.module_utils._base.progress import Progress
 from ansible_collections.airgap.conda.plugins.module_utils._pack.pack import PackRequest, check_request, pack, packed
+from ansible_collections.airgap.conda.plugins.module_utils._pack.payload import PART_SIZE
 from ansible_collections.airgap.conda.plugins.module_utils._secrets.places import credentials_of
 
 
@@ -195,7 +196,7 @@ def main() -> None:
                 "elements": "str",
                 "default": ["tar.zst"],
             },
-            "part_size": {"type": "int", "default": 33554432},
+            "part_size": {"type": "int", "default": PART_SIZE},
             "credentials": {"type": "path", "no_log": False},
             "allow": {"type": "list", "elements": "str", "default": []},
             "progress": {"type": "path"},

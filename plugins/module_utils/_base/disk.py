@@ -123,7 +123,7 @@ def flush_file_system(folder: Path) -> None:
     """Wait until the file system of ``folder`` is on disk: one call where fsync would take one for each file."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        import ctypes
+        import ctypes  # only for what an install has written: no look at a host loads it
 
         libc = ctypes.CDLL(None, use_errno=True)
         if libc.syncfs(handle) != 0:
