@@ -51,6 +51,8 @@ LOOK = 1.0
 FOLDER = "FAULTS_FOLDER"
 # The world of each worker: made once, and put back for each part.
 WORLDS: dict[int, World] = {}
+# The signals that came to end this run.
+_ended: list[int] = []
 # Processes and mounts of its own, of which none is left whatever happens; and few: each deploy looks at all processes.
 APART = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 
@@ -83,7 +85,14 @@ def main() -> int:
 
 
 def _end(number: int, _frame: object) -> None:
-    raise SystemExit(128 + number)
+    _ended.append(number)
+    _go_on()
+
+
+def _go_on() -> None:
+    """End this run if a signal came: what its handler raised is lost if that came just after a fork."""
+    if _ended:
+        raise SystemExit(128 + _ended[0])
 
 
 def _remove(folder: Path) -> None:
@@ -157,21 +166,20 @@ def run_part(name: str, whole: Share) -> Tally:
     for share in shares:
         if share.number not in WORLDS:
             WORLDS[share.number] = _make_world(share.number)
-    workers = [_start(module, share) for share in shares]
     try:
-        for process, reader in workers:
+        for process, reader in [_start(module, share) for share in shares]:
             part = _said(process, reader)
             if isinstance(part, str):
                 total.case(name, part)
             else:
                 total.add(part)
     except BaseException:
-        for process, _reader in workers:
-            process.kill()
+        for worker in multiprocessing.active_children():
+            worker.kill()
         raise
     finally:
-        for process, _reader in workers:
-            process.join()
+        for worker in multiprocessing.active_children():
+            worker.join()
     return total
 
 
@@ -189,6 +197,7 @@ def _said(process: ForkProcess, reader: Connection) -> Tally | str:
     """Return what a worker found; that it was killed before it could say so is a fault."""
     with suppress(EOFError):
         while process.is_alive() or reader.poll():
+            _go_on()
             if reader.poll(LOOK):
                 found: Tally | str = reader.recv()
                 return found

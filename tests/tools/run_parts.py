@@ -4,7 +4,8 @@
 """What ``./dev test`` runs: its parts side by side, each as a command of ./dev that a person may type too.
 
 A part that this machine cannot run is named with the reason, and the last line counts it apart; with CI=true it counts
-as failed. What a part prints is shown when it has ended, and kept in .cache/log/part-NAME.log.
+as failed, and so does a part that does not end. What a part prints is shown when it has ended, and kept in
+.cache/log/part-NAME.log.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,6 +29,8 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 DEV, LOGS = CHECKOUT / "dev", CHECKOUT / ".cache/log"
 # Parts at a time: one more than there are cores, since most of them also wait, for hosts, disks or each other's locks.
 LANES = (os.cpu_count() or 1) + 1
+# Seconds after which a part has come to a stand: three times what the longest takes on a slow machine.
+LIMIT = 3600
 # Seconds in which parts that are to end must have ended.
 PATIENCE = 60
 
@@ -102,17 +106,27 @@ class Run:
     processes: set[subprocess.Popen[bytes]] = field(default_factory=set)
 
     def stop(self, _number: int, _frame: object) -> None:
-        """Start nothing more, and end what runs: as by Ctrl-C, so that it clears away; by force after a while."""
+        """Start nothing more, and end what runs."""
         self.stopped = True
-        self._end_all(signal.SIGINT)
-        killer = threading.Timer(PATIENCE, self._end_all, [signal.SIGKILL])
-        killer.daemon = True
-        killer.start()
+        self._end(*self.processes)
 
-    def _end_all(self, number: signal.Signals) -> None:
-        for process in list(self.processes):
+    def _end(self, *processes: subprocess.Popen[bytes]) -> None:
+        """End parts as by Ctrl-C, so that they clear away; by force after a while."""
+        self._signal(signal.SIGINT, processes)
+        _after(PATIENCE, self._signal, signal.SIGKILL, processes)
+
+    def _signal(self, number: signal.Signals, processes: Iterable[subprocess.Popen[bytes]]) -> None:
+        for process in self.processes.intersection(processes):
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, number)
+
+    def _end_late(self, part: Part, process: subprocess.Popen[bytes]) -> None:
+        """End a part that takes too long; what runs at that moment says where it stands, and is added to its output."""
+        with log_of(part).open("ab") as log, suppress(OSError):
+            log.write(f"\nended after {LIMIT} s; what runs on this machine:\n".encode())
+            log.flush()
+            subprocess.run(["ps", "-ww", "-eo", "pid,ppid,stat,etime,args", "--forest"], stdout=log, check=False)
+        self._end(process)
 
     def go(self) -> int:
         """Run all parts; returns the exit status."""
@@ -161,14 +175,17 @@ class Run:
 
     def _work(self, part: Part, ended: queue.Queue[tuple[Part, int, float]]) -> None:
         began = time.monotonic()
-        with log_of(part).open("wb") as log:
+        with log_of(part).open("ab") as log:  # to append, so that _end_late may write there too
+            log.truncate(0)
             command = [str(DEV), *part.command.split()]
             with subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             ) as process:
                 self.processes.add(process)
+                limit = _after(LIMIT, self._end_late, part, process)
                 _pid, status, used = os.wait4(process.pid, 0)
                 process.returncode = os.waitstatus_to_exitcode(status)
+                limit.cancel()
             self.processes.discard(process)
         self.work[part.command] = used.ru_utime + used.ru_stime
         ended.put((part, process.returncode, time.monotonic() - began))
@@ -201,6 +218,14 @@ class Run:
             print(f"the processors worked {worked:.0f} s, in containers as well: {worked / there:.0%} of the time")
         print(f"{'; '.join(said)} ({time.monotonic() - self.started:.0f} s)")
         return int(bool(counts["FAILED"]) or self.stopped or (self.strict and bool(apart)))
+
+
+def _after(seconds: float, what: Callable[..., object], *arguments: object) -> threading.Timer:
+    """Start a timer that nobody waits for."""
+    timer = threading.Timer(seconds, what, arguments)
+    timer.daemon = True
+    timer.start()
+    return timer
 
 
 def log_of(part: Part) -> Path:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import pty
+import select
 import shlex
 import shutil
 import signal
@@ -284,18 +285,18 @@ def in_terminal(place: Place, answer: str) -> tuple[int, str]:
     child, terminal = pty.fork()
     if child == 0:
         os.execvpe("dash", ["dash", str(place.script), str(place.drive)], environment)  # noqa: S606 - it is a program
-    said = b""
+    said, typed = b"", False
     while True:
+        ready = select.select([terminal], [], [], 1)[0]
         try:
-            some = os.read(terminal, 4096)
+            some = os.read(terminal, 4096) if ready else b""
         except OSError:
             break
-        if not some:
-            break
         said += some
-        if b"[y/N] " in said and answer:
+        # A shell that hears Ctrl-C when it is about to wait for a line does wait: a person presses it again.
+        if b"[y/N] " in said and (not typed or (answer == "\x03" and not ready)):
+            typed = True
             os.write(terminal, answer.encode())
-            answer = ""
     os.close(terminal)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), said.decode()
 

@@ -1,12 +1,13 @@
 # -*- coding: utf-8 -*-
 # Copyright (c) 2026, the airgap.conda contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The fleet page of 1,000 hosts in headless Chromium: how long it takes to open, and what its controls do."""
+"""The fleet page of 1,000 hosts in headless Chromium: what it takes to open, and what its controls do."""
 
 from __future__ import annotations
 
 import json
 import re
+import resource
 import shutil
 import subprocess
 from html import unescape
@@ -35,6 +36,7 @@ OPTIONS = [
     "--disable-sync",
     "--dump-dom",
 ]
+POLICY = r"<meta http-equiv=[^>]*>"
 # Appended to the page in place of its policy, which would not let it run: uses the page, leaves what it saw as text.
 USE = """<script>addEventListener('load', () => {
 const rows = () => [...document.querySelectorAll('tbody tr')];
@@ -42,7 +44,7 @@ const shown = () => rows().filter(row => !row.hidden).length;
 const first = () => rows()[0].cells[0].textContent;
 const click = column => document.querySelectorAll('thead button')[column].click();
 const type = words => { text.value = words; text.dispatchEvent(new Event('input')); return shown(); };
-const seen = {load: performance.now(), shown: shown(), first: first()};
+const seen = {shown: shown(), first: first()};
 click(0); seen.host = first(); click(0); seen.host_down = first();
 const began = performance.now(); click(2); seen.sort = performance.now() - began;
 seen.env = first(); click(2); seen.env_down = first();
@@ -60,25 +62,28 @@ def report(number: int) -> HostReport:
     return HostReport(host, TIME, True, envs, broken if number % 100 == 7 else ())
 
 
-def look(path: Path, text: str) -> str:
+def look(path: Path, text: str) -> tuple[str, float]:
+    """Return what the browser made of a page, and the seconds of processors that it took."""
     path.write_text(text, encoding="utf-8")
     command = [CHROMIUM, *OPTIONS, f"--user-data-dir={path.parent}/chromium", path.as_uri()]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    said = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True).stdout
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return said, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 @pytest.mark.skipif(not CHROMIUM, reason="there is no chromium")
 def test_a_thousand_hosts_open_sort_and_filter(tmp_path: Path) -> None:
     text = page(fleet([report(number) for number in range(1000)], TIME))
-    assert "1000 of 1000 shown" in look(tmp_path / "page.html", text), "the page's policy does not let its script run"
-    unbound = re.sub(r"<meta http-equiv=[^>]*>", "", text) + USE
-    times = []
-    for _attempt in range(3):  # the best of three: other programs are at work too
-        found = re.search("SEEN(.*)END", unescape(look(tmp_path / "used.html", unbound)))
-        assert found
-        seen: dict[str, Any] = json.loads(found[1])
-        times.append((seen.pop("load"), seen.pop("sort")))
-    loads, sorts = zip(*times, strict=True)
-    assert (min(loads) < 2000, min(sorts) < 1000) == (True, True), "milliseconds"
+    said, took = look(tmp_path / "page.html", text)
+    assert "1000 of 1000 shown" in said, "the page's policy does not let its script run"
+    found = re.search("SEEN(.*)END", unescape(look(tmp_path / "used.html", re.sub(POLICY, "", text) + USE)[0]))
+    assert found
+    seen: dict[str, Any] = json.loads(found[1])
+    # Others may keep all processors busy: nothing here is compared with a clock but what takes milliseconds.
+    assert seen.pop("sort") < 1000
+    _said, alone = look(tmp_path / "empty.html", "")
+    assert took - alone < 2
     assert seen == {
         "shown": 1000,
         "first": "ws-107",

@@ -57,31 +57,39 @@ part.PROMISE, part.run = "none", work
 sys.modules["clock"] = part
 run.make_world, run.MEMORY = make_world, HERE / "memory"
 run.CHECKOUT, run.RESULT = HERE, HERE / "result.json"
-if "{apart}" == "False":
+if "{way}" != "apart":
     run.APART = ("false",)
+if "{way}" == "after a fork":
+    os.register_at_fork(after_in_parent=lambda: time.sleep(3))
+if "{way}" == "half begun":
+    start = run._start
+    run._start = lambda module, share: time.sleep(600) if share.number else start(module, share)
 sys.exit(run.main())
 """
 
 
-def _command(folder: Path, apart: bool = True, dies: bool = False) -> list[str]:
+def _command(folder: Path, way: str = "apart", dies: bool = False) -> list[str]:
     (folder / "memory").mkdir()
     script = folder / "run_parts.py"
     names = {"faults": CHECKOUT / "tests/faults", "collections": COLLECTIONS}
-    script.write_text(STAND_IN.format(**names, apart=apart, dies=dies), encoding="utf-8")
+    script.write_text(STAND_IN.format(**names, way=way, dies=dies), encoding="utf-8")
     return [sys.executable, str(script), "clock", "--workers", "2"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-@pytest.mark.parametrize("apart", [True, False])
-def test_the_worlds_are_gone_when_a_run_is_ended(tmp_path: Path, apart: bool, number: signal.Signals) -> None:
-    command = _command(tmp_path, apart)
+@pytest.mark.parametrize("way", ["apart", "in one", "after a fork", "half begun"])
+def test_the_worlds_are_gone_when_a_run_is_ended(tmp_path: Path, way: str, number: signal.Signals) -> None:
+    command = _command(tmp_path, way)
     with subprocess.Popen(command, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}) as run:
         end = time.monotonic() + 300
-        while len(list(tmp_path.glob("reached-*"))) < 2 and time.monotonic() < end:
+        while len(list(tmp_path.glob("reached-*"))) < (1 if way == "half begun" else 2) and time.monotonic() < end:
             time.sleep(0.02)
         assert list((tmp_path / "memory").iterdir())
         run.send_signal(number)
-        assert run.wait(300) == 128 + number
+        try:
+            assert run.wait(60) == 128 + number
+        finally:
+            run.kill()
     assert list((tmp_path / "memory").iterdir()) == []
 
 

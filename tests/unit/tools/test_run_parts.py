@@ -120,6 +120,17 @@ def test_stopped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert run.result == {"endless": "FAILED", "two": "stopped before it began"}
 
 
+def test_a_part_that_does_not_end_fails_and_the_others_run(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_parts, "LIMIT", 1)
+    monkeypatch.setattr(run_parts, "PATIENCE", 2)
+    status, said, happened = play(Part("endless"), Part("two"))
+    assert (status, "two ends" in happened) == (1, True)
+    assert said.splitlines()[-1].startswith("1 parts passed; 1 failed: endless (")
+    words = said.partition("\n== endless\n")[2]
+    assert "ended after 1 s; what runs on this machine:\n" in words
+    assert "sleep 600\n" in words
+
+
 def test_every_part_is_a_command_and_needs_what_is_known() -> None:
     names = [part.command for part in run_parts.PARTS]
     assert len(names) == len(set(names))
