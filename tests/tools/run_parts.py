@@ -182,6 +182,8 @@ class Run:
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             ) as process:
                 self.processes.add(process)
+                if self.stopped:  # after it was started, and before it was known here
+                    self._end(process)
                 limit = _after(LIMIT, self._end_late, part, process)
                 _pid, status, used = os.wait4(process.pid, 0)
                 process.returncode = os.waitstatus_to_exitcode(status)

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import re
 import signal
+import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -118,6 +120,21 @@ def test_stopped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert run.go() == 1
     assert (tmp_path / "log").read_text() == "endless begins\n"
     assert run.result == {"endless": "FAILED", "two": "stopped before it began"}
+
+
+@pytest.mark.usefixtures("play")
+def test_stopped_while_a_part_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_parts, "PATIENCE", 2)
+    run, start = Run((Part("endless"),), strict=False), subprocess.Popen
+
+    def stopped(*command: Any, **options: Any) -> Any:
+        process = start(*command, **options)
+        run.stop(signal.SIGTERM, None)
+        return process
+
+    monkeypatch.setattr(subprocess, "Popen", stopped)
+    assert run.go() == 1
+    assert run.result == {"endless": "FAILED"}
 
 
 def test_a_part_that_does_not_end_fails_and_the_others_run(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
