@@ -222,7 +222,10 @@ def main() -> int:
             failed |= not right
             result = f"as wanted, exit status {status}" if right else f"WRONG, exit status {status}"
             rows.append(f"| {case.name} | `{case.command}` | {result} | {time.monotonic() - began:.0f} |")
-            say(rows[-1] + ("" if right else f"\n{output[-4000:]}"))
+            log = DEFAULT_CACHE.parent / f"log/newcomer-{number}.log"
+            log.parent.mkdir(exist_ok=True)
+            log.write_text(output, encoding="utf-8")
+            say(rows[-1] + ("" if right else f"\n{output[-4000:]}\n{log} has the whole output"))
     print("\n| machine | command | result | seconds |\n| --- | --- | --- | ---: |\n" + "\n".join(rows))
     return int(failed)
 

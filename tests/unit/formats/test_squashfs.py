@@ -18,6 +18,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._formats.format impor
 from ansible_collections.airgap.conda.plugins.module_utils._formats.squashfs import Squashfs
 from ansible_collections.airgap.conda.plugins.module_utils._pack.pack import PackRequest, check_request
 from ansible_collections.airgap.conda.plugins.module_utils._pack.payload import write_payloads
+from ansible_collections.airgap.conda.plugins.module_utils._run import process
 from ansible_collections.airgap.conda.plugins.module_utils._spec.nodes import parse_yaml
 from ansible_collections.airgap.conda.plugins.module_utils._spec.release_yml import read_release_spec
 from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
@@ -137,6 +138,9 @@ def test_what_a_host_lacks_is_told_in_its_own_words(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(loop, "UNITS", tmp_path / "nothing")
     assert "can be written" in Squashfs().lacks()
     monkeypatch.setattr(loop, "UNITS", tmp_path)
+    write_tree(tmp_path, {"bin/unshare": '#!/bin/sh\nshift 4\nexec "$@"\n'})  # a container has no mounts of its own
+    path = {"PATH": f"{tmp_path}/bin:{process.ENVIRONMENT['PATH']}"}
+    monkeypatch.setattr(process, "ENVIRONMENT", {**process.ENVIRONMENT, **path})
     monkeypatch.setattr(loop, "TRY", "echo 'mount: failed to setup loop device' >&2; exit 32")
     loop.tried.cache_clear()
     assert "(exit status 32: mount: failed to setup loop device)" in Squashfs().lacks()

@@ -20,6 +20,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._store.uninstall impo
 from ansible_collections.airgap.conda.plugins.module_utils._store.verify import verify
 from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
 from ansible_collections.airgap.conda.tests.unit.tiny_gpu import bare
+from ansible_collections.airgap.conda.tests.unit.tiny_processes import can_shield
 from ansible_collections.airgap.conda.tests.unit.tiny_release import (
     TREE,
     Made,
@@ -205,8 +206,10 @@ def test_the_checks_run_once_and_the_scripts_next_to_current_are_sourced_after_t
     tree = {**TREE, "etc/conda/activate.d/tell.sh": script}
     bring(store, 1, tree=tree, checks=Checks(commands=commands, timeout=20))
     prefix = store.release("demo", release_id(1))
-    lines = ("activated ", f"check {prefix}", f"activated {release_id(1)}")
-    assert ran.read_text(encoding="ascii").splitlines() == [*lines]
+    lines = ["activated ", f"check {prefix}", f"activated {release_id(1)}"]
+    if not can_shield():  # the release is looked at after its activation alone, and again after the check
+        lines.insert(0, "activated ")
+    assert ran.read_text(encoding="ascii").splitlines() == lines
 
 
 def test_without_python_a_release_starts_by_its_activation(store: Store) -> None:
