@@ -9,6 +9,7 @@ import contextlib
 import gc
 import importlib
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,15 @@ def no_controller(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(internal, "is_controller", False, raising=False)
         warnings = importlib.import_module("ansible.module_utils.common.warnings")
         warnings._global_warnings.clear()  # noqa: SLF001 - of other tests
+
+
+@pytest.fixture(autouse=True, scope="session")
+def others_use_nothing() -> Iterator[None]:
+    """Let no process of another test keep a release: root in a container may not look into those of other users."""
+    with pytest.MonkeyPatch.context() as patch:
+        store = importlib.import_module("ansible_collections.airgap.conda.plugins.module_utils._store.in_use")
+        patch.setattr(store, "_may_trace", lambda: True)
+        yield
 
 
 @pytest.fixture
