@@ -47,8 +47,8 @@ class Site:
             peers=tuple((address(other), self.port) for other in peers),
             seed=number == 1,
             linger=3 if number == 1 else 0.5,  # members may start late on a busy machine
-            deadline=20,
-            idle=10,
+            deadline=60,
+            idle=30,
         )
         return replace(usual, **others)
 
@@ -92,8 +92,8 @@ def test_a_line_brings_the_files_to_all_and_the_seed_sends_one_copy(site: Site) 
     lines = graph.lines([address(1)], [address(2), address(3)])
     assert graph.asked(lines, address(3)) == [address(2), address(1)]
     first, second, third = site.run(
-        site.plan(1, 2, 3, behind=((address(2), site.port),)),
-        site.plan(2, 1, 3, behind=((address(3), site.port),)),
+        site.plan(1, 2, 3, behind=((address(2), site.port),), linger=8),
+        site.plan(2, 1, 3, behind=((address(3), site.port),), linger=8),
         site.plan(3, 2, 1),
     )
     assert (first.reason, second.reason, third.reason) == ("complete",) * 3
