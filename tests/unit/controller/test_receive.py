@@ -26,7 +26,7 @@ from ansible_collections.airgap.conda.plugins.plugin_utils._transport import Fil
 from ansible_collections.airgap.conda.plugins.plugin_utils._transport_push import Push
 from ansible_collections.airgap.conda.tests.unit.tiny_bare_host import SHELLS, Host
 from ansible_collections.airgap.conda.tests.unit.tiny_errors import raised
-from ansible_collections.airgap.conda.tests.unit.tiny_processes import can_shield
+from ansible_collections.airgap.conda.tests.unit.tiny_processes import needs_mounts
 
 pytestmark = pytest.mark.usefixtures("quick_disk")
 
@@ -147,7 +147,7 @@ def test_a_folder_of_another_user_is_not_entered(host: Host) -> None:
     assert "another user" in heard.text
 
 
-@pytest.mark.skipif(os.geteuid() != 0 or not can_shield(), reason="no file system can be mounted here")
+@needs_mounts
 @pytest.mark.parametrize("files", [{"part": 900_000}, {"one": 450_000, "two": 450_000}])
 def test_a_full_disk_is_not_kept_full(host: Host, files: Mapping[str, int]) -> None:
     way = Way(host)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import resource
 import shutil
 import subprocess
 from html import unescape
@@ -20,6 +19,7 @@ from ansible_collections.airgap.conda.plugins.module_utils._base.finding import 
 from ansible_collections.airgap.conda.plugins.module_utils._report.fleet import fleet
 from ansible_collections.airgap.conda.plugins.module_utils._report.host import HostReport, Installed
 from ansible_collections.airgap.conda.plugins.module_utils._report.page import page
+from ansible_collections.airgap.conda.tests.bench.frame import processor
 
 pytestmark = pytest.mark.slow
 
@@ -66,10 +66,9 @@ def look(path: Path, text: str) -> tuple[str, float]:
     """Return what the browser made of a page, and the seconds of processors that it took."""
     path.write_text(text, encoding="utf-8")
     command = [CHROMIUM, *OPTIONS, f"--user-data-dir={path.parent}/chromium", path.as_uri()]
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    worked = processor()
     said = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True).stdout
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return said, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return said, processor() - worked
 
 
 @pytest.mark.skipif(not CHROMIUM, reason="there is no chromium")

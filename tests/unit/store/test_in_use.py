@@ -21,14 +21,13 @@ from ansible_collections.airgap.conda.plugins.module_utils._activation.files imp
 from ansible_collections.airgap.conda.plugins.module_utils._store import in_use as _in_use
 from ansible_collections.airgap.conda.plugins.module_utils._store.in_use import in_use, unseen, unused
 from ansible_collections.airgap.conda.tests.conftest import COLLECTIONS
-from ansible_collections.airgap.conda.tests.unit.tiny_processes import can_shield
+from ansible_collections.airgap.conda.tests.unit.tiny_processes import needs_mounts
 from ansible_collections.airgap.conda.tests.unit.tiny_release import write_tree
 
 SHELLS = [
     pytest.param(shell, marks=pytest.mark.skipif(not shutil.which(shell.split()[0]), reason="not here"))
     for shell in ("bash", "dash", "zsh -f", "busybox sh")
 ]
-needs_mounts = pytest.mark.skipif(os.geteuid() != 0 or not can_shield(), reason="no mounts of one's own here")
 
 
 @pytest.fixture(autouse=True)
