@@ -53,8 +53,12 @@ FOLDER = "FAULTS_FOLDER"
 WORLDS: dict[int, World] = {}
 # The signals that came to end this run.
 _ended: list[int] = []
-# Processes and mounts of its own, of which none is left whatever happens; and few: each deploy looks at all processes.
-APART = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+# Processes and mounts of its own, of which none is left whatever happens, were it this run that is killed; and few: each
+# deploy looks at all processes.
+APART = (
+    *("setpriv", "--pdeathsig", "KILL"),
+    *("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"),
+)
 
 
 def main() -> int:

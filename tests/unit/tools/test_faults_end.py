@@ -10,11 +10,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.airgap.conda.tests.conftest import CHECKOUT, COLLECTIONS
+from ansible_collections.airgap.conda.tests.unit.tiny_processes import needs_mounts
 
 pytestmark = pytest.mark.slow
 
@@ -76,21 +79,35 @@ def _command(folder: Path, way: str = "apart", dies: bool = False) -> list[str]:
     return [sys.executable, str(script), "clock", "--workers", "2"]
 
 
+@contextmanager
+def _started(folder: Path, way: str, workers: int) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a run; it is there when so many of its workers work in their worlds."""
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    with subprocess.Popen(_command(folder, way), env=environment, stdout=subprocess.PIPE) as run:
+        try:
+            end = time.monotonic() + 300
+            while len(list(folder.glob("reached-*"))) < workers and time.monotonic() < end:
+                time.sleep(0.02)
+            assert list((folder / "memory").iterdir())
+            yield run
+        finally:
+            run.kill()
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("way", ["apart", "in one", "after a fork", "half begun"])
 def test_the_worlds_are_gone_when_a_run_is_ended(tmp_path: Path, way: str, number: signal.Signals) -> None:
-    command = _command(tmp_path, way)
-    with subprocess.Popen(command, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}) as run:
-        end = time.monotonic() + 300
-        while len(list(tmp_path.glob("reached-*"))) < (1 if way == "half begun" else 2) and time.monotonic() < end:
-            time.sleep(0.02)
-        assert list((tmp_path / "memory").iterdir())
+    with _started(tmp_path, way, 1 if way == "half begun" else 2) as run:
         run.send_signal(number)
-        try:
-            assert run.wait(60) == 128 + number
-        finally:
-            run.kill()
+        assert run.wait(60) == 128 + number
     assert list((tmp_path / "memory").iterdir()) == []
+
+
+@needs_mounts
+def test_no_worker_outlives_a_run_that_is_killed(tmp_path: Path) -> None:
+    with _started(tmp_path, "apart", 2) as run:
+        run.kill()
+        run.communicate(timeout=60)  # the output ends when the last of those that have it has ended
 
 
 def test_a_worker_that_is_killed_is_a_fault(tmp_path: Path) -> None:
