@@ -65,8 +65,13 @@ if "{way}" != "apart":
 if "{way}" == "after a fork":
     os.register_at_fork(after_in_parent=lambda: time.sleep(3))
 if "{way}" == "half begun":
-    start = run._start
-    run._start = lambda module, share: time.sleep(600) if share.number else start(module, share)
+    def start(module, share, really=run._start):
+        if share.number == 0:
+            return really(module, share)
+        (HERE / "reached-1").touch()
+        time.sleep(600)
+
+    run._start = start
 sys.exit(run.main())
 """
 
@@ -80,13 +85,13 @@ def _command(folder: Path, way: str = "apart", dies: bool = False) -> list[str]:
 
 
 @contextmanager
-def _started(folder: Path, way: str, workers: int) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a run; it is there when so many of its workers work in their worlds."""
+def _started(folder: Path, way: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a run; it is there when both its workers are, or one and the beginning of the other."""
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     with subprocess.Popen(_command(folder, way), env=environment, stdout=subprocess.PIPE) as run:
         try:
             end = time.monotonic() + 300
-            while len(list(folder.glob("reached-*"))) < workers and time.monotonic() < end:
+            while len(list(folder.glob("reached-*"))) < 2 and time.monotonic() < end:
                 time.sleep(0.02)
             assert list((folder / "memory").iterdir())
             yield run
@@ -97,7 +102,7 @@ def _started(folder: Path, way: str, workers: int) -> Iterator[subprocess.Popen[
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("way", ["apart", "in one", "after a fork", "half begun"])
 def test_the_worlds_are_gone_when_a_run_is_ended(tmp_path: Path, way: str, number: signal.Signals) -> None:
-    with _started(tmp_path, way, 1 if way == "half begun" else 2) as run:
+    with _started(tmp_path, way) as run:
         run.send_signal(number)
         assert run.wait(60) == 128 + number
     assert list((tmp_path / "memory").iterdir()) == []
@@ -105,7 +110,7 @@ def test_the_worlds_are_gone_when_a_run_is_ended(tmp_path: Path, way: str, numbe
 
 @needs_mounts
 def test_no_worker_outlives_a_run_that_is_killed(tmp_path: Path) -> None:
-    with _started(tmp_path, "apart", 2) as run:
+    with _started(tmp_path, "apart") as run:
         run.kill()
         run.communicate(timeout=60)  # the output ends when the last of those that have it has ended
 
