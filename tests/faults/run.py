@@ -51,10 +51,10 @@ LOOK = 1.0
 FOLDER = "FAULTS_FOLDER"
 # The world of each worker: made once, and put back for each part.
 WORLDS: dict[int, World] = {}
-# The signals that came to end this run.
-_ended: list[int] = []
-# Processes and mounts of its own, of which none is left whatever happens, were it this run that is killed; and few: each
-# deploy looks at all processes.
+# The signals that end a run: from a terminal, from timeout, from a terminal that is closed.
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# Processes and mounts of its own: none is left, not even when this run is killed; and few, since each deploy
+# looks at all processes.
 APART = (
     *("setpriv", "--pdeathsig", "KILL"),
     *("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"),
@@ -73,7 +73,7 @@ def main() -> int:
         return 0
     if os.getpid() == 1 and FOLDER in os.environ:
         return _run_parts(options)
-    for number in (signal.SIGTERM, signal.SIGHUP):  # as timeout and a terminal that is closed send them
+    for number in ENDING[1:]:  # Python raises by itself at the first
         signal.signal(number, _end)
     folder = tempfile.mkdtemp(
         prefix="airgap-faults-", dir=MEMORY if os.access(MEMORY, os.W_OK) else tempfile.gettempdir()
@@ -89,14 +89,7 @@ def main() -> int:
 
 
 def _end(number: int, _frame: object) -> None:
-    _ended.append(number)
-    _go_on()
-
-
-def _go_on() -> None:
-    """End this run if a signal came: what its handler raised is lost if that came just after a fork."""
-    if _ended:
-        raise SystemExit(128 + _ended[0])
+    raise SystemExit(128 + number)
 
 
 def _remove(folder: Path) -> None:
@@ -192,7 +185,12 @@ def _start(module: Any, share: Share) -> tuple[ForkProcess, Connection]:
     context = multiprocessing.get_context("fork")
     reader, writer = context.Pipe(duplex=False)
     process = context.Process(target=_work, args=(module, share, writer))
-    process.start()
+    # A signal waits until the worker is known: just after a fork, what its handler raises is lost, or the worker is.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        process.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     writer.close()
     return process, reader
 
@@ -201,7 +199,6 @@ def _said(process: ForkProcess, reader: Connection) -> Tally | str:
     """Return what a worker found; that it was killed before it could say so is a fault."""
     with suppress(EOFError):
         while process.is_alive() or reader.poll():
-            _go_on()
             if reader.poll(LOOK):
                 found: Tally | str = reader.recv()
                 return found
@@ -222,6 +219,7 @@ def _kept(world: World) -> Path:
 
 
 def _work(module: Any, share: Share, writer: Connection) -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
     world = WORLDS[share.number]
     try:
         shutil.rmtree(world.base)

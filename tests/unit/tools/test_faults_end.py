@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -88,7 +88,8 @@ def _command(folder: Path, way: str = "apart", dies: bool = False) -> list[str]:
 def _started(folder: Path, way: str) -> Iterator[subprocess.Popen[bytes]]:
     """Start a run; it is there when both its workers are, or one and the beginning of the other."""
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-    with subprocess.Popen(_command(folder, way), env=environment, stdout=subprocess.PIPE) as run:
+    command = _command(folder, way)
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, start_new_session=True) as run:
         try:
             end = time.monotonic() + 300
             while len(list(folder.glob("reached-*"))) < 2 and time.monotonic() < end:
@@ -96,7 +97,8 @@ def _started(folder: Path, way: str) -> Iterator[subprocess.Popen[bytes]]:
             assert list((folder / "memory").iterdir())
             yield run
         finally:
-            run.kill()
+            with suppress(ProcessLookupError):
+                os.killpg(run.pid, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
@@ -104,7 +106,8 @@ def _started(folder: Path, way: str) -> Iterator[subprocess.Popen[bytes]]:
 def test_the_worlds_are_gone_when_a_run_is_ended(tmp_path: Path, way: str, number: signal.Signals) -> None:
     with _started(tmp_path, way) as run:
         run.send_signal(number)
-        assert run.wait(60) == 128 + number
+        run.communicate(timeout=60)  # the output ends when the last of those that have it has ended
+    assert run.returncode == 128 + number
     assert list((tmp_path / "memory").iterdir()) == []
 
 
@@ -112,7 +115,7 @@ def test_the_worlds_are_gone_when_a_run_is_ended(tmp_path: Path, way: str, numbe
 def test_no_worker_outlives_a_run_that_is_killed(tmp_path: Path) -> None:
     with _started(tmp_path, "apart") as run:
         run.kill()
-        run.communicate(timeout=60)  # the output ends when the last of those that have it has ended
+        run.communicate(timeout=60)
 
 
 def test_a_worker_that_is_killed_is_a_fault(tmp_path: Path) -> None:
